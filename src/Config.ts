@@ -1,0 +1,183 @@
+/**
+ * Config: what each command is started with, from its settings together. Values that depend on one another meet here
+ * (the lookback follows the expiry, the preset of Event Hubs fills what was not given); single values are config/Kind's.
+ * A Config exists whole or not at all: every mistake is found before anything starts. No Effect, no network.
+ */
+import { createHash } from "node:crypto"
+import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
+import { type Connection, readConnection } from "./config/Connection.ts"
+import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
+import type { Address } from "./config/Kind.ts"
+import type { Outcome, Resolved, SettingStatus } from "./config/Resolve.ts"
+import type * as Settings from "./config/Settings.ts"
+import type { DemoConfig } from "./demo/Demo.ts"
+import type { Strategy } from "./engine/Backpressure.ts"
+import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
+import { defaultParseLimits } from "./exposition/Dump.ts"
+import type { MetricsOptions } from "./exposition/MetricsProcessor.ts"
+
+export interface LogConfig {
+  readonly level: "debug" | "info" | "warning" | "error"
+  readonly format: "text" | "json"
+}
+
+export interface ServeConfig {
+  readonly connection: Connection
+  readonly engine: EngineOptions
+  readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
+  readonly metrics: MetricsOptions
+  readonly listen: Address
+  readonly adminToken: string | undefined
+  /** For the status page; secrets are not in it. */
+  readonly settings: ReadonlyArray<SettingStatus>
+  readonly log: LogConfig
+}
+
+export interface CheckConfig {
+  readonly connection: Connection
+  readonly topics: ReadonlyArray<string>
+  readonly group: string
+  readonly sessionTimeout: number
+  readonly expiry: number
+  readonly lookback: number
+  readonly log: LogConfig
+}
+
+export interface AgentConfig {
+  readonly connection: Connection
+  readonly agent: AgentOptions
+  readonly listen: Address | undefined
+  readonly log: LogConfig
+}
+
+const readLog = (values: Resolved<typeof Settings.program>["values"]): LogConfig => ({
+  level: values.logLevel,
+  format: values.logFormat
+})
+
+/** The hub of the connection string is the topic where no other is named. */
+const readTopics = (
+  resolved: { readonly values: { readonly topic: ReadonlyArray<string> }; readonly origin: (key: "topic") => string },
+  connection: Connection
+): ReadonlyArray<string> =>
+  resolved.origin("topic") === "default" && connection.eventHubs?.topic !== undefined
+    ? [connection.eventHubs.topic]
+    : resolved.values.topic
+
+const readSessionTimeout = (resolved: Resolved<typeof Settings.check>, connection: Connection): number =>
+  resolved.origin("sessionTimeout") === "default" && connection.eventHubs !== undefined
+    ? eventHubsTimeouts.sessionTimeout
+    : resolved.values.sessionTimeout
+
+export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<ServeConfig> => {
+  const { values } = resolved
+  const connection = readConnection(resolved)
+  const problems = "problems" in connection ? [...connection.problems] : []
+  if (values.workers > 1)
+    problems.push(
+      `--workers is "${values.workers}": this version runs one shard a pod, so it must be 1; run more pods for more`
+    )
+  if (problems.length > 0 || "problems" in connection) return { problems }
+  const agreed = {
+    expiry: values.expiry,
+    timestamps: values.timestamps,
+    sourceLabel: values.sourceLabel,
+    limits: {
+      ...defaultParseLimits,
+      maxSeries: values.maxSourceSeries,
+      maxBytes: values.maxSourceBytes,
+      maxSources: values.maxSources,
+      partitionSeries: values.maxPartitionSeries,
+      partitionBytes: values.maxPartitionBytes,
+      // Two whole rounds of the largest kind may be under way.
+      gatherBytes: 2 * values.maxSourceBytes
+    }
+  }
+  // The pod's own limits may differ: machines do.
+  const limits = { ...agreed.limits, podSeries: values.maxPodSeries, podBytes: values.maxPodBytes }
+  const lookback = values.lookback ?? values.expiry
+  const sessionTimeout = readSessionTimeout(resolved, connection.value)
+  return {
+    value: {
+      connection: connection.value,
+      engine: {
+        ...defaultEngineOptions,
+        group: values.groupId,
+        topics: readTopics(resolved, connection.value),
+        clientId: values.clientId,
+        sessionTimeout,
+        rebalanceTimeout: Math.max(defaultEngineOptions.rebalanceTimeout, sessionTimeout),
+        lookback,
+        queueRecords: values.queueRecords,
+        queueBytes: values.queueBytes,
+        commit: values.commit,
+        settingsHash: createHash("sha256")
+          .update(JSON.stringify({ ...agreed, lookback }))
+          .digest("hex")
+          .slice(0, 16)
+      },
+      backpressure: { strategy: values.backpressure, adaptiveLag: values.adaptiveLag },
+      metrics: { ...agreed, limits },
+      listen: values.listen,
+      adminToken: values.adminToken,
+      settings: resolved.status,
+      log: readLog(values)
+    }
+  }
+}
+
+export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<CheckConfig> => {
+  const { values } = resolved
+  const connection = readConnection(resolved)
+  if ("problems" in connection) return connection
+  return {
+    value: {
+      connection: connection.value,
+      topics: readTopics(resolved, connection.value),
+      group: values.groupId,
+      sessionTimeout: readSessionTimeout(resolved, connection.value),
+      expiry: values.expiry,
+      lookback: values.lookback ?? values.expiry,
+      log: readLog(values)
+    }
+  }
+}
+
+export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<AgentConfig> => {
+  const { values, origin } = resolved
+  const connection = readConnection(resolved)
+  const problems = "problems" in connection ? [...connection.problems] : []
+  const preset = "value" in connection && connection.value.eventHubs !== undefined
+  const compression = preset && origin("compression") === "default" ? "gzip" : values.compression
+  if (preset && !eventHubsCompressions.some((c) => c === compression))
+    problems.push(`--compression is "${compression}": Event Hubs takes ${eventHubsCompressions.join(" or ")}`)
+  if (values.job !== undefined && values.label !== undefined && Object.hasOwn(values.label, "job"))
+    problems.push("--job and --label job=… both name the job: give one of them")
+  if (problems.length > 0 || "problems" in connection) return { problems }
+  const hub = connection.value.eventHubs?.topic
+  const agent: AgentOptions = {
+    ...defaultAgentOptions,
+    topic: origin("topic") === "default" && hub !== undefined ? hub : values.topic,
+    dumps: values.dump,
+    labels: { ...values.label, ...(values.job === undefined ? {} : { job: values.job }) },
+    host: values.host ?? defaultAgentOptions.host,
+    clientId: values.clientId,
+    stateDir: values.stateDir,
+    partitionBase: values.partitionBase ?? 0,
+    acks: values.acks === "all" ? "all" : values.acks === "1" ? 1 : 0,
+    compression,
+    expiry: values.expiry,
+    maxDumpBytes: values.maxDumpBytes,
+    bufferBytes: values.bufferBytes
+  }
+  const problem = optionProblem(agent)
+  if (problem !== null) return { problems: [problem] }
+  return { value: { connection: connection.value, agent, listen: values.listen, log: readLog(values) } }
+}
+
+export const demoConfig = ({
+  values
+}: Resolved<typeof Settings.demo>): Outcome<{ readonly demo: DemoConfig; readonly log: LogConfig }> => {
+  const { services, port, dumpEvery } = values
+  return { value: { demo: { duration: values.for, services, port, dumpEvery }, log: readLog(values) } }
+}

@@ -1,0 +1,127 @@
+/**
+ * SelfMetrics: every metric of a pod's (or agent's) own, named in this one file and created once. prom-client counters
+ * in a registry of this instance, so that two pods can live in one process. Increments are plain calls, made per batch.
+ *
+ * Label values are partitions, reasons and outcomes, never sources: a pod carries thousands of those (see status).
+ */
+import { Context, Effect, Layer } from "effect"
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client"
+
+const make = (defaults: boolean) => {
+  const registry = new Registry()
+  if (defaults) collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const counter = <L extends string = never>(name: string, help: string, labelNames: ReadonlyArray<L> = []) =>
+    new Counter<L>({ name, help, labelNames: [...labelNames], registers })
+  const gauge = <L extends string = never>(name: string, help: string, labelNames: ReadonlyArray<L> = []) =>
+    new Gauge<L>({ name, help, labelNames: [...labelNames], registers })
+  const histogram = <L extends string = never>(
+    name: string,
+    help: string,
+    buckets: Array<number>,
+    labelNames: ReadonlyArray<L> = []
+  ) => new Histogram<L>({ name, help, buckets, labelNames: [...labelNames], registers })
+  const partition = ["topic", "partition"] as const
+
+  return {
+    registry,
+    // engine
+    recordsConsumed: counter("k2p_records_consumed_total", "Records processed by partition actors.", partition),
+    bytesConsumed: counter(
+      "k2p_bytes_consumed_total",
+      "Bytes of record values processed by partition actors.",
+      partition
+    ),
+    recordsDropped: counter(
+      "k2p_records_dropped_total",
+      "Records dropped by backpressure, never seen by the processor.",
+      partition
+    ),
+    recordsLost: counter(
+      "k2p_records_lost_total",
+      "Offsets that the log no longer had when this pod came to read them.",
+      partition
+    ),
+    logsRestarted: counter(
+      "k2p_logs_restarted_total",
+      "Partitions whose log went back (truncated or recreated).",
+      partition
+    ),
+    actorRestarts: counter("k2p_actor_restarts_total", "Restarts of a partition's actor after a failure.", partition),
+    rebalances: counter("k2p_rebalances_total", "Generations that this member synced."),
+    membershipsLost: counter(
+      "k2p_memberships_lost_total",
+      "Times all partitions were evicted because membership was lost.",
+      ["reason"]
+    ),
+    handoffs: counter("k2p_handoffs_total", "Partitions acquired, made visible, released or lost.", ["kind"]),
+    handoffSeconds: histogram(
+      "k2p_handoff_visible_seconds",
+      "From acquiring a partition to exposing it.",
+      [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+    ),
+    commits: counter("k2p_commits_total", "Offset commits by outcome.", ["outcome"]),
+    heartbeats: counter("k2p_heartbeats_total", "Heartbeats by outcome.", ["outcome"]),
+    fetchErrors: counter("k2p_fetch_errors_total", "Failed fetches by code.", ["code"]),
+    lag: gauge("k2p_partition_lag_records", "Records between the processed position and the log's end.", partition),
+    queueRecords: gauge("k2p_partition_queue_records", "Records waiting in a partition's queue.", partition),
+    queueBytes: gauge("k2p_partition_queue_bytes", "Bytes waiting in a partition's queue.", partition),
+    partitions: gauge("k2p_partitions", "Partitions owned, by phase.", ["phase"]),
+    leaseSeconds: gauge("k2p_lease_seconds", "Seconds that the ownership lease is still good for."),
+    settingsDiffer: gauge("k2p_settings_differ", "Members whose settings that must agree differ from this one's."),
+    // exposition
+    roundsAccepted: counter("k2p_rounds_accepted_total", "Rounds (or sample records) accepted into the cache."),
+    roundsIgnored: counter(
+      "k2p_rounds_ignored_total",
+      "Rounds ignored as not newer than the accepted one, and chunks of unfinished rounds given up, by reason.",
+      ["reason"]
+    ),
+    recordsRefused: counter("k2p_records_refused_total", "Records refused, by reason.", ["reason"]),
+    sourcesExpired: counter("k2p_sources_expired_total", "Sources that fell silent and left the endpoint."),
+    sources: gauge("k2p_sources", "Sources with content in the cache."),
+    series: gauge("k2p_series", "Series in the cache."),
+    cacheBytes: gauge("k2p_cache_bytes", "Bytes of exposition text in the cache."),
+    roundAge: histogram(
+      "k2p_round_age_seconds",
+      "From a round's dump time to its acceptance here.",
+      [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+    ),
+    // server
+    scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),
+    scrapeSeconds: histogram(
+      "k2p_scrape_seconds",
+      "From request to the last byte of a scrape.",
+      [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+    ),
+    scrapeBytes: counter("k2p_scrape_bytes_total", "Bytes of exposition text sent, before gzip."),
+    typeConflicts: gauge(
+      "k2p_family_type_conflicts",
+      "Families shown as unknown because sources disagree about their type."
+    ),
+    // agent
+    agentRounds: counter("k2p_agent_rounds_total", "Rounds read from dump files by outcome.", ["outcome"]),
+    agentChunks: counter("k2p_agent_chunks_total", "Chunks acknowledged by the log."),
+    agentBytes: counter("k2p_agent_bytes_total", "Bytes of dumps acknowledged by the log."),
+    agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
+    agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
+    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
+  }
+}
+
+export type SelfMetricsShape = ReturnType<typeof make>
+
+export class SelfMetrics extends Context.Service<SelfMetrics, SelfMetricsShape>()("k2p/SelfMetrics") {
+  /** With the process defaults (CPU, memory, event loop, GC): one instance a process. */
+  static readonly layer = Layer.effect(
+    SelfMetrics,
+    Effect.acquireRelease(
+      Effect.sync(() => make(true)),
+      (m) => Effect.sync(() => m.registry.clear())
+    )
+  )
+  /** Without them: for further pods of the process, and tests. Fresh for each use. */
+  static readonly layerBare = Layer.effect(
+    SelfMetrics,
+    Effect.sync(() => make(false))
+  )
+}

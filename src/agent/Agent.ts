@@ -1,0 +1,187 @@
+/**
+ * Agent: beside the services: what they dump to files goes to the log, within a second of being written. It claims its epoch,
+ * fixes the partition base when the log is first reached, looks at the files and hands their rounds to the outbox.
+ *
+ * It starts and stays up without the log: files are looked at, the newest round of each source waits. Its Scope's close takes one
+ * last look, gives the last rounds `shutdownTimeout` to get through, and says what did not. It fails, rather than
+ * staying up uselessly, where only a person can help: options, state directory, credentials, a partition base beyond the topic.
+ */
+import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
+import { SelfMetrics } from "../SelfMetrics.ts"
+import { Transport, TransportError } from "../transport/Transport.ts"
+import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
+import * as DumpSource from "./DumpSource.ts"
+import { claimEpoch } from "./Epoch.ts"
+import type { SourceStatus } from "./Lane.ts"
+import * as Outbox from "./Outbox.ts"
+import { decideBase } from "./Partitioner.ts"
+import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
+
+/** The agent cannot work as it is told to. The message says why and what to do. */
+export class AgentFailed extends Schema.TaggedError<AgentFailed>()("AgentFailed", { message: Schema.String }) {}
+
+export interface AgentStatus {
+  readonly topic: string
+  readonly epoch: number
+  /** null until the log was reached for the first time. */
+  readonly partitionBase: number | null
+  readonly bufferBytes: number
+  readonly files: ReadonlyArray<DumpSource.FileStatus>
+  readonly sources: ReadonlyArray<SourceStatus>
+}
+
+const fatal: ReadonlySet<string> = new Set(["AUTHENTICATION", "AUTHORIZATION"])
+
+const backoff = Schedule.min([Schedule.exponential("250 millis", 2), Schedule.spaced("5 seconds")]).pipe(
+  Schedule.jittered
+)
+
+/** State on disk: what went wrong there is for a person. */
+const onDisk = <A>(work: () => Promise<A>): Effect.Effect<A, AgentFailed> =>
+  Effect.tryPromise({
+    try: work,
+    catch: (error) => new AgentFailed({ message: error instanceof Error ? error.message : String(error) })
+  })
+
+/** Reaches the log for the first time, however long it takes. The connections close with `scope`. */
+const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope.Scope) {
+  const transport = yield* Transport
+  const { topic, clientId, acks, compression } = options
+  const name = baseFile(topic)
+  const kept = yield* onDisk(() => readNumber(options.stateDir, name))
+  if (kept === "damaged")
+    return yield* new AgentFailed({
+      message: `${options.stateDir}/${name} is damaged: give --partition-base as the other agents have it, and remove the file`
+    })
+  let told = ""
+  const reach = Effect.gen(function* () {
+    const attempt = yield* Scope.fork(scope)
+    return yield* Effect.gen(function* () {
+      const producer = yield* transport.producer({ clientId, acks, compression })
+      const topics = yield* producer.metadata([topic])
+      const present = topics.find((info) => info.topic === topic)?.partitions.length ?? 0
+      if (present > 0) return { producer, present }
+      const detail = `topic ${topic} does not exist: create it`
+      return yield* new TransportError({ op: "metadata", code: "UNKNOWN_TOPIC_OR_PARTITION", retriable: true, detail })
+    }).pipe(
+      Scope.provide(attempt),
+      Effect.onError(() => Scope.close(attempt, Exit.void))
+    )
+  })
+  const { producer, present } = yield* reach.pipe(
+    Effect.tapError((error) => {
+      if (fatal.has(error.code) || told === error.code) return Effect.void
+      told = error.code
+      return Effect.logWarning(
+        `the log is not reached: ${error.message}; the newest round of each source waits, trying on`
+      )
+    }),
+    Effect.retry({ schedule: backoff, while: (error) => !fatal.has(error.code) }),
+    Effect.mapError((error) => new AgentFailed({ message: `the log does not let the agent in: ${error.message}` }))
+  )
+  const decided = decideBase({ topic, option: options.partitionBase, kept, present })
+  if (decided.kind === "impossible") return yield* new AgentFailed({ message: decided.message })
+  if (decided.keep) yield* onDisk(() => keepNumber(options.stateDir, name, decided.base))
+  if (decided.note !== null) yield* Effect.logWarning(decided.note)
+  yield* Effect.logInfo(`topic ${topic} is reached: ${present} partitions, sources spread over ${decided.base}`)
+  return { producer, base: decided.base }
+})
+
+const make = Effect.fnUntraced(function* (options: AgentOptions) {
+  const metrics = yield* SelfMetrics
+  const problem = optionProblem(options)
+  if (problem !== null) return yield* new AgentFailed({ message: problem })
+  const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+  const { epoch, warning } = yield* onDisk(() => claimEpoch(options.stateDir, now))
+  if (warning !== null) yield* Effect.logWarning(warning)
+
+  // Finalizers run from the last to the first: the looks end, the last rounds go out, then the connections close.
+  const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+  const failed = yield* Deferred.make<never, AgentFailed>()
+  const connected = yield* Deferred.make<Outbox.Connection>()
+  let base: number | null = null
+  const { topic, labels } = options
+  const outbox = yield* Outbox.make(
+    { topic, epoch, labels, giveUpAfter: options.expiry / 2, maxBytes: options.bufferBytes },
+    Deferred.await(connected)
+  )
+  const source = DumpSource.make({
+    globs: options.dumps,
+    host: options.host,
+    maxBytes: options.maxDumpBytes,
+    globEvery: options.globEvery
+  })
+
+  yield* connect(options, connections).pipe(
+    Effect.flatMap((connection) => {
+      base = connection.base
+      return Deferred.succeed(connected, connection)
+    }),
+    Effect.catch((error) => Deferred.fail(failed, error)),
+    Effect.catchDefect((defect) => Deferred.die(failed, defect)),
+    Effect.forkScoped
+  )
+
+  const look = Effect.gen(function* () {
+    yield* source.look(outbox)
+    metrics.agentFiles.reset()
+    for (const file of source.files()) metrics.agentFiles.inc({ state: file.state })
+    metrics.agentBufferBytes.set(outbox.bytes())
+  })
+
+  yield* Effect.addFinalizer(() =>
+    // A service that stops with the agent has just written its last dump: it is taken at the second look.
+    look.pipe(
+      Effect.andThen(Effect.sleep(options.poll)),
+      Effect.andThen(look),
+      Effect.andThen(outbox.idle),
+      Effect.interruptible,
+      Effect.timeoutOption(options.shutdownTimeout),
+      Effect.andThen(
+        Effect.suspend(() => {
+          const unsent = outbox.abandon()
+          return unsent === 0
+            ? Effect.void
+            : Effect.logWarning(
+                `stopped with ${unsent} rounds that the log did not take within ${options.shutdownTimeout} ms; the next start sends the files as they are then`
+              )
+        })
+      )
+    )
+  )
+
+  yield* look.pipe(
+    Effect.andThen(Effect.sleep(options.poll)),
+    Effect.forever,
+    Effect.catchDefect((defect) => Deferred.die(failed, defect)),
+    Effect.forkScoped
+  )
+
+  return Agent.of({
+    status: () => ({
+      topic,
+      epoch,
+      partitionBase: base,
+      bufferBytes: outbox.bytes(),
+      files: source.files(),
+      sources: outbox.sources()
+    }),
+    failed: Deferred.await(failed)
+  })
+})
+
+export class Agent extends Context.Service<
+  Agent,
+  {
+    readonly status: () => AgentStatus
+    /** Never succeeds; fails where only a person can help. Whoever runs an agent races its work with this. */
+    readonly failed: Effect.Effect<never, AgentFailed>
+  }
+>()("k2p/agent/Agent") {
+  static readonly layer = (options: AgentOptions): Layer.Layer<Agent, AgentFailed, Transport | SelfMetrics> =>
+    Layer.effect(Agent, make(options))
+
+  /** The agent until it is interrupted (then it flushes) or fails. */
+  static readonly run = (options: AgentOptions): Effect.Effect<never, AgentFailed, Transport | SelfMetrics> =>
+    Effect.scoped(Effect.flatMap(Layer.build(Agent.layer(options)), (context) => Context.get(context, Agent).failed))
+}

@@ -1,0 +1,67 @@
+/**
+ * Lane: what the outbox knows of one source: the round that is being sent, the one that waits, and how it went. Plain state,
+ * changed by the outbox alone.
+ */
+import type { NumberedRound } from "./RoundRecord.ts"
+
+export interface Held extends NumberedRound {
+  /** Monotonic, ms: the wall clock may be set while the round waits. */
+  readonly readAt: number
+}
+
+export interface Lane {
+  readonly source: string
+  origin: string
+  partition: number | null
+  round: string
+  sentRound: string | null
+  sentTime: number | null
+  waiting: Held | null
+  sending: Held | null
+  running: boolean
+  gone: boolean
+  problem: string
+  /** A refusal was logged and nothing was sent since. */
+  told: string
+}
+
+export interface SourceStatus {
+  readonly source: string
+  readonly origin: string
+  /** null until the log was reached. */
+  readonly partition: number | null
+  /** The newest round read, and the newest that the log has. */
+  readonly round: string
+  readonly sentRound: string | null
+  /** Dump time of the newest round that the log has, ms since the Unix epoch. */
+  readonly sentTime: number | null
+  readonly pending: number
+  /** Why the last round was not sent; "" where it was. */
+  readonly problem: string
+}
+
+export const newLane = (source: string): Lane => ({
+  source,
+  origin: "",
+  partition: null,
+  round: "",
+  sentRound: null,
+  sentTime: null,
+  waiting: null,
+  sending: null,
+  running: false,
+  gone: false,
+  problem: "",
+  told: ""
+})
+
+export const statusOf = (lane: Lane): SourceStatus => ({
+  source: lane.source,
+  origin: lane.origin,
+  partition: lane.partition,
+  round: lane.round,
+  sentRound: lane.sentRound,
+  sentTime: lane.sentTime,
+  pending: (lane.waiting === null ? 0 : 1) + (lane.sending === null ? 0 : 1),
+  problem: lane.problem
+})

@@ -1,0 +1,278 @@
+/**
+ * Outbox: between reading and the log. Holds the newest round of each source until the log has it, and sends each source's rounds
+ * in order, one at a time.
+ *
+ * Per source: one round is being sent, at most one waits; a newer one supersedes the one that waits, and the one being sent as
+ * soon as an attempt of it fails. A round is retried (capped, jittered) until it is half the expiry old, then given up for good
+ * (rule 8 of the handoff), and never sent after a newer one of its source. A round that was partly or maybe appended is sent again
+ * with the same number: the pods take it once. What one source cannot send (too large, refused) holds no other; a partition
+ * that answers nothing holds its own sources only. Every round that is not sent is counted by why. Bytes held are bounded: `room`.
+ */
+import { Cause, Clock, Data, Effect, FiberSet, Latch, Schedule, Semaphore } from "effect"
+import { SelfMetrics } from "../SelfMetrics.ts"
+import type { OutgoingRecord, Producer, TransportError } from "../transport/Transport.ts"
+import type { Round, RoundSink } from "./AgentSource.ts"
+import { type Held, type Lane, newLane, type SourceStatus, statusOf } from "./Lane.ts"
+import { partitionOf } from "./Partitioner.ts"
+import { encodeRound, maxRecordBytes } from "./RoundRecord.ts"
+
+/** What is known once the log was reached for the first time. */
+export interface Connection {
+  readonly producer: Producer
+  readonly base: number
+}
+
+export interface OutboxOptions {
+  readonly topic: string
+  readonly epoch: number
+  readonly labels: Readonly<Record<string, string>>
+  /** Ms: half the expiry. */
+  readonly giveUpAfter: number
+  /** Of all rounds that are held. */
+  readonly maxBytes: number
+}
+
+export interface Outbox extends RoundSink {
+  /** Waits until nothing is held any more. */
+  readonly idle: Effect.Effect<void>
+  readonly bytes: () => number
+  readonly sources: () => ReadonlyArray<SourceStatus>
+  /** Drops what is held, counted as unsent; answers how many rounds. */
+  readonly abandon: () => number
+}
+
+type Outcome = "sent" | "superseded" | "expired" | "refused"
+
+class TooOld extends Data.TaggedError("TooOld")<object> {}
+
+const backoff = Schedule.min([Schedule.exponential("100 millis", 2), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.jittered
+)
+
+export const make = Effect.fnUntraced(function* (options: OutboxOptions, connection: Effect.Effect<Connection>) {
+  const metrics = yield* SelfMetrics
+  const clock = yield* Clock.Clock
+  const senders = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(senders)()
+  const idle = yield* Latch.make(true)
+  const lanes = new Map<string, Lane>()
+  /** One request a partition at a time: its sources take turns, and a thousand sources are not a thousand requests. */
+  const gates = new Map<number, Semaphore.Semaphore>()
+  const failing = new Map<number, string>()
+  let rounds = 0
+  let heldBytes = 0
+  let held = 0
+
+  const monotonic = (): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  // A suspended machine's monotonic clock stands still, a wall clock may be set back: the one that says more is believed.
+  const age = (round: Held): number =>
+    Math.max(clock.currentTimeMillisUnsafe() - round.time, monotonic() - round.readAt)
+
+  const hold = (round: Held): void => {
+    held++
+    heldBytes += round.bytes
+    idle.closeUnsafe()
+  }
+  const release = (round: Held): void => {
+    held--
+    heldBytes -= round.bytes
+    if (held === 0) idle.openUnsafe()
+  }
+  const count = (outcome: Outcome | "unsent"): void => metrics.agentRounds.inc({ outcome })
+
+  const gateOf = (partition: number): Semaphore.Semaphore => {
+    const gate = gates.get(partition) ?? Semaphore.makeUnsafe(1)
+    gates.set(partition, gate)
+    return gate
+  }
+
+  const attemptFailed = Effect.fnUntraced(function* (partition: number, error: TransportError) {
+    metrics.agentErrors.inc({ code: error.code })
+    if (!error.retriable || failing.get(partition) === error.code) return
+    failing.set(partition, error.code)
+    yield* Effect.logWarning(
+      `partition ${partition} of topic ${options.topic} does not take records: ${error.message}; ` +
+        `the newest round of each source waits and is retried, each for at most ${options.giveUpAfter / 1000} s`
+    )
+  })
+  const attemptSucceeded = Effect.fnUntraced(function* (partition: number) {
+    if (!failing.delete(partition)) return
+    yield* Effect.logInfo(`partition ${partition} of topic ${options.topic} takes records again`)
+  })
+
+  /** As many of the chunks from `first` on as one request may carry: a request is bounded as a record is. */
+  const requestAt = (round: Held, first: number, partition: number): ReadonlyArray<OutgoingRecord> => {
+    const records: Array<OutgoingRecord> = []
+    let room = maxRecordBytes
+    for (const chunk of round.chunks.slice(first)) {
+      room -= chunk.value.length + 4096
+      if (records.length > 0 && room < 0) break
+      records.push({ topic: options.topic, partition, key: round.key, value: chunk.value, headers: chunk.headers })
+    }
+    return records
+  }
+
+  const produce = (
+    lane: Lane,
+    round: Held,
+    producer: Producer,
+    partition: number,
+    records: ReadonlyArray<OutgoingRecord>
+  ) => {
+    const tooOld = Effect.suspend(() => (age(round) >= options.giveUpAfter ? Effect.fail(new TooOld()) : Effect.void))
+    const attempt = Effect.suspend(() =>
+      gateOf(partition)
+        .withPermit(Effect.andThen(tooOld, producer.produce(records)))
+        .pipe(
+          Effect.timeoutOrElse({
+            duration: Math.max(0, options.giveUpAfter - age(round)),
+            orElse: () => Effect.fail(new TooOld())
+          }),
+          Effect.tapErrorTag("TransportError", (error) => attemptFailed(partition, error))
+        )
+    )
+    return attempt.pipe(
+      Effect.retry({
+        schedule: backoff,
+        while: (error) => error._tag === "TransportError" && error.retriable && lane.waiting === null
+      })
+    )
+  }
+
+  const send = Effect.fnUntraced(function* (lane: Lane, round: Held, producer: Producer, partition: number) {
+    for (let next = 0; next < round.chunks.length; ) {
+      const records = requestAt(round, next, partition)
+      yield* produce(lane, round, producer, partition, records)
+      next += records.length
+      metrics.agentChunks.inc(records.length)
+      for (const record of records) metrics.agentBytes.inc(record.value?.length ?? 0)
+      yield* attemptSucceeded(partition)
+    }
+  })
+
+  const refused = Effect.fnUntraced(function* (lane: Lane, problem: string) {
+    lane.problem = problem
+    if (lane.told === problem) return
+    lane.told = problem
+    yield* Effect.logError(
+      `${lane.origin} (source ${lane.source}) is not sent: ${problem}. The next dump is tried anew; until one is taken the source expires`
+    )
+  })
+
+  const deliver = Effect.fnUntraced(function* (lane: Lane, round: Held, producer: Producer, partition: number) {
+    const error = yield* send(lane, round, producer, partition).pipe(
+      Effect.as(null),
+      Effect.catch((error) => Effect.succeed(error))
+    )
+    if (error === null) {
+      count("sent")
+      lane.sentRound = round.version
+      lane.sentTime = round.time
+      lane.problem = ""
+      if (lane.told !== "") yield* Effect.logInfo(`${lane.origin} (source ${lane.source}) is sent again`)
+      lane.told = ""
+    } else if (error._tag === "TransportError" && !error.retriable) {
+      count("refused")
+      yield* refused(lane, `the log refused it (${error.message})`)
+    } else if (error._tag === "TransportError") {
+      count("superseded")
+      lane.problem = `not sent yet (${error.message})`
+    } else {
+      count("expired")
+      lane.problem = `its round was given up after ${options.giveUpAfter / 1000} s`
+    }
+  })
+
+  const drain = Effect.fnUntraced(function* (lane: Lane) {
+    const { producer, base } = yield* connection
+    while (lane.waiting !== null) {
+      const round = lane.waiting
+      lane.waiting = null
+      lane.sending = round
+      lane.partition = partitionOf(round.key, base)
+      yield* deliver(lane, round, producer, lane.partition)
+      lane.sending = null
+      release(round)
+    }
+    // No yield between the check above and this: an offer in between would wait for a fiber that is leaving.
+    lane.running = false
+    if (lane.gone) lanes.delete(lane.source)
+  })
+
+  /** A drain that was interrupted, or died of a bug, takes its round with it; the next offer starts another. */
+  const drained = (lane: Lane) =>
+    drain(lane).pipe(
+      Effect.onError(() =>
+        Effect.sync(() => {
+          lane.running = false
+          if (lane.sending === null) return
+          count("unsent")
+          release(lane.sending)
+          lane.sending = null
+        })
+      ),
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`sending ${lane.source} failed`, cause)
+      )
+    )
+
+  const offer = Effect.fnUntraced(function* (round: Round) {
+    const version = `${options.epoch}.${++rounds}`
+    let lane = lanes.get(round.source)
+    if (lane === undefined) {
+      lane = newLane(round.source)
+      lanes.set(round.source, lane)
+    }
+    lane.origin = round.origin
+    lane.round = version
+    lane.gone = false
+    const encoded = encodeRound(round, version, options.labels)
+    if (encoded.kind === "refused") {
+      count("refused")
+      yield* refused(lane, encoded.why)
+      return
+    }
+    const newest: Held = { ...encoded.round, readAt: monotonic() }
+    if (age(newest) >= options.giveUpAfter) {
+      count("expired")
+      yield* refused(lane, `its dump is older than ${options.giveUpAfter / 1000} s; is the service still writing it?`)
+      return
+    }
+    if (lane.waiting !== null) {
+      count("superseded")
+      release(lane.waiting)
+    }
+    hold(newest)
+    lane.waiting = newest
+    if (lane.running) return
+    lane.running = true
+    fork(drained(lane))
+  })
+
+  const outbox: Outbox = {
+    offer,
+    room: (source, bytes) => heldBytes - (lanes.get(source)?.waiting?.bytes ?? 0) + bytes <= options.maxBytes,
+    gone: (source) => {
+      const lane = lanes.get(source)
+      if (lane === undefined) return
+      lane.gone = true
+      if (!lane.running) lanes.delete(source)
+    },
+    idle: idle.await,
+    bytes: () => heldBytes,
+    sources: () => Array.from(lanes.values(), statusOf),
+    abandon: () => {
+      let rounds = 0
+      for (const lane of lanes.values()) {
+        if (lane.sending !== null) rounds++
+        if (lane.waiting === null) continue
+        rounds++
+        count("unsent")
+        release(lane.waiting)
+        lane.waiting = null
+      }
+      return rounds
+    }
+  }
+  return outbox
+})

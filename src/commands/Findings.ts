@@ -1,0 +1,174 @@
+/**
+ * Findings: what the cluster's settings mean for the promises. Pure: an inspection in, judgements out. `broken` is a
+ * condition of a promise that does not hold, with what follows and what to do; `note` is worth knowing; `ok` holds.
+ */
+import type { Inspection } from "../transport/Transport.ts"
+
+export interface Finding {
+  readonly level: "ok" | "note" | "broken"
+  readonly text: string
+}
+
+export interface Expected {
+  readonly topics: ReadonlyArray<string>
+  readonly group: string
+  readonly protocol: string
+  /** Ms. */
+  readonly lookback: number
+  readonly sessionTimeout: number
+}
+
+export interface Section {
+  readonly title: string
+  readonly findings: ReadonlyArray<Finding>
+}
+
+/** The agent's chunks stay below this. */
+const chunkBytes = 1_000_000
+const hour = 3_600_000
+
+const ok = (text: string): Finding => ({ level: "ok", text })
+const note = (text: string): Finding => ({ level: "note", text })
+const broken = (text: string): Finding => ({ level: "broken", text })
+
+const span = (ms: number): string =>
+  ms >= 2 * hour
+    ? `${Math.round(ms / hour)}h`
+    : ms >= 120_000
+      ? `${Math.round(ms / 60_000)}m`
+      : `${Math.round(ms / 1000)}s`
+
+type Topic = Inspection["topics"][number]
+
+/** Judges one setting; one that the brokers do not tell is a note, never taken as fine. */
+const setting = (topic: Topic, name: string, judge: (value: string) => Finding): Finding => {
+  const value = topic.settings[name]
+  return value === undefined
+    ? note(`${name} is not told by the brokers: look it up where the topic is managed`)
+    : judge(value)
+}
+
+const set = (topic: Topic, name: string, value: string): string =>
+  `set it: kafka-configs --alter --topic ${topic.topic} --add-config ${name}=${value}`
+
+const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> => [
+  setting(topic, "cleanup.policy", (value) =>
+    value.split(",").some((v) => v.trim() === "compact")
+      ? broken(
+          `cleanup.policy is ${value}: compaction removes chunks of rounds, so that a replay decides differently and may show older values; ${set(topic, "cleanup.policy", "delete")}`
+        )
+      : ok(`cleanup.policy is ${value}`)
+  ),
+  setting(topic, "message.timestamp.type", (value) =>
+    value === "LogAppendTime"
+      ? ok("message.timestamp.type is LogAppendTime")
+      : broken(
+          `message.timestamp.type is ${value}: the senders' clocks then decide about lookback and restarted senders, a wrong one hides or keeps series; ${set(topic, "message.timestamp.type", "LogAppendTime")}`
+        )
+  ),
+  setting(topic, "retention.ms", (value) => {
+    const ms = Number(value)
+    if (ms === -1) return ok("retention.ms is unlimited")
+    if (!(ms > expected.lookback))
+      return broken(
+        `retention.ms is ${span(ms)}, not longer than the lookback of ${span(expected.lookback)}: a new owner finds live sources' rounds gone, their series are missing after a handoff; ${set(topic, "retention.ms", "86400000")}`
+      )
+    return ms < expected.lookback + hour
+      ? note(
+          `retention.ms is ${span(ms)}: pods that are down for longer than ${span(ms - expected.lookback)} lose rounds`
+        )
+      : ok(`retention.ms is ${span(ms)}, lookback ${span(expected.lookback)}`)
+  }),
+  ...(topic.settings["retention.bytes"] === undefined || topic.settings["retention.bytes"] === "-1"
+    ? []
+    : [
+        note(
+          `retention.bytes is ${topic.settings["retention.bytes"]} a partition: heavy traffic may remove rounds before retention.ms does`
+        )
+      ]),
+  topic.replicas >= 3
+    ? ok(`${topic.replicas} replicas`)
+    : broken(
+        `${topic.replicas} replica${topic.replicas === 1 ? "" : "s"} instead of 3: the loss of ${topic.replicas === 1 ? "one broker loses the log" : "two brokers loses the log"}, and what was shown may be shown older again; add replicas with kafka-reassign-partitions`
+      ),
+  setting(topic, "min.insync.replicas", (value) =>
+    Number(value) >= 2
+      ? ok(`min.insync.replicas is ${value}`)
+      : broken(
+          `min.insync.replicas is ${value}: a record may be read while only one broker has it, and is gone with that broker; ${set(topic, "min.insync.replicas", "2")}`
+        )
+  ),
+  setting(topic, "unclean.leader.election.enable", (value) =>
+    value === "false"
+      ? ok("unclean.leader.election.enable is false")
+      : broken(
+          `unclean.leader.election.enable is ${value}: a broker that lacks records may lead, the log goes back and series are missing until their next round; ${set(topic, "unclean.leader.election.enable", "false")}`
+        )
+  ),
+  setting(topic, "max.message.bytes", (value) =>
+    Number(value) >= chunkBytes
+      ? ok(`max.message.bytes is ${value}`)
+      : broken(
+          `max.message.bytes is ${value}: the agent's chunks of up to ${chunkBytes} bytes are refused; ${set(topic, "max.message.bytes", "1048588")}`
+        )
+  )
+]
+
+const judgeGroup = ({ group, topics }: Inspection, expected: Expected): ReadonlyArray<Finding> => {
+  const partitions = topics.reduce((n, t) => n + t.partitions, 0)
+  const foreign = group.members > 0 && group.protocol !== "" && group.protocol !== expected.protocol
+  const none = group.state === "Dead" || group.state === "Empty"
+  return [
+    foreign
+      ? broken(
+          `its members speak "${group.protocol}", not "${expected.protocol}": another program, or another version of kafka2prom, is in this group, and pods of this one cannot join; choose another --group-id or stop the others`
+        )
+      : none
+        ? ok(`no members now (${group.state}): free for kafka2prom`)
+        : ok(
+            `${group.state}, ${group.members} member${group.members === 1 ? "" : "s"}${group.protocol === "" ? "" : `, ${group.protocol}`}`
+          ),
+    ...(group.members > partitions && partitions > 0
+      ? [note(`${group.members} members for ${partitions} partitions: some have nothing to do`)]
+      : [])
+  ]
+}
+
+export const judge = (inspection: Inspection, expected: Expected): ReadonlyArray<Section> => {
+  const { brokers } = inspection
+  return [
+    { title: `brokers: ${brokers.length} (${brokers.map((b) => b.address).join(", ")})`, findings: [] },
+    ...expected.topics.map((name): Section => {
+      const topic = inspection.topics.find((t) => t.topic === name)
+      return topic === undefined
+        ? {
+            title: `topic ${name}`,
+            findings: [
+              broken(
+                `it does not exist, or this user may not see it: create it with kafka-topics --create --topic ${name}`
+              )
+            ]
+          }
+        : { title: `topic ${name}: ${topic.partitions} partitions`, findings: judgeTopic(topic, expected) }
+    }),
+    { title: `group ${expected.group}`, findings: judgeGroup(inspection, expected) }
+  ]
+}
+
+export const report = (sections: ReadonlyArray<Section>): { readonly text: string; readonly broken: number } => {
+  const lines: Array<string> = []
+  let count = 0
+  for (const { title, findings } of sections) {
+    lines.push(title)
+    for (const { level, text } of findings) {
+      lines.push(`  ${level.padEnd(6)}  ${text}`)
+      if (level === "broken") count += 1
+    }
+  }
+  lines.push(
+    count === 0
+      ? "All that the promises need of the cluster is there."
+      : `${count} condition${count === 1 ? "" : "s"} of the promises ${count === 1 ? "does" : "do"} not hold, see "broken" above.`
+  )
+  return { text: `${lines.join("\n")}\n`, broken: count }
+}

@@ -1,0 +1,11 @@
+/** Logging: the process's log on stderr, as logfmt for people or JSON for programs. stdout belongs to what a command prints. */
+import { Layer, Logger, References } from "effect"
+import type { LogConfig } from "../Config.ts"
+
+const levels = { debug: "Debug", info: "Info", warning: "Warn", error: "Error" } as const
+
+export const logging = (config: LogConfig): Layer.Layer<never> =>
+  Layer.merge(
+    Logger.layer([Logger.withConsoleError(config.format === "json" ? Logger.formatJson : Logger.formatLogFmt)]),
+    Layer.succeed(References.MinimumLogLevel, levels[config.level])
+  )

@@ -1,0 +1,45 @@
+/**
+ * agent: dump files to the topic until it is told to stop (0) or only a person can help (1). With --listen it serves its
+ * own metrics and its liveness; without, it opens no port.
+ */
+import { Effect, Layer } from "effect"
+import { Agent } from "../agent/Agent.ts"
+import type { AgentConfig } from "../Config.ts"
+import type { Program } from "../cli.ts"
+import { type Address, formatAddress } from "../config/Kind.ts"
+import { SelfMetrics } from "../SelfMetrics.ts"
+import { healthRoute } from "../server/HealthRoutes.ts"
+import { selfMetricsRoute } from "../server/SelfMetricsRoute.ts"
+import { Server } from "../server/Server.ts"
+import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
+import { version } from "../version.ts"
+import { shutdownDeadline } from "./Deadline.ts"
+import { logging } from "./Logging.ts"
+
+const shutdownExtra = 20_000
+
+const ownServer = (listen: Address) =>
+  Effect.gen(function* () {
+    const metrics = yield* SelfMetrics
+    const routes = [selfMetricsRoute(metrics, () => {}), healthRoute]
+    const server = yield* Layer.build(Server.layer({ listen, routes, draining: () => false, onRefused: () => {} }))
+    const { address } = yield* Effect.provide(Server, server)
+    yield* Effect.logInfo(`listening on http://${formatAddress(address)}/self/metrics`)
+  })
+
+export const agent = (config: AgentConfig): Program =>
+  Effect.gen(function* () {
+    yield* shutdownDeadline("agent", config.agent.shutdownTimeout + shutdownExtra)
+    for (const warning of config.connection.warnings) yield* Effect.logWarning(warning)
+    yield* Effect.logInfo(
+      `kafka2prom ${version}: ${config.agent.dumps.join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
+    )
+    if (config.listen !== undefined) yield* ownServer(config.listen)
+    return yield* Agent.run(config.agent)
+  }).pipe(
+    Effect.catchTag(["AgentFailed", "ServerError"], (error) => Effect.as(Effect.logError(error.message), 1)),
+    Effect.onInterrupt(() => Effect.logInfo("stopped")),
+    Effect.scoped,
+    Effect.provide(Layer.mergeAll(KafkaTransport.layer(config.connection.kafka), SelfMetrics.layer)),
+    Effect.provide(logging(config.log))
+  )

@@ -1,0 +1,96 @@
+/**
+ * check: reads the settings, asks the brokers, prints what it found on stdout and changes nothing. Exit code 0: all is as the
+ * promises need it; 1: something is not; 3: the brokers could not be reached or would not answer.
+ */
+import { Effect, Schedule, type Scope } from "effect"
+import type { CheckConfig } from "../Config.ts"
+import type { Program } from "../cli.ts"
+import { Assignor } from "../engine/Assignor.ts"
+import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
+import { type Inspection, Transport, TransportError } from "../transport/Transport.ts"
+import { judge, report } from "./Findings.ts"
+import { logging } from "./Logging.ts"
+
+/** A group's coordinator that is still loading is waited for; a broker that cannot be reached is told at once. */
+const patience = 30_000
+const retryEvery = 500
+
+const unknownTopic = (error: TransportError): boolean => error.code === "UNKNOWN_TOPIC_OR_PARTITION"
+
+/** What there is: topics that do not exist are left out. */
+const inspect = (
+  topics: ReadonlyArray<string>,
+  group: string
+): Effect.Effect<Inspection, TransportError, Transport | Scope.Scope> =>
+  Effect.gen(function* () {
+    const transport = yield* Transport
+    let last: TransportError | undefined
+    const look = (names: ReadonlyArray<string>) =>
+      transport.inspect(names, group).pipe(
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            last = error
+          })
+        ),
+        Effect.retry({
+          schedule: Schedule.spaced(retryEvery),
+          while: (e) => e.retriable && !e.unknownOutcome && !unknownTopic(e)
+        })
+      )
+    const onUnknownTopic = (instead: Effect.Effect<Inspection, TransportError, Scope.Scope>) =>
+      Effect.catch((error: TransportError) => (unknownTopic(error) ? instead : Effect.fail(error)))
+    // One unknown topic may fail the request for all of them.
+    const each = Effect.forEach(topics, (topic) => onUnknownTopic(look([]))(look([topic]))).pipe(
+      Effect.map((found): Inspection => ({ ...found[0]!, topics: found.flatMap((f) => f.topics) }))
+    )
+    return yield* onUnknownTopic(each)(look(topics)).pipe(
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: () => {
+          const detail = `no answer within ${patience / 1000} s`
+          return Effect.fail(last ?? new TransportError({ op: "inspect", code: "TIMEOUT", retriable: true, detail }))
+        }
+      })
+    )
+  })
+
+const whatToDo = (error: TransportError): string =>
+  error.code === "AUTHENTICATION"
+    ? "the brokers refused the login: look at the --sasl-* and --tls* settings"
+    : error.code === "AUTHORIZATION"
+      ? "this user may not look: it needs Describe and DescribeConfigs on the topics and Describe on the group"
+      : "the brokers could not be asked: look at --brokers, at --tls, and at what lies between"
+
+export interface Checked {
+  readonly code: 0 | 1 | 3
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The check of whatever Transport there is. */
+export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Transport | Assignor> =>
+  Effect.gen(function* () {
+    const { protocol } = yield* Assignor
+    const inspection = yield* inspect(config.topics, config.group)
+    const { text, broken } = report(judge(inspection, { ...config, protocol }))
+    return { code: broken === 0 ? (0 as const) : (1 as const), stdout: text, stderr: "" }
+  }).pipe(
+    Effect.catchTag("TransportError", (error) => {
+      const brokers = config.connection.kafka.brokers.join(",")
+      const stderr = `kafka2prom check: ${whatToDo(error)} (${brokers}; ${error.message})\n`
+      return Effect.succeed({ code: 3 as const, stdout: "", stderr })
+    }),
+    Effect.scoped
+  )
+
+export const check = (config: CheckConfig): Program =>
+  Effect.gen(function* () {
+    for (const warning of config.connection.warnings) yield* Effect.logWarning(warning)
+    const { code, stdout, stderr } = yield* checked(config)
+    process.stdout.write(stdout)
+    process.stderr.write(stderr)
+    return code
+  }).pipe(
+    Effect.provide([KafkaTransport.layer(config.connection.kafka), Assignor.layer]),
+    Effect.provide(logging(config.log))
+  )

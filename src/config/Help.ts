@@ -1,0 +1,79 @@
+/** Help: the text of `--help`, made of the same tables that the values are read by. Pure. */
+import { optionName, type Setting, type Table, variableName } from "./Setting.ts"
+
+const width = 100
+/** Placeholders that say what is allowed by themselves. */
+const selfTold: ReadonlySet<string> = new Set([
+  "",
+  "name",
+  "secret",
+  "file",
+  "dir",
+  "glob",
+  "host:port[,…]",
+  "name[,…]"
+])
+
+const wrap = (text: string, indent: number): string => {
+  const lines: Array<string> = [""]
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1]!
+    if (last !== "" && indent + last.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`
+  }
+  return lines.join(`\n${" ".repeat(indent)}`)
+}
+
+const option = (key: string, setting: Setting<unknown>): string => {
+  const head = `  --${optionName(key)}${setting.kind.metavar === "" ? "" : ` ${setting.kind.metavar}`}`
+  const value =
+    setting.required === true
+      ? "Required."
+      : setting.fallback !== undefined
+        ? `Default: ${setting.fallback}.`
+        : setting.otherwise !== undefined
+          ? `Default: ${setting.otherwise}.`
+          : ""
+  const allowed =
+    selfTold.has(setting.kind.metavar) || setting.kind.metavar.includes("|") ? "" : ` (${setting.kind.allowed})`
+  return `${head}\n      ${wrap(`${setting.about}${allowed} ${value} [${variableName(key)}]`.replace(/ {2,}/g, " "), 6)}`
+}
+
+export interface CommandHelp {
+  readonly name: string
+  readonly about: string
+  readonly settings: Table
+  readonly examples: ReadonlyArray<string>
+  /** What the exit codes mean, where there is more to say than 0, 1 and 2. */
+  readonly exits: ReadonlyArray<string>
+}
+
+export const commandHelp = (command: CommandHelp): string =>
+  [
+    `kafka2prom ${command.name}: ${command.about}`,
+    "",
+    `Usage: kafka2prom ${command.name} [options]`,
+    ...command.examples.map((example) => `  ${example}`),
+    "",
+    "Options (a flag goes before its variable, which goes before the file of --config):",
+    ...Object.entries(command.settings).map(([key, setting]) => option(key, setting)),
+    "  --help",
+    "      This text.",
+    "",
+    "Exit codes:",
+    ...command.exits.map((line) => `  ${line}`),
+    ""
+  ].join("\n")
+
+export const programHelp = (version: string, commands: ReadonlyArray<CommandHelp>): string =>
+  [
+    `kafka2prom ${version}: carries Prometheus metrics through Kafka and never shows an older value after a newer one.`,
+    "",
+    "Usage: kafka2prom <command> [options]",
+    "",
+    ...commands.map((c) => `  ${c.name.padEnd(8)}${c.about}`),
+    "",
+    "Each command explains its options: kafka2prom serve --help",
+    "Version: kafka2prom --version",
+    ""
+  ].join("\n")

@@ -1,0 +1,106 @@
+/**
+ * Resolve: one value a setting, from where it was given: flag beats variable beats file beats default. All mistakes
+ * are found at once, each a line that names the option where it was given, the value (never a secret) and what is allowed.
+ */
+import type { Arguments } from "./Arguments.ts"
+import { quoted } from "./Kind.ts"
+import { optionName, type Setting, type Table, type Values, variableName } from "./Setting.ts"
+import type { SettingsFile } from "./SettingsFile.ts"
+
+export type Origin = "flag" | "variable" | "file" | "default" | "preset"
+
+/** What status shows: secrets say only that they are set. */
+export interface SettingStatus {
+  readonly name: string
+  readonly value: string
+  readonly from: Origin
+}
+
+export interface Resolved<T extends Table> {
+  readonly values: Values<T>
+  readonly origin: (key: keyof T) => Origin
+  readonly status: ReadonlyArray<SettingStatus>
+}
+
+export type Outcome<A> = { readonly value: A } | { readonly problems: ReadonlyArray<string> }
+
+interface Given {
+  readonly from: Origin
+  /** How a message names it. */
+  readonly name: string
+  readonly texts: ReadonlyArray<string>
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const find = (
+  key: string,
+  setting: Setting<unknown>,
+  args: Arguments,
+  env: Environment,
+  file?: SettingsFile
+): Given | undefined => {
+  const option = optionName(key)
+  const flagged = args.given.get(option)
+  if (flagged !== undefined) return { from: "flag", name: `--${option}`, texts: flagged }
+  const variable = variableName(key)
+  const text = env[variable]
+  // As in a shell and in compose files: an empty variable is one that is not set.
+  if (text !== undefined && text !== "") {
+    // One a line: a comma may be part of a glob or a label's value.
+    const texts = setting.kind.many ? text.split("\n").filter((line) => line.trim() !== "") : [text]
+    return { from: "variable", name: `${variable} (--${option})`, texts }
+  }
+  const entry = file?.entries.get(option)
+  if (entry !== undefined)
+    return { from: "file", name: `${option} (${file!.path}, line ${entry.line})`, texts: entry.texts }
+  return setting.fallback === undefined
+    ? undefined
+    : { from: "default", name: `--${option}`, texts: [setting.fallback] }
+}
+
+export const resolve = <T extends Table>(
+  table: T,
+  args: Arguments,
+  env: Environment,
+  file?: SettingsFile
+): Outcome<Resolved<T>> => {
+  const values: Record<string, unknown> = {}
+  const origins = new Map<string, Origin>()
+  const problems: Array<string> = []
+  const status: Array<SettingStatus> = []
+  for (const [key, setting] of Object.entries(table)) {
+    const given = find(key, setting, args, env, file)
+    if (given === undefined) {
+      const other = setting.requiredWithout
+      const missing = other !== undefined && find(other, table[other]!, args, env, file) === undefined
+      if (setting.required === true || missing)
+        problems.push(`--${optionName(key)} is missing (or ${variableName(key)}): ${setting.kind.allowed}`)
+      continue
+    }
+    const shown = given.texts.join(",")
+    if (given.texts.length > 1 && !setting.kind.many) {
+      problems.push(`${given.name} has ${given.texts.length} values: it takes one`)
+      continue
+    }
+    const reading = setting.kind.read(given.texts)
+    if ("wrong" in reading) {
+      problems.push(
+        setting.secret === true
+          ? `${given.name} is not usable: it must be ${setting.kind.allowed} (its value is not shown)`
+          : `${given.name} is ${quoted(shown)}: ${reading.wrong}`
+      )
+      continue
+    }
+    values[key] = reading.value
+    origins.set(key, given.from)
+    status.push({
+      name: optionName(key),
+      value: setting.secret === true ? "(set, not shown)" : shown,
+      from: given.from
+    })
+  }
+  return problems.length > 0
+    ? { problems }
+    : { value: { values: values as Values<T>, origin: (key) => origins.get(String(key)) ?? "default", status } }
+}

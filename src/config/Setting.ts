@@ -1,0 +1,39 @@
+/**
+ * Setting: one option, described once. Its key gives all its names: `groupId` is `--group-id`, K2P_GROUP_ID and `group-id:`
+ * in the file. A command's settings are a table of them; the type of a table gives the type of its values.
+ */
+import type { Kind } from "./Kind.ts"
+
+export interface Setting<A> {
+  readonly kind: Kind<A>
+  /** One sentence for `--help`. */
+  readonly about: string
+  /** In the user's own notation. */
+  readonly fallback?: string
+  /** What holds where nothing is given, for `--help`, where it is not one value. */
+  readonly otherwise?: string
+  /** Never printed: not in errors, not in logs, not in status. */
+  readonly secret?: true
+  /** Starting without it is an error. */
+  readonly required?: true
+  /** Starting without it and without that other setting is an error. */
+  readonly requiredWithout?: string
+}
+
+type WithDefault<A> = Setting<A> & { readonly fallback: string }
+type Required<A> = Setting<A> & { readonly required: true }
+
+export type Table = Readonly<Record<string, Setting<unknown>>>
+export type Values<T extends Table> = {
+  readonly [K in keyof T]: T[K] extends WithDefault<infer A> | Required<infer A>
+    ? A
+    : T[K] extends Setting<infer A>
+      ? A | undefined
+      : never
+}
+
+/** Keeps the exact shape, so that `Values` knows which settings always have a value. */
+export const settings = <const T extends Table>(table: T): T => table
+
+export const optionName = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)
+export const variableName = (key: string): string => `K2P_${optionName(key).replaceAll("-", "_").toUpperCase()}`

@@ -1,0 +1,241 @@
+/**
+ * Settings: every option of every command, each described once. `--help`, errors, variables and the file's keys are
+ * made of these tables. Limits of the values are the widest that make sense; what a value does is told in docs.
+ */
+import { strategies } from "../engine/Backpressure.ts"
+import * as Kind from "./Kind.ts"
+import { settings } from "./Setting.ts"
+
+export const program = settings({
+  config: {
+    kind: Kind.text("file", "the path of a YAML file"),
+    about: "YAML file with options by name (group-id: metrics-eu); flags and variables go before it."
+  },
+  logLevel: {
+    kind: Kind.choice("debug", "info", "warning", "error"),
+    about: "What is logged, on stderr.",
+    fallback: "info"
+  },
+  logFormat: { kind: Kind.choice("text", "json"), about: "Log lines for people or for programs.", fallback: "text" }
+})
+
+export const connection = settings({
+  brokers: {
+    kind: Kind.brokerList,
+    about: "Bootstrap brokers.",
+    otherwise: "none; required without --event-hubs-connection-string",
+    requiredWithout: "eventHubsConnectionString"
+  },
+  clientId: {
+    kind: Kind.text("name"),
+    about: "The name by which the brokers' logs and quotas know this process.",
+    fallback: "kafka2prom"
+  },
+  saslMechanism: {
+    kind: Kind.choice("plain", "scram-sha-256", "scram-sha-512"),
+    about: "How to log in to the brokers.",
+    otherwise: "no login"
+  },
+  saslUsername: { kind: Kind.text("name"), about: "The user of the login." },
+  saslPassword: {
+    kind: Kind.text("secret"),
+    about: "Its password; better given as the variable, a command line is seen by others.",
+    secret: true
+  },
+  tls: { kind: Kind.flag, about: "Speak TLS to the brokers.", otherwise: "on where a --tls-* file is given" },
+  tlsCa: {
+    kind: Kind.text("file", "the path of a PEM file"),
+    about: "Certificates of the authorities to trust, PEM.",
+    otherwise: "the system's"
+  },
+  tlsCert: { kind: Kind.text("file", "the path of a PEM file"), about: "Client certificate, PEM; needs --tls-key." },
+  tlsKey: { kind: Kind.text("file", "the path of a PEM file"), about: "Its private key, PEM." },
+  eventHubsConnectionString: {
+    kind: Kind.text("secret", "Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…"),
+    about: "Azure Event Hubs: sets brokers, TLS, login, compression and timeouts as it needs them.",
+    secret: true
+  }
+})
+
+const expiry = {
+  kind: Kind.duration("1s", "1d"),
+  about: "Least time without a round after which a source leaves the endpoint.",
+  fallback: "90s"
+} as const
+
+const group = settings({
+  topic: { kind: Kind.topicList, about: "Topics to read.", fallback: "metrics" },
+  groupId: {
+    kind: Kind.text("name"),
+    about: "The consumer group; it belongs to kafka2prom alone.",
+    fallback: "kafka2prom"
+  },
+  sessionTimeout: {
+    kind: Kind.duration("3s", "30m"),
+    about: "After this long without a sign of life another pod takes over.",
+    fallback: "20s"
+  },
+  expiry,
+  lookback: {
+    kind: Kind.duration("1s", "7d"),
+    about: "How far back a new owner starts to read where the group left no note.",
+    otherwise: "the expiry"
+  }
+})
+
+export const serve = settings({
+  ...connection,
+  ...group,
+  listen: { kind: Kind.listenAddress, about: "Where the HTTP server listens.", fallback: "0.0.0.0:9464" },
+  adminToken: {
+    kind: Kind.text("secret"),
+    about: "Bearer token that lets a request switch things; without it nothing can be switched.",
+    secret: true
+  },
+  workers: { kind: Kind.integer(1, 1024), about: "Shards of this pod; only 1 works in this version.", fallback: "1" },
+  backpressure: {
+    kind: Kind.choice(...strategies),
+    about: "When a partition's queue is full: wait, lose the oldest, or wait until far behind and then lose.",
+    fallback: "pause"
+  },
+  adaptiveLag: {
+    kind: Kind.integer(1, 1e12),
+    about: "Records of lag at which the adaptive strategy starts to lose the oldest.",
+    fallback: "100000"
+  },
+  queueRecords: {
+    kind: Kind.integer(1, 10_000_000),
+    about: "Records that may wait for one partition.",
+    fallback: "1000"
+  },
+  queueBytes: {
+    kind: Kind.size("64KiB", "16GiB"),
+    about: "Bytes that may wait for one partition.",
+    fallback: "16MiB"
+  },
+  timestamps: {
+    kind: Kind.choice("scrape", "event"),
+    about: "Samples without timestamps, as a direct scrape gives them, or with the dump's own time.",
+    fallback: "scrape"
+  },
+  commit: {
+    kind: Kind.choice("visible", "scraped"),
+    about: "Commit what a scrape could have shown, or only what Prometheus fetched whole.",
+    fallback: "visible"
+  },
+  sourceLabel: { kind: Kind.label, about: "The label that carries the source id.", fallback: "instance" },
+  maxSourceSeries: {
+    kind: Kind.integer(1, 100_000_000),
+    about: "Series of one source beyond which its round is refused.",
+    fallback: "200000"
+  },
+  maxSourceBytes: {
+    kind: Kind.size("1KiB", "4GiB"),
+    about: "Bytes of one source's round beyond which it is refused.",
+    fallback: "64MiB"
+  },
+  maxSources: {
+    kind: Kind.integer(1, 10_000_000),
+    about: "Sources of one partition beyond which a new one is refused.",
+    fallback: "10000"
+  },
+  maxPartitionSeries: {
+    kind: Kind.integer(1, 1_000_000_000),
+    about: "Series of one partition beyond which rounds are refused.",
+    fallback: "2000000"
+  },
+  maxPartitionBytes: {
+    kind: Kind.size("1MiB", "256GiB"),
+    about: "Bytes of one partition beyond which rounds are refused.",
+    fallback: "512MiB"
+  },
+  maxPodSeries: {
+    kind: Kind.integer(1, 1_000_000_000),
+    about: "Series of the whole pod beyond which rounds are refused.",
+    fallback: "5000000"
+  },
+  maxPodBytes: {
+    kind: Kind.size("1MiB", "256GiB"),
+    about: "Bytes of the whole pod beyond which rounds are refused.",
+    fallback: "1GiB"
+  },
+  ...program
+})
+
+export const check = settings({ ...connection, ...group, ...program })
+
+export const agent = settings({
+  ...connection,
+  clientId: { ...connection.clientId, fallback: "kafka2prom-agent" },
+  topic: { kind: Kind.topic, about: "Topic to write to.", fallback: "metrics" },
+  dump: {
+    kind: Kind.repeated("glob", "the path or glob of dump files"),
+    about: "Registry dumps to send: each file is one source, read whole whenever it changes. Repeatable.",
+    required: true
+  },
+  host: {
+    kind: Kind.text("name"),
+    about: "First part of every source id; it must be the same after a restart.",
+    otherwise: "the machine's host name"
+  },
+  job: {
+    kind: Kind.text("name"),
+    about: "The job label of series that have none.",
+    otherwise: "the dump file's name without its extension"
+  },
+  label: {
+    kind: Kind.labels,
+    about: "Label added to every series that lacks it (name=value). Repeatable.",
+    otherwise: "none"
+  },
+  partitionBase: {
+    kind: Kind.integer(1, 1_000_000),
+    about: "Sources are spread over this many partitions, also when the topic grows: never change it.",
+    otherwise: "the topic's partitions at the first start, kept in --state-dir"
+  },
+  acks: {
+    kind: Kind.choice("0", "1", "all"),
+    about: "Which brokers must have a chunk before it counts as sent.",
+    fallback: "1"
+  },
+  compression: {
+    kind: Kind.choice("none", "gzip", "zstd"),
+    about: "Of the batches sent; on Event Hubs gzip where nothing is given.",
+    fallback: "none"
+  },
+  stateDir: {
+    kind: Kind.text("dir", "the path of a directory"),
+    about: "Where the agent keeps its epoch and partition base; it must outlive a restart.",
+    fallback: ".kafka2prom"
+  },
+  expiry: { ...expiry, about: "The pods' --expiry: a round is given up when it is half as old." },
+  maxDumpBytes: { kind: Kind.size("1KiB", "4GiB"), about: "Bytes of one dump that are read.", fallback: "64MiB" },
+  bufferBytes: {
+    kind: Kind.size("1KiB", "64GiB"),
+    about: "Bytes of all rounds that wait while the brokers are away.",
+    fallback: "256MiB"
+  },
+  listen: {
+    kind: Kind.listenAddress,
+    about: "Where to serve /self/metrics and /healthz.",
+    otherwise: "no HTTP server"
+  },
+  ...program
+})
+
+export const demo = settings({
+  for: {
+    kind: Kind.duration("1s", "7d"),
+    about: "How long it runs; then a summary, and exit code 1 where the check failed.",
+    otherwise: "until it is stopped (Ctrl-C)"
+  },
+  services: { kind: Kind.integer(1, 64), about: "Services that dump their metrics.", fallback: "6" },
+  port: {
+    kind: Kind.integer(0, 65_534),
+    about: "Where the first pod listens on this machine; the second takes the next one; 0: any free ones.",
+    fallback: "9464"
+  },
+  dumpEvery: { kind: Kind.duration("100ms", "1m"), about: "How often each service writes its dump.", fallback: "1s" },
+  ...program,
+  logLevel: { ...program.logLevel, fallback: "warning" }
+})

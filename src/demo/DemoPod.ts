@@ -1,0 +1,63 @@
+/**
+ * DemoPod: one of the demo's pods: the same `runPod` that `serve` runs, on the embedded log, with a registry of its own. It can be
+ * taken away (cleanly, as SIGTERM does it: evict, commit, leave, stop serving) and started again on its port.
+ */
+import { Deferred, Effect, Fiber, Layer } from "effect"
+import { type Address, formatAddress } from "../config/Kind.ts"
+import { Backpressure } from "../engine/Backpressure.ts"
+import type { EngineFailed } from "../engine/Engine.ts"
+import { defaultEngineOptions } from "../engine/Options.ts"
+import { MetricsCache } from "../exposition/MetricsCache.ts"
+import * as MetricsProcessor from "../exposition/MetricsProcessor.ts"
+import { SelfMetrics } from "../SelfMetrics.ts"
+import { runPod } from "../server/Pod.ts"
+import type { ServerError } from "../server/Server.ts"
+import { version } from "../version.ts"
+
+const host = "127.0.0.1"
+
+export interface DemoPod {
+  readonly name: string
+  address: Address | undefined
+  fiber: Fiber.Fiber<never, EngineFailed | ServerError> | undefined
+  shown: ReadonlySet<string>
+  partitions: number
+}
+
+export const startPod = (pod: DemoPod, topic: string, port: number) =>
+  Effect.gen(function* () {
+    const listening = yield* Deferred.make<Address>()
+    const parts = MetricsProcessor.layer(MetricsProcessor.defaultMetricsOptions).pipe(
+      Layer.provideMerge(MetricsCache.layer),
+      Layer.merge(Backpressure.layerPause)
+    )
+    const run = runPod(
+      {
+        engine: { ...defaultEngineOptions, topics: [topic], clientId: pod.name },
+        listen: { host, port },
+        version,
+        adminToken: undefined,
+        settings: [],
+        onListening: (address) => Deferred.doneUnsafe(listening, Effect.succeed(address))
+      },
+      parts
+    ).pipe(Effect.provide(Layer.fresh(SelfMetrics.layerBare)))
+    pod.fiber = yield* Effect.forkDetach(run)
+    pod.address = yield* Effect.raceFirst(Deferred.await(listening), Fiber.join(pod.fiber))
+  })
+
+export const stopPod = (pod: DemoPod) =>
+  Effect.suspend(() => {
+    const { fiber } = pod
+    pod.fiber = undefined
+    pod.partitions = 0
+    pod.shown = new Set()
+    return fiber === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(fiber))
+  })
+
+export const get = (pod: DemoPod, path: string) =>
+  Effect.tryPromise(async (signal) => {
+    const response = await fetch(`http://${formatAddress(pod.address!)}${path}`, { signal })
+    if (!response.ok) throw new Error(`${path} answered ${response.status}`)
+    return await response.text()
+  }).pipe(Effect.timeout("10 seconds"))

@@ -1,0 +1,63 @@
+/**
+ * Services: the demo's child processes. Each runs Service.ts with a dump file of its own; they end with the Scope, first asked
+ * (SIGTERM, so that the last dump is written), after a while made to.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Effect, Schema, type Scope } from "effect"
+
+export class ServiceFailed extends Schema.TaggedError<ServiceFailed>()("ServiceFailed", { message: Schema.String }) {}
+
+const names = ["checkout", "search", "billing", "inventory", "mail", "users", "images", "reports"]
+const patience = 3_000
+
+/** Compiled or not, the service is the file beside this one. */
+const script = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "./Service.ts" : "./Service.js", import.meta.url)
+)
+
+const ended = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    const kill = setTimeout(() => child.kill("SIGKILL"), patience)
+    child.once("exit", () => {
+      clearTimeout(kill)
+      resume(Effect.void)
+    })
+    child.kill("SIGTERM")
+  })
+
+/** Starts `count` services; fails when one of them ends by itself. */
+export const startServices = (
+  count: number,
+  dir: string,
+  dumpEvery: number
+): Effect.Effect<
+  { readonly pids: ReadonlyArray<number>; readonly failed: Effect.Effect<never, ServiceFailed> },
+  never,
+  Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const children: Array<readonly [string, ChildProcess]> = []
+    for (let i = 0; i < count; i++) {
+      const name = `${names[i % names.length]}-${1 + Math.floor(i / names.length)}`
+      const child = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          spawn(process.execPath, [script, join(dir, `${name}.prom`), String(dumpEvery)], {
+            // Nothing is ever written to its input: its end tells it that this process is gone, however it went.
+            stdio: ["pipe", "ignore", "inherit"]
+          })
+        ),
+        ended
+      )
+      children.push([name, child])
+    }
+    const failed = Effect.callback<never, ServiceFailed>((resume) => {
+      for (const [name, child] of children)
+        child.once("exit", (code, signal) => {
+          resume(Effect.fail(new ServiceFailed({ message: `the service ${name} ended by itself: ${signal ?? code}` })))
+        })
+    })
+    return { pids: children.flatMap(([, c]) => c.pid ?? []), failed }
+  })

@@ -1,0 +1,109 @@
+/**
+ * Claims: what a member says of itself in a JoinGroup and what it is told in a SyncGroup. Pure codec: Kafka's own
+ * ConsumerProtocol envelope (so that the brokers' tools can read the group) around our user data.
+ *
+ * A claim must be true when it is sent (rule 5 of the handoff): live partitions and those still being evicted.
+ */
+import { AssignerProtocol } from "kafkajs"
+import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { codedLoad, loadCode } from "./Load.ts"
+
+export interface Claims {
+  /** The last generation that this member synced; -1 for a new member. */
+  readonly generation: number
+  /** Owned and staying so, as partition keys. */
+  readonly live: ReadonlyArray<string>
+  /** Owned, hidden, on the way out. */
+  readonly evicting: ReadonlyArray<string>
+  /** Counts this member's joins: a rejoin must differ from the last one, or a stable group does not rebalance. */
+  readonly sequence: number
+  /** Hash of the settings that all members must share. */
+  readonly settings: string
+  /** Bytes a second of the partitions above, by key, where they are known. Rounded on the way; a hint for balance, nothing depends on it. */
+  readonly loads: ReadonlyMap<string, number>
+}
+
+export const noClaims: Claims = { generation: -1, live: [], evicting: [], sequence: 0, settings: "", loads: new Map() }
+
+const isKeys = (x: unknown): x is Array<string> => Array.isArray(x) && x.every((k) => typeof k === "string")
+
+/** By topic and as numbers only, partition and load in turn: a member may own thousands. */
+const packLoads = (loads: ReadonlyMap<string, number>): Record<string, Array<number>> => {
+  const packed: Record<string, Array<number>> = {}
+  for (const [key, load] of loads) {
+    const { topic, partition } = parsePartitionKey(key)
+    packed[topic] ??= []
+    packed[topic].push(partition, loadCode(load))
+  }
+  return packed
+}
+
+/** What cannot be read is not known: the claims beside it still hold. */
+const unpackLoads = (x: unknown): ReadonlyMap<string, number> => {
+  const loads = new Map<string, number>()
+  if (typeof x !== "object" || x === null) return loads
+  for (const [topic, list] of Object.entries(x)) {
+    if (!Array.isArray(list)) continue
+    for (let i = 0; i + 1 < list.length; i += 2) {
+      const [partition, code] = [list[i] as unknown, list[i + 1] as unknown]
+      if (Number.isInteger(partition) && Number.isInteger(code) && 0 <= (code as number) && (code as number) < 1_000)
+        loads.set(partitionKey({ topic, partition: partition as number }), codedLoad(code as number))
+    }
+  }
+  return loads
+}
+
+export const encodeClaims = (topics: ReadonlyArray<string>, claims: Claims): Uint8Array =>
+  AssignerProtocol.MemberMetadata.encode({
+    version: 0,
+    topics: [...topics],
+    userData: Buffer.from(JSON.stringify({ ...claims, loads: packLoads(claims.loads) }))
+  })
+
+/** A member whose user data cannot be read claims nothing; the protocol's name keeps other programs out of the group. */
+export const decodeClaims = (metadata: Uint8Array): Claims => {
+  try {
+    const decoded = AssignerProtocol.MemberMetadata.decode(Buffer.from(metadata))
+    const json = JSON.parse(decoded?.userData.toString("utf8") ?? "null") as Partial<
+      Record<keyof Claims, unknown>
+    > | null
+    if (json === null || typeof json.generation !== "number" || !isKeys(json.live) || !isKeys(json.evicting))
+      return noClaims
+    return {
+      generation: json.generation,
+      live: json.live,
+      evicting: json.evicting,
+      sequence: typeof json.sequence === "number" ? json.sequence : 0,
+      settings: typeof json.settings === "string" ? json.settings : "",
+      loads: unpackLoads(json.loads)
+    }
+  } catch {
+    return noClaims
+  }
+}
+
+export const encodeAssignment = (tps: ReadonlyArray<TopicPartition>): Uint8Array => {
+  const assignment: Record<string, Array<number>> = {}
+  for (const { topic, partition } of tps) {
+    assignment[topic] ??= []
+    assignment[topic].push(partition)
+  }
+  return AssignerProtocol.MemberAssignment.encode({ version: 0, assignment, userData: Buffer.alloc(0) })
+}
+
+/** Empty bytes are an empty assignment (a member that the leader left out). */
+export const decodeAssignment = (bytes: Uint8Array): ReadonlyArray<TopicPartition> => {
+  if (bytes.length === 0) return []
+  const decoded = AssignerProtocol.MemberAssignment.decode(Buffer.from(bytes))
+  if (decoded === null) return []
+  return Object.entries(decoded.assignment).flatMap(([topic, partitions]) =>
+    partitions.map((partition) => ({ topic, partition }))
+  )
+}
+
+export const parsePartitionKey = (key: string): TopicPartition => {
+  const slash = key.lastIndexOf("/")
+  return { topic: key.slice(0, slash), partition: Number(key.slice(slash + 1)) }
+}
+
+export { partitionKey }

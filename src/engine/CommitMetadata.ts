@@ -1,0 +1,42 @@
+/**
+ * CommitMetadata: the few numbers that travel with a committed offset to the next owner, in the metadata string of the
+ * commit. Pure codec. Anything it cannot read decodes to null, and the next owner then takes the careful path (fence = log end).
+ */
+import type { Witness } from "./Witness.ts"
+
+export interface CommitMetadata {
+  /** R, the reservation: the offset up to which this owner may expose. */
+  readonly reservation: number
+  /** L: the lowest offset whose content is still in the cache. */
+  readonly lowest: number
+  /** By which the next owner recognizes the log; null while nothing was read of it. */
+  readonly witness: Witness | null
+}
+
+export const encodeCommitMetadata = (m: CommitMetadata): string =>
+  JSON.stringify({
+    v: 1,
+    r: m.reservation,
+    l: m.lowest,
+    ...(m.witness === null ? {} : { w: [m.witness.offset, m.witness.crc] })
+  })
+
+const isOffset = (n: unknown): n is number => typeof n === "number" && Number.isSafeInteger(n) && n >= 0
+const isCrc = (n: unknown): n is number => isOffset(n) && n <= 0xffff_ffff
+
+export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    // Not ours (another tool reset the offset, say): the caller treats it as absent.
+    return null
+  }
+  if (typeof json !== "object" || json === null) return null
+  const { v, r, l, w } = json as Record<string, unknown>
+  if (v !== 1 || !isOffset(r) || !isOffset(l)) return null
+  if (w === undefined) return { reservation: r, lowest: l, witness: null }
+  if (!Array.isArray(w)) return null
+  const [offset, crc] = w as ReadonlyArray<unknown>
+  return isOffset(offset) && isCrc(crc) ? { reservation: r, lowest: l, witness: { offset, crc } } : null
+}

@@ -1,0 +1,94 @@
+/**
+ * Engine: one shard, that is one member of the consumer group with its partitions, seen from outside: what may be
+ * exposed now, the proof of it, its state, and the switches. Its Layer (`Shard.layer`) joins the group, its Scope leaves it.
+ */
+import { Context, type Effect, Schema } from "effect"
+import type { TopicPartition } from "../transport/Transport.ts"
+import type { Strategy } from "./Backpressure.ts"
+
+/** One instant's answer to "what may be shown": taken synchronously, see rule 7. */
+export interface Cut {
+  readonly generation: number
+  /** Owned, past their fence, within their reservation and the lease at this instant. */
+  readonly partitions: ReadonlyArray<{ readonly tp: TopicPartition; readonly key: string; readonly position: number }>
+  /**
+   * One heartbeat for the cut's generation, sent after the cut (rule 4). The body may be written only after it succeeded.
+   * Succeeds at once for a cut without partitions.
+   */
+  readonly prove: Effect.Effect<void, NotProven>
+  /** To be called when a body made of this cut was sent whole to a Prometheus (for `--commit scraped`). */
+  readonly delivered: () => void
+}
+
+/** This pod cannot prove that it still owns what it would show: it shows nothing (P9). */
+export class NotProven extends Schema.TaggedError<NotProven>()("NotProven", { message: Schema.String }) {}
+
+/** The shard ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused. */
+export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFailed", { message: Schema.String }) {}
+
+export type PartitionPhase = "preparing" | "replaying" | "serving" | "restarting" | "evicting"
+
+export interface PartitionStatus {
+  readonly topic: string
+  readonly partition: number
+  readonly phase: PartitionPhase
+  /** Exposed in a scrape now. */
+  readonly visible: boolean
+  readonly position: number
+  readonly committed: number | null
+  readonly reservation: number | null
+  readonly fence: number | null
+  readonly highWatermark: number | null
+  readonly lag: number | null
+  readonly queue: { readonly records: number; readonly bytes: number; readonly paused: boolean }
+  readonly backpressure: Strategy
+  readonly dropped: number
+  readonly restarts: number
+  readonly sources: number
+  readonly series: number
+  readonly bytes: number
+}
+
+export interface HandoffStatus {
+  /** Wall clock, ms. */
+  readonly at: number
+  readonly topic: string
+  readonly partition: number
+  readonly kind: "acquired" | "visible" | "released" | "lost"
+  readonly generation: number
+  /** acquired → visible, or revoke → evicted. */
+  readonly tookMs: number | null
+  readonly detail: string
+}
+
+export interface EngineStatus {
+  readonly group: string
+  readonly memberId: string
+  readonly generation: number
+  readonly leader: boolean
+  readonly state: "joining" | "member" | "leaving" | "failed"
+  /** Ms that the lease is still good for; negative where it ran out. */
+  readonly leaseMs: number
+  /** Completed at least one join and its lease is valid: what /readyz says. */
+  readonly ready: boolean
+  readonly settingsHash: string
+  /** Other members' hashes where they differ from ours (known to the leader only). */
+  readonly settingsDiffer: ReadonlyArray<string>
+  readonly partitions: ReadonlyArray<PartitionStatus>
+  /** The last 50, newest first. */
+  readonly handoffs: ReadonlyArray<HandoffStatus>
+}
+
+export class Engine extends Context.Service<
+  Engine,
+  {
+    readonly cut: () => Cut
+    readonly status: () => EngineStatus
+    /** One partition, or all where none is named. False where the partition is not owned here. */
+    readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => boolean
+    /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
+    readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>
+    /** Never succeeds; fails when the shard ended by itself. Whoever runs an engine races its work with this. */
+    readonly failed: Effect.Effect<never, EngineFailed>
+  }
+>()("k2p/engine/Engine") {}

@@ -1,0 +1,127 @@
+/**
+ * Fetcher: reads the owned partitions, one long poll in flight per leader node. What comes is pushed into the partition's
+ * queue at once and whole; the fetcher never waits for an actor, so a slow partition delays no other: it is left out of
+ * the requests while it is paused (P4). It drops what arrives for an earlier incarnation or another position.
+ */
+import { Effect, FiberMap } from "effect"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { Fetched, FetchRequest, GroupClient } from "../transport/Transport.ts"
+import type { EngineOptions } from "./Options.ts"
+import type { Partition } from "./Partition.ts"
+import type { Signal } from "./Signal.ts"
+import type { Topology } from "./Topology.ts"
+
+export interface FetcherHost {
+  readonly client: GroupClient
+  readonly options: EngineOptions
+  readonly metrics: SelfMetricsShape
+  readonly topology: Topology
+  readonly partitions: () => Iterable<Partition>
+  /** Notified whenever a partition becomes fetchable. */
+  readonly signal: Signal
+  /** Records are in the queue: the actor may go on, backpressure must decide. */
+  readonly arrived: (p: Partition) => void
+  /** The leaders are not where we thought. */
+  readonly stale: () => void
+}
+
+const fetchable = (p: Partition): boolean => p.processing !== undefined && !p.paused && p.reread === undefined
+
+const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void> | undefined => {
+  if (f.error !== undefined) {
+    host.metrics.fetchErrors.inc({ code: f.error })
+    switch (f.error) {
+      case "OFFSET_OUT_OF_RANGE":
+        // Never the client's own reset: the actor starts over and rule 9 decides from the log's bounds.
+        p.reread = `offset ${f.from} is not in the log any more`
+        host.arrived(p)
+        return undefined
+      case "NOT_LEADER":
+      case "UNKNOWN_TOPIC_OR_PARTITION":
+        host.stale()
+        return undefined
+      default:
+        return Effect.logWarning(`reading ${p.key} at offset ${f.from} failed: ${f.error}; it is tried again`)
+    }
+  }
+  p.highWatermark = Math.max(f.highWatermark, -1)
+  if (f.next > f.from) {
+    p.queue.push(f.records, f.next)
+    p.fetchPosition = f.next
+    host.arrived(p)
+  }
+  return undefined
+}
+
+const poll = (host: FetcherHost, node: number, turn: number) =>
+  Effect.gen(function* () {
+    const mine = [...host.partitions()].filter((p) => fetchable(p) && host.topology.leader(p.key) === node)
+    // The broker fills an answer in the order asked: each partition comes first in its turn.
+    const asked = mine.map((_, i) => mine[(i + turn) % mine.length]!)
+    const incarnations = new Map(asked.map((p) => [p.key, { p, incarnation: p.incarnation }]))
+    const requests: ReadonlyArray<FetchRequest> = asked.map((p) => ({ tp: p.tp, offset: p.fetchPosition }))
+    const { fetchMaxWait, fetchMaxBytes, fetchMaxBytesPartition } = host.options
+    const answer = yield* host.client
+      .fetch(node, requests, {
+        maxWait: fetchMaxWait,
+        maxBytes: fetchMaxBytes,
+        maxBytesPerPartition: fetchMaxBytesPartition
+      })
+      .pipe(Effect.timeout(fetchMaxWait + host.options.sessionTimeout))
+    let failed = false
+    for (const f of answer) {
+      const sent = incarnations.get(`${f.tp.topic}/${f.tp.partition}`)
+      if (sent === undefined || sent.p.incarnation !== sent.incarnation) continue
+      if (sent.p.processing === undefined || sent.p.fetchPosition !== f.from) continue
+      failed ||= f.error !== undefined
+      const log = accept(host, sent.p, f)
+      if (log !== undefined) yield* log
+    }
+    if (failed) yield* Effect.sleep(100)
+  })
+
+const nodeLoop = (host: FetcherHost, node: number): Effect.Effect<never> => {
+  let turn = 0
+  let failures = 0
+  const some = () => {
+    for (const p of host.partitions()) if (fetchable(p) && host.topology.leader(p.key) === node) return true
+    return false
+  }
+  return Effect.gen(function* () {
+    yield* host.signal.until(some)
+    yield* poll(host, node, turn++)
+    failures = 0
+    yield* Effect.yieldNow
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.gen(function* () {
+        const code = error._tag === "TransportError" ? error.code : "TIMEOUT"
+        host.metrics.fetchErrors.inc({ code })
+        host.stale()
+        failures += 1
+        // One line at the start of an outage and one now and then while it lasts.
+        if (failures === 1 || failures % 20 === 0)
+          yield* Effect.logWarning(
+            `reading from node ${node} fails (${error.message}), ${failures} times in a row; it is tried again`
+          )
+        yield* Effect.sleep(Math.min(2_000, 50 * 2 ** Math.min(failures, 6)))
+      })
+    ),
+    Effect.forever
+  )
+}
+
+/** One loop per node that leads a partition; loops of nodes that lead none wait. Runs until interrupted. */
+export const runFetcher = (host: FetcherHost) =>
+  Effect.gen(function* () {
+    const loops = yield* FiberMap.make<number, never, never>()
+    const known = new Set<number>()
+    yield* Effect.gen(function* () {
+      const fresh = () => [...host.topology.nodes].filter((n) => !known.has(n))
+      yield* host.signal.until(() => fresh().length > 0)
+      for (const node of fresh()) {
+        known.add(node)
+        yield* FiberMap.run(loops, node, nodeLoop(host, node))
+      }
+    }).pipe(Effect.forever, Effect.raceFirst(FiberMap.join(loops)))
+  }).pipe(Effect.scoped)

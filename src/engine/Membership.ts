@@ -1,0 +1,250 @@
+/**
+ * Membership: sends one member's group requests: the join loop, the heartbeats that go on while a join is pending, and
+ * the proof that a scrape asks for. What the answers mean is Handoff's to decide; this file only reports them as events.
+ *
+ * One join at a time. A join or sync without an answer may still be carried out: its connection is closed, everything
+ * is evicted and a new member id joins (rule 5). A late answer is never acted on.
+ */
+import { Clock, Effect } from "effect"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import { type GroupClient, TransportError } from "../transport/Transport.ts"
+import type { Assignor } from "./Assignor.ts"
+import { decodeAssignment, decodeClaims, encodeAssignment, encodeClaims } from "./Claims.ts"
+import { EngineFailed, NotProven } from "./Engine.ts"
+import { claims, type HandoffEvent, type HandoffState, mayJoin } from "./Handoff.ts"
+import type { Loads } from "./Loads.ts"
+import type { EngineOptions } from "./Options.ts"
+import type { Signal } from "./Signal.ts"
+import type { Topology } from "./Topology.ts"
+
+export interface MembershipHost {
+  readonly client: GroupClient
+  readonly options: EngineOptions
+  readonly metrics: SelfMetricsShape
+  readonly assignor: Assignor["Service"]
+  readonly topology: Topology
+  readonly now: () => number
+  readonly state: () => HandoffState
+  readonly dispatch: (event: HandoffEvent) => void
+  /** Notified after every event. */
+  readonly signal: Signal
+  readonly leads: () => boolean
+  readonly leading: (leader: boolean, settings: ReadonlyArray<string>) => void
+  readonly loads: Loads
+}
+
+const timedOut = (op: string) => () =>
+  Effect.fail(new TransportError({ op, code: "TIMEOUT", retriable: true, detail: "no answer in time" }))
+
+const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> =>
+  Effect.gen(function* () {
+    const { client, options, assignor, topology } = host
+    const s = host.state()
+    const claimed = claims(s, options.settingsHash, host.loads.claim())
+    const joined = yield* client
+      .joinGroup({
+        memberId: s.memberId,
+        sessionTimeout: options.sessionTimeout,
+        rebalanceTimeout: options.rebalanceTimeout,
+        protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed) }]
+      })
+      .pipe(
+        Effect.timeoutOrElse({
+          duration: options.rebalanceTimeout + options.sessionTimeout,
+          orElse: timedOut("joinGroup")
+        })
+      )
+    host.dispatch({ type: "joined", memberId: joined.memberId, generation: joined.generation })
+    let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
+    const leader = joined.leaderId === joined.memberId
+    if (leader) {
+      // An older view of the topics will do: a partition that it lacks comes with the next generation.
+      yield* topology.refresh.pipe(
+        Effect.catch((error) =>
+          topology.partitions.length > 0
+            ? Effect.succeed(false)
+            : Effect.fail(
+                new TransportError({
+                  op: "metadata",
+                  code: "COORDINATOR_NOT_AVAILABLE",
+                  retriable: true,
+                  detail: error.message
+                })
+              )
+        )
+      )
+      const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
+      const given = assignor.assign(members, topology.partitions, host.loads.hear(members, topology.partitions))
+      host.loads.assigned(members, topology.partitions, given)
+      assignments = members.map((m) => ({
+        memberId: m.memberId,
+        assignment: encodeAssignment(given.get(m.memberId) ?? [])
+      }))
+      host.leading(
+        true,
+        members.map((m) => m.claims.settings)
+      )
+    } else {
+      host.leading(false, [])
+      host.loads.follow()
+    }
+    const sentAt = host.now()
+    const bytes = yield* client
+      .syncGroup({ memberId: joined.memberId, generation: joined.generation, protocol: joined.protocol }, assignments)
+      .pipe(
+        Effect.timeoutOrElse({
+          duration: options.rebalanceTimeout + options.sessionTimeout,
+          orElse: timedOut("syncGroup")
+        })
+      )
+    const assigned = decodeAssignment(bytes)
+    host.dispatch({ type: "synced", sentAt, assigned })
+    host.metrics.rebalances.inc()
+    yield* Effect.logInfo(
+      `generation ${joined.generation}: ${assigned.length} partitions are ours${leader ? ", we lead" : ""}`
+    )
+  })
+
+/** What a failed join or sync means: again as the same member, all lost, or the end. */
+const joinFailed = (host: MembershipHost, error: TransportError, tries: number): Effect.Effect<void, EngineFailed> =>
+  Effect.gen(function* () {
+    switch (error.code) {
+      case "AUTHENTICATION":
+      case "AUTHORIZATION":
+        return yield* new EngineFailed({ message: `the brokers refused this pod: ${error.message}` })
+      case "UNKNOWN_MEMBER_ID":
+      case "ILLEGAL_GENERATION":
+      case "FENCED_INSTANCE_ID":
+        host.dispatch({ type: "lost", reason: error.code })
+        break
+      case "REBALANCE_IN_PROGRESS":
+        host.dispatch({ type: "joinFailed" })
+        return
+      default:
+        if (error.unknownOutcome) {
+          yield* host.client.abandon
+          host.dispatch({ type: "lost", reason: `a join has no answer: ${error.message}` })
+        } else host.dispatch({ type: "joinFailed" })
+    }
+    if (tries === 1 || tries % 20 === 0)
+      yield* Effect.logWarning(`joining group ${host.options.group}: ${error.message}, try ${tries}; trying on`)
+    yield* Effect.sleep(Math.min(5_000, 50 * 2 ** Math.min(tries, 7)))
+  })
+
+/** Joins whenever the state says so. Runs until interrupted or refused for good. */
+export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFailed> => {
+  let tries = 0
+  return Effect.gen(function* () {
+    yield* host.signal.until(() => mayJoin(host.state()))
+    host.dispatch({ type: "joinSent" })
+    const failure = yield* joinAndSync(host).pipe(
+      Effect.match({ onFailure: (error) => error, onSuccess: () => undefined }),
+      // Lost meanwhile (a heartbeat said so): the pending answer is not waited for.
+      Effect.raceFirst(
+        Effect.as(
+          host.signal.until(() => host.state().phase === "out"),
+          undefined
+        )
+      )
+    )
+    if (failure === undefined) tries = 0
+    else yield* joinFailed(host, failure, ++tries)
+  }).pipe(Effect.forever)
+}
+
+/** One heartbeat, reported. Answers its error code, or "OK". */
+const beat = (host: MembershipHost, timeout: number): Effect.Effect<string> =>
+  Effect.gen(function* () {
+    const { memberId, generation } = host.state()
+    const sentAt = host.now()
+    const code = yield* host.client
+      .heartbeat({ memberId, generation })
+      .pipe(
+        Effect.timeoutOrElse({ duration: timeout, orElse: timedOut("heartbeat") }),
+        Effect.match({ onSuccess: () => "OK", onFailure: (error) => error.code })
+      )
+    host.metrics.heartbeats.inc({ outcome: code })
+    const s = host.state()
+    if (s.memberId !== memberId) return "UNKNOWN_MEMBER_ID"
+    switch (code) {
+      case "OK":
+      case "REBALANCE_IN_PROGRESS":
+        host.dispatch({ type: "heard", sentAt, generation, rebalancing: code !== "OK" })
+        break
+      case "UNKNOWN_MEMBER_ID":
+      case "FENCED_INSTANCE_ID":
+        host.dispatch({ type: "lost", reason: `a heartbeat was refused: ${code}` })
+        break
+      case "ILLEGAL_GENERATION":
+        // While a join is pending the group may already be one generation ahead: its answer is on the way.
+        if (s.phase === "member" && s.generation === generation)
+          host.dispatch({ type: "lost", reason: "a heartbeat of the current generation was refused" })
+        break
+    }
+    return code
+  })
+
+export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    yield* host.signal.until(() => host.state().memberId !== "" && host.state().phase !== "left")
+    yield* beat(host, host.options.sessionTimeout / 3)
+    yield* Effect.sleep(host.options.heartbeatInterval)
+  }).pipe(Effect.forever)
+
+/**
+ * Rule 4: one heartbeat, sent after the cut, succeeds (or says REBALANCE_IN_PROGRESS) for the member that made the cut.
+ * In a later generation it proves as much: that member joined it with its claims, so nothing was given away before.
+ */
+export const prove = (host: MembershipHost, memberId: string): Effect.Effect<void, NotProven> =>
+  Effect.gen(function* () {
+    const deadline = host.now() + host.options.sessionTimeout / 2
+    while (host.now() < deadline) {
+      const { generation, memberId: now } = host.state()
+      if (now !== memberId) break
+      const code = yield* beat(host, host.options.sessionTimeout / 3)
+      if (code === "OK" || code === "REBALANCE_IN_PROGRESS") return
+      if (code !== "ILLEGAL_GENERATION")
+        return yield* new NotProven({ message: `the coordinator did not confirm ownership: ${code}` })
+      yield* host.signal
+        .until(() => host.state().generation !== generation || host.state().memberId !== memberId)
+        .pipe(Effect.timeoutOption(Math.max(1, deadline - host.now())))
+    }
+    return yield* new NotProven({ message: "membership was lost after the cut" })
+  })
+
+/** The leader's watch over the topics: added partitions need a new generation. */
+export const topologyLoop = (host: MembershipHost, interval: number, stale: () => boolean): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    yield* Effect.raceFirst(host.signal.until(stale), Effect.sleep(interval))
+    yield* host.topology.refresh.pipe(
+      Effect.matchEffect({
+        onSuccess: (changed) =>
+          Effect.sync(() => {
+            if (changed && host.leads() && host.state().phase === "member") host.dispatch({ type: "rejoin" })
+          }),
+        onFailure: (error) => Effect.logDebug(`reading the topics' partitions failed: ${error.message}; trying on`)
+      })
+    )
+    host.signal.notify()
+    yield* Effect.sleep(100)
+  }).pipe(Effect.forever)
+
+/**
+ * Asks for a generation when loads may have got out of balance: every member says its loads in its join, so the leader looks at
+ * all of them then. Only in a group that stood still for a whole interval, so at most once in it, whoever asks.
+ */
+export const loadLoop = (host: MembershipHost): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    const { synced } = host.state()
+    yield* Effect.sleep(host.options.rebalanceForLoadEvery)
+    const s = host.state()
+    const still = s.phase === "member" && s.synced === synced && !s.wantJoin && !s.leaving
+    if (!still || synced < 0 || !host.loads.worthALook) return
+    yield* Effect.logInfo(`loads changed since generation ${synced}: the group looks at its balance again`)
+    host.dispatch({ type: "rejoin" })
+  }).pipe(Effect.forever)
+
+/** Reads the monotonic clock of the running fiber, in milliseconds. */
+export const monotonicMillis: Effect.Effect<() => number> = Clock.clockWith((clock) =>
+  Effect.succeed(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
+)

@@ -1,0 +1,53 @@
+/** Options of one shard, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
+export interface EngineOptions {
+  readonly group: string
+  readonly topics: ReadonlyArray<string>
+  readonly clientId: string
+  readonly sessionTimeout: number
+  /** Never below the session timeout (rule 4). */
+  readonly rebalanceTimeout: number
+  readonly heartbeatInterval: number
+  /** Taken off both ends of the lease: clocks that tick a little differently. */
+  readonly leaseMargin: number
+  readonly commitInterval: number
+  /** The least distance between the position and a new R, in records: one commit must cover what arrives until the next. */
+  readonly leastHeadroom: number
+  /** How far before the commit (or the log end, without one) a new owner without metadata starts. */
+  readonly lookback: number
+  readonly queueRecords: number
+  readonly queueBytes: number
+  readonly fetchMaxWait: number
+  readonly fetchMaxBytes: number
+  readonly fetchMaxBytesPartition: number
+  readonly commit: "visible" | "scraped"
+  /** At most so often a member asks for a generation only because loads changed. */
+  readonly rebalanceForLoadEvery: number
+  /** Restarts of one partition's actor within `restartWindow` before the shard gives up. */
+  readonly maxRestarts: number
+  readonly restartWindow: number
+  /** Of the settings that all members must agree on; shown in status where it differs. */
+  readonly settingsHash: string
+}
+
+export const defaultEngineOptions: EngineOptions = {
+  group: "kafka2prom",
+  topics: ["metrics"],
+  clientId: "kafka2prom",
+  sessionTimeout: 20_000,
+  rebalanceTimeout: 60_000,
+  heartbeatInterval: 500,
+  leaseMargin: 1_000,
+  commitInterval: 1_000,
+  leastHeadroom: 1_000,
+  lookback: 90_000,
+  queueRecords: 1_000,
+  queueBytes: 16 * 1024 * 1024,
+  fetchMaxWait: 250,
+  fetchMaxBytes: 8 * 1024 * 1024,
+  fetchMaxBytesPartition: 1024 * 1024,
+  commit: "visible",
+  rebalanceForLoadEvery: 600_000,
+  maxRestarts: 10,
+  restartWindow: 60_000,
+  settingsHash: ""
+}

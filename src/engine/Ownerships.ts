@@ -1,0 +1,121 @@
+/**
+ * Ownerships: the partitions that this member holds, each with the Scope that is its ownership. Rule 1 of the handoff lives
+ * here: hide (one instant), stop the actor, close the Scope so that the content leaves the scrapes, try to commit, and only then
+ * report `evicted`, which lets the group give the partition away. Nothing here decides who owns what.
+ */
+import { Effect, Exit, Scope } from "effect"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import { type Commit, partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { type ActorHost, runActor } from "./Actor.ts"
+import type { Strategy } from "./Backpressure.ts"
+import type { Committer } from "./Committer.ts"
+import { EngineFailed } from "./Engine.ts"
+import type { HandoffLog } from "./HandoffLog.ts"
+import type { EngineOptions } from "./Options.ts"
+import { Partition } from "./Partition.ts"
+
+interface Owned {
+  readonly partition: Partition
+  readonly scope: Scope.Closeable
+  last: (Commit & { readonly r: number }) | undefined
+  evicting: boolean
+}
+
+export interface OwnershipsHost {
+  readonly options: EngineOptions
+  readonly metrics: SelfMetricsShape
+  readonly now: () => number
+  readonly leaseValid: () => boolean
+  readonly strategy: () => Strategy
+  readonly log: HandoffLog
+  /** Starts an effect now, owned by the Scope (the shard's where none is given); a defect in it ends the shard. */
+  readonly run: (effect: Effect.Effect<unknown, EngineFailed>, scope?: Scope.Scope) => void
+  readonly evicted: (key: string) => void
+}
+
+export class Ownerships {
+  private readonly owned = new Map<string, Owned>()
+  private readonly host: OwnershipsHost
+
+  constructor(host: OwnershipsHost) {
+    this.host = host
+  }
+
+  get(tp: TopicPartition): Partition | undefined {
+    return this.owned.get(partitionKey(tp))?.partition
+  }
+
+  *partitions(): Iterable<Partition> {
+    for (const o of this.owned.values()) yield o.partition
+  }
+
+  /** Bytes a second by key, of those that were watched long enough. */
+  loads(): ReadonlyMap<string, number> {
+    const loads = new Map<string, number>()
+    for (const p of this.partitions()) {
+      const rate = p.load.measure(p.highWatermark, this.host.now())
+      if (rate !== undefined) loads.set(p.key, rate)
+    }
+    return loads
+  }
+
+  acquire(tp: TopicPartition, actors: ActorHost): void {
+    const { host } = this
+    const partition = new Partition(tp, host.strategy(), host.now(), host.options.leastHeadroom)
+    const scope = Scope.makeUnsafe()
+    this.owned.set(partition.key, { partition, scope, last: undefined, evicting: false })
+    host.run(runActor(actors, partition), scope)
+  }
+
+  /** From here on no cut contains the partition; its last commit is what was true at this instant, or none where ownership was lost. */
+  hide(tp: TopicPartition, commit: boolean): void {
+    const o = this.owned.get(partitionKey(tp))
+    if (o === undefined) return
+    const { partition: p } = o
+    p.mayCommit &&= commit
+    if (p.phase !== "evicting" && p.processing !== undefined && p.mayCommit)
+      o.last = p.commit(this.host.leaseValid(), this.host.options.commit)
+    p.phase = "evicting"
+  }
+
+  /** After `hide`. A loss while the eviction is under way was taken in by `hide`: the eviction itself just goes on. */
+  evict(tp: TopicPartition, committer: Committer, why: string): void {
+    const key = partitionKey(tp)
+    const o = this.owned.get(key)
+    if (o === undefined || o.evicting) return
+    o.evicting = true
+    const { host } = this
+    const { partition: p } = o
+    const eviction = Effect.gen({ self: this }, function* () {
+      const since = host.now()
+      yield* Scope.close(o.scope, Exit.void)
+      if (o.last !== undefined) yield* committer.final(p, o.last)
+      this.owned.delete(key)
+      this.forget(p)
+      const took = host.now() - since
+      host.log.note(p, p.mayCommit ? "released" : "lost", took, why)
+      yield* Effect.logInfo(`${key} is evicted after ${Math.round(took)} ms: ${why}`)
+      host.evicted(key)
+    })
+    host.run(
+      eviction.pipe(
+        Effect.timeoutOrElse({
+          duration: host.options.sessionTimeout / 2,
+          orElse: () =>
+            Effect.fail(
+              new EngineFailed({
+                message: `evicting ${key} took longer than half the session timeout: this pod must end`
+              })
+            )
+        })
+      )
+    )
+  }
+
+  /** Gauges of a partition end with its ownership; counters stay, as counters do. */
+  private forget(p: Partition): void {
+    const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
+    for (const gauge of [this.host.metrics.lag, this.host.metrics.queueRecords, this.host.metrics.queueBytes])
+      gauge.remove(labels)
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * PartitionProcessor: what a partition's actor does with records, and what eviction means. The engine owns
+ * reading, queueing, order, ownership and commits; a processor owns the content made of the records.
+ *
+ * One `open` per incarnation of an actor. Closing its Scope is the eviction: when the close has returned, nothing
+ * of the partition may be seen outside any more. The engine awaits it before it lets the group give the partition away.
+ * Metrics: exposition/MetricsProcessor. Others (a log archive) bring a Layer of their own.
+ */
+import { Context, type Effect, Schema, type Scope } from "effect"
+import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+
+/** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. */
+export class ProcessorError extends Schema.TaggedError<ProcessorError>()("ProcessorError", {
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {}
+
+export interface Batch {
+  readonly records: ReadonlyArray<LogRecord>
+  /** The position after the batch; past its last record, and past gaps. */
+  readonly next: number
+  /** Records before this offset are a replay: another owner may have exposed them already. Nothing is exposed until it is reached. */
+  readonly fence: number
+}
+
+export interface Processing {
+  /**
+   * In offset order, each offset once per incarnation; after a restart or a handoff the same records come again and
+   * must be decided alike (design.md rule 8: by the log alone, never by the clock or the history of this pod).
+   * Bad records are the processor's to refuse and count; failing is for its own defects only.
+   */
+  readonly process: (batch: Batch) => Effect.Effect<void, ProcessorError>
+  /** Records that backpressure dropped unseen, in order with `process`. Below the fence their source's content must go (rule 2). */
+  readonly dropped: (batch: Batch) => Effect.Effect<void, ProcessorError>
+  /** The highest offset that may be committed when everything before `position` was processed: the first chunk of an unfinished round holds it back. At most `position`. */
+  readonly committable: (position: number) => number
+  /** L: the lowest offset whose content a new owner must read again to hold all that this one holds. At most `position`. */
+  readonly lowest: (position: number) => number
+  /** For status: constant-time reads. */
+  readonly size: () => { readonly sources: number; readonly series: number; readonly bytes: number }
+}
+
+export class PartitionProcessor extends Context.Service<
+  PartitionProcessor,
+  {
+    readonly open: (tp: TopicPartition) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
+  }
+>()("k2p/engine/PartitionProcessor") {}

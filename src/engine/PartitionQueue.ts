@@ -1,0 +1,148 @@
+/**
+ * PartitionQueue: the bounded queue in front of one partition's actor. Plain data, no Effect: the fetcher pushes whole
+ * batches, the actor takes them, backpressure drops from the front. Bounded in records and in bytes; what exceeds the bounds
+ * is one fetched batch at most, because a batch is queued whole (refetching a part of it would cost more than it saves).
+ *
+ * Dropped records keep their place in the order as a marker: of each source the first and the last of them, without values, so
+ * that the actor can tell its processor in time whose content was skipped, and from where on: a marker may reach over the fence,
+ * and what counts there is whether anything *before* it went. The marker is bounded by the partition's sources. With a marker
+ * the records after it are taken, too, and held for the next take: were they dropped in their turn meanwhile, a slow
+ * actor under steady overload would be given nothing but markers.
+ */
+import type { LogRecord } from "../transport/Transport.ts"
+
+export type QueueItem =
+  | { readonly type: "records"; readonly records: ReadonlyArray<LogRecord>; readonly next: number }
+  | { readonly type: "dropped"; readonly records: ReadonlyArray<LogRecord>; readonly next: number }
+
+/** What a record counts against the byte bound: its value and key plus a flat rate for the object around them. */
+export const recordBytes = (r: LogRecord): number => (r.value?.length ?? 0) + (r.key?.length ?? 0) + 100
+
+interface Entry {
+  readonly records: ReadonlyArray<LogRecord>
+  /** First record of `records` that is still queued. */
+  head: number
+  next: number
+}
+
+/** Stands where a batch was: the queue must not keep alive what was taken from it. */
+const gone: Entry = { records: [], head: 0, next: -1 }
+
+/** Whose record it is, as records name their source: by the key, without one by the header. */
+const sourceOf = (r: LogRecord): string =>
+  r.key === null ? `-${latin1(r.headers["k2p-source"])}` : `+${latin1(r.key)}`
+
+const latin1 = (bytes: Uint8Array | undefined): string =>
+  bytes === undefined ? "" : Buffer.from(bytes).toString("latin1")
+
+/** A copy without the value: a view into the fetched bytes would keep all of them alive, beyond every bound. */
+const withoutValue = (r: LogRecord): LogRecord => {
+  const headers: Record<string, Uint8Array> = {}
+  for (const name in r.headers) headers[name] = Buffer.from(r.headers[name]!)
+  return { ...r, key: r.key === null ? null : Buffer.from(r.key), value: null, headers }
+}
+
+export class PartitionQueue {
+  private readonly entries: Array<Entry> = []
+  private first = 0
+  private skipped = new Map<string, { readonly first: LogRecord; last: LogRecord }>()
+  private droppedNext = -1
+  /** What comes after the marker that was taken last. */
+  private held: QueueItem | undefined
+  /** What is queued and may still be dropped. */
+  records = 0
+  bytes = 0
+
+  push(records: ReadonlyArray<LogRecord>, next: number): void {
+    const newest = this.entries[this.entries.length - 1]
+    // Control records and compacted gaps only move the position; one entry each would be a queue without a bound.
+    if (records.length === 0 && newest !== undefined && this.first < this.entries.length) {
+      newest.next = next
+      return
+    }
+    this.entries.push({ records, head: 0, next })
+    this.records += records.length
+    for (const r of records) this.bytes += recordBytes(r)
+  }
+
+  /** Drops the oldest records until the queue is within the bounds, but never the newest one. Answers how many. */
+  dropFront(maxRecords: number, maxBytes: number): number {
+    let dropped = 0
+    while (this.records > 1 && (this.records > maxRecords || this.bytes > maxBytes)) {
+      const entry = this.entries[this.first]!
+      const record = entry.records[entry.head]
+      if (record === undefined) {
+        // A batch without records still moves the position.
+        this.droppedNext = entry.next
+        this.shift()
+        continue
+      }
+      entry.head += 1
+      this.records -= 1
+      this.bytes -= recordBytes(record)
+      dropped += 1
+      const source = sourceOf(record)
+      const bare = withoutValue(record)
+      const before = this.skipped.get(source)
+      if (before === undefined) this.skipped.set(source, { first: bare, last: bare })
+      else before.last = bare
+      this.droppedNext = record.offset + 1
+      if (entry.head === entry.records.length) {
+        this.droppedNext = entry.next
+        this.shift()
+      }
+    }
+    return dropped
+  }
+
+  /** The next item in order, at most about `maxBytes` of records; undefined where the queue is empty. */
+  take(maxBytes: number): QueueItem | undefined {
+    if (this.held !== undefined) {
+      const item = this.held
+      this.held = undefined
+      return item
+    }
+    if (this.droppedNext >= 0) {
+      const records = [...this.skipped.values()].flatMap(({ first, last }) =>
+        first === last ? [first] : [first, last]
+      )
+      records.sort((a, b) => a.offset - b.offset)
+      const item: QueueItem = { type: "dropped", records, next: this.droppedNext }
+      this.skipped = new Map()
+      this.droppedNext = -1
+      this.held = this.takeRecords(maxBytes)
+      return item
+    }
+    return this.takeRecords(maxBytes)
+  }
+
+  private takeRecords(maxBytes: number): QueueItem | undefined {
+    const entry = this.entries[this.first]
+    if (entry === undefined) return undefined
+    let end = entry.head
+    let bytes = 0
+    while (end < entry.records.length && (bytes === 0 || bytes < maxBytes)) bytes += recordBytes(entry.records[end++]!)
+    const whole = entry.head === 0 && end === entry.records.length
+    const records = whole ? entry.records : entry.records.slice(entry.head, end)
+    const last = end === entry.records.length
+    const next = last ? entry.next : entry.records[end]!.offset
+    this.records -= records.length
+    this.bytes -= bytes
+    if (last) this.shift()
+    else entry.head = end
+    return { type: "records", records, next }
+  }
+
+  get empty(): boolean {
+    return this.first === this.entries.length && this.droppedNext < 0 && this.held === undefined
+  }
+
+  private shift(): void {
+    this.entries[this.first] = gone
+    this.first += 1
+    if (this.first > 64 && this.first * 2 > this.entries.length) {
+      this.entries.splice(0, this.first)
+      this.first = 0
+    }
+  }
+}

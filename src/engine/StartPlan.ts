@@ -1,0 +1,99 @@
+/**
+ * StartPlan: where a new owner begins to read a partition and up to where it stays hidden (rules 2, 3 and 9 of the
+ * handoff). Pure: from the commit, the log's bounds and the lookback to one plan.
+ */
+import type { CommitMetadata } from "./CommitMetadata.ts"
+
+export interface PlanInput {
+  /** C and its metadata as the coordinator gave them; null where the group never committed this partition. */
+  readonly committed: { readonly offset: number; readonly metadata: CommitMetadata | null } | null
+  readonly logStart: number
+  readonly logEnd: number
+  /** The first offset within the lookback (by timestamp); the log end where no record is that young. */
+  readonly lookbackOffset: number
+  /** The highest next-offset that this very owner already exposed (an actor restarted); 0 for a fresh owner. */
+  readonly exposed: number
+  /** The highest next-offset that the log is known to have reached: what this very owner fetched, exposed or has as its fence, and what the commit's witness says. 0 where nothing is known. */
+  readonly seen: number
+  /** The offset of a record that was read before and is another one now; null where there is none. */
+  readonly replaced: number | null
+}
+
+export interface StartPlan {
+  readonly start: number
+  /** C to go on committing until something newer was exposed. */
+  readonly committed: number
+  readonly fence: number
+  /** As it was when the plan was made. */
+  readonly logEnd: number
+  /** Offsets that retention took before anybody committed them. */
+  readonly lost: number
+  /** The log went back: everything before `start` belongs to a log that is gone. */
+  readonly restarted: boolean
+  /** One sentence for the log and status. */
+  readonly why: string
+}
+
+/** Rule 9. Nothing that is in a new log now may be shown. */
+const newLog = (logEnd: number, why: string): StartPlan => ({
+  start: logEnd,
+  committed: logEnd,
+  fence: logEnd,
+  logEnd,
+  lost: 0,
+  restarted: true,
+  why
+})
+
+const clamp = (n: number, low: number, high: number): number => Math.min(Math.max(n, low), high)
+
+export const planStart = (i: PlanInput): StartPlan => {
+  const { logStart, logEnd, committed: c } = i
+  const lookback = clamp(i.lookbackOffset, logStart, logEnd)
+  const known = Math.max(c?.offset ?? 0, i.seen)
+  if (known > logEnd)
+    return newLog(
+      logEnd,
+      `the log ends at ${logEnd}, before offset ${known} that was committed or read before: it was truncated or recreated`
+    )
+  if (i.replaced !== null)
+    return newLog(
+      logEnd,
+      `the record at offset ${i.replaced} is not the one that was read there before: the log was truncated or recreated, and grew again`
+    )
+  if (c === null) {
+    const fence = Math.max(logEnd, i.exposed)
+    return { start: lookback, committed: lookback, fence, logEnd, lost: 0, restarted: false, why: "no commit yet" }
+  }
+  if (c.offset < logStart) {
+    return {
+      start: logStart,
+      committed: logStart,
+      fence: Math.max(logEnd, i.exposed),
+      logEnd,
+      lost: logStart - c.offset,
+      restarted: false,
+      why: `retention passed the committed offset ${c.offset}: continuing at the log start ${logStart}`
+    }
+  }
+  if (c.metadata === null) {
+    return {
+      start: Math.min(lookback, c.offset),
+      committed: c.offset,
+      fence: Math.max(logEnd, i.exposed),
+      logEnd,
+      lost: 0,
+      restarted: false,
+      why: "the commit carries no metadata of ours: hidden up to the log end"
+    }
+  }
+  return {
+    start: clamp(Math.min(c.metadata.lowest, c.offset), logStart, logEnd),
+    committed: c.offset,
+    fence: Math.max(Math.min(logEnd, Math.max(c.metadata.reservation, c.offset)), i.exposed),
+    logEnd,
+    lost: 0,
+    restarted: false,
+    why: `from L ${c.metadata.lowest}, C ${c.offset}, R ${c.metadata.reservation}`
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Topology: which partitions the subscribed topics have and which node leads each, as the brokers last said. Refreshed
+ * when a fetch finds it wrong and every `refreshInterval`; the group's leader asks for a new generation when partitions were added.
+ */
+import { Effect } from "effect"
+import { type GroupClient, partitionKey, type TopicPartition, type TransportError } from "../transport/Transport.ts"
+
+export class Topology {
+  partitions: ReadonlyArray<TopicPartition> = []
+  private leaders: ReadonlyMap<string, number> = new Map()
+  private readonly client: GroupClient
+  private readonly topics: ReadonlyArray<string>
+
+  constructor(client: GroupClient, topics: ReadonlyArray<string>) {
+    this.client = client
+    this.topics = topics
+  }
+
+  /** Undefined while a partition has no leader. */
+  leader(key: string): number | undefined {
+    const node = this.leaders.get(key)
+    return node === undefined || node < 0 ? undefined : node
+  }
+
+  get nodes(): ReadonlySet<number> {
+    return new Set([...this.leaders.values()].filter((n) => n >= 0))
+  }
+
+  /** Answers whether the set of partitions changed. A topic that does not exist (yet) has none. */
+  readonly refresh: Effect.Effect<boolean, TransportError> = Effect.suspend(() =>
+    Effect.map(this.client.metadata(this.topics), (topics) => {
+      const leaders = new Map<string, number>()
+      const partitions: Array<TopicPartition> = []
+      for (const { topic, partitions: infos } of topics)
+        for (const { partition, leader } of infos) {
+          const tp = { topic, partition }
+          partitions.push(tp)
+          leaders.set(partitionKey(tp), leader)
+        }
+      const before = new Set(this.partitions.map(partitionKey))
+      const changed = before.size !== partitions.length || partitions.some((tp) => !before.has(partitionKey(tp)))
+      this.partitions = partitions
+      this.leaders = leaders
+      return changed
+    })
+  )
+}

@@ -1,0 +1,77 @@
+/**
+ * Attachment: the labels that every series of a dump gets, encoded once a dump. It knows their names as bytes, so that
+ * the parser can tell, label by label, whether a series has one already.
+ */
+import type { Attach, ParseLimits, Refusal } from "./Dump.ts"
+import { encode, escapeValue, isLabelName } from "./Syntax.ts"
+
+export interface AttachedLabel {
+  readonly name: Uint8Array
+  /** Escaped, as between quotes. */
+  readonly value: Uint8Array
+  readonly hash: number
+}
+
+export interface Attachment {
+  readonly source: AttachedLabel
+  /** The source label first, then the others. */
+  readonly labels: ReadonlyArray<AttachedLabel>
+  /** An upper bound of what a line can grow by. */
+  readonly growth: number
+}
+
+/** FNV-1a over `name`, then over the value; finished so that the hashes of a set can be added up in any order. */
+export const HASH_START = 0x811c9dc5 | 0
+export const HASH_PRIME = 0x01000193
+/** Stands between name and value: no byte of UTF-8. */
+export const HASH_SEPARATOR = 0xff
+
+export const finishHash = (h: number): number => {
+  const mixed = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  return Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) | 0
+}
+
+export const hashOf = (name: Uint8Array, value: Uint8Array): number => {
+  let h = HASH_START
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name[i]!, HASH_PRIME)
+  h = Math.imul(h ^ HASH_SEPARATOR, HASH_PRIME)
+  for (let i = 0; i < value.length; i++) h = Math.imul(h ^ value[i]!, HASH_PRIME)
+  return finishHash(h)
+}
+
+/** Names that carry meaning for a histogram or a summary cannot be attached: they would make its lines others. */
+const RESERVED = new Set(["le", "quantile"])
+
+export const prepareAttachment = (attach: Attach, limits: ParseLimits): Attachment | Refusal => {
+  const refuse = (detail: string): Refusal => ({ reason: "bad-header", detail, line: 0 })
+  const seen = new Set<string>()
+  const labels: Array<AttachedLabel> = []
+  for (const [name, value] of [[attach.sourceLabel, attach.source] as const, ...attach.labels]) {
+    const shown = JSON.stringify(name.slice(0, 40))
+    if (!isLabelName(name) || name.startsWith("__") || RESERVED.has(name))
+      return refuse(`${shown} cannot be attached as a label: it is reserved or no label name`)
+    if (name.length > limits.maxLabelValue) return refuse(`the name of attached label ${shown} is too long`)
+    // An empty label is a missing one. The source label may not be missing: it keeps sources apart.
+    if (value === "" && name === attach.sourceLabel) return refuse("the source id is empty")
+    if (/[\0-\x08\x0a-\x1f\x7f]/.test(value) || !value.isWellFormed())
+      return refuse(`the value of attached label ${shown} has control characters or broken surrogates`)
+    if (value === "" || seen.has(name)) continue
+    seen.add(name)
+    const encoded = encode(escapeValue(value))
+    if (encoded.length > limits.maxLabelValue)
+      return refuse(
+        `the value of attached label ${shown} has ${encoded.length} bytes, the limit is ${limits.maxLabelValue}`
+      )
+    const bytes = encode(name)
+    labels.push({ name: bytes, value: encoded, hash: hashOf(bytes, encoded) })
+  }
+  if (labels.length > limits.maxLabels)
+    return refuse(`${labels.length} labels to attach, the limit is ${limits.maxLabels} a series`)
+  const source = labels[0]!
+  // A timestamp, canonical numbers and the blanks of the canonical form.
+  let growth = 64
+  for (const label of labels) growth += label.name.length + label.value.length + 4
+  // A renamed label: "exported_" at most once more than there are labels.
+  growth += (limits.maxLabels + 2) * "exported_".length
+  return { source, labels, growth }
+}

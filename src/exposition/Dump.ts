@@ -1,0 +1,113 @@
+/**
+ * Dump: the parsed form of one round of one source, the type between parser, cache and renderer. Pure data.
+ *
+ * Immutable once built: a scrape's cut holds references to dumps and streams from them while newer rounds arrive,
+ * so no byte of one may change. The series' own labels and the attached ones (`instance`, `job`, extra labels) are in
+ * the lines already; what differs between the two output formats is made by the renderer.
+ */
+
+export type MetricType =
+  | "counter"
+  | "gauge"
+  | "histogram"
+  | "summary"
+  | "gaugehistogram"
+  | "info"
+  | "stateset"
+  | "unknown"
+
+export type InputFormat = "text" | "openmetrics"
+
+/** One metric family of one dump: what its metadata lines said, and its sample lines. */
+export interface Family {
+  /** OpenMetrics' family name: without `_total` / `_info` for counters and infos whose samples carry that suffix. */
+  readonly name: string
+  /** Text 0.0.4's family name, with those suffixes. Merging across sources goes by this name: no two of a dump share it. */
+  readonly textName: string
+  readonly type: MetricType
+  /** Unescaped. "" where the dump gave none. */
+  readonly help: string
+  readonly unit: string
+  readonly series: number
+  /** The distinct sample names of the lines: `foo_bucket`, `foo_sum`, `foo_count`. */
+  readonly sampleNames: ReadonlyArray<string>
+  /**
+   * The lines, each `name{labels} value[ timestamp][ # exemplar]\n` in UTF-8 with single spaces and final labels, in the
+   * dump's order: the lines of one histogram stay together, so names alternate. One line a series.
+   */
+  readonly bytes: Uint8Array
+  /** The lines keep OpenMetrics' rules for the type (order, buckets, ranges). If not, that format shows them as unknown. */
+  readonly conforms: boolean
+  /** Some line carries an exemplar: text 0.0.4 must leave it out. */
+  readonly exemplars: boolean
+  /** Some `le` or `quantile` label is not in OpenMetrics' canonical float form: that format must rewrite it. */
+  readonly floatLabels: boolean
+  /** In milliseconds, on all lines (event mode) or on none (scrape mode). */
+  readonly timestamps: boolean
+}
+
+export interface Dump {
+  readonly families: ReadonlyArray<Family>
+  readonly series: number
+  /** Bytes held by this dump: what the limits count. */
+  readonly bytes: number
+}
+
+/** Why a text was not accepted. `reason` is a closed set, used as a metric label. */
+export interface Refusal {
+  readonly reason: RefusalReason
+  /** For a person: what and where, with line number; at most 200 characters, no raw control characters. */
+  readonly detail: string
+  /** 1-based, 0 where no line is to blame. */
+  readonly line: number
+}
+
+export type RefusalReason =
+  | "syntax"
+  | "not-utf8"
+  | "duplicate-series"
+  | "type-conflict"
+  | "too-many-series"
+  | "too-many-labels"
+  | "too-large"
+  | "no-eof"
+  | "bad-header"
+  | "content-type"
+  | "source-mismatch"
+  | "chunk-conflict"
+  | "too-many-sources"
+  | "partition-full"
+
+/** What the parser adds to every series of a dump, as a direct scrape would. */
+export interface Attach {
+  /** Label name of the source id: `--source-label`, by default `instance`. */
+  readonly sourceLabel: string
+  readonly source: string
+  /** Labels for series that lack them (`k2p-labels`, `job`). */
+  readonly labels: ReadonlyArray<readonly [name: string, value: string]>
+}
+
+export interface ParseOptions {
+  readonly format: InputFormat
+  readonly attach: Attach
+  readonly limits: ParseLimits
+  /** `event`: lines carry the dump's time or their own timestamp. `scrape`: none do. */
+  readonly timestamps: "scrape" | "event"
+  /** Milliseconds; the dump's own time for `event`. */
+  readonly time: number
+}
+
+export interface ParseLimits {
+  readonly maxBytes: number
+  readonly maxSeries: number
+  readonly maxLabels: number
+  /** Bytes of one label value. */
+  readonly maxLabelValue: number
+}
+
+export const defaultParseLimits: ParseLimits = {
+  maxBytes: 64 * 1024 * 1024,
+  maxSeries: 200_000,
+  maxLabels: 64,
+  maxLabelValue: 4096
+}

@@ -1,0 +1,57 @@
+/**
+ * LineBuffer: where the canonical lines of a dump are written. Its memory is kept between dumps, so that it grows once and
+ * not for each of them: parsing never awaits, one dump at a time has it. Whoever writes has reserved the room before.
+ */
+import { canonicalFloatBytes, EQUALS, QUOTE, SPACE } from "./Syntax.ts"
+
+let kept = new Uint8Array(256 * 1024)
+/** One huge dump does not hold its memory for good. */
+const MAX_KEPT = 8 * 1024 * 1024
+
+export class LineBuffer {
+  /** The lines so far are `bytes[0, length)`. */
+  bytes = kept
+  length = 0
+
+  /** Makes room for so many bytes more. */
+  reserve(more: number): void {
+    if (this.length + more <= this.bytes.length) return
+    const grown = new Uint8Array(Math.max(this.length + more, Math.ceil(this.bytes.length * 1.5)))
+    grown.set(this.bytes.subarray(0, this.length))
+    this.bytes = grown
+  }
+
+  /** The memory may be used by the next dump: nobody may look at the lines any more. */
+  release(): void {
+    if (this.bytes.length <= MAX_KEPT) kept = this.bytes
+  }
+
+  put(byte: number): void {
+    this.bytes[this.length++] = byte
+  }
+
+  write(from: Uint8Array, start: number, end: number): void {
+    const { bytes } = this
+    let at = this.length
+    for (let i = start; i < end; i++) bytes[at++] = from[i]!
+    this.length = at
+  }
+
+  writeLabel(name: Uint8Array, value: Uint8Array): void {
+    this.write(name, 0, name.length)
+    this.put(EQUALS)
+    this.put(QUOTE)
+    this.write(value, 0, value.length)
+    this.put(QUOTE)
+  }
+
+  /** A space and the number as it was written, infinities and NaN in the one form that all parsers take. */
+  writeNumber(from: Uint8Array, start: number, end: number, value: number): void {
+    this.put(SPACE)
+    if (Number.isFinite(value)) this.write(from, start, end)
+    else {
+      const bytes = canonicalFloatBytes(value)
+      this.write(bytes, 0, bytes.length)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * MetricsCache: what the scrape endpoint can see, keyed by partition. A partition's cache enters when its actor opens and
+ * leaves when the actor's Scope closes: that removal is the eviction of design.md rule 1. It holds no opinion about
+ * ownership: a cut names the partitions that may be shown, `collect` gives their content at that instant.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import type { Dump } from "./Dump.ts"
+
+/** The live content of one partition. Synchronous, so that a cut is one instant. */
+export interface PartitionContent {
+  /** The dumps of all live sources (not expired, not ended) now. The dumps are immutable, the array is the caller's. */
+  readonly dumps: () => ReadonlyArray<Dump>
+  /** For status: one entry a source, at most `limit`. */
+  readonly sources: (limit: number) => ReadonlyArray<SourceStatus>
+  /** The latest refusals, newest first, bounded. */
+  readonly refusals: () => ReadonlyArray<RefusalStatus>
+}
+
+export interface SourceStatus {
+  readonly source: string
+  readonly version: string
+  readonly mode: "snapshot" | "samples"
+  readonly series: number
+  readonly bytes: number
+  /** Dump time of the content, ms since the epoch. */
+  readonly time: number
+  readonly offset: number
+  /** Ms without a round until it leaves the endpoint. */
+  readonly expiresInMs: number
+}
+
+export interface RefusalStatus {
+  readonly at: number
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly source: string
+  readonly reason: string
+  readonly detail: string
+  /** How often this source was refused for this reason; the rest is of the latest. */
+  readonly count: number
+}
+
+export class MetricsCache extends Context.Service<
+  MetricsCache,
+  {
+    /** Enters the partition's content; the Scope's close removes it. A key is entered once at a time. */
+    readonly enter: (key: string, content: PartitionContent) => Effect.Effect<void, never, Scope.Scope>
+    /** Synchronous. Keys that are not here are left out. */
+    readonly collect: (keys: ReadonlyArray<string>) => ReadonlyArray<Dump>
+    readonly get: (key: string) => PartitionContent | undefined
+  }
+>()("k2p/exposition/MetricsCache") {
+  static readonly layer = Layer.effect(
+    MetricsCache,
+    Effect.sync(() => {
+      const contents = new Map<string, PartitionContent>()
+      return MetricsCache.of({
+        enter: (key, content) =>
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              if (contents.has(key)) throw new Error(`two caches of ${key} at once`)
+              contents.set(key, content)
+            }),
+            () => Effect.sync(() => contents.delete(key))
+          ),
+        collect: (keys) => {
+          const dumps: Array<Dump> = []
+          for (const key of keys) {
+            const content = contents.get(key)
+            if (content !== undefined) for (const dump of content.dumps()) dumps.push(dump)
+          }
+          return dumps
+        },
+        get: (key) => contents.get(key)
+      })
+    })
+  )
+}

@@ -1,0 +1,152 @@
+/**
+ * MetricsProcessor: the PartitionProcessor of metrics. It gives each partition a PartitionCache, lets the scrape endpoint see it
+ * through MetricsCache, and counts in SelfMetrics what the cache decides. Closing the Scope of `open` takes the partition
+ * out of MetricsCache first, then out of the pod's budget and gauges: when the close has returned nothing of it is left.
+ *
+ * Between slices of a large batch it lets the event loop go on, so that ingest never holds up a scrape or a heartbeat for long.
+ */
+import { Clock, Effect, Layer } from "effect"
+import { type Batch, PartitionProcessor, ProcessorError } from "../engine/PartitionProcessor.ts"
+import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
+import { type LogRecord, partitionKey } from "../transport/Transport.ts"
+import type { Now } from "./Ages.ts"
+import { Budget } from "./Budget.ts"
+import { defaultParseLimits, type ParseLimits } from "./Dump.ts"
+import { MetricsCache } from "./MetricsCache.ts"
+import { type CacheLimits, PartitionCache } from "./PartitionCache.ts"
+
+const MiB = 1024 * 1024
+
+/** The pod's fit a process of 4 GB; a partition may take half of them. */
+export const defaultCacheLimits: CacheLimits = {
+  maxSources: 10_000,
+  partitionSeries: 2_000_000,
+  partitionBytes: 512 * MiB,
+  podSeries: 5_000_000,
+  podBytes: 1024 * MiB,
+  gatherBytes: 128 * MiB
+}
+
+export interface MetricsOptions {
+  /** The least milliseconds without a round after which a source is silent. */
+  readonly expiry: number
+  /** `event`: samples carry their own or their dump's time. `scrape`: none does, as from a direct scrape. */
+  readonly timestamps: "scrape" | "event"
+  readonly sourceLabel: string
+  /** Those of the cache that are not given are `defaultCacheLimits`'. */
+  readonly limits: ParseLimits & Partial<CacheLimits>
+}
+
+export const defaultMetricsOptions: MetricsOptions = {
+  expiry: 90_000,
+  timestamps: "scrape",
+  sourceLabel: "instance",
+  limits: defaultParseLimits
+}
+
+/** Bytes of records taken before the event loop has its turn. */
+const sliceBytes = 2 * MiB
+/** Small records cost more than their bytes. */
+const recordCost = 512
+const sweepInterval = "5 seconds"
+
+export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, never, MetricsCache | SelfMetrics> =>
+  Layer.effect(
+    PartitionProcessor,
+    Effect.gen(function* () {
+      const visible = yield* MetricsCache
+      const metrics = yield* SelfMetrics
+      const clock = yield* Clock.Clock
+      const limits = { ...defaultCacheLimits, ...options.limits }
+      const pod = new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
+      const now = (): Now => ({
+        wall: clock.currentTimeMillisUnsafe(),
+        mono: Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
+      })
+
+      return PartitionProcessor.of({
+        open: Effect.fn("MetricsProcessor.open")(function* (tp) {
+          const key = partitionKey(tp)
+          const cache = new PartitionCache(tp, { ...options, limits }, pod)
+          const report = reporter(cache, metrics)
+          yield* Effect.addFinalizer(() =>
+            Effect.sync(() => {
+              cache.clear()
+              report()
+            })
+          )
+          yield* visible.enter(key, cache.content(now))
+          yield* Effect.sync(() => {
+            cache.sweep(now())
+            return report()
+          }).pipe(
+            Effect.flatMap((defects) => logDefects(key, defects)),
+            Effect.delay(sweepInterval),
+            Effect.forever,
+            Effect.tapCause((cause) =>
+              Effect.logError(`${key}: freeing expired content failed, memory will grow`, cause)
+            ),
+            Effect.forkScoped
+          )
+
+          /** Takes records from `from` on until a slice is full, then the rest after a turn of the event loop. */
+          const slice = (batch: Batch, take: (record: LogRecord, at: Now) => void, from: number): Effect.Effect<void> =>
+            Effect.suspend(() => {
+              const { records } = batch
+              const at = now()
+              let cost = 0
+              let i = from
+              for (; i < records.length && cost < sliceBytes; i++) {
+                const record = records[i]!
+                take(record, at)
+                cost += (record.value?.length ?? 0) + recordCost
+              }
+              const rest = i < records.length
+              if (!rest) cache.reached(batch.next, batch.fence, now())
+              const logged = logDefects(key, report())
+              return rest ? Effect.andThen(logged, Effect.andThen(Effect.yieldNow, slice(batch, take, i))) : logged
+            })
+
+          const guarded = (effect: Effect.Effect<void>): Effect.Effect<void, ProcessorError> =>
+            Effect.catchDefect(effect, (cause) =>
+              Effect.fail(new ProcessorError({ message: `${key}: the metrics cache failed`, cause }))
+            )
+
+          return {
+            process: (batch) => guarded(slice(batch, (record, at) => cache.take(record, batch.fence, at), 0)),
+            dropped: (batch) => guarded(slice(batch, (record, at) => cache.drop(record, batch.fence, at), 0)),
+            committable: (position) => cache.committable(position),
+            lowest: (position) => cache.lowest(position),
+            size: () => cache.size()
+          }
+        })
+      })
+    })
+  )
+
+/** Moves the cache's tally into the pod's metrics; the gauges by what changed, since all partitions share them. */
+const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => ReadonlyArray<unknown>) => {
+  let last = { sources: 0, series: 0, bytes: 0 }
+  return () => {
+    const tally = cache.takeTally()
+    if (tally.accepted > 0) metrics.roundsAccepted.inc(tally.accepted)
+    if (tally.expired > 0) metrics.sourcesExpired.inc(tally.expired)
+    for (const age of tally.ages) metrics.roundAge.observe(age)
+    for (const [reason, n] of tally.ignored) metrics.roundsIgnored.inc({ reason }, n)
+    for (const [reason, n] of tally.refused) metrics.recordsRefused.inc({ reason }, n)
+    const size = cache.size()
+    metrics.sources.inc(size.sources - last.sources)
+    metrics.series.inc(size.series - last.series)
+    metrics.cacheBytes.inc(size.bytes - last.bytes)
+    last = size
+    return tally.defects
+  }
+}
+
+const logDefects = (key: string, defects: ReadonlyArray<unknown>): Effect.Effect<void> =>
+  defects.length === 0
+    ? Effect.void
+    : Effect.logError(
+        `${key}: the parser failed on ${defects.length} records, which were refused; please report this`,
+        defects[0]
+      )

@@ -1,0 +1,297 @@
+/**
+ * PartitionCache: the content of one partition, from records to the dumps that a scrape may show. Synchronous, no Effect; the
+ * caller brings the clocks.
+ *
+ * Two kinds of decision are kept apart. Whether a round is accepted is Rounds' and depends on the log alone. What is
+ * shown of the accepted ones may depend on this pod, and only hides: content that does not parse or finds no room under the
+ * partition's or pod's limits is refused, content that fell silent by the clocks is hidden and freed. So admission by a
+ * shared limit cannot make two owners disagree about versions. After a refusal the good round before stays, but below the fence
+ * its source goes until its next accepted round: the owner before may have shown what was refused here (rule 2).
+ *
+ * A source has a snapshot or samples; a change of mode replaces what was there.
+ */
+import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import { Ages, type Now, type Stamp } from "./Ages.ts"
+import { Budget } from "./Budget.ts"
+import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
+import { mergeChunks } from "./MergeChunks.ts"
+import type { PartitionContent } from "./MetricsCache.ts"
+import { parseDump } from "./Parser.ts"
+import { type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
+import { RefusalLog } from "./RefusalLog.ts"
+import { Rhythms } from "./Rhythm.ts"
+import { type Round, Rounds } from "./Rounds.ts"
+import { SampleSeries } from "./SampleSeries.ts"
+import { isLive, isOlder, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
+import { count, newTally, type Tally } from "./Tally.ts"
+import { memorySpan } from "./VersionMemory.ts"
+
+export interface CacheLimits {
+  /** Sources with content in one partition. */
+  readonly maxSources: number
+  readonly partitionSeries: number
+  readonly partitionBytes: number
+  readonly podSeries: number
+  readonly podBytes: number
+  /** Bytes of unfinished rounds in one partition; not below one round's `maxBytes`. */
+  readonly gatherBytes: number
+}
+
+export interface CacheOptions {
+  /** The least milliseconds without a round after which a source is silent. */
+  readonly expiry: number
+  readonly timestamps: "scrape" | "event"
+  readonly sourceLabel: string
+  readonly limits: ParseLimits & CacheLimits
+}
+
+/** One record on its way into a round. Parsed when it arrives, so that a large round's work is spread over its chunks. */
+interface Part {
+  readonly envelope: Envelope
+  value: Uint8Array | undefined
+  parsed: Dump | Refusal | undefined
+}
+
+/** Version memory takes little and outlives content: for this many times the sources that may have content. */
+const rememberedSources = 4
+
+export class PartitionCache {
+  private readonly tp: TopicPartition
+  private readonly options: CacheOptions
+  private readonly budget: Budget
+  private readonly rounds: Rounds<Part>
+  private readonly ages: Ages
+  private readonly contents = new Map<string, SourceContent>()
+  private readonly rhythms: Rhythms
+  private readonly refused = new RefusalLog()
+  private tally = newTally()
+  private reported: Readonly<Record<string, number>> = {}
+
+  constructor(tp: TopicPartition, options: CacheOptions, pod: Budget) {
+    const { limits, expiry } = options
+    this.tp = tp
+    this.options = options
+    this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
+    const maxSources = rememberedSources * limits.maxSources
+    this.rhythms = new Rhythms(maxSources)
+    this.ages = new Ages(memorySpan(expiry))
+    this.rounds = new Rounds({ expiry, gatherBytes: limits.gatherBytes, maxSources })
+  }
+
+  take(record: LogRecord, fence: number, now: Now): void {
+    const stamp = this.ages.stamp(record.offset, record.timestamp, fence, now)
+    const envelope = readEnvelope(record, this.tp, this.options.sourceLabel)
+    if (isRefused(envelope)) {
+      this.rounds.pass(record)
+      const id = readIdentity(record, this.tp)
+      this.refuse(envelope, isRefused(id) ? undefined : id.source, stamp, now)
+      return
+    }
+    const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined }
+    const step = this.rounds.take(envelope, record, record.value?.length ?? 0, part)
+    if (step._tag === "Accepted") this.accept(step.round, stamp, now)
+    else if (step._tag === "Ignored") count(this.tally.ignored, step.reason)
+    else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)
+    else if (!step.stale) this.parse(part)
+  }
+
+  /** A record that was dropped unseen: rounds older than it will be ignored, and below the fence its source goes. */
+  drop(record: LogRecord, fence: number, now: Now): void {
+    const stamp = this.ages.stamp(record.offset, record.timestamp, fence, now)
+    const id = readIdentity(record, this.tp)
+    if (isRefused(id)) this.rounds.pass(record)
+    else {
+      this.rounds.skip(id, record)
+      if (stamp.replayed) this.remove(id.source)
+    }
+  }
+
+  /** Everything before `position` was taken. */
+  reached(position: number, fence: number, now: Now): void {
+    this.ages.reached(position, fence, now)
+  }
+
+  committable(position: number): number {
+    return this.rounds.committable(position)
+  }
+
+  lowest(position: number): number {
+    let lowest = this.rounds.lowest(position)
+    for (const content of this.contents.values()) lowest = Math.min(lowest, needOf(content, this.options.expiry))
+    return lowest
+  }
+
+  /** Frees what expired. */
+  sweep(now: Now): void {
+    const { expiry } = this.options
+    for (const [source, content] of this.contents) {
+      const { shown } = content
+      if (shown.mode === "samples") this.accounting(shown.series, () => shown.series.sweep(this.ages, now, expiry))
+      if (shown.mode === "samples" ? shown.series.series > 0 : isLive(content, this.ages, now, expiry)) continue
+      this.remove(source)
+      this.tally.expired++
+    }
+  }
+
+  /** Frees everything, and gives back the room that it had. */
+  clear(): void {
+    this.contents.clear()
+    this.budget.clear()
+  }
+
+  size(): { readonly sources: number; readonly series: number; readonly bytes: number } {
+    return { sources: this.contents.size, series: this.budget.series, bytes: this.budget.bytes }
+  }
+
+  takeTally(): Tally {
+    const { tally, rounds } = this
+    const lost: Readonly<Record<string, number>> = { ...rounds.givenUp, "memory-full": rounds.forgotten }
+    for (const [cause, n] of Object.entries(lost)) count(tally.ignored, cause, n - (this.reported[cause] ?? 0))
+    this.reported = lost
+    this.tally = newTally()
+    return tally
+  }
+
+  /** What the scrape endpoint and the status page see of it. */
+  content(clock: () => Now): PartitionContent {
+    return {
+      dumps: () => this.dumps(clock()),
+      sources: (limit) => {
+        const now = clock()
+        const { expiry } = this.options
+        return [...this.contents]
+          .filter(([, content]) => isLive(content, this.ages, now, expiry))
+          .slice(0, limit)
+          .map(([source, content]) => statusOf(source, content, this.ages, now, expiry))
+      },
+      refusals: () => this.refused.list()
+    }
+  }
+
+  private dumps(now: Now): ReadonlyArray<Dump> {
+    const { expiry } = this.options
+    const dumps: Array<Dump> = []
+    for (const content of this.contents.values()) {
+      const { shown } = content
+      if (shown.mode === "snapshot") {
+        if (isLive(content, this.ages, now, expiry)) dumps.push(shown.dump)
+      } else {
+        const dump = this.accounting(shown.series, () => shown.series.dump(this.ages, now, expiry))
+        if (dump !== undefined) dumps.push(dump)
+      }
+    }
+    return dumps
+  }
+
+  private accept(round: Round<Part>, stamp: Stamp, now: Now): void {
+    const { source, number, first } = round
+    const { envelope } = round.parts[0]!
+    const before = this.contents.get(source)
+    // The log has forgotten the newer one, this pod still shows it. Hiding is the pod's to decide, showing older is not.
+    if (before !== undefined && isOlder(number, before.number) && isLive(before, this.ages, now, this.options.expiry)) {
+      count(this.tally.ignored, "older")
+      return
+    }
+    const rhythm = this.rhythms.note(round)
+    if (envelope.ended) this.remove(source)
+    else {
+      const dump = this.dumpOf(round)
+      const shown = isRefused(dump) ? dump : this.admit(before, envelope, dump, { ...stamp, offset: first })
+      if (isRefused(shown)) {
+        this.refuse(shown, source, stamp, now)
+        return
+      }
+      this.contents.set(source, { shown, number, stamp, time: envelope.time, first, rhythm })
+    }
+    this.tally.accepted++
+    if (!stamp.replayed) this.tally.ages.push(Math.max(0, now.wall - envelope.time) / 1000)
+  }
+
+  /** Finds room for a round's content in place of what its source has, or says why there is none. */
+  private admit(
+    before: SourceContent | undefined,
+    envelope: Envelope,
+    dump: Dump,
+    stamp: Stamp
+  ): SourceContent["shown"] | Refusal {
+    const { limits } = this.options
+    if (before === undefined && this.contents.size >= limits.maxSources)
+      return refusal("too-many-sources", `the partition has ${limits.maxSources} sources with content already`)
+    const was = before === undefined ? { series: 0, bytes: 0 } : sizeOf(before)
+    if (envelope.mode === "snapshot") {
+      const change = { series: dump.series - was.series, bytes: dump.bytes - was.bytes }
+      const full = this.budget.refuses(change)
+      if (full !== undefined) return full
+      this.budget.change(change)
+      return { mode: "snapshot", dump }
+    }
+    const known = before?.shown.mode === "samples" ? before.shown.series : undefined
+    const series = known ?? new SampleSeries()
+    const addition = series.measure(dump)
+    if (series.series + addition.series > limits.maxSeries)
+      return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode`)
+    if (series.bytes + addition.bytes > limits.maxBytes)
+      return refusal("too-large", `more than ${limits.maxBytes} bytes in samples mode`)
+    const replaced = known === undefined ? was : { series: 0, bytes: 0 }
+    const full = this.budget.refuses({
+      series: addition.series - replaced.series,
+      bytes: addition.bytes - replaced.bytes
+    })
+    if (full !== undefined) return full
+    this.budget.change({ series: -replaced.series, bytes: -replaced.bytes })
+    this.accounting(series, () => series.add(addition, stamp))
+    return { mode: "samples", series }
+  }
+
+  private accounting<A>(series: SampleSeries, change: () => A): A {
+    const before = { series: series.series, bytes: series.bytes }
+    const result = change()
+    this.budget.change({ series: series.series - before.series, bytes: series.bytes - before.bytes })
+    return result
+  }
+
+  private dumpOf(round: Round<Part>): Dump | Refusal {
+    const dumps: Array<Dump> = []
+    for (const part of round.parts) {
+      const parsed = this.parse(part)
+      if (!isRefused(parsed)) dumps.push(parsed)
+      else if (round.parts.length === 1) return parsed
+      else {
+        const { index, count } = part.envelope
+        return { ...parsed, detail: `chunk ${index}/${count}: ${parsed.detail}`.slice(0, 200) }
+      }
+    }
+    return mergeChunks(dumps, this.options.limits)
+  }
+
+  private parse(part: Part): Dump | Refusal {
+    if (part.parsed !== undefined) return part.parsed
+    const { sourceLabel, limits, timestamps } = this.options
+    const { format, source, labels, time } = part.envelope
+    const attach = { sourceLabel, source, labels }
+    try {
+      part.parsed = parseDump(part.value!, { format, attach, limits, timestamps, time })
+    } catch (defect) {
+      // No input may stop a partition, not even one that finds a fault in the parser. The fault is logged.
+      this.tally.defects.push(defect)
+      part.parsed = refusal("syntax", "the parser failed on this text; that is a defect of kafka2prom, see its log")
+    }
+    part.value = undefined
+    return part.parsed
+  }
+
+  private refuse(why: Refusal, source: string | undefined, stamp: Stamp, now: Now): void {
+    const { topic, partition } = this.tp
+    count(this.tally.refused, why.reason)
+    this.refused.add(why, { at: now.wall, topic, partition, offset: stamp.offset, source: source ?? "" })
+    if (stamp.replayed && source !== undefined) this.remove(source)
+  }
+
+  private remove(source: string): void {
+    const content = this.contents.get(source)
+    if (content === undefined) return
+    const { series, bytes } = sizeOf(content)
+    this.contents.delete(source)
+    this.budget.change({ series: -series, bytes: -bytes })
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * Record: what the key and headers of a log record say about its value, the record format's table in code. Pure.
+ *
+ * Every header is optional, so that any producer works; what is there but wrong refuses the record with a sentence for its
+ * sender. The answer depends on the record alone, never on a clock or on other records: a replay reads it alike.
+ * It does not look into the value: that is the parser's.
+ */
+import { isUtf8 } from "node:buffer"
+import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import type { InputFormat, Refusal, RefusalReason } from "./Dump.ts"
+import { inputFormat } from "./Negotiation.ts"
+
+/** A sender's own numbering of its rounds: `k2p-round`. */
+export interface RoundNumber {
+  readonly epoch: number
+  readonly round: number
+}
+
+/** Who sent a record, and as which part of which round. */
+export interface Identity {
+  readonly source: string
+  /** Absent: the source's records are ordered by offset. */
+  readonly number: RoundNumber | undefined
+  /** 1-based. */
+  readonly index: number
+  readonly count: number
+}
+
+export type Mode = "snapshot" | "samples"
+
+export interface Envelope extends Identity {
+  /** Dump time, ms since the epoch. */
+  readonly time: number
+  readonly mode: Mode
+  /** For series that lack them. */
+  readonly labels: ReadonlyArray<readonly [name: string, value: string]>
+  readonly format: InputFormat
+  /** An empty or null value: the source has ended. */
+  readonly ended: boolean
+}
+
+/** Bytes of a source id. */
+export const maxSourceBytes = 512
+/** Chunks of one round: at about 1 MB each far above any source's byte limit. */
+export const maxChunks = 1000
+const maxLabelsHeaderBytes = 16_384
+
+export const isRefused = (x: object): x is Refusal => "reason" in x
+
+/** Text from outside as it may stand in a refusal's detail: quoted, escaped, short. */
+export const quoted = (text: string): string => {
+  const json = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+  return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+}
+
+export const refusal = (reason: RefusalReason, detail: string): Refusal => ({
+  reason,
+  detail: detail.length > 200 ? `${detail.slice(0, 199)}…` : detail,
+  line: 0
+})
+
+const text = (bytes: Uint8Array): string =>
+  (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).toString("utf8")
+
+/** A source's headers hardly change: what they mean is read once. Bounded by starting over, which only costs time. */
+const remembered = <A>(read: (text: string) => A): ((text: string) => A) => {
+  const known = new Map<string, A>()
+  return (text) => {
+    let meaning = known.get(text)
+    if (meaning !== undefined) return meaning
+    meaning = read(text)
+    if (known.size === maxRemembered) known.clear()
+    if (text.length <= maxRememberedLength) known.set(text, meaning)
+    return meaning
+  }
+}
+
+const maxRemembered = 1024
+const maxRememberedLength = 1024
+
+const sourceId = (bytes: Uint8Array, where: string): string | Refusal =>
+  bytes.length === 0
+    ? refusal("bad-header", `the source id (${where}) is empty`)
+    : bytes.length > maxSourceBytes
+      ? refusal("bad-header", `the source id (${where}) has ${bytes.length} bytes; at most ${maxSourceBytes}`)
+      : isUtf8(bytes)
+        ? text(bytes)
+        : refusal("bad-header", `the source id (${where}) is not valid UTF-8`)
+
+/** The decimal numbers of a header, or undefined where it does not have the form. */
+const numbers = (bytes: Uint8Array, form: RegExp): ReadonlyArray<number> | undefined => {
+  const match = bytes.length > 40 ? null : form.exec(text(bytes))
+  if (match === null) return undefined
+  const parts = match.slice(1).map(Number)
+  return parts.every(Number.isSafeInteger) ? parts : undefined
+}
+
+const roundForm = /^(\d+)\.(\d+)$/
+const chunkForm = /^(\d+)\/(\d+)$/
+const timeForm = /^(\d{1,15})$/
+
+/** Enough to know whose a record is and where it belongs: what is read of a record that was dropped. */
+export const readIdentity = (record: LogRecord, tp: TopicPartition): Identity | Refusal => {
+  const { key, headers } = record
+  const named = headers["k2p-source"]
+  const keyed = key === null ? undefined : sourceId(key, "the record's key")
+  if (typeof keyed === "object") return keyed
+  const header = named === undefined ? undefined : sourceId(named, "header k2p-source")
+  if (typeof header === "object") return header
+  if (keyed !== undefined && header !== undefined && keyed !== header)
+    return refusal("source-mismatch", `header k2p-source says ${quoted(header)}, the record's key ${quoted(keyed)}`)
+
+  let number: RoundNumber | undefined
+  const round = headers["k2p-round"]
+  if (round !== undefined) {
+    const parts = numbers(round, roundForm)
+    if (parts === undefined)
+      return refusal("bad-header", `header k2p-round is ${quoted(text(round))}; expected <epoch>.<round> in digits`)
+    number = { epoch: parts[0]!, round: parts[1]! }
+  }
+
+  let [index, count] = [1, 1]
+  const chunk = headers["k2p-chunk"]
+  if (chunk !== undefined) {
+    const parts = numbers(chunk, chunkForm)
+    if (parts === undefined || parts[0]! < 1 || parts[0]! > parts[1]! || parts[1]! > maxChunks)
+      return refusal(
+        "bad-header",
+        `header k2p-chunk is ${quoted(text(chunk))}; expected <index>/<count> from 1/1 to ${maxChunks}/${maxChunks}`
+      )
+    index = parts[0]!
+    count = parts[1]!
+  }
+  return { source: keyed ?? header ?? `unknown/${tp.topic}/${tp.partition}`, number, index, count }
+}
+
+/** `sourceLabel` is the pod's to set: a sender may not give it by `k2p-labels`. */
+export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel: string): Envelope | Refusal => {
+  const identity = readIdentity(record, tp)
+  if (isRefused(identity)) return identity
+  const { headers, value } = record
+
+  const type = headers["content-type"]
+  const format = type === undefined ? inputFormat(undefined) : formatOf(text(type))
+  if (format === undefined)
+    return refusal(
+      "content-type",
+      `content type ${quoted(text(type ?? new Uint8Array()))} is not one of text/plain 0.0.4 and application/openmetrics-text 1.0`
+    )
+
+  let time = record.timestamp
+  const timed = headers["k2p-time"]
+  if (timed !== undefined) {
+    const parts = numbers(timed, timeForm)
+    if (parts === undefined)
+      return refusal("bad-header", `header k2p-time is ${quoted(text(timed))}; expected milliseconds in digits`)
+    time = parts[0]!
+  }
+
+  let mode: Mode = identity.number === undefined ? "samples" : "snapshot"
+  const moded = headers["k2p-mode"]
+  if (moded !== undefined) {
+    const word = text(moded)
+    if (word !== "snapshot" && word !== "samples")
+      return refusal("bad-header", `header k2p-mode is ${quoted(word)}; expected snapshot or samples`)
+    mode = word
+  }
+
+  const labels = readLabels(headers["k2p-labels"])
+  if ("reason" in labels) return labels
+  if (labels.some(([name]) => name === sourceLabel))
+    return refusal("bad-header", `header k2p-labels sets ${sourceLabel}, the source id: send it as key or k2p-source`)
+
+  const ended = value === null || value.length === 0
+  if (ended && identity.count !== 1)
+    return refusal("bad-header", `chunk ${identity.index}/${identity.count} is empty; only a whole round may be`)
+  return { ...identity, time, mode, labels, format, ended }
+}
+
+const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+const noLabels: Envelope["labels"] = []
+
+const formatOf = remembered(inputFormat)
+
+const readLabels = (header: Uint8Array | undefined): Envelope["labels"] | Refusal => {
+  if (header === undefined || header.length === 0) return noLabels
+  if (header.length > maxLabelsHeaderBytes)
+    return refusal("bad-header", `header k2p-labels has ${header.length} bytes; at most ${maxLabelsHeaderBytes}`)
+  if (!isUtf8(header)) return refusal("bad-header", "header k2p-labels is not valid UTF-8")
+  return labelsOf(text(header))
+}
+
+const labelsOf = remembered((json): Envelope["labels"] | Refusal => {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(json)
+  } catch {
+    // The engine's message quotes the input unescaped; ours says the same in our words.
+    return refusal("bad-header", `header k2p-labels is not JSON: ${quoted(json)}`)
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    return refusal("bad-header", "header k2p-labels is not a JSON object")
+  const labels: Array<readonly [string, string]> = []
+  for (const [name, value] of Object.entries(parsed)) {
+    if (!labelName.test(name) || name.startsWith("__"))
+      return refusal("bad-header", `header k2p-labels: ${quoted(name)} is not a label name`)
+    if (typeof value !== "string" || !value.isWellFormed())
+      return refusal("bad-header", `header k2p-labels: the value of ${name} is not a string of Unicode text`)
+    // An empty label value is the same as no label.
+    if (value !== "") labels.push([name, value])
+  }
+  return labels
+})

@@ -1,0 +1,65 @@
+/**
+ * SourceContent: what one source shows, a snapshot or samples, with what is needed to age it. Pure data, and the questions
+ * that only it can answer.
+ */
+import type { Ages, Now, Stamp } from "./Ages.ts"
+import type { Size } from "./Budget.ts"
+import type { Dump } from "./Dump.ts"
+import type { SourceStatus } from "./MetricsCache.ts"
+import type { RoundNumber } from "./Record.ts"
+import type { Rhythm } from "./Rhythm.ts"
+import type { SampleSeries } from "./SampleSeries.ts"
+
+export interface SourceContent {
+  readonly shown:
+    | { readonly mode: "snapshot"; readonly dump: Dump }
+    | { readonly mode: "samples"; readonly series: SampleSeries }
+  /** Of its latest round. */
+  readonly number: RoundNumber | undefined
+  readonly stamp: Stamp
+  readonly time: number
+  /** The lowest offset of the round's chunks. */
+  readonly first: number
+  readonly rhythm: Rhythm
+}
+
+export const sizeOf = ({ shown }: SourceContent): Size => (shown.mode === "snapshot" ? shown.dump : shown.series)
+
+/** Milliseconds after which it is silent. Samples expire one by one: the source is silent with its last series. */
+export const spanOf = ({ shown, rhythm }: SourceContent, expiry: number): number =>
+  shown.mode === "samples" ? expiry : rhythm.span(expiry)
+
+export const isLive = (content: SourceContent, ages: Ages, now: Now, expiry: number): boolean =>
+  ages.age(content.stamp, now) <= spanOf(content, expiry)
+
+/** The offset from which a new owner must read to hold the same, and where it matters to know the source's interval. */
+export const needOf = (content: SourceContent, expiry: number): number =>
+  content.shown.mode === "samples"
+    ? content.shown.series.first
+    : spanOf(content, expiry) > 1.5 * expiry
+      ? Math.min(content.first, content.rhythm.need)
+      : content.first
+
+export const isOlder = (a: RoundNumber | undefined, b: RoundNumber | undefined): boolean =>
+  a !== undefined && b !== undefined && a.epoch === b.epoch && a.round < b.round
+
+export const statusOf = (
+  source: string,
+  content: SourceContent,
+  ages: Ages,
+  now: Now,
+  expiry: number
+): SourceStatus => {
+  const { number, shown, stamp, time } = content
+  const { series, bytes } = sizeOf(content)
+  return {
+    source,
+    version: number === undefined ? `@${stamp.offset}` : `${number.epoch}.${number.round}`,
+    mode: shown.mode,
+    series,
+    bytes,
+    time,
+    offset: stamp.offset,
+    expiresInMs: Math.max(0, Math.round(spanOf(content, expiry) - ages.age(stamp, now)))
+  }
+}

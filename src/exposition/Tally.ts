@@ -1,0 +1,27 @@
+/**
+ * Tally: what a partition's cache decided since it was last asked, for the pod's own metrics. Plain numbers, so that counting
+ * costs nothing for a record; the processor hands them to SelfMetrics once a batch.
+ */
+export interface Tally {
+  accepted: number
+  /** Seconds from dump time to acceptance, of rounds beyond the fence. */
+  readonly ages: Array<number>
+  readonly ignored: Map<string, number>
+  readonly refused: Map<string, number>
+  expired: number
+  /** What the parser threw, which it never should. */
+  readonly defects: Array<unknown>
+}
+
+export const newTally = (): Tally => ({
+  accepted: 0,
+  ages: [],
+  ignored: new Map(),
+  refused: new Map(),
+  expired: 0,
+  defects: []
+})
+
+export const count = (counts: Map<string, number>, key: string, n = 1): void => {
+  if (n > 0) counts.set(key, (counts.get(key) ?? 0) + n)
+}

@@ -1,0 +1,30 @@
+/** What other programs import: the service's side (`dumpRegistry`), and the services and layers that teams swap. */
+export { Agent, AgentFailed } from "./agent/Agent.ts"
+export { type AgentOptions, defaultAgentOptions } from "./agent/AgentOptions.ts"
+export { dumpRegistry, RegistryDump, type RegistryDumpOptions } from "./agent/RegistryDump.ts"
+export { type Assignments, Assignor, type Claimant } from "./engine/Assignor.ts"
+export { Backpressure, type Decision, type Pressure, type Strategy } from "./engine/Backpressure.ts"
+export { type Cut, Engine, EngineFailed, type EngineStatus, NotProven, type PartitionStatus } from "./engine/Engine.ts"
+export { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
+export { type Batch, PartitionProcessor, type Processing, ProcessorError } from "./engine/PartitionProcessor.ts"
+export * as Shard from "./engine/Shard.ts"
+export type { Dump, Family } from "./exposition/Dump.ts"
+export { MetricsCache, type PartitionContent } from "./exposition/MetricsCache.ts"
+export * as MetricsProcessor from "./exposition/MetricsProcessor.ts"
+export { SelfMetrics } from "./SelfMetrics.ts"
+export { type PodOptions, runPod } from "./server/Pod.ts"
+export { EmbeddedLog, type EmbeddedLogOptions } from "./transport/embedded/EmbeddedLog.ts"
+export type { KafkaOptions } from "./transport/kafka/KafkaOptions.ts"
+export { KafkaTransport } from "./transport/kafka/KafkaTransport.ts"
+export {
+  type Acks,
+  type Commit,
+  type Compression,
+  type GroupClient,
+  type LogRecord,
+  type OutgoingRecord,
+  type Producer,
+  type TopicPartition,
+  Transport,
+  TransportError
+} from "./transport/Transport.ts"

@@ -1,0 +1,59 @@
+/**
+ * Route: one path of the HTTP surface and what answers it. A handler writes the whole response itself; the server
+ * gives HEAD to the handlers of GET and interrupts a handler whose client has gone.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { Effect } from "effect"
+
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+export interface Route {
+  readonly method: "GET" | "PUT"
+  readonly path: string
+  /** One line for `GET /` and for the answer to an unknown path. */
+  readonly about: string
+  readonly handle: (exchange: Exchange) => Effect.Effect<void>
+}
+
+/** A whole answer at once. Node leaves the body of a HEAD out and keeps its length. */
+export const reply = (
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string,
+  headers: Readonly<Record<string, string>> = {}
+): void => {
+  const bytes = Buffer.from(body)
+  response.writeHead(status, {
+    "Content-Type": contentType,
+    "Content-Length": bytes.length,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    ...headers
+  })
+  response.end(bytes)
+}
+
+export const plain = "text/plain; charset=utf-8"
+export const json = "application/json; charset=utf-8"
+
+export const replyText = (
+  response: ServerResponse,
+  status: number,
+  line: string,
+  headers?: Readonly<Record<string, string>>
+): void => reply(response, status, plain, `${line}\n`, headers)
+
+export const replyJson = (response: ServerResponse, status: number, value: unknown): void =>
+  reply(response, status, json, `${JSON.stringify(value, null, 1)}\n`)
+
+/** A route whose answer is made in one synchronous step. */
+export const get = (path: string, about: string, answer: (exchange: Exchange) => void): Route => ({
+  method: "GET",
+  path,
+  about,
+  handle: (exchange) => Effect.sync(() => answer(exchange))
+})

@@ -1,0 +1,253 @@
+/**
+ * Transport: the edge to a partitioned log. It speaks the log's own requests (Kafka's protocol, one method a
+ * request) and nothing more: who owns what, when to join, what to commit and what may be shown is the engine's.
+ *
+ * A Layer of it is written by whoever brings another log. What it must keep is in the docs of each method and
+ * is checked by the contract suite in test/contract. It holds no opinion: it never retries a group request, never
+ * rejoins, never moves a position, never resets an offset.
+ *
+ * All offsets are *next* offsets (exclusive ends) unless they name a record. They are safe integers.
+ */
+import { Context, type Effect, Schema, type Scope } from "effect"
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** The key of a partition in maps and logs: `topic/partition`. */
+export const partitionKey = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`
+
+/** A record as it was read. Its bytes are immutable and may be kept by reference. */
+export interface LogRecord {
+  readonly offset: number
+  /** Milliseconds since the Unix epoch; the broker's own where the topic is LogAppendTime. */
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** Header values by name, names as sent. Where a name repeats, the last one. */
+  readonly headers: Readonly<Record<string, Uint8Array>>
+}
+
+export interface OutgoingRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: Readonly<Record<string, Uint8Array>>
+}
+
+export type Acks = 0 | 1 | "all"
+export type Compression = "none" | "gzip" | "zstd"
+
+/** What a partition's leader answered to one fetch. */
+export interface Fetched {
+  readonly tp: TopicPartition
+  /** The offset that was asked for. */
+  readonly from: number
+  /** Where to go on: past the last record read, past control records and compacted gaps too. `from` where nothing came. */
+  readonly next: number
+  /** In offset order, all offsets in [from, next). May be empty although next > from. */
+  readonly records: ReadonlyArray<LogRecord>
+  /** The log's end that a consumer at this isolation level may read up to; -1 where unknown. */
+  readonly highWatermark: number
+  /** Set: nothing was read of this partition, the rest of the answer stands. */
+  readonly error?: FetchErrorCode
+}
+
+/** `OTHER` is retried with backoff and logged. */
+export type FetchErrorCode =
+  | "OFFSET_OUT_OF_RANGE"
+  | "NOT_LEADER"
+  | "UNKNOWN_TOPIC_OR_PARTITION"
+  | "AUTHORIZATION"
+  | "OTHER"
+
+export interface FetchRequest {
+  readonly tp: TopicPartition
+  readonly offset: number
+}
+
+export interface PartitionInfo {
+  readonly partition: number
+  /** Node id of the leader; -1 where there is none now. */
+  readonly leader: number
+}
+
+export interface TopicInfo {
+  readonly topic: string
+  readonly partitions: ReadonlyArray<PartitionInfo>
+}
+
+export interface JoinRequest {
+  /** "" for a new member. */
+  readonly memberId: string
+  readonly sessionTimeout: number
+  readonly rebalanceTimeout: number
+  /** In order of preference. The metadata bytes reach the leader as they are. */
+  readonly protocols: ReadonlyArray<{ readonly name: string; readonly metadata: Uint8Array }>
+}
+
+export interface Joined {
+  readonly generation: number
+  readonly memberId: string
+  readonly leaderId: string
+  readonly protocol: string
+  /** All members with their metadata when this member leads, else empty. */
+  readonly members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Uint8Array }>
+}
+
+export interface Member {
+  readonly memberId: string
+  readonly generation: number
+}
+
+export interface Commit {
+  readonly tp: TopicPartition
+  readonly offset: number
+  /** At most 4,000 bytes. */
+  readonly metadata: string
+}
+
+export interface Committed {
+  readonly offset: number
+  readonly metadata: string
+}
+
+/**
+ * Why a request did not succeed, in Kafka's own words where it has one.
+ * TIMEOUT and CONNECTION mean that the outcome is unknown: the broker may have carried the request out.
+ */
+export type TransportErrorCode =
+  | "REBALANCE_IN_PROGRESS"
+  | "UNKNOWN_MEMBER_ID"
+  | "ILLEGAL_GENERATION"
+  | "FENCED_INSTANCE_ID"
+  | "INCONSISTENT_GROUP_PROTOCOL"
+  | "NOT_COORDINATOR"
+  | "COORDINATOR_NOT_AVAILABLE"
+  | "COORDINATOR_LOAD_IN_PROGRESS"
+  | "UNKNOWN_TOPIC_OR_PARTITION"
+  | "NOT_LEADER"
+  | "MESSAGE_TOO_LARGE"
+  | "NOT_ENOUGH_REPLICAS"
+  | "AUTHENTICATION"
+  | "AUTHORIZATION"
+  | "TIMEOUT"
+  | "CONNECTION"
+  | "OTHER"
+
+/** The codes after which the same request may succeed later without anyone changing anything. */
+export const retriableCodes: ReadonlySet<TransportErrorCode> = new Set([
+  "NOT_COORDINATOR",
+  "COORDINATOR_NOT_AVAILABLE",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "NOT_LEADER",
+  "NOT_ENOUGH_REPLICAS",
+  "TIMEOUT",
+  "CONNECTION"
+])
+
+/** One failed request. `message` says what was asked of whom and what came back; never a secret. */
+export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
+  op: Schema.String,
+  code: Schema.String,
+  /** Whether the same request may succeed later without anyone changing anything. */
+  retriable: Schema.Boolean,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.op}: ${this.code}${this.detail === "" ? "" : ` (${this.detail})`}`
+  }
+  /** Whether the broker may have carried the request out although no answer came. */
+  get unknownOutcome(): boolean {
+    return this.code === "TIMEOUT" || this.code === "CONNECTION"
+  }
+}
+
+export type At = "start" | "end" | { readonly timestamp: number }
+
+/**
+ * The requests of one member of one consumer group. Each client has connections of its own, such that
+ *  - a pending join delays neither heartbeats nor commits, and a long fetch delays none of the three;
+ *  - commits reach the coordinator in the order in which they were sent while no connection was lost.
+ */
+export interface GroupClient {
+  /** Answers when the group's rebalance completes; may wait up to the rebalance timeout. Interrupting it does not take the request back: call `abandon`. */
+  readonly joinGroup: (request: JoinRequest) => Effect.Effect<Joined, TransportError>
+  /** The leader passes every member's assignment, the others none. Answers this member's assignment bytes. */
+  readonly syncGroup: (
+    member: Member & { readonly protocol: string },
+    assignments: ReadonlyArray<{ readonly memberId: string; readonly assignment: Uint8Array }>
+  ) => Effect.Effect<Uint8Array, TransportError>
+  readonly heartbeat: (member: Member) => Effect.Effect<void, TransportError>
+  readonly leaveGroup: (memberId: string) => Effect.Effect<void, TransportError>
+  /** All or nothing as the engine sees it: it fails where any partition's commit was refused. */
+  readonly offsetCommit: (member: Member, commits: ReadonlyArray<Commit>) => Effect.Effect<void, TransportError>
+  /** By partition key; a partition without a commit is absent. Read from the group's present coordinator. */
+  readonly offsetFetch: (
+    tps: ReadonlyArray<TopicPartition>
+  ) => Effect.Effect<ReadonlyMap<string, Committed>, TransportError>
+  /** Closes the connection that joins and syncs go over, so that a request whose answer nobody waits for is not carried out later than this. */
+  readonly abandon: Effect.Effect<void>
+  /**
+   * One request to one leader. Waits up to `maxWait` ms for data. `maxBytes` bounds the answer but never cuts below one batch.
+   * The records of a partition are exactly those of the request's offset on: nothing prefetched before a seek comes later.
+   */
+  readonly fetch: (
+    node: number,
+    requests: ReadonlyArray<FetchRequest>,
+    options: { readonly maxWait: number; readonly maxBytes: number; readonly maxBytesPerPartition: number }
+  ) => Effect.Effect<ReadonlyArray<Fetched>, TransportError>
+  /** By partition key: the log's start, its end at the fetches' isolation level, or the first offset at or after the timestamp (the end where there is none). */
+  readonly listOffsets: (
+    tps: ReadonlyArray<TopicPartition>,
+    at: At
+  ) => Effect.Effect<ReadonlyMap<string, number>, TransportError>
+  /** Fresh from the brokers, not from a cache. */
+  readonly metadata: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<TopicInfo>, TransportError>
+}
+
+export interface Producer {
+  /**
+   * Appends the records of one call in their order within each partition. Success means acknowledged as `acks` says.
+   * A failure of unknown outcome may have appended some: the caller sends the same records again or gives them up.
+   */
+  readonly produce: (records: ReadonlyArray<OutgoingRecord>) => Effect.Effect<void, TransportError>
+  readonly metadata: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<TopicInfo>, TransportError>
+}
+
+/** What `check` reads: the cluster as it is. Settings are the broker's own names and values. */
+export interface Inspection {
+  readonly brokers: ReadonlyArray<{ readonly node: number; readonly address: string }>
+  readonly topics: ReadonlyArray<{
+    readonly topic: string
+    readonly partitions: number
+    readonly replicas: number
+    readonly settings: Readonly<Record<string, string>>
+  }>
+  readonly group: { readonly state: string; readonly members: number; readonly protocol: string }
+}
+
+/** See the file's header. Layers: `EmbeddedLog.layer` (in memory), `Kafka.layer` (kafkajs). */
+export class Transport extends Context.Service<
+  Transport,
+  {
+    /** A client for one group member; its connections close with the Scope. */
+    readonly groupClient: (options: {
+      readonly group: string
+      readonly clientId: string
+    }) => Effect.Effect<GroupClient, TransportError, Scope.Scope>
+    readonly producer: (options: {
+      readonly clientId: string
+      readonly acks: Acks
+      readonly compression: Compression
+    }) => Effect.Effect<Producer, TransportError, Scope.Scope>
+    /** Reads, changes nothing. */
+    readonly inspect: (
+      topics: ReadonlyArray<string>,
+      group: string
+    ) => Effect.Effect<Inspection, TransportError, Scope.Scope>
+  }
+>()("k2p/transport/Transport") {}

@@ -1,0 +1,179 @@
+/**
+ * EmbeddedLog: a partitioned log in this process's memory that behaves as a Kafka cluster does at the level of the
+ * Transport's requests: the demo's transport, and the reference that tests and simulations run on. Pods and agents of
+ * one process share it; it keeps nothing when its Scope closes.
+ *
+ * Time is the Clock it was made with and nothing else. What it keeps is bounded by retention for each partition and by
+ * one commit for each group and partition. Beside the Transport there is this control handle: topics, a look inside,
+ * and faults. A call that names a topic that is not there is a mistake of the caller's and dies.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import { type Inspection, type TopicPartition, Transport } from "../Transport.ts"
+import { answered } from "./Answer.ts"
+import { Coordinator, type GroupDescription } from "./Coordinator.ts"
+import { type Broker, transportOver } from "./EmbeddedClient.ts"
+import { Faults, type Script } from "./Faults.ts"
+import { Outbox } from "./Outbox.ts"
+import { makeTimers } from "./Timers.ts"
+import { Topics } from "./Topics.ts"
+import { Wire } from "./Wire.ts"
+
+export interface EmbeddedLogOptions {
+  /** Brokers, over which the partitions' leaders are spread. */
+  readonly nodes: number
+  /** What createTopic uses where it is not told otherwise. */
+  readonly retentionBytes: number
+  readonly retentionMs: number
+  readonly maxRecordBytes: number
+  readonly minSessionTimeout: number
+  readonly maxSessionTimeout: number
+  readonly initialRebalanceDelay: number
+  /** How long a client waits for an answer before it fails with TIMEOUT. */
+  readonly requestTimeout: number
+}
+
+export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
+  nodes: 1,
+  retentionBytes: 64 * 1024 * 1024,
+  retentionMs: 3_600_000,
+  maxRecordBytes: 1_048_588,
+  minSessionTimeout: 6_000,
+  maxSessionTimeout: 1_800_000,
+  initialRebalanceDelay: 0,
+  requestTimeout: 30_000
+}
+
+export type TopicOptions = Partial<Pick<EmbeddedLogOptions, "retentionBytes" | "retentionMs" | "maxRecordBytes">>
+
+export interface EmbeddedLogStats {
+  readonly recordsAppended: number
+  /** Deleted from the front by retention, or by `deleteRecords`. */
+  readonly recordsExpired: number
+  /** Held now, record overhead included. */
+  readonly bytes: number
+  readonly openConnections: number
+  readonly waitingFetches: number
+  /** Timers under way: sessions, rebalances, long polls and delayed requests. */
+  readonly timers: number
+  readonly requests: number
+  /** Requests and answers that a script lost. */
+  readonly lost: number
+}
+
+interface Shape {
+  readonly transport: Transport["Service"]
+  readonly createTopic: (topic: string, partitions: number, options?: TopicOptions) => Effect.Effect<void>
+  /** Grows the topic to that many partitions. */
+  readonly addPartitions: (topic: string, partitions: number) => Effect.Effect<void>
+  /** Moves the log's start up to `offset`, as retention does. */
+  readonly deleteRecords: (tp: TopicPartition, offset: number) => Effect.Effect<void>
+  /** The log goes back: records from `end` on are gone, commits stay, as after an unclean election. */
+  readonly truncate: (tp: TopicPartition, end: number) => Effect.Effect<void>
+  /** Deletes the topic and creates it anew: empty logs from 0, and no commits, as Kafka does it. */
+  readonly recreate: (topic: string) => Effect.Effect<void>
+  /** Moves a partition's leader; -1: it has none. */
+  readonly setLeader: (tp: TopicPartition, node: number) => Effect.Effect<void>
+  /** The group's coordinator moves: it is back at its last completed generation, and pending joins fail. */
+  readonly moveCoordinator: (group: string) => Effect.Effect<void>
+  /** Installs a script for as long as the Scope lasts. */
+  readonly intercept: (script: Script) => Effect.Effect<void, never, Scope.Scope>
+  readonly start: (tp: TopicPartition) => number
+  readonly end: (tp: TopicPartition) => number
+  readonly group: (group: string) => GroupDescription
+  readonly stats: () => EmbeddedLogStats
+}
+
+const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const options = { ...defaultEmbeddedLogOptions, ...given }
+    const outbox = new Outbox()
+    const timers = yield* makeTimers(outbox)
+    const faults = new Faults()
+    const counts = { openConnections: 0, requests: 0, lost: 0 }
+    const topics = new Topics(options.nodes, timers)
+    const coordinator = new Coordinator(timers, options)
+
+    const inspect = (names: ReadonlyArray<string>, group: string) => {
+      const known = topics.metadata(names)
+      if (!known.ok) return known
+      const { members, protocol, state } = coordinator.describe(group)
+      const inspection: Inspection = {
+        brokers: topics.nodes.map((node) => ({ node, address: `embedded:${node}` })),
+        topics: known.value.map(({ partitions, topic }) => {
+          const { maxRecordBytes, retention } = topics.topic(topic).settings
+          const settings = {
+            "cleanup.policy": "delete",
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": String(maxRecordBytes),
+            "min.insync.replicas": "1",
+            "retention.bytes": String(retention.bytes),
+            "retention.ms": String(retention.ms),
+            "unclean.leader.election.enable": "false"
+          }
+          return { topic, partitions: partitions.length, replicas: 1, settings }
+        }),
+        group: { state, members: members.length, protocol }
+      }
+      return answered(inspection)
+    }
+    const broker: Broker = {
+      topics,
+      coordinator,
+      connect: () => new Wire(timers, outbox, faults, counts),
+      requestTimeout: options.requestTimeout,
+      inspect
+    }
+    const turn = (f: () => void) => Effect.sync(() => outbox.turn(f))
+
+    return {
+      transport: transportOver(broker),
+      createTopic: (topic, partitions, own = {}) =>
+        turn(() => {
+          const { maxRecordBytes, retentionBytes, retentionMs } = { ...options, ...own }
+          topics.create(topic, partitions, { maxRecordBytes, retention: { bytes: retentionBytes, ms: retentionMs } })
+        }),
+      addPartitions: (topic, partitions) => turn(() => topics.grow(topic, partitions)),
+      deleteRecords: (tp, offset) => turn(() => topics.change(tp, (log) => log.advanceStart(offset))),
+      truncate: (tp, end) => turn(() => topics.change(tp, (log) => log.truncate(end))),
+      recreate: (topic) =>
+        turn(() => {
+          topics.recreate(topic)
+          coordinator.forgetCommits(topics.topic(topic).partitions.map((_, partition) => ({ topic, partition })))
+        }),
+      setLeader: (tp, node) => turn(() => topics.setLeader(tp, node)),
+      moveCoordinator: (group) => turn(() => coordinator.move(group)),
+      intercept: (script) =>
+        Effect.acquireRelease(
+          Effect.sync(() => faults.add(script)),
+          () => Effect.sync(() => faults.remove(script))
+        ),
+      start: (tp) => topics.partition(tp).log.start,
+      end: (tp) => topics.partition(tp).log.end,
+      group: (group) => coordinator.describe(group),
+      stats: () => {
+        const { appended, bytes, expired, waitingFetches } = topics.totals()
+        return {
+          ...counts,
+          recordsAppended: appended,
+          recordsExpired: expired,
+          bytes,
+          waitingFetches,
+          timers: timers.pending()
+        }
+      }
+    }
+  })
+
+/** See the file's header. */
+export class EmbeddedLog extends Context.Service<EmbeddedLog, Shape>()("k2p/transport/EmbeddedLog") {
+  static readonly make = make
+
+  static readonly layer = (options?: Partial<EmbeddedLogOptions>): Layer.Layer<EmbeddedLog> =>
+    Layer.effect(EmbeddedLog, make(options))
+
+  /** The Transport over the log that the context has. */
+  static readonly transport: Layer.Layer<Transport, never, EmbeddedLog> = Layer.effect(
+    Transport,
+    EmbeddedLog.use((log) => Effect.succeed(log.transport))
+  )
+}

@@ -1,0 +1,99 @@
+/**
+ * FetchAnswer: a fetch's answer, versions 4 to 11, to one Fetched per partition. Partitions fail one by one: a refused or
+ * undecodable one carries an error code, the others their records. Pure but for `unreadable`, which tells the reason.
+ */
+import type { Fetched, FetchRequest } from "../Transport.ts"
+import { partitionKey } from "../Transport.ts"
+import { fetchError } from "./Errors.ts"
+import { type Aborted, decodeBatches, int64 } from "./RecordBatch.ts"
+
+interface PartitionAnswer {
+  readonly request: FetchRequest
+  readonly errorCode: number
+  readonly stableEnd: number
+  readonly aborted: ReadonlyArray<Aborted>
+  readonly bytes: Buffer
+}
+
+export interface FetchAnswer {
+  /** Of the whole answer. */
+  readonly errorCode: number
+  /** kafkajs' name: how long the broker asks us to wait before the next request. */
+  readonly clientSideThrottleTime: number
+  readonly fetched: ReadonlyArray<Fetched>
+}
+
+export type Unreadable = (request: FetchRequest, reason: string) => void
+
+export const decodeFetch = async (
+  payload: Buffer,
+  version: number,
+  requests: ReadonlyArray<FetchRequest>,
+  unreadable: Unreadable
+): Promise<FetchAnswer> => {
+  const { errorCode, throttle, partitions } = split(payload, version, requests)
+  const fetched = await Promise.all(partitions.map((partition) => read(partition, unreadable)))
+  // Since version 8 the broker has not waited itself.
+  return { errorCode, clientSideThrottleTime: version >= 8 ? throttle : 0, fetched }
+}
+
+const read = async (answer: PartitionAnswer, unreadable: Unreadable): Promise<Fetched> => {
+  const { tp, offset } = answer.request
+  const base = { tp, from: offset, next: offset, records: [], highWatermark: answer.stableEnd }
+  if (answer.errorCode !== 0) return { ...base, error: fetchError(answer.errorCode) }
+  if (answer.bytes.length === 0) return base
+  try {
+    return { ...base, ...(await decodeBatches(answer.bytes, offset, answer.aborted)) }
+  } catch (error) {
+    unreadable(answer.request, (error as Error).message)
+    return { ...base, error: "OTHER" }
+  }
+}
+
+/** Throws RangeError on an answer that is cut off. */
+const split = (payload: Buffer, version: number, requests: ReadonlyArray<FetchRequest>) => {
+  const asked = new Map(requests.map((request) => [partitionKey(request.tp), request]))
+  const partitions: Array<PartitionAnswer> = []
+  const throttle = payload.readInt32BE(0)
+  let at = 4
+  let errorCode = 0
+  if (version >= 7) {
+    errorCode = payload.readInt16BE(at)
+    at += 6
+  }
+  const topics = payload.readInt32BE(at)
+  at += 4
+  for (let t = 0; t < topics; t++) {
+    const length = payload.readInt16BE(at)
+    const topic = payload.toString("utf8", at + 2, at + 2 + length)
+    at += 2 + length
+    const count = payload.readInt32BE(at)
+    at += 4
+    for (let p = 0; p < count; p++) {
+      const partition = payload.readInt32BE(at)
+      const partitionError = payload.readInt16BE(at + 4)
+      const stableEnd = int64(payload, at + 14)
+      at += 22 + (version >= 5 ? 8 : 0)
+      const aborted: Array<Aborted> = []
+      const abortedCount = payload.readInt32BE(at)
+      at += 4
+      for (let a = 0; a < abortedCount; a++, at += 16)
+        aborted.push({ producerId: int64(payload, at), firstOffset: int64(payload, at + 8) })
+      if (version >= 11) at += 4
+      const size = Math.max(0, payload.readInt32BE(at))
+      at += 4
+      if (size > payload.length - at) throw new RangeError("the answer is cut off")
+      const request = asked.get(partitionKey({ topic, partition }))
+      if (request !== undefined)
+        partitions.push({
+          request,
+          errorCode: partitionError,
+          stableEnd,
+          aborted,
+          bytes: payload.subarray(at, at + size)
+        })
+      at += size
+    }
+  }
+  return { errorCode, throttle, partitions }
+}

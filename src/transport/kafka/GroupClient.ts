@@ -1,0 +1,337 @@
+/**
+ * GroupClient over Kafka: each method is one request of Kafka's protocol to the broker it belongs to, sent once. Joins and
+ * syncs, then heartbeats with commits, then reads each have connections of their own. The coordinator's address is
+ * kept until any answer casts doubt on it; looking it up again is left to the next request.
+ */
+import { Effect } from "effect"
+import {
+  type At,
+  type Committed,
+  type Fetched,
+  type FetchRequest,
+  type GroupClient,
+  type Joined,
+  type JoinRequest,
+  partitionKey,
+  type TopicInfo,
+  type TopicPartition,
+  TransportError
+} from "../Transport.ts"
+import { protocolType } from "./Envelope.ts"
+import { failed, refused, toTransportError } from "./Errors.ts"
+import { decodeFetch, type FetchAnswer } from "./FetchAnswer.ts"
+import { type Address, showAddress } from "./KafkaOptions.ts"
+import type { Link, Patience } from "./Link.ts"
+import type { Links } from "./Links.ts"
+import { type Answer, type ApiName, type Args, encode } from "./Protocol.ts"
+import { topicInfos } from "./Topics.ts"
+
+/** Above the rebalance timeout: the broker answers a join at its end at the latest. */
+const JOIN_MARGIN_MS = 5_000
+const MEMBER_ID_REQUIRED = 79
+/**
+ * UNKNOWN, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR as answers to a commit: a coordinator that lost its partition or its
+ * replicas after it had appended the commit says the same as one that never did, and the next one may read it back.
+ */
+const maybeStored: ReadonlySet<number> = new Set([-1, 15, 16])
+const NO_OFFSET = -1
+const LATEST = "-1"
+const EARLIEST = "-2"
+
+/** Runs the promise at once when the effect runs, so that requests keep the order of the calls. */
+const attempt = <A>(op: string, run: () => Promise<A>): Effect.Effect<A, TransportError> =>
+  Effect.tryPromise({ try: run, catch: (error) => toTransportError(op, "the client", error, "request") })
+
+const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** By topic, in the order of first appearance. */
+const byTopic = <P extends { readonly tp: TopicPartition }, T>(
+  items: ReadonlyArray<P>,
+  to: (item: P) => T
+): ReadonlyArray<{ readonly topic: string; readonly partitions: ReadonlyArray<T> }> => {
+  const topics = new Map<string, Array<T>>()
+  for (const item of items) {
+    const partitions = topics.get(item.tp.topic)
+    if (partitions === undefined) topics.set(item.tp.topic, [to(item)])
+    else partitions.push(to(item))
+  }
+  return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+}
+
+class KafkaGroup {
+  readonly links: Links
+  readonly #group: string
+  readonly #unreadable: (tp: TopicPartition, offset: number, reason: string) => void
+  #coordinator: Promise<Address> | undefined
+  #rebalanceTimeout = 0
+  /** A heartbeat waits no longer, then its connection ends: one that brings no answers must not keep a membership alive that nobody can prove. */
+  #patience = Number.POSITIVE_INFINITY
+  #turn = 0
+
+  constructor(links: Links, group: string, unreadable: (tp: TopicPartition, offset: number, reason: string) => void) {
+    this.links = links
+    this.#group = group
+    this.#unreadable = unreadable
+  }
+
+  async join(request: JoinRequest): Promise<Joined> {
+    this.#rebalanceTimeout = request.rebalanceTimeout
+    this.#patience = request.sessionTimeout / 3
+    const send = (memberId: string) =>
+      this.#ask(
+        "join",
+        "joinGroup",
+        "JoinGroup",
+        {
+          groupId: this.#group,
+          memberId,
+          sessionTimeout: request.sessionTimeout,
+          rebalanceTimeout: request.rebalanceTimeout,
+          protocolType: protocolType(request.protocols.map(({ metadata }) => metadata)),
+          groupProtocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: buffer(metadata) }))
+        },
+        { atLeast: request.rebalanceTimeout + JOIN_MARGIN_MS }
+      )
+    let answer = await send(request.memberId)
+    // Not a retry: the broker only gave the new member its id, and the join is the request that carries it (KIP-394).
+    if (answer.errorCode === MEMBER_ID_REQUIRED) answer = await send(answer.memberId)
+    this.#check("joinGroup", answer.errorCode)
+    return {
+      generation: answer.generationId,
+      memberId: answer.memberId,
+      leaderId: answer.leaderId,
+      protocol: answer.groupProtocol ?? "",
+      members: answer.members.map(({ memberId, memberMetadata }) => ({
+        memberId,
+        metadata: memberMetadata ?? new Uint8Array(0)
+      }))
+    }
+  }
+
+  async sync(
+    member: { readonly memberId: string; readonly generation: number },
+    assignments: ReadonlyArray<{ readonly memberId: string; readonly assignment: Uint8Array }>
+  ): Promise<Uint8Array> {
+    const answer = await this.#ask(
+      "join",
+      "syncGroup",
+      "SyncGroup",
+      {
+        groupId: this.#group,
+        memberId: member.memberId,
+        generationId: member.generation,
+        groupAssignment: assignments.map(({ memberId, assignment }) => ({
+          memberId,
+          memberAssignment: buffer(assignment)
+        }))
+      },
+      { atLeast: this.#rebalanceTimeout + JOIN_MARGIN_MS }
+    )
+    this.#check("syncGroup", answer.errorCode)
+    return answer.memberAssignment ?? new Uint8Array(0)
+  }
+
+  async heartbeat(member: { readonly memberId: string; readonly generation: number }): Promise<void> {
+    const answer = await this.#ask(
+      "group",
+      "heartbeat",
+      "Heartbeat",
+      { groupId: this.#group, memberId: member.memberId, groupGenerationId: member.generation },
+      { atMost: this.#patience }
+    )
+    this.#check("heartbeat", answer.errorCode)
+  }
+
+  async leave(memberId: string): Promise<void> {
+    const answer = await this.#ask("group", "leaveGroup", "LeaveGroup", { groupId: this.#group, memberId })
+    this.#check("leaveGroup", answer.errorCode)
+    for (const { errorCode } of answer.members ?? []) this.#check("leaveGroup", errorCode)
+  }
+
+  async commit(
+    member: { readonly memberId: string; readonly generation: number },
+    commits: ReadonlyArray<{ readonly tp: TopicPartition; readonly offset: number; readonly metadata: string }>
+  ): Promise<void> {
+    const answer = await this.#ask("group", "offsetCommit", "OffsetCommit", {
+      groupId: this.#group,
+      memberId: member.memberId,
+      groupGenerationId: member.generation,
+      topics: byTopic(commits, ({ tp, offset, metadata }) => ({
+        partition: tp.partition,
+        offset: String(offset),
+        metadata
+      }))
+    })
+    for (const { topic, partitions } of answer.responses)
+      for (const { partition, errorCode } of partitions) {
+        const key = partitionKey({ topic, partition })
+        if (maybeStored.has(errorCode)) {
+          this.#coordinator = undefined
+          const { detail } = refused("offsetCommit", errorCode, `the coordinator of group ${this.#group} for ${key}`)
+          throw failed("offsetCommit", "TIMEOUT", `${detail}; it may have been stored all the same`)
+        }
+        this.#check("offsetCommit", errorCode, `for ${key}`)
+      }
+  }
+
+  async committed(tps: ReadonlyArray<TopicPartition>): Promise<ReadonlyMap<string, Committed>> {
+    const found = new Map<string, Committed>()
+    if (tps.length === 0) return found
+    const answer = await this.#ask("group", "offsetFetch", "OffsetFetch", {
+      groupId: this.#group,
+      topics: byTopic(
+        tps.map((tp) => ({ tp })),
+        ({ tp }) => ({ partition: tp.partition })
+      )
+    })
+    this.#check("offsetFetch", answer.errorCode ?? 0)
+    for (const { topic, partitions } of answer.responses)
+      for (const { partition, errorCode, offset, metadata } of partitions) {
+        const key = partitionKey({ topic, partition })
+        this.#check("offsetFetch", errorCode, `for ${key}`)
+        if (Number(offset) !== NO_OFFSET) found.set(key, { offset: Number(offset), metadata: metadata ?? "" })
+      }
+    return found
+  }
+
+  async fetch(
+    node: number,
+    requests: ReadonlyArray<FetchRequest>,
+    options: { readonly maxWait: number; readonly maxBytes: number; readonly maxBytesPerPartition: number }
+  ): Promise<ReadonlyArray<Fetched>> {
+    if (requests.length === 0) return []
+    if (this.links.node(node) === undefined) await this.links.metadata([...new Set(requests.map(({ tp }) => tp.topic))])
+    const address = this.links.node(node)
+    if (address === undefined) throw failed("fetch", "CONNECTION", `node ${node} is not in the cluster`)
+    // The broker fills the answer in the order asked for: who is first must change, or the last ones starve.
+    const start = this.#turn++ % requests.length
+    const turned = start === 0 ? requests : [...requests.slice(start), ...requests.slice(0, start)]
+    const answer = (await this.links.get("fetch", address).exchange("fetch", (versions) => {
+      const request = encode(versions, "Fetch", {
+        isolationLevel: 1,
+        maxWaitTime: options.maxWait,
+        minBytes: 1,
+        maxBytes: options.maxBytes,
+        rackId: "",
+        topics: byTopic(turned, ({ tp, offset }) => ({
+          partition: tp.partition,
+          fetchOffset: String(offset),
+          maxBytes: options.maxBytesPerPartition
+        }))
+      })
+      const version = request.request.apiVersion
+      if (version < 4) throw failed("fetch", "OTHER", `${showAddress(address)} is older than Kafka 0.11`, false)
+      return {
+        ...request,
+        response: {
+          decode: (payload) =>
+            decodeFetch(payload, version, requests, ({ tp, offset }, reason) => this.#unreadable(tp, offset, reason)),
+          parse: (decoded) => decoded
+        }
+      }
+    })) as FetchAnswer
+    if (answer.errorCode !== 0) throw refused("fetch", answer.errorCode, `node ${node}`)
+    return answer.fetched
+  }
+
+  async offsets(tps: ReadonlyArray<TopicPartition>, at: At): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>()
+    if (tps.length === 0) return found
+    const leaders = new Map<string, number>()
+    for (const { topic, partitions } of await this.metadata([...new Set(tps.map(({ topic }) => topic))]))
+      for (const { partition, leader } of partitions) leaders.set(partitionKey({ topic, partition }), leader)
+    const byNode = new Map<number, Array<TopicPartition>>()
+    for (const tp of tps) {
+      const key = partitionKey(tp)
+      const leader = leaders.get(key)
+      if (leader === undefined) throw failed("listOffsets", "UNKNOWN_TOPIC_OR_PARTITION", `${key} does not exist`)
+      if (leader < 0) throw failed("listOffsets", "NOT_LEADER", `${key} has no leader now`)
+      const there = byNode.get(leader)
+      if (there === undefined) byNode.set(leader, [tp])
+      else there.push(tp)
+    }
+    const timestamp = at === "start" ? EARLIEST : at === "end" ? LATEST : String(at.timestamp)
+    const ask = async (node: number, wanted: ReadonlyArray<TopicPartition>, time: string): Promise<void> => {
+      const none: Array<TopicPartition> = []
+      const address = this.links.node(node)
+      if (address === undefined) throw failed("listOffsets", "NOT_LEADER", `node ${node} is not in the cluster`)
+      const answer = await this.links.get("control", address).request("listOffsets", "ListOffsets", {
+        isolationLevel: 1,
+        topics: byTopic(
+          wanted.map((tp) => ({ tp })),
+          ({ tp }) => ({ partition: tp.partition, timestamp: time })
+        )
+      })
+      for (const { topic, partitions } of answer.responses)
+        for (const { partition, errorCode, offset } of partitions) {
+          const tp = { topic, partition }
+          if (errorCode !== 0) throw refused("listOffsets", errorCode, `node ${node} for ${partitionKey(tp)}`)
+          if (Number(offset) === NO_OFFSET) none.push(tp)
+          else found.set(partitionKey(tp), Number(offset))
+        }
+      if (none.length > 0) await ask(node, none, LATEST)
+    }
+    await Promise.all([...byNode].map(([node, wanted]) => ask(node, wanted, timestamp)))
+    return found
+  }
+
+  async metadata(topics: ReadonlyArray<string>): Promise<ReadonlyArray<TopicInfo>> {
+    // To Kafka no topics means all of them.
+    if (topics.length === 0) return []
+    return topicInfos(topics, await this.links.metadata(topics))
+  }
+
+  async #ask<K extends ApiName>(
+    role: "join" | "group",
+    op: string,
+    api: K,
+    args: Args<K>,
+    patience: Patience = {}
+  ): Promise<Answer<K>> {
+    this.#coordinator ??= this.links.coordinator(this.#group)
+    const coordinator = this.#coordinator
+    try {
+      let link: Link
+      try {
+        link = this.links.get(role, await coordinator)
+        await link.opened(op)
+      } catch (error) {
+        // Whatever it was, the request was not sent: its outcome is known.
+        throw error instanceof TransportError && error.unknownOutcome && !this.links.closed
+          ? failed(op, "COORDINATOR_NOT_AVAILABLE", error.detail)
+          : error
+      }
+      return await link.request(op, api, args, patience)
+    } catch (error) {
+      if (this.#coordinator === coordinator) this.#coordinator = undefined
+      throw error
+    }
+  }
+
+  #check(op: string, errorCode: number, about = ""): void {
+    if (errorCode === 0) return
+    const error = refused(op, errorCode, `the coordinator of group ${this.#group}${about === "" ? "" : ` ${about}`}`)
+    if (error.code === "NOT_COORDINATOR" || error.code === "COORDINATOR_NOT_AVAILABLE") this.#coordinator = undefined
+    throw error
+  }
+}
+
+export const makeGroupClient = (
+  links: Links,
+  group: string,
+  unreadable: (tp: TopicPartition, offset: number, reason: string) => void
+): GroupClient => {
+  const kafka = new KafkaGroup(links, group, unreadable)
+  return {
+    joinGroup: (request) => attempt("joinGroup", () => kafka.join(request)),
+    syncGroup: (member, assignments) => attempt("syncGroup", () => kafka.sync(member, assignments)),
+    heartbeat: (member) => attempt("heartbeat", () => kafka.heartbeat(member)),
+    leaveGroup: (memberId) => attempt("leaveGroup", () => kafka.leave(memberId)),
+    offsetCommit: (member, commits) => attempt("offsetCommit", () => kafka.commit(member, commits)),
+    offsetFetch: (tps) => attempt("offsetFetch", () => kafka.committed(tps)),
+    abandon: Effect.sync(() => links.drop("join", "the join was given up")),
+    fetch: (node, requests, options) => attempt("fetch", () => kafka.fetch(node, requests, options)),
+    listOffsets: (tps, at) => attempt("listOffsets", () => kafka.offsets(tps, at)),
+    metadata: (topics) => attempt("metadata", () => kafka.metadata(topics))
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * KafkaOptions: how to reach a Kafka cluster, and the parsing of its addresses. Where they come from (flags, variables,
+ * an Event Hubs connection string) is Config's. The password and the key never leave through a message or a log line.
+ */
+export type SaslMechanism = "plain" | "scram-sha-256" | "scram-sha-512"
+
+export interface KafkaOptions {
+  /** Bootstrap addresses, `host:port` or `[v6]:port`. */
+  readonly brokers: ReadonlyArray<string>
+  readonly clientId: string
+  /** Present: TLS. PEM texts; without `ca` the system's certificate authorities count. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  readonly sasl?: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string }
+  /** Milliseconds for TCP and TLS together. */
+  readonly connectionTimeout: number
+  /** Milliseconds for an answer. A join waits longer, for the rebalance timeout. */
+  readonly requestTimeout: number
+}
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export const showAddress = ({ host, port }: Address): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+/** Undefined where the text is not an address. */
+export const parseAddress = (text: string): Address | undefined => {
+  const match = /^(?:\[([0-9a-fA-F:.%a-z]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text.trim())
+  if (match === null) return undefined
+  const port = Number(match[3])
+  return port >= 1 && port <= 65_535 ? { host: match[1] ?? match[2]!, port } : undefined
+}

@@ -1,0 +1,130 @@
+/**
+ * Links: the connections of one client and the way to the brokers. A link has a role, so that slow requests of one kind
+ * never stand before quick ones of another; a role has at most one link to a broker. Broken and stale links are replaced
+ * on the next use. Nothing here sends a request twice, except a question about the cluster to another broker.
+ */
+import type { TransportError } from "../Transport.ts"
+import { failed, refused } from "./Errors.ts"
+import { type Address, type KafkaOptions, parseAddress, showAddress } from "./KafkaOptions.ts"
+import { Link } from "./Link.ts"
+import type { Answer, ApiName, Args, MetadataAnswer } from "./Protocol.ts"
+
+export type Role = "control" | "join" | "group" | "fetch" | "produce"
+
+export class Links {
+  readonly #options: KafkaOptions
+  readonly #clientId: string
+  readonly #bootstrap: ReadonlyArray<Address>
+  readonly #links = new Map<string, Link>()
+  /** As the last metadata answer told them. */
+  #nodes = new Map<number, Address>()
+  #control: Link | undefined
+  #turn = 0
+  #closed = false
+
+  /** Throws TransportError where an address cannot be read. */
+  constructor(options: KafkaOptions, clientId: string) {
+    this.#options = options
+    this.#clientId = clientId
+    this.#bootstrap = options.brokers.map((text) => {
+      const address = parseAddress(text)
+      if (address === undefined)
+        throw failed("connect", "OTHER", `"${text}" is not a broker address; write host:port`, false)
+      return address
+    })
+    if (this.#bootstrap.length === 0) throw failed("connect", "OTHER", "no broker address is given", false)
+  }
+
+  /** Synchronous, so that requests keep the order of the calls. */
+  get(role: Role, address: Address): Link {
+    const key = `${role} ${showAddress(address)}`
+    const present = this.#links.get(key)
+    if (present !== undefined && !present.broken && !present.stale) return present
+    present?.close("unused for too long")
+    const link = new Link(this.#options, this.#clientId, address)
+    if (this.#closed) link.close("the client is closed")
+    else this.#links.set(key, link)
+    return link
+  }
+
+  /** Closes all links of a role. */
+  drop(role: Role, reason: string): void {
+    for (const [key, link] of this.#links)
+      if (key.startsWith(`${role} `)) {
+        link.close(reason)
+        this.#links.delete(key)
+      }
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const link of this.#links.values()) link.close("the client is closed")
+    this.#links.clear()
+  }
+
+  /** Where the node is, by the last metadata. */
+  node(id: number): Address | undefined {
+    return this.#nodes.get(id)
+  }
+
+  /** A question that any broker can answer: to the one that answered last, else to each known one in turn, once. */
+  async ask<K extends ApiName>(op: string, api: K, args: Args<K>): Promise<Answer<K>> {
+    let error: TransportError | undefined
+    for (const address of this.#candidates()) {
+      const link = this.get("control", address)
+      try {
+        const answer = await link.request(op, api, args)
+        this.#control = link
+        return answer
+      } catch (caught) {
+        const failure = caught as TransportError
+        // Refused credentials are refused everywhere.
+        if (!failure.unknownOutcome || this.#closed) throw failure
+        error = failure
+      }
+    }
+    throw error ?? failed(op, "CONNECTION", "no broker is known")
+  }
+
+  /** Fresh. Does not create topics. Errors of topics and partitions are left to the caller. */
+  async metadata(topics: ReadonlyArray<string>): Promise<MetadataAnswer> {
+    const answer = await this.ask("metadata", "Metadata", { topics, allowAutoTopicCreation: false })
+    this.#nodes = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
+    this.#forgetOthers()
+    return answer
+  }
+
+  async coordinator(group: string): Promise<Address> {
+    const answer = await this.ask("findCoordinator", "GroupCoordinator", { groupId: group })
+    if (answer.errorCode !== 0)
+      throw refused("findCoordinator", answer.errorCode, `the cluster, asked for group ${group},`)
+    const { host, port } = answer.coordinator
+    return { host, port }
+  }
+
+  #candidates(): ReadonlyArray<Address> {
+    const known = [...this.#nodes.values(), ...this.#bootstrap]
+    const start = this.#turn++ % known.length
+    const turned = [...known.slice(start), ...known.slice(0, start)]
+    const first = this.#control !== undefined && !this.#control.broken ? [this.#control.address] : []
+    const seen = new Set<string>()
+    return [...first, ...turned].filter((address) => {
+      const key = showAddress(address)
+      return !seen.has(key) && seen.add(key)
+    })
+  }
+
+  /** Links to brokers that left the cluster are closed once nothing is under way on them. */
+  #forgetOthers(): void {
+    const present = new Set([...this.#nodes.values(), ...this.#bootstrap].map(showAddress))
+    for (const [key, link] of this.#links)
+      if (link.broken || (link.stale && !present.has(showAddress(link.address)))) {
+        link.close("the broker left the cluster")
+        this.#links.delete(key)
+      }
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * What a handoff costs, measured on real processes and a real broker: how long the sources of a partition that moves are in no
+ * scrape, that those of all others are in every one, how many partitions move and how many must, what is replayed, and what the
+ * proof of ownership costs while nothing happens. Prints a table; asserts nothing, fails only where it cannot measure.
+ *
+ * Run: npm run measure:handoff -- [--planned 10] [--crashes 6] [--nodes 1|3]
+ */
+import { parseArgs } from "node:util"
+import { Fleet } from "../support/fleet.ts"
+import { type KafkaCluster, startKafka } from "../support/kafka.ts"
+import { startRounds } from "../support/numberedRounds.ts"
+import { openStage } from "../support/processes.ts"
+import { absences, interruptions, latest } from "../support/sightings.ts"
+import { Witness } from "../support/witness.ts"
+import { idlePod, metadataBytes, steadyState } from "./handoffCost.ts"
+import { percentiles, type Row, report } from "./table.ts"
+
+const { values } = parseArgs({
+  options: {
+    planned: { type: "string", default: "10" },
+    crashes: { type: "string", default: "6" },
+    nodes: { type: "string", default: "1" }
+  }
+})
+const planned = Number(values.planned)
+const crashes = Number(values.crashes)
+const nodes = values.nodes === "3" ? 3 : 1
+const partitions = 24
+const sources = 48
+const sessionTimeout = 6_000
+const pause = 50
+
+/** One membership change and what was seen of it. */
+interface Change {
+  readonly kind: "leave" | "join" | "crash"
+  readonly gaps: ReadonlyArray<number>
+  readonly unmovedMissing: ReadonlyArray<string>
+  readonly moved: number
+  readonly even: number
+  readonly replayed: ReadonlyArray<number>
+}
+
+const stage = await openStage()
+let kafka: KafkaCluster | undefined
+try {
+  const cluster = await startKafka({ version: "3.9.1", nodes })
+  kafka = cluster
+  await cluster.createTopic("metrics", partitions)
+  const rounds = await startRounds({
+    ...{ brokers: cluster.bootstrap, topic: "metrics", partitions, sources },
+    every: 500,
+    burst: 1,
+    rare: 30,
+    history: 0
+  })
+  const witness = new Witness({ scrapers: 1, pause, timeout: 10_000, exists: rounds.sent })
+  const fleet = new Fleet({
+    ...{ stage, topic: "metrics", group: "measured", sessionTimeout, rounds, witness },
+    brokers: () => cluster.bootstrap
+  })
+
+  /** Which pod shows which partition. */
+  const owners = (): ReadonlyMap<number, string> => {
+    const last = latest(witness.sightings)
+    const found = new Map<number, string>()
+    for (const { name } of fleet.running())
+      for (const source of last.get(name)?.rounds.keys() ?? []) found.set(rounds.partitionOf(source), name)
+    return found
+  }
+
+  /** So many would have to move from these holders for counts that differ by one at most; the assignor goes by load, and may move fewer. */
+  const evenMoves = (before: ReadonlyMap<number, string>, names: ReadonlyArray<string>): number => {
+    const held = new Map(names.map((name) => [name, 0]))
+    let homeless = 0
+    for (const owner of before.values())
+      if (held.has(owner)) held.set(owner, held.get(owner)! + 1)
+      else homeless += 1
+    const floor = Math.floor(partitions / names.length)
+    const larger = partitions % names.length
+    const surplus = [...held.values()].sort((a, b) => b - a).map((n, rank) => n - floor - (rank < larger ? 1 : 0))
+    return homeless + surplus.reduce((sum, n) => sum + Math.max(0, n), 0)
+  }
+
+  const replayedSince = async (at: number): Promise<ReadonlyArray<number>> => {
+    const all = await Promise.all(fleet.running().map(async (pod) => (await pod.status()).engine?.handoffs ?? []))
+    return all.flat().flatMap((handoff) => {
+      const found = /start (\d+), fence (\d+)/.exec(handoff.detail)
+      if (handoff.at < at || handoff.kind !== "acquired" || found === null) return []
+      return [Math.max(0, Number(found[2]) - Number(found[1]))]
+    })
+  }
+
+  const change = async (kind: Change["kind"], name: string, act: () => Promise<unknown>): Promise<Change> => {
+    await fleet.whole()
+    const before = owners()
+    const bystanders = fleet.others(name)
+    const [since, at] = [performance.now(), Date.now()]
+    await witness.more(fleet.running(), 1)
+    await act()
+    await fleet.whole()
+    await witness.more(fleet.running(), 2)
+    const seen = witness.sightings.filter((s) => s.sentAt >= since)
+    const after = owners()
+    const names = fleet.running().map((pod) => pod.name)
+    const result = {
+      kind,
+      gaps: absences(seen).map(({ ms }) => ms),
+      unmovedMissing: bystanders.flatMap((pod) => interruptions(seen, pod.name)),
+      moved: [...before].filter(([partition, owner]) => after.get(partition) !== owner).length,
+      even: evenMoves(before, names),
+      replayed: await replayedSince(at)
+    }
+    const worst = Math.round(Math.max(0, ...result.gaps))
+    process.stderr.write(`${kind} of ${name}: ${result.moved} partitions moved, longest absence ${worst} ms\n`)
+    return result
+  }
+
+  const changes: Array<Change> = []
+  const names = ["a", "b", "c"]
+  await Promise.all(names.map((name) => fleet.serve(name)))
+  await fleet.whole(fleet.running(), 60_000)
+  for (let i = 0; i < planned; i++) {
+    changes.push(await change("join", "d", () => fleet.serve("d")))
+    changes.push(await change("leave", "d", () => fleet.leave("d")))
+  }
+  await fleet.serve("d")
+  for (let i = 0; i < crashes; i++) {
+    const victim = [...names, "d"][i % 4]!
+    changes.push(await change("crash", victim, () => fleet.kill(victim)))
+    await fleet.serve(victim)
+  }
+  await fleet.whole()
+
+  const of = (...kinds: ReadonlyArray<Change["kind"]>) => changes.filter(({ kind }) => kinds.includes(kind))
+  const moves = (kind: Change["kind"]): Row => {
+    const those = of(kind)
+    const sum = (pick: (each: Change) => number) => those.reduce((n, each) => n + pick(each), 0)
+    return [
+      `partitions moved, ${kind} (${those.length}×)`,
+      `${sum((c) => c.moved)}, even counts need ${sum((c) => c.even)}`,
+      ""
+    ]
+  }
+  const faults = fleet.faults()
+  const missing = changes.flatMap((each) => each.unmovedMissing)
+  const gap = (...kinds: ReadonlyArray<Change["kind"]>) => percentiles(of(...kinds).flatMap(({ gaps }) => gaps))
+  const rows: Array<Row> = [
+    ["absence of a moved source, pod stopped", gap("leave"), "p99 ≤ 1 s"],
+    ["absence of a moved source, pod started", gap("join"), "p99 ≤ 1 s"],
+    ["absence of a moved source, pod killed", gap("crash"), `≤ ${(sessionTimeout + 3_000) / 1000} s`],
+    ["scrapes that lacked a source that did not move", String(missing.length), "0"],
+    ["older values", `${faults.length} in ${witness.sightings.length} scrapes`, "0"],
+    moves("leave"),
+    moves("join"),
+    moves("crash"),
+    [
+      "records replayed per partition",
+      percentiles(
+        changes.flatMap(({ replayed }) => replayed),
+        "records"
+      ),
+      ""
+    ]
+  ]
+  for (const line of [...faults.slice(0, 5), ...missing.slice(0, 5)]) process.stderr.write(`${line}\n`)
+  rows.push(...(await steadyState(fleet, witness)))
+  rows.push(await metadataBytes(cluster, "measured", "metrics"))
+  await witness.stop()
+  await rounds.stop()
+  for (const { name } of fleet.running()) await fleet.leave(name)
+  rows.push(...(await idlePod(stage, cluster)))
+  report(
+    `${nodes} broker(s) of Kafka 3.9.1, ${partitions} partitions, ${sources} sources with a round each ${500} ms, 3 to 4 pods, ` +
+      `session timeout ${sessionTimeout / 1000} s, each pod scraped ${pause} ms after its last answer`,
+    rows
+  )
+} finally {
+  await stage.close()
+  await kafka?.stop()
+}

@@ -1,0 +1,78 @@
+/** `check` against transports that answer, refuse, and do not know a topic. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import type { CheckConfig } from "../../src/Config.ts"
+import { checked } from "../../src/commands/check.ts"
+import { Assignor } from "../../src/engine/Assignor.ts"
+import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { Transport, TransportError, type TransportErrorCode } from "../../src/transport/Transport.ts"
+
+const config: CheckConfig = {
+  connection: {
+    kafka: { brokers: ["b:1"], clientId: "c", connectionTimeout: 1, requestTimeout: 1 },
+    eventHubs: undefined,
+    warnings: []
+  },
+  topics: ["metrics", "more"],
+  group: "k2p",
+  sessionTimeout: 20_000,
+  expiry: 90_000,
+  lookback: 90_000,
+  log: { level: "info", format: "text" }
+}
+
+const refusing = (answer: (topics: ReadonlyArray<string>) => TransportErrorCode) =>
+  Layer.mock(Transport, {
+    inspect: (topics) =>
+      Effect.suspend(() => {
+        const code = answer(topics)
+        const retriable = code.startsWith("COORDINATOR") || code.startsWith("UNKNOWN") || code === "CONNECTION"
+        return Effect.fail(new TransportError({ op: "inspect", code, retriable, detail: "" }))
+      })
+  })
+
+describe("check", () => {
+  it.effect("names what is wrong with the topics there are, and those that are missing", () =>
+    Effect.gen(function* () {
+      yield* (yield* EmbeddedLog).createTopic("metrics", 3)
+      const { code, stdout, stderr } = yield* checked(config)
+      assert.deepStrictEqual([code, stderr], [1, ""])
+      assert.include(stdout, "topic metrics: 3 partitions\n  ok")
+      assert.include(stdout, "topic more\n  broken  it does not exist")
+      assert.include(stdout, "group k2p\n  ok      no members now")
+    }).pipe(Effect.provide([EmbeddedLog.transport, Assignor.layer]), Effect.provide(EmbeddedLog.layer()))
+  )
+
+  const hopeless: ReadonlyArray<[TransportErrorCode, RegExp]> = [
+    ["CONNECTION", /could not be asked/],
+    ["AUTHENTICATION", /refused the login/],
+    ["AUTHORIZATION", /may not look/]
+  ]
+  for (const [code, what] of hopeless)
+    it.effect(`ends with 3 at once on ${code}`, () => {
+      let tries = 0
+      const transport = refusing(() => {
+        tries += 1
+        return code
+      })
+      return Effect.gen(function* () {
+        const result = yield* checked(config)
+        assert.deepStrictEqual([result.code, result.stdout, tries], [3, "", 1])
+        assert.match(result.stderr, what)
+        assert.include(result.stderr, "b:1")
+      }).pipe(Effect.provide([transport, Assignor.layer]))
+    })
+
+  it.effect("waits for a coordinator that loads, and in the end says what it waited for", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(checked(config), { startImmediately: true })
+      yield* TestClock.adjust("29 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      const result = yield* Fiber.join(fiber)
+      assert.strictEqual(result.code, 3)
+      assert.include(result.stderr, "COORDINATOR_LOAD_IN_PROGRESS")
+    }).pipe(Effect.provide([refusing(() => "COORDINATOR_LOAD_IN_PROGRESS"), Assignor.layer]))
+  )
+})

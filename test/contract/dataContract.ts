@@ -1,0 +1,379 @@
+/** The part of the transport contract about records: produce, fetch, offsets, metadata, and what `check` reads. */
+import { randomBytes } from "node:crypto"
+import { assert, type Vitest } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import {
+  type Fetched,
+  type FetchRequest,
+  type GroupClient,
+  type LogRecord,
+  type OutgoingRecord,
+  partitionKey,
+  type TopicPartition,
+  Transport,
+  type TransportError
+} from "../../src/transport/Transport.ts"
+import { codeOf, form, partition } from "./groups.ts"
+import { Harness } from "./harness.ts"
+
+const bytes = (text: string): Uint8Array => Buffer.from(text)
+const text = (data: Uint8Array | null | undefined): string | null | undefined =>
+  data === null || data === undefined ? data : Buffer.from(data).toString()
+
+export const record = (tp: TopicPartition, value: string | Uint8Array | null, key: string | null = null) =>
+  ({
+    ...tp,
+    key: key === null ? null : bytes(key),
+    value: typeof value === "string" ? bytes(value) : value,
+    headers: {}
+  }) satisfies OutgoingRecord
+
+export const produce = (records: ReadonlyArray<OutgoingRecord>) =>
+  Transport.use((transport) =>
+    Effect.scoped(
+      Effect.flatMap(
+        transport.producer({ clientId: Harness.unique("producer"), acks: "all", compression: "none" }),
+        (producer) => producer.produce(records)
+      )
+    )
+  )
+
+const wide = { maxWait: 5_000, maxBytes: 16 * 1024 * 1024, maxBytesPerPartition: 8 * 1024 * 1024 }
+const at = (tp: TopicPartition, offset: number): FetchRequest => ({ tp, offset })
+
+/** One fetch from the leader of the first partition, which must lead the others too. */
+const fetch = (
+  client: GroupClient,
+  requests: ReadonlyArray<FetchRequest>,
+  options: Partial<typeof wide> = {}
+): Effect.Effect<ReadonlyArray<Fetched>, TransportError> =>
+  Effect.gen(function* () {
+    const { partition, topic } = requests[0]!.tp
+    const leaders = yield* leadersOf(client, topic)
+    return yield* client.fetch(leaders[partition]!, requests, { ...wide, ...options })
+  })
+
+const leadersOf = (client: GroupClient, topic: string): Effect.Effect<ReadonlyArray<number>, TransportError> =>
+  Effect.map(client.metadata([topic]), ([info]) => {
+    const leaders: Array<number> = []
+    for (const { leader, partition } of info!.partitions) leaders[partition] = leader
+    return leaders
+  })
+
+/** Two partitions of a new topic that one node leads, however many nodes there are. */
+const neighbours = Effect.gen(function* () {
+  const topic = yield* Harness.topic(6)
+  const client = yield* Harness.client()
+  const leaders = yield* leadersOf(client, topic)
+  const first = leaders.findIndex((leader, i) => leaders.lastIndexOf(leader) !== i)
+  return { client, one: partition(topic, first), two: partition(topic, leaders.lastIndexOf(leaders[first]!)) }
+})
+
+/** All records of [offset, end), over as many fetches as it takes. */
+export const readTo = (client: GroupClient, tp: TopicPartition, end: number, offset = 0) =>
+  Effect.gen(function* () {
+    const records: Array<LogRecord> = []
+    let position = offset
+    let patience = 100
+    while (position < end) {
+      const [fetched] = yield* fetch(client, [at(tp, position)])
+      // A new topic's leader may hear of its role a moment after the rest of the cluster.
+      if (fetched!.error === "NOT_LEADER" && patience-- > 0) {
+        yield* Effect.sleep(50)
+        continue
+      }
+      assert.strictEqual(fetched!.error, undefined)
+      assert.strictEqual(fetched!.from, position)
+      records.push(...fetched!.records)
+      position = fetched!.next
+    }
+    return records
+  })
+
+export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): void => {
+  it.effect("records come back in order, at the offsets they were appended at, with their keys and headers", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      yield* produce([
+        record(tp, "first", "a"),
+        { ...record(tp, "second", null), headers: { "k2p-round": bytes("7.1"), empty: bytes("") } },
+        record(tp, null, "ended")
+      ])
+      yield* produce([record(tp, "", "empty")])
+      const records = yield* readTo(client, tp, 4)
+      assert.deepStrictEqual(
+        records.map((r) => [r.offset, text(r.key), text(r.value)]),
+        [
+          [0, "a", "first"],
+          [1, null, "second"],
+          [2, "ended", null],
+          [3, "empty", ""]
+        ]
+      )
+      assert.deepStrictEqual(
+        Object.entries(records[1]!.headers).map(([name, value]) => [name, text(value)]),
+        [
+          ["k2p-round", "7.1"],
+          ["empty", ""]
+        ]
+      )
+      assert.deepStrictEqual(Object.keys(records[0]!.headers), [])
+      for (const r of records) assert.isTrue(Math.abs(r.timestamp - Date.now()) < 60_000, `timestamp ${r.timestamp}`)
+    })
+  )
+
+  it.effect("a partition keeps the order of the calls of one producer, and partitions do not mix", () =>
+    Effect.gen(function* () {
+      const topic = yield* Harness.topic(2)
+      const client = yield* Harness.client()
+      const producer = yield* (yield* Transport).producer({ clientId: "order", acks: 1, compression: "none" })
+      for (let i = 0; i < 20; i++) {
+        yield* producer.produce([
+          record(partition(topic, 0), `a${i}`),
+          record(partition(topic, 1), `b${i}`),
+          record(partition(topic, 0), `c${i}`)
+        ])
+      }
+      const zero = yield* readTo(client, partition(topic, 0), 40)
+      const one = yield* readTo(client, partition(topic, 1), 20)
+      assert.deepStrictEqual(
+        zero.map((r) => text(r.value)),
+        Array.from({ length: 20 }, (_, i) => [`a${i}`, `c${i}`]).flat()
+      )
+      assert.deepStrictEqual(
+        one.map((r) => [r.offset, text(r.value)]),
+        Array.from({ length: 20 }, (_, i) => [i, `b${i}`])
+      )
+    })
+  )
+
+  it.effect("a record near the size limit comes back byte for byte, one far above it is refused", () =>
+    Effect.gen(function* () {
+      const { maxRecordBytes } = yield* Harness
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      const value = randomBytes(maxRecordBytes)
+      yield* produce([record(tp, value)])
+      const [read] = yield* readTo(client, tp, 1)
+      assert.isTrue(value.equals(read!.value!))
+      assert.strictEqual(yield* codeOf(produce([record(tp, randomBytes(2 * maxRecordBytes))])), "MESSAGE_TOO_LARGE")
+      assert.strictEqual((yield* client.listOffsets([tp], "end")).get(partitionKey(tp)), 1)
+    })
+  )
+
+  it.effect("a fetch from the middle of a batch starts exactly there", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      yield* produce(Array.from({ length: 10 }, (_, i) => record(tp, `${i}`)))
+      for (const offset of [7, 3, 9]) {
+        const [fetched] = yield* fetch(client, [at(tp, offset)])
+        assert.strictEqual(fetched!.from, offset)
+        assert.strictEqual(fetched!.next, 10)
+        assert.strictEqual(fetched!.highWatermark, 10)
+        assert.deepStrictEqual(
+          fetched!.records.map((r) => r.offset),
+          Array.from({ length: 10 - offset }, (_, i) => offset + i)
+        )
+      }
+    })
+  )
+
+  it.effect("a fetch at the log's end waits, and is answered by the record that arrives", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      yield* produce([record(tp, "before")])
+      const before = performance.now()
+      const waiting = yield* Effect.forkChild(fetch(client, [at(tp, 1)], { maxWait: 25_000 }))
+      yield* produce([record(tp, "after")])
+      const [fetched] = yield* Fiber.join(waiting)
+      assert.deepStrictEqual(
+        fetched!.records.map((r) => [r.offset, text(r.value)]),
+        [[1, "after"]]
+      )
+      assert.isTrue(performance.now() - before < 15_000)
+    })
+  )
+
+  it.effect("a fetch at the log's end without news is answered empty after its wait, and is no error", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      yield* client.metadata([tp.topic])
+      const before = performance.now()
+      const [fetched] = yield* fetch(client, [at(tp, 0)], { maxWait: 400 })
+      const { error, from, next, records } = fetched!
+      assert.deepStrictEqual(
+        { error, from, next, records: [...records] },
+        { error: undefined, from: 0, next: 0, records: [] }
+      )
+      assert.isTrue(performance.now() - before >= 350)
+    })
+  )
+
+  it.effect("a position outside the log is out of range, and the other partitions of the fetch are answered", () =>
+    Effect.gen(function* () {
+      const harness = yield* Harness
+      const { client, one, two } = yield* neighbours
+      yield* produce([...Array.from({ length: 5 }, (_, i) => record(one, `${i}`)), record(two, "here")])
+      yield* harness.deleteRecords(one, 2)
+      for (const offset of [0, 1, 6, 1_000]) {
+        const fetched = yield* fetch(client, [at(one, offset), at(two, 0)])
+        const gone = fetched.find((f) => partitionKey(f.tp) === partitionKey(one))!
+        const fine = fetched.find((f) => partitionKey(f.tp) === partitionKey(two))!
+        assert.strictEqual(gone.error, "OFFSET_OUT_OF_RANGE", `offset ${offset}`)
+        assert.deepStrictEqual([gone.from, gone.next, gone.records.length], [offset, offset, 0])
+        assert.deepStrictEqual(
+          fine.records.map((r) => text(r.value)),
+          ["here"]
+        )
+      }
+      assert.deepStrictEqual(
+        (yield* readTo(client, one, 5, 2)).map((r) => r.offset),
+        [2, 3, 4]
+      )
+    })
+  )
+
+  it.effect("a partition that does not exist fails alone", () =>
+    Effect.gen(function* () {
+      const { client, one } = yield* neighbours
+      yield* produce([record(one, "here")])
+      const missing = partition(one.topic, 99)
+      const fetched = yield* fetch(client, [at(one, 0), at(missing, 0)])
+      const byKey = new Map(fetched.map((f) => [partitionKey(f.tp), f]))
+      assert.strictEqual(byKey.get(partitionKey(missing))?.error, "UNKNOWN_TOPIC_OR_PARTITION")
+      assert.strictEqual(byKey.get(partitionKey(one))?.records.length, 1)
+    })
+  )
+
+  it.effect("the size limits bound an answer, and still let one record through", () =>
+    Effect.gen(function* () {
+      const { client, one, two } = yield* neighbours
+      const value = randomBytes(50_000)
+      for (let i = 0; i < 6; i++) yield* produce([record(one, value), record(two, value)])
+      const whole = yield* fetch(client, [at(one, 0)])
+      assert.strictEqual(whole[0]!.records.length, 6)
+      const [small] = yield* fetch(client, [at(one, 0)], { maxBytesPerPartition: 120_000 })
+      assert.isTrue(small!.records.length >= 1 && small!.records.length <= 3, `${small!.records.length} records`)
+      const [tiny] = yield* fetch(client, [at(one, 0)], { maxBytes: 1, maxBytesPerPartition: 1 })
+      assert.strictEqual(tiny!.records.length, 1)
+      const both = yield* fetch(client, [at(one, 0), at(two, 0)], { maxBytes: 210_000 })
+      const count = both.reduce((n, f) => n + f.records.length, 0)
+      assert.isTrue(count >= 1 && count <= 5, `${count} records`)
+    })
+  )
+
+  it.effect("offsets are found by start, end and time", () =>
+    Effect.gen(function* () {
+      const harness = yield* Harness
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      const offset = (where: Parameters<GroupClient["listOffsets"]>[1]) =>
+        Effect.map(client.listOffsets([tp], where), (found) => found.get(partitionKey(tp)))
+      assert.deepStrictEqual([yield* offset("start"), yield* offset("end"), yield* offset({ timestamp: 0 })], [0, 0, 0])
+      yield* produce([record(tp, "0"), record(tp, "1")])
+      const [early] = yield* readTo(client, tp, 1)
+      // The brokers' clock must pass the first timestamp, or there is nothing to find.
+      let late = early!.timestamp
+      for (let end = 2; late <= early!.timestamp; end++) {
+        yield* Effect.sleep(2)
+        yield* produce([record(tp, "later")])
+        late = (yield* readTo(client, tp, end + 1, end))[0]!.timestamp
+      }
+      const end = (yield* offset("end"))!
+      assert.strictEqual(yield* offset("start"), 0)
+      assert.strictEqual(yield* offset({ timestamp: early!.timestamp }), 0)
+      assert.strictEqual(yield* offset({ timestamp: late }), end - 1)
+      assert.strictEqual(yield* offset({ timestamp: early!.timestamp - 10_000 }), 0)
+      assert.strictEqual(yield* offset({ timestamp: late + 1 }), end, "none at or after: the end")
+      yield* harness.deleteRecords(tp, 1)
+      assert.deepStrictEqual([yield* offset("start"), yield* offset("end")], [1, end])
+    })
+  )
+
+  it.effect("metadata names every partition's leader and is fresh", () =>
+    Effect.gen(function* () {
+      const harness = yield* Harness
+      const topic = yield* Harness.topic(2)
+      const client = yield* Harness.client()
+      const producer = yield* (yield* Transport).producer({ clientId: "meta", acks: 1, compression: "none" })
+      for (const { metadata } of [client, producer]) {
+        const [info, ...none] = yield* metadata([topic])
+        assert.strictEqual(info!.topic, topic)
+        assert.deepStrictEqual(info!.partitions.map((p) => p.partition).sort(), [0, 1])
+        for (const { leader } of info!.partitions) assert.isTrue(leader >= 0)
+        assert.deepStrictEqual(none, [])
+      }
+      yield* harness.addPartitions(topic, 3)
+      assert.strictEqual((yield* client.metadata([topic]))[0]!.partitions.length, 3)
+      assert.strictEqual((yield* producer.metadata([topic]))[0]!.partitions.length, 3)
+      yield* producer.produce([record(partition(topic, 2), "new")])
+      assert.strictEqual((yield* readTo(client, partition(topic, 2), 1)).length, 1)
+    })
+  )
+
+  it.effect("what does not exist is refused by name, and may exist later", () =>
+    Effect.gen(function* () {
+      const client = yield* Harness.client()
+      const missing = partition(Harness.unique("nowhere"), 0)
+      const refusals = [
+        client.metadata([missing.topic]),
+        client.listOffsets([missing], "end"),
+        produce([record(missing, "x")])
+      ]
+      for (const refusal of refusals) {
+        const error = yield* Effect.flip(refusal as Effect.Effect<unknown, TransportError, Transport>)
+        assert.deepStrictEqual(
+          [error.code, error.retriable, error.unknownOutcome],
+          ["UNKNOWN_TOPIC_OR_PARTITION", true, false]
+        )
+      }
+    })
+  )
+
+  for (const acks of [0, 1, "all"] as const) {
+    for (const compression of ["none", "gzip", "zstd"] as const) {
+      it.effect(`acks ${acks} with compression ${compression} gives the same bytes back`, () =>
+        Effect.gen(function* () {
+          const topic = yield* Harness.topic(2)
+          const client = yield* Harness.client()
+          const producer = yield* (yield* Transport).producer({ clientId: Harness.unique("p"), acks, compression })
+          const values = ["x".repeat(100_000), `# TYPE a counter\n${"a 1\n".repeat(1_000)}`, "", "\u0000\u00ff€"]
+          yield* producer.produce(values.map((value) => record(partition(topic, 1), value, "k")))
+          const records = yield* readTo(client, partition(topic, 1), values.length)
+          assert.deepStrictEqual(
+            records.map((r) => [text(r.key), text(r.value)]),
+            values.map((value) => ["k", value])
+          )
+        })
+      )
+    }
+  }
+
+  it.effect("inspect tells brokers, topics with their settings, and the group, and changes nothing", () =>
+    Effect.gen(function* () {
+      const { sessionTimeout } = yield* Harness
+      const transport = yield* Transport
+      const topic = yield* Harness.topic(3)
+      const group = Harness.unique("group")
+      const before = yield* Effect.scoped(transport.inspect([topic], group))
+      assert.isTrue(before.brokers.length >= 1)
+      assert.deepStrictEqual([before.topics[0]?.topic, before.topics[0]?.partitions], [topic, 3])
+      assert.isTrue(before.topics[0]!.replicas >= 1)
+      assert.strictEqual(before.topics[0]!.settings["cleanup.policy"], "delete")
+      assert.strictEqual(before.topics[0]!.settings["message.timestamp.type"], "LogAppendTime")
+      assert.strictEqual(before.group.members, 0)
+      const client = yield* Harness.client(group)
+      yield* form([client], { sessionTimeout, rebalanceTimeout: 10_000 })
+      const after = yield* Effect.scoped(transport.inspect([topic], group))
+      assert.deepStrictEqual(after.group, { state: "Stable", members: 1, protocol: "k2p" })
+      assert.strictEqual(
+        yield* codeOf(Effect.scoped(transport.inspect([Harness.unique("nowhere")], group))),
+        "UNKNOWN_TOPIC_OR_PARTITION"
+      )
+    })
+  )
+}

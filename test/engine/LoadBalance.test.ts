@@ -1,0 +1,130 @@
+/** Balance by load in a real group on the embedded log: who measures, who asks, what moves, and that it then stays. */
+import { assert, it } from "@effect/vitest"
+import { Effect, Fiber, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { describe } from "vitest"
+import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { type ShardPod, startShardPod } from "../support/shardPod.ts"
+
+const topic = "metrics"
+const engine = { rebalanceForLoadEvery: 30_000 }
+
+const pass = (ms: number) =>
+  Effect.gen(function* () {
+    for (let t = 0; t < ms; t += 100) yield* TestClock.adjust(100)
+  })
+
+const passUntil = (what: string, holds: () => boolean) =>
+  Effect.gen(function* () {
+    for (let t = 0; t < 120_000; t += 100) {
+      if (holds()) return
+      yield* TestClock.adjust(100)
+    }
+    assert.fail(`not within two minutes of virtual time: ${what}`)
+  })
+
+/** The effect's result, with virtual time passing until it is there. */
+const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    yield* passUntil("an effect's end", () => fiber.pollUnsafe() !== undefined)
+    return yield* Fiber.join(fiber)
+  })
+
+const body = Buffer.from(`1${" ".repeat(400_000)}`)
+
+/** Each second 400 kB into each of these partitions. */
+const traffic = (partitions: () => ReadonlyArray<number>) =>
+  Effect.gen(function* () {
+    const log = yield* EmbeddedLog
+    const producer = yield* log.transport.producer({ clientId: "test", acks: "all", compression: "none" })
+    yield* Effect.forever(
+      Effect.andThen(
+        Effect.sleep("1 second"),
+        Effect.suspend(() =>
+          producer.produce(
+            partitions().map((partition) => ({ topic, partition, key: Buffer.from("k"), value: body, headers: {} }))
+          )
+        )
+      )
+    )
+  })
+
+const withLog = <A, E>(effect: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>) =>
+  Effect.gen(function* () {
+    const log = yield* EmbeddedLog
+    yield* log.createTopic(topic, 4, { retentionBytes: 4_000_000 })
+    return yield* effect
+  }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
+
+const visibleOf = (pod: ShardPod) =>
+  pod.engine
+    .status()
+    .partitions.filter((p) => p.visible)
+    .map((p) => p.partition)
+const generationOf = (pod: ShardPod) => pod.engine.status().generation
+
+const twoPods = Effect.gen(function* () {
+  const a = yield* startShardPod("a", { engine })
+  const b = yield* startShardPod("b", { engine })
+  yield* passUntil("two each", () => visibleOf(a).length === 2 && visibleOf(b).length === 2)
+  return [a, b] as const
+})
+
+describe("a group whose traffic is uneven", () => {
+  it.effect("parts two hot partitions of one pod, and then stays as it is", () =>
+    withLog(
+      Effect.gen(function* () {
+        const [a, b] = yield* twoPods
+        const hot = visibleOf(a)
+        yield* Effect.forkScoped(traffic(() => hot))
+        const hotOf = (pod: ShardPod) => visibleOf(pod).filter((p) => hot.includes(p)).length
+        yield* passUntil("one hot partition each", () => hotOf(a) === 1 && hotOf(b) === 1)
+        yield* passUntil("all are shown", () => visibleOf(a).length + visibleOf(b).length === 4)
+        const where = [visibleOf(a), visibleOf(b)]
+        // A look or two more: new owners have something new to say.
+        yield* pass(150_000)
+        assert.deepStrictEqual([visibleOf(a), visibleOf(b)], where)
+        const generation = generationOf(a)
+        yield* pass(150_000)
+        assert.deepStrictEqual([visibleOf(a), visibleOf(b)], where)
+        assert.strictEqual(generationOf(a), generation)
+        yield* passing(a.stop)
+        yield* passing(b.stop)
+      })
+    )
+  )
+})
+
+describe("a group whose traffic is even", () => {
+  it.effect("is looked at once after it came together, and has no generation more", () =>
+    withLog(
+      Effect.gen(function* () {
+        const [a, b] = yield* twoPods
+        yield* Effect.forkScoped(traffic(() => [0, 1, 2, 3]))
+        yield* pass(150_000)
+        const where = [visibleOf(a), visibleOf(b)]
+        const generation = generationOf(a)
+        yield* pass(150_000)
+        assert.strictEqual(generationOf(a), generation)
+        assert.deepStrictEqual([visibleOf(a), visibleOf(b)], where)
+        assert.strictEqual(where.flat().length, 4)
+        yield* passing(a.stop)
+        yield* passing(b.stop)
+      })
+    )
+  )
+
+  it.effect("asks for nothing while a pod is alone", () =>
+    withLog(
+      Effect.gen(function* () {
+        const a = yield* startShardPod("a", { engine })
+        yield* passUntil("it has all", () => visibleOf(a).length === 4)
+        yield* Effect.forkScoped(traffic(() => [0, 1]))
+        yield* pass(90_000)
+        assert.strictEqual(generationOf(a), 1)
+        yield* passing(a.stop)
+      })
+    )
+  )
+})

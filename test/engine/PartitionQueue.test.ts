@@ -1,0 +1,343 @@
+/**
+ * PartitionQueue: against a model, a plain list of what was pushed. Whatever is pushed, dropped and taken in whatever order and
+ * sizes: every record is taken or dropped, once, in order; positions never go back; the accounting never drifts.
+ */
+
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { assert, describe, it } from "@effect/vitest"
+import fc from "fast-check"
+import { PartitionQueue, type QueueItem, recordBytes } from "../../src/engine/PartitionQueue.ts"
+import type { LogRecord } from "../../src/transport/Transport.ts"
+
+const bytes = (text: string) => Buffer.from(text)
+const record = (offset: number, key: string | null = "s", size = 10, source?: string): LogRecord => ({
+  offset,
+  timestamp: offset * 1_000,
+  key: key === null ? null : bytes(key),
+  value: Buffer.alloc(size),
+  headers: source === undefined ? {} : { "k2p-source": bytes(source) }
+})
+const offsets = (item: QueueItem | undefined) => item?.records.map((r) => r.offset)
+
+interface Push {
+  readonly op: "push"
+  /** Per record: the gap before it (compaction), its key and the size of its value. */
+  readonly records: ReadonlyArray<{ readonly gap: number; readonly key: string | null; readonly size: number }>
+  /** Offsets past the last record that the position moves over (control records). */
+  readonly gap: number
+}
+type Op =
+  | Push
+  | { readonly op: "drop"; readonly records: number; readonly bytes: number }
+  | { readonly op: "take"; readonly bytes: number }
+
+const push: fc.Arbitrary<Op> = fc.record({
+  op: fc.constant("push" as const),
+  records: fc.array(
+    fc.record({
+      gap: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) }),
+      key: fc.constantFrom("a", "b", "c", "", null),
+      size: fc.nat(300)
+    }),
+    { maxLength: 6 }
+  ),
+  gap: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) })
+})
+const ops: fc.Arbitrary<ReadonlyArray<Op>> = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: push },
+    {
+      weight: 2,
+      arbitrary: fc.record({ op: fc.constant("drop" as const), records: fc.nat(12), bytes: fc.nat(3_000) })
+    },
+    { weight: 3, arbitrary: fc.record({ op: fc.constant("take" as const), bytes: fc.integer({ min: 1, max: 1_500 }) }) }
+  ),
+  { maxLength: 60 }
+)
+
+/** The queue as a list of records, and what must be true after each operation. */
+class Model {
+  readonly queue = new PartitionQueue()
+  pushed = 0
+  taken = 0
+  dropped = 0
+  /** Pushed, neither taken nor dropped. */
+  waiting: Array<LogRecord> = []
+  /** Taken together with a marker, for the next take. */
+  held: Array<LogRecord> | undefined
+  /** What was asked for when they were. */
+  heldAsked = 0
+  /** Dropped and not yet told. */
+  untold: Array<LogRecord> = []
+  fetchPosition = 0
+  position = 0
+
+  run(o: Op): void {
+    switch (o.op) {
+      case "push": {
+        const records = o.records.map(({ gap, key, size }) => {
+          const r = record(this.fetchPosition + gap, key, size)
+          this.fetchPosition = r.offset + 1
+          return r
+        })
+        this.fetchPosition += o.gap
+        this.queue.push(records, this.fetchPosition)
+        this.pushed += records.length
+        this.waiting.push(...records)
+        break
+      }
+      case "drop": {
+        const n = this.queue.dropFront(o.records, o.bytes)
+        const gone = this.waiting.splice(0, n)
+        this.untold.push(...gone)
+        this.dropped += n
+        const within = this.waiting.length <= o.records && this.bytes <= o.bytes
+        assert.isTrue(within || this.waiting.length <= 1, "within the bounds, or only the newest is left")
+        // Not one more than needed: with the last dropped one the bounds were exceeded.
+        if (n > 0) {
+          const one = recordBytes(gone[n - 1]!)
+          assert.isTrue(this.waiting.length + 1 > o.records || this.bytes + one > o.bytes, "no needless drop")
+        }
+        break
+      }
+      case "take":
+        this.took(this.queue.take(o.bytes), o.bytes)
+    }
+    this.assertAccounts()
+  }
+
+  private took(item: QueueItem | undefined, maxBytes: number): void {
+    if (item === undefined) {
+      assert.deepStrictEqual([this.waiting.length, this.held], [0, undefined])
+      return
+    }
+    assert.isAtLeast(item.next, this.position)
+    this.position = item.next
+    if (item.type === "dropped") {
+      assert.isUndefined(this.held, "after a marker come records, not the next marker")
+      this.assertMarker(item)
+      this.untold = []
+      this.heldAsked = maxBytes
+      if (!this.queue.empty) this.held = this.waiting.splice(0, this.waiting.length - this.queue.records)
+    } else {
+      const after = this.held
+      const asked = after === undefined ? maxBytes : this.heldAsked
+      if (after === undefined)
+        assert.strictEqual(this.untold.length, 0, "what was dropped is told before what comes after it")
+      const expected = after ?? this.waiting.splice(0, item.records.length)
+      this.held = undefined
+      assert.strictEqual(item.records.length, expected.length)
+      for (const [i, r] of item.records.entries()) assert.strictEqual(r, expected[i])
+      this.taken += item.records.length
+      const sizes = item.records.map(recordBytes)
+      const allButLast = sizes.slice(0, -1).reduce((a, b) => a + b, 0)
+      assert.isTrue(sizes.length <= 1 || allButLast < asked, "at most one record more than asked for")
+    }
+    for (const r of item.records) assert.isBelow(r.offset, item.next)
+    const next = [...(this.held ?? []), ...this.untold, ...this.waiting][0]
+    assert.isTrue(next === undefined || item.next <= next.offset, "nothing queued is passed over")
+    if (this.waiting.length === 0 && this.queue.empty) assert.strictEqual(item.next, this.fetchPosition)
+  }
+
+  /** Of each source the first and the last of what was dropped, without values, in order. */
+  private assertMarker(item: QueueItem): void {
+    const sources = new Map<string, Array<number>>()
+    for (const r of this.untold) {
+      const source = r.key === null ? "no key" : `key ${Buffer.from(r.key)}`
+      sources.set(source, [...(sources.get(source) ?? []), r.offset])
+    }
+    const expected = [...sources.values()].flatMap((all) => [...new Set([all[0]!, all[all.length - 1]!])])
+    assert.deepStrictEqual(
+      offsets(item),
+      expected.sort((a, b) => a - b)
+    )
+    for (const r of item.records) assert.isNull(r.value)
+  }
+
+  private get bytes(): number {
+    return this.waiting.reduce((sum, r) => sum + recordBytes(r), 0)
+  }
+
+  assertAccounts(): void {
+    assert.strictEqual(this.queue.records, this.waiting.length)
+    assert.strictEqual(this.queue.bytes, this.bytes)
+    assert.strictEqual(
+      this.pushed,
+      this.taken + this.dropped + (this.held?.length ?? 0) + this.waiting.length,
+      "produced = taken + dropped + queued"
+    )
+    if (this.held !== undefined || this.waiting.length > 0 || this.untold.length > 0) assert.isFalse(this.queue.empty)
+  }
+
+  drain(): void {
+    for (let takes = 0; !this.queue.empty; takes++) {
+      assert.isBelow(takes, 10_000, "it comes to an end")
+      this.run({ op: "take", bytes: 400 })
+    }
+  }
+}
+
+describe("against a plain list", () => {
+  it("every record is taken or dropped once, in order, and the accounting never drifts", () => {
+    fc.assert(
+      fc.property(ops, (history) => {
+        const m = new Model()
+        for (const o of history) m.run(o)
+        m.drain()
+        assert.strictEqual(m.pushed, m.taken + m.dropped)
+        assert.strictEqual(m.position, m.fetchPosition, "the position ends where the fetches ended, over all gaps")
+        assert.deepStrictEqual([m.queue.records, m.queue.bytes], [0, 0])
+        assert.isUndefined(m.queue.take(1_000))
+      }),
+      { numRuns: 2_000 }
+    )
+  })
+
+  it("the newest record is never dropped", () => {
+    fc.assert(
+      fc.property(fc.array(push, { minLength: 1 }), (pushes) => {
+        const m = new Model()
+        for (const o of pushes) {
+          m.run(o)
+          m.run({ op: "drop", records: 0, bytes: 0 })
+        }
+        assert.strictEqual(m.queue.records, Math.min(1, m.pushed))
+      })
+    )
+  })
+
+  it("thousands of batches through one queue keep their order", () => {
+    const m = new Model()
+    const batch: Push = { op: "push", records: [0, 1, 2].map(() => ({ gap: 0, key: "a", size: 10 })), gap: 0 }
+    for (let i = 0; i < 3_000; i++) {
+      m.run(batch)
+      if (i % 3 !== 0) m.run({ op: "take", bytes: 1_000 })
+      if (i % 200 === 0) m.drain()
+    }
+    m.drain()
+    assert.strictEqual(m.taken, 9_000)
+  })
+})
+
+describe("what is taken", () => {
+  it("a batch that fits is handed on as it came, not copied", () => {
+    const q = new PartitionQueue()
+    const batch = [record(0), record(1)]
+    q.push(batch, 2)
+    assert.strictEqual(q.take(10_000)?.records, batch)
+  })
+
+  it("a part of a batch ends at the next record, the rest at the batch's own end", () => {
+    const q = new PartitionQueue()
+    q.push([record(0), record(5), record(9)], 12)
+    assert.deepInclude(q.take(1), { type: "records", next: 5 })
+    assert.deepInclude(q.take(1), { type: "records", next: 9 })
+    assert.deepInclude(q.take(1), { type: "records", next: 12 })
+    assert.isTrue(q.empty)
+  })
+
+  it("a batch without records moves the position", () => {
+    const q = new PartitionQueue()
+    q.push([], 7)
+    assert.isFalse(q.empty)
+    assert.deepEqual(q.take(100), { type: "records", records: [], next: 7 })
+    assert.isTrue(q.empty)
+  })
+
+  it("batches without records do not pile up: they only move the end of what is queued", () => {
+    const q = new PartitionQueue()
+    q.push([record(0)], 1)
+    for (let next = 2; next <= 1_000; next++) q.push([], next)
+    assert.deepInclude(q.take(1), { next: 1_000 })
+    assert.isTrue(q.empty)
+  })
+})
+
+describe("what is dropped", () => {
+  it("is followed by records, however much is dropped between two takes", () => {
+    const q = new PartitionQueue()
+    const taken: Array<string> = []
+    for (let i = 0; i < 60; i += 10) {
+      q.push(
+        Array.from({ length: 10 }, (_, n) => record(i + n)),
+        i + 10
+      )
+      q.dropFront(2, 10_000)
+      taken.push(q.take(1)!.type)
+    }
+    assert.deepStrictEqual(taken, ["dropped", "records", "dropped", "records", "dropped", "records"])
+  })
+
+  it("is told before what comes after it, once", () => {
+    const q = new PartitionQueue()
+    q.push([record(0), record(1), record(2)], 3)
+    assert.strictEqual(q.dropFront(1, 10_000), 2)
+    assert.deepInclude(q.take(10_000), { type: "dropped", next: 2 })
+    assert.deepInclude(q.take(10_000), { type: "records", next: 3 })
+    assert.isUndefined(q.take(10_000))
+  })
+
+  it("keeps of each source the first, too: before the fence or after it makes a difference to the processor", () => {
+    const q = new PartitionQueue()
+    q.push(
+      [95, 99, 101, 105, 106].map((offset) => record(offset, offset === 99 ? "other" : "s")),
+      107
+    )
+    q.dropFront(1, 10_000)
+    assert.deepStrictEqual(offsets(q.take(1)), [95, 99, 105])
+  })
+
+  it("tells sources apart that have no key but a header", () => {
+    const q = new PartitionQueue()
+    q.push([record(0, null, 1, "x"), record(1, null, 1, "y"), record(2, null), record(3, ""), record(4)], 5)
+    q.dropFront(1, 10_000)
+    assert.deepStrictEqual(offsets(q.take(1)), [0, 1, 2, 3])
+  })
+
+  it("keeps keys that are not text apart", () => {
+    const q = new PartitionQueue()
+    const raw = (offset: number, byte: number): LogRecord => ({ ...record(offset), key: Uint8Array.of(byte) })
+    q.push([raw(0, 0xfe), raw(1, 0xff), record(2)], 3)
+    q.dropFront(1, 10_000)
+    assert.deepStrictEqual(offsets(q.take(1)), [0, 1])
+  })
+
+  it("keeps nothing of the fetched bytes alive: keys and headers are copies", () => {
+    const fetched = Buffer.alloc(1_024 * 1_024, "k")
+    const q = new PartitionQueue()
+    const view = (offset: number): LogRecord => ({
+      ...record(offset),
+      key: fetched.subarray(0, 3),
+      headers: { "k2p-round": fetched.subarray(3, 6) }
+    })
+    q.push([view(0), view(1)], 2)
+    q.dropFront(1, 10_000)
+    const [told] = q.take(1)!.records
+    for (const kept of [told!.key!, told!.headers["k2p-round"]!]) {
+      assert.strictEqual(Buffer.from(kept).toString(), "kkk")
+      assert.notStrictEqual(kept.buffer, fetched.buffer)
+    }
+  })
+})
+
+it("what was taken is not kept alive by the queue", async () => {
+  setFlagsFromString("--expose-gc")
+  const collect = runInNewContext("gc") as () => void
+  const q = new PartitionQueue()
+  const pushAndTake = () => {
+    const batch = [record(0, "s", 1_000)]
+    q.push(batch, 1)
+    q.push([record(1)], 2)
+    q.take(10_000)
+    return new WeakRef(batch)
+  }
+  const taken = pushAndTake()
+  // A WeakRef holds its target until the end of the turn in which it was made.
+  for (let turn = 0; turn < 20 && taken.deref() !== undefined; turn++) {
+    await new Promise(setImmediate)
+    collect()
+  }
+  assert.isUndefined(taken.deref())
+  assert.strictEqual(q.records, 1)
+})

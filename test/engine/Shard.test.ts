@@ -1,0 +1,312 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Fiber, type Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { describe } from "vitest"
+import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { ProcessorError, type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
+
+const topic = "metrics"
+
+/** Virtual time passes in small steps, so that every fiber that waits for one of them gets its turn. */
+const pass = (ms: number) =>
+  Effect.gen(function* () {
+    for (let t = 0; t < ms; t += 50) yield* TestClock.adjust(50)
+  })
+
+const passUntil = (what: string, holds: () => boolean, limit = 120_000) =>
+  Effect.gen(function* () {
+    for (let t = 0; t < limit; t += 50) {
+      if (holds()) return
+      yield* TestClock.adjust(50)
+    }
+    assert.fail(`not within ${limit} ms of virtual time: ${what}`)
+  })
+
+/** The effect's result, with virtual time passing until it is there. */
+const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    yield* passUntil("an effect's end", () => fiber.pollUnsafe() !== undefined)
+    return yield* Fiber.join(fiber)
+  })
+
+const produce = (partition: number, values: Record<string, number>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      const producer = yield* log.transport.producer({ clientId: "test", acks: "all", compression: "none" })
+      yield* producer.produce(
+        Object.entries(values).map(([key, value]) => ({
+          topic,
+          partition,
+          key: Buffer.from(key),
+          value: Buffer.from(String(value)),
+          headers: {}
+        }))
+      )
+    })
+  )
+
+const visibleCount = (pod: ShardPod) => pod.engine.status().partitions.filter((p) => p.visible).length
+
+const withLog = <A, E>(partitions: number, body: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>) =>
+  Effect.gen(function* () {
+    const log = yield* EmbeddedLog
+    yield* log.createTopic(topic, partitions)
+    return yield* body
+  }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
+
+const start = (name: string, options?: ShardPodOptions) => startShardPod(name, options)
+
+describe("a shard", () => {
+  it.effect("shows what was produced, and commits it after it could be shown", () =>
+    withLog(
+      4,
+      Effect.gen(function* () {
+        yield* passing(produce(0, { a: 1 }))
+        const pod = yield* start("a")
+        yield* passUntil("4 partitions visible", () => visibleCount(pod) === 4)
+        yield* passing(produce(0, { a: 2, b: 7 }))
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 3))
+        assert.deepStrictEqual(
+          [...(yield* passing(pod.scrape))],
+          [
+            ["a", 2],
+            ["b", 7]
+          ]
+        )
+        yield* pass(2_000)
+        const log = yield* EmbeddedLog
+        assert.strictEqual(log.group("kafka2prom").commits.get(`${topic}/0`)?.offset, 3)
+        yield* passing(pod.stop)
+        assert.strictEqual(log.group("kafka2prom").members.length, 0)
+        assert.strictEqual(log.stats().openConnections, 0)
+      })
+    )
+  )
+
+  it.effect("moves partitions in two steps when a pod joins, and none that stay leave a scrape", () =>
+    withLog(
+      6,
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        yield* passUntil("a has all", () => visibleCount(a) === 6)
+        for (let p = 0; p < 6; p++) yield* passing(produce(p, { [`k${p}`]: 1 }))
+        yield* passUntil("all shown", () => a.engine.status().partitions.every((p) => p.position === 1))
+        const b = yield* start("b")
+        let least = 6
+        yield* passUntil("three each", () => {
+          least = Math.min(least, visibleCount(a))
+          return visibleCount(a) === 3 && visibleCount(b) === 3
+        })
+        assert.strictEqual(least, 3)
+        const shown = new Map([...(yield* passing(a.scrape)), ...(yield* passing(b.scrape))])
+        assert.strictEqual(shown.size, 6)
+        yield* passing(a.stop)
+        yield* passUntil("b has all", () => visibleCount(b) === 6)
+        assert.strictEqual((yield* passing(b.scrape)).size, 6)
+        yield* passing(b.stop)
+      })
+    )
+  )
+
+  it.effect("takes over from a pod that vanished, hidden until it is past what that one may have exposed", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const a = yield* start("a")
+        yield* passUntil("a has both", () => visibleCount(a) === 2)
+        // A shows 9 but its commits do not arrive any more: the group knows only of what came before.
+        yield* passing(produce(0, { k: 5 }))
+        yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 1))
+        yield* pass(2_000)
+        yield* log.intercept((r) => (r.clientId === "a" && r.op === "offsetCommit" ? { lose: "request" } : undefined))
+        yield* passing(produce(0, { k: 9 }))
+        yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 2))
+        assert.strictEqual((yield* passing(a.scrape)).get("k"), 9)
+        // Then it is cut off altogether.
+        yield* log.intercept((r) => (r.clientId === "a" ? { lose: "request" } : undefined))
+        const b = yield* start("b")
+        const seen: Array<number | undefined> = []
+        for (let t = 0; t < 60_000 && visibleCount(b) < 2; t += 500) {
+          yield* pass(500)
+          seen.push((yield* passing(b.scrape)).get("k"))
+        }
+        assert.strictEqual((yield* passing(b.scrape)).get("k"), 9)
+        assert.deepStrictEqual([...new Set(seen.filter((v) => v !== undefined))], [9])
+        assert.strictEqual(visibleCount(a), 0)
+        yield* passing(b.stop)
+      })
+    )
+  )
+
+  it.effect("restarts a failed actor from its last commit without touching the others", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        let poison = 2
+        const pod = yield* start("a", {
+          onRecord: (record, key) =>
+            key === `${topic}/0` && record.offset === 1 && poison-- > 0 ? Effect.die(new Error("a bug")) : Effect.void
+        })
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        yield* passing(produce(0, { a: 1 }))
+        yield* passing(produce(0, { a: 2 }))
+        yield* passing(produce(1, { b: 1 }))
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 2))
+        const [first, second] = pod.engine.status().partitions
+        assert.strictEqual(first?.restarts, 2)
+        assert.strictEqual(second?.restarts, 0)
+        assert.strictEqual(pod.trace.filter((t) => t === `a opens ${topic}/1`).length, 1)
+        assert.strictEqual((yield* passing(pod.scrape)).get("a"), 2)
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("gives up loudly after the bounded number of restarts", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const pod = yield* start("a", {
+          engine: { maxRestarts: 3 },
+          onRecord: () => Effect.fail(new ProcessorError({ message: "disk full" }))
+        })
+        yield* passUntil("visible", () => visibleCount(pod) === 1)
+        yield* passing(produce(0, { a: 1 }))
+        const error = yield* passing(Effect.flip(pod.engine.failed))
+        assert.match(error.message, /metrics\/0 failed at offset 0 4 times.*disk full/)
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("evicts before it lets the group give a partition away", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const trace: Array<string> = []
+        const a = yield* start("a", { trace, onClose: Effect.sleep("3 seconds") })
+        yield* passUntil("a has both", () => visibleCount(a) === 2)
+        const b = yield* start("b", { trace })
+        yield* passUntil("one each", () => visibleCount(a) === 1 && visibleCount(b) === 1)
+        const opened = trace.find((t) => t.startsWith("b opens"))!
+        const moved = opened.replace("b opens ", "")
+        assert.deepStrictEqual(
+          trace.filter((t) => t.endsWith(moved)),
+          [`a opens ${moved}`, `a closed ${moved}`, `b opens ${moved}`]
+        )
+        yield* passing(b.stop)
+        yield* passing(a.stop)
+      })
+    )
+  )
+
+  it.effect("pauses a full partition alone and loses nothing", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const gate = { open: false }
+        const pod = yield* start("a", {
+          engine: { queueRecords: 10, fetchMaxBytesPartition: 1_000 },
+          onRecord: (_, key) => (key === `${topic}/0` && !gate.open ? Effect.sleep("1 second") : Effect.void)
+        })
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        for (let i = 1; i <= 60; i++) yield* passing(produce(0, { a: i }))
+        yield* passing(produce(1, { b: 1 }))
+        yield* passing(pod.engine.caughtUp({ topic, partition: 1 }, 1))
+        yield* passUntil("paused", () => pod.engine.status().partitions[0]?.queue.paused === true)
+        assert.isBelow(pod.engine.status().partitions[0]!.queue.records, 40)
+        gate.open = true
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 60))
+        assert.strictEqual((yield* passing(pod.scrape)).get("a"), 60)
+        assert.strictEqual(pod.engine.status().partitions[0]!.dropped, 0)
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("drops the front under drop-front, counts it, and keeps the newest", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const gate = { open: false }
+        const pod = yield* start("a", {
+          backpressure: "drop-front",
+          engine: { queueRecords: 10 },
+          onRecord: () => (gate.open ? Effect.void : Effect.sleep("1 second"))
+        })
+        yield* passUntil("visible", () => visibleCount(pod) === 1)
+        for (let i = 1; i <= 60; i++) yield* passing(produce(0, { a: i }))
+        gate.open = true
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 60))
+        assert.strictEqual((yield* passing(pod.scrape)).get("a"), 60)
+        const dropped = pod.engine.status().partitions[0]!.dropped
+        const consumed = (yield* Effect.promise(() => pod.metrics.recordsConsumed.get())).values[0]!.value
+        assert.isAbove(dropped, 0)
+        assert.strictEqual(dropped + consumed, 60)
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("evicts everything and takes a new member id when the group forgot it", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a")
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        const before = pod.engine.status().memberId
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* log.intercept((r) => (r.clientId === "a" ? { lose: "request" } : undefined))
+            yield* passUntil("expelled", () => log.group("kafka2prom").members.length === 0)
+            assert.strictEqual(visibleCount(pod), 0)
+          })
+        )
+        yield* passUntil("back", () => visibleCount(pod) === 2)
+        assert.notStrictEqual(pod.engine.status().memberId, before)
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("shows only what arrives afterwards when the log went back", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a")
+        yield* passUntil("visible", () => visibleCount(pod) === 1)
+        yield* passing(produce(0, { a: 1, b: 1 }))
+        yield* passing(produce(0, { a: 2 }))
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 3))
+        assert.strictEqual((yield* passing(pod.scrape)).get("a"), 2)
+        yield* log.truncate({ topic, partition: 0 }, 1)
+        yield* passUntil("noticed", () => (pod.engine.status().partitions[0]?.position ?? 9) === 1)
+        yield* passUntil("visible again", () => visibleCount(pod) === 1)
+        assert.deepStrictEqual([...(yield* passing(pod.scrape))], [])
+        yield* passing(produce(0, { b: 3 }))
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 2))
+        assert.deepStrictEqual([...(yield* passing(pod.scrape))], [["b", 3]])
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("owns partitions that are added to the topic", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a")
+        yield* passUntil("visible", () => visibleCount(pod) === 1)
+        yield* log.addPartitions(topic, 3)
+        yield* passUntil("three", () => visibleCount(pod) === 3)
+        yield* passing(pod.stop)
+      })
+    )
+  )
+})

@@ -1,0 +1,534 @@
+/**
+ * PartitionCache: what a scrape may see of a partition after some records, at some time. The clocks are plain numbers here.
+ */
+import { assert, it } from "@effect/vitest"
+import fc from "fast-check"
+import { describe } from "vitest"
+import { Budget } from "../../src/exposition/Budget.ts"
+import { defaultParseLimits } from "../../src/exposition/Dump.ts"
+import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
+import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
+import { linesOf, type Sent, toRecord } from "./records.ts"
+
+const tp = { topic: "metrics", partition: 0 }
+const expiry = 100
+
+const options = (limits: Partial<CacheOptions["limits"]> = {}, over: Partial<CacheOptions> = {}): CacheOptions => ({
+  expiry,
+  timestamps: "scrape",
+  sourceLabel: "instance",
+  limits: { ...defaultParseLimits, ...defaultCacheLimits, ...limits },
+  ...over
+})
+
+/** A cache with clocks that the test moves. Offsets are counted from `next`. */
+class Pod {
+  readonly cache: PartitionCache
+  readonly content
+  wall = 0
+  mono = 0
+  next = 0
+  fence = 0
+
+  constructor(opts: CacheOptions = options(), budget = new Budget("pod", { series: 1e9, bytes: 1e12 })) {
+    this.cache = new PartitionCache(tp, opts, budget)
+    this.content = this.cache.content(() => this.now)
+  }
+
+  get now() {
+    return { wall: this.wall, mono: this.mono }
+  }
+
+  take(...sent: ReadonlyArray<Sent>): this {
+    for (const s of sent) {
+      this.cache.take(toRecord(this.next, s), this.fence, this.now)
+      this.cache.reached(++this.next, this.fence, this.now)
+    }
+    return this
+  }
+
+  drop(sent: Sent): this {
+    this.cache.drop(toRecord(this.next++, sent), this.fence, this.now)
+    return this
+  }
+
+  passes(ms: number): this {
+    this.wall += ms
+    this.mono += ms
+    return this
+  }
+
+  get lines(): ReadonlyArray<string> {
+    return linesOf(this.content.dumps())
+  }
+
+  refusedFor(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.cache.takeTally().refused)
+  }
+}
+
+describe("snapshots", () => {
+  it("a series that left the dump leaves with the next round", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\nb 1\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1', 'b{instance="s"} 1'])
+    pod.take({ v: "1.2", text: "a 2\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2'])
+  })
+
+  it("a round is shown when its last chunk is there, and whole", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" })
+    const typed = "# TYPE b counter\n"
+    pod.take({ v: "1.2", chunk: "2/2", text: `${typed}b{x="2"} 2\n` })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+    assert.strictEqual(pod.cache.committable(2), 1)
+    pod.take({ v: "1.2", chunk: "1/2", text: `a 2\n${typed}b{x="1"} 2\n` })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2', 'b{x="1",instance="s"} 2', 'b{x="2",instance="s"} 2'])
+    const [dump] = pod.content.dumps()
+    assert.deepStrictEqual(
+      dump!.families.map((f) => [f.name, f.type, f.series]),
+      [
+        ["a", "unknown", 1],
+        ["b", "counter", 2]
+      ]
+    )
+    assert.strictEqual(pod.cache.committable(3), 3)
+  })
+
+  const conflicts: ReadonlyArray<readonly [string, string, string, string]> = [
+    ["a series in two chunks", 'a{x="1",y="2"} 1\n', 'a{y="2",x="1"} 2\n', "duplicate-series"],
+    ["a family of two types", "# TYPE a gauge\na 1\n", '# TYPE a counter\na{x="1"} 2\n', "type-conflict"],
+    [
+      "a sample name of two families",
+      '# TYPE a histogram\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n',
+      "# TYPE a_count gauge\na_count 1\n",
+      "type-conflict"
+    ],
+    ["a bad line in one chunk", "a 1\n", "b 1 2 3 4\n", "syntax"]
+  ]
+  it.each(conflicts)("a round with %s is refused, the good round before stays", (_, one, two, reason) => {
+    const pod = new Pod().take({ v: "1.1", text: "a 0\n" })
+    pod.take({ v: "1.2", chunk: "1/2", text: one }, { v: "1.2", chunk: "2/2", text: two })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 0'])
+    assert.deepStrictEqual(pod.refusedFor(), { [reason]: 1 })
+  })
+
+  it("an ended source is gone at once, and an older round does not bring it back", () => {
+    const pod = new Pod().take({ v: "1.5", text: "a 1\n" }, { v: "1.6", text: null })
+    assert.deepStrictEqual(pod.lines, [])
+    pod.take({ v: "1.5", text: "a 1\n" })
+    assert.deepStrictEqual(pod.lines, [])
+    pod.take({ v: "1.7", text: "a 3\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 3'])
+  })
+
+  it("a round that the log no longer knows to be older is not shown over the newer one", () => {
+    const pod = new Pod().take(
+      { v: "1.1", text: "a 1\n", ts: 0 },
+      { v: "1.2", text: "a 2\n", ts: 300 },
+      { source: "t", v: "1.1", text: "b 1\n", ts: 501 },
+      { v: "1.1", text: "a 1\n", ts: 501 }
+    )
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2', 'b{instance="t"} 1'])
+    assert.deepStrictEqual([...pod.cache.takeTally().ignored], [["older", 1]])
+  })
+
+  it("event mode shows the dump's own time", () => {
+    const pod = new Pod(options({}, { timestamps: "event" }))
+    pod.take({ v: "1.1", text: "a 1\n", headers: { "k2p-time": "1700000000000" } })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1 1700000000000'])
+  })
+
+  it("labels from the headers are added where the dump has none", () => {
+    const pod = new Pod().take({ v: "1.1", text: 'a{job="own"} 1\nb 1\n', headers: { "k2p-labels": '{"job":"api"}' } })
+    assert.deepStrictEqual(pod.lines, ['a{job="own",instance="s"} 1', 'b{instance="s",job="api"} 1'])
+  })
+})
+
+describe("bad input", () => {
+  it("poison between good rounds harms only itself, and an operator can see it", () => {
+    const pod = new Pod().take(
+      { v: "1.1", text: "a 1\n" },
+      { source: "t", v: "1.1", text: "b 1\n" },
+      { v: "1.2", text: "}{\n" },
+      { v: "1.3", text: "}{\n" },
+      { source: "t", v: "1.2", text: "b 2\n" }
+    )
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1', 'b{instance="t"} 2'])
+    const [refusal, ...others] = pod.content.refusals()
+    assert.deepStrictEqual(others, [])
+    assert.include(refusal, { source: "s", reason: "syntax", offset: 3, count: 2, topic: "metrics", partition: 0 })
+    pod.take({ v: "1.4", text: "a 4\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 4', 'b{instance="t"} 2'])
+    assert.deepStrictEqual(pod.refusedFor(), { syntax: 2 })
+  })
+
+  it("the refusals that are kept are bounded, newest first", () => {
+    const pod = new Pod()
+    for (let i = 0; i < 1000; i++) pod.take({ source: `s${i}`, v: "1.1", text: "}{\n" })
+    const refusals = pod.content.refusals()
+    assert.strictEqual(refusals.length, 64)
+    assert.strictEqual(refusals[0]!.source, "s999")
+  })
+
+  it("below the fence a refused round takes its source out until its next accepted one", () => {
+    const pod = new Pod()
+    pod.fence = 10
+    pod.take({ v: "1.1", text: "a 1\n" }, { source: "t", v: "1.1", text: "b 1\n" }, { v: "1.2", text: "}{\n" })
+    assert.deepStrictEqual(pod.lines, ['b{instance="t"} 1'])
+    pod.take({ v: "1.1", text: "a 1\n" })
+    assert.deepStrictEqual(pod.lines, ['b{instance="t"} 1'])
+    pod.take({ v: "1.3", text: "a 3\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 3', 'b{instance="t"} 1'])
+  })
+
+  it("below the fence a record with bad headers takes its source out too", () => {
+    const pod = new Pod()
+    pod.fence = 10
+    pod.take({ v: "1.1", text: "a 1\n" }, { text: "a 2\n", headers: { "content-type": "image/png" } })
+    assert.deepStrictEqual(pod.lines, [])
+  })
+
+  it("below the fence a dropped record takes its source out, beyond it the content stays", () => {
+    const pod = new Pod()
+    pod.fence = 4
+    pod.take({ v: "1.1", text: "a 1\n" }, { source: "t", v: "1.1", text: "b 1\n" }).drop({ v: "1.2", text: "a 2\n" })
+    assert.deepStrictEqual(pod.lines, ['b{instance="t"} 1'])
+    pod.take({ v: "1.1", text: "a 1\n" })
+    assert.deepStrictEqual(pod.lines, ['b{instance="t"} 1'])
+    pod.drop({ source: "t", v: "1.3", text: "b 3\n" })
+    assert.deepStrictEqual(pod.lines, ['b{instance="t"} 1'])
+    pod.take({ source: "t", v: "1.2", text: "b 2\n" })
+    assert.deepStrictEqual(pod.lines, ['b{instance="t"} 1'])
+  })
+})
+
+describe("expiry", () => {
+  it("a silent source is hidden after the expiry and freed by the sweep", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }).passes(expiry)
+    assert.lengthOf(pod.lines, 1)
+    pod.passes(1)
+    assert.deepStrictEqual(pod.lines, [])
+    assert.strictEqual(pod.cache.size().sources, 1)
+    pod.cache.sweep(pod.now)
+    assert.deepStrictEqual(pod.cache.size(), { sources: 0, series: 0, bytes: 0 })
+    assert.strictEqual(pod.cache.takeTally().expired, 1)
+  })
+
+  it("the memory of its version stays: a late older round does not bring it back", () => {
+    const pod = new Pod().take({ v: "1.2", text: "a 2\n", ts: 0 }).passes(expiry + 1)
+    pod.cache.sweep(pod.now)
+    pod.take({ v: "1.1", text: "a 1\n", ts: expiry + 1 })
+    assert.deepStrictEqual(pod.lines, [])
+  })
+
+  it("a slow source has three times its own interval", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n", ts: 0 }).passes(200)
+    pod.cache.sweep(pod.now)
+    pod.take({ v: "1.2", text: "a 2\n", ts: 200 }).passes(600)
+    assert.lengthOf(pod.lines, 1)
+    assert.deepStrictEqual(pod.passes(1).lines, [])
+  })
+
+  it("a lost round does not make a source look slower", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n", ts: 0 }, { v: "1.5", text: "a 2\n", ts: 200 })
+    assert.lengthOf(pod.passes(150).lines, 1)
+    assert.deepStrictEqual(pod.passes(1).lines, [])
+  })
+
+  it("replayed content is as old as both the log and the wall clock say", () => {
+    const at = (wall: number, newest: number) => {
+      const pod = new Pod()
+      pod.wall = wall
+      pod.fence = 2
+      pod.take({ v: "1.1", text: "a 1\n", ts: 1000 }, { source: "t", v: "1.1", text: "b 1\n", ts: newest })
+      return pod
+    }
+    assert.include(at(2000, 1000 + expiry).lines, 'a{instance="s"} 1', "the log says alive")
+    const late = 1000 + 2 * expiry
+    assert.include(at(1000 + expiry, late).lines, 'a{instance="s"} 1', "the clock says alive")
+    assert.notInclude(at(2000, late).lines, 'a{instance="s"} 1', "both say silent")
+    assert.include(at(0, late).lines, 'a{instance="s"} 1', "a clock that is behind")
+    assert.notInclude(at(0, late + 1).lines, 'a{instance="s"} 1', "forgotten by the log, whatever the clock says")
+    const pod = at(1060, 1060)
+    assert.include(pod.passes(expiry - 60).lines, 'a{instance="s"} 1')
+    assert.notInclude(pod.passes(1).lines, 'a{instance="s"} 1')
+  })
+
+  it("a long replay does not age what it replays", () => {
+    const pod = new Pod()
+    pod.fence = 2
+    pod.take({ v: "1.1", text: "a 1\n", ts: 0 }).passes(10 * expiry)
+    pod.cache.sweep(pod.now)
+    pod.take({ source: "t", v: "1.1", text: "b 1\n", ts: 10 })
+    assert.lengthOf(pod.lines, 2)
+  })
+
+  it("L holds two rounds of a slow source, so that its interval survives a handoff", () => {
+    const log: Array<Sent> = [0, 200, 400].map((ts, i) => ({ v: `1.${i}`, text: `a ${i}\n`, ts }))
+    const old = new Pod().take(...log)
+    assert.strictEqual(old.cache.lowest(3), 1)
+    const next = new Pod()
+    next.next = 1
+    next.fence = 3
+    next.wall = 400
+    next.take(...log.slice(1)).passes(600)
+    assert.lengthOf(next.lines, 1)
+    const fast = new Pod().take(...log.map((r, i) => ({ ...r, ts: 30 * i })))
+    assert.strictEqual(fast.cache.lowest(3), 2)
+  })
+})
+
+describe("samples", () => {
+  it("the last value of a series wins, whatever the order of its labels", () => {
+    const pod = new Pod().take({ text: 'a{x="1",y="2"} 1\n' }, { text: 'b 1\na{y="2",x="1"} 2\n' })
+    assert.deepStrictEqual(pod.lines, ['a{y="2",x="1",instance="s"} 2', 'b{instance="s"} 1'])
+  })
+
+  it("each series expires by itself", () => {
+    const pod = new Pod().take({ text: "a 1\nb 1\n" }).passes(60).take({ text: "b 2\n" })
+    assert.lengthOf(pod.lines, 2)
+    pod.passes(41)
+    assert.deepStrictEqual(pod.lines, ['b{instance="s"} 2'])
+    assert.strictEqual(pod.cache.size().series, 1)
+    pod.passes(60)
+    pod.cache.sweep(pod.now)
+    assert.deepStrictEqual(pod.cache.size(), { sources: 0, series: 0, bytes: 0 })
+  })
+
+  it("L is the record of the oldest live series", () => {
+    const pod = new Pod().take({ text: "a 1\n" }, { text: "b 1\n" }, { text: "c 1\n" })
+    assert.strictEqual(pod.cache.lowest(3), 0)
+    pod.take({ text: "a 2\n" })
+    assert.strictEqual(pod.cache.lowest(4), 1)
+  })
+
+  it("single lines belong to the family that was declared before", () => {
+    const pod = new Pod().take(
+      { text: '# HELP h help\n# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 1\nh_sum 1\nh_count 1\n' },
+      { text: 'h_bucket{le="1.0"} 2\n' }
+    )
+    const [dump] = pod.content.dumps()
+    assert.deepStrictEqual(
+      dump!.families.map((f) => [f.textName, f.type, f.help, f.series]),
+      [["h", "histogram", "help", 4]]
+    )
+    assert.include(pod.lines, 'h_bucket{le="1.0",instance="s"} 2')
+    assert.notInclude(pod.lines, 'h_bucket{le="1",instance="s"} 1')
+  })
+
+  it("a declaration claims the series that came before it, once", () => {
+    const pod = new Pod().take({ text: "h_count 1\nh_sum 1\n" }, { text: "# TYPE h summary\nh_count 2\n" })
+    const families = pod.content.dumps()[0]!.families.map((f) => [f.textName, f.sampleNames])
+    assert.deepStrictEqual(families, [
+      ["h_sum", ["h_sum"]],
+      ["h", ["h_count"]]
+    ])
+  })
+
+  it("another type for a family starts it over", () => {
+    const pod = new Pod().take({ text: '# TYPE a gauge\na{x="1"} 1\n' }, { text: '# TYPE a counter\na{x="2"} 2\n' })
+    assert.deepStrictEqual(pod.lines, ['a{x="2",instance="s"} 2'])
+  })
+
+  it("a change of mode replaces what was there", () => {
+    const pod = new Pod().take({ text: "a 1\n" }, { mode: "snapshot", text: "b 1\n" })
+    assert.deepStrictEqual(pod.lines, ['b{instance="s"} 1'])
+    pod.take({ text: "c 1\n" })
+    assert.deepStrictEqual(pod.lines, ['c{instance="s"} 1'])
+    assert.strictEqual(pod.cache.size().series, 1)
+  })
+
+  it("a dump that a scrape holds does not change", () => {
+    const pod = new Pod().take({ text: "a 1\n" })
+    const cut = pod.content.dumps()
+    pod.take({ text: "a 2\n" })
+    assert.deepStrictEqual(linesOf(cut), ['a{instance="s"} 1'])
+  })
+})
+
+describe("limits", () => {
+  const budget = () => new Budget("pod", { series: 1e9, bytes: 1e12 })
+
+  it("a source over its limit is refused, in one record or over many", () => {
+    const pod = new Pod(options({ maxSeries: 2 }))
+    pod.take({ v: "1.1", text: "a 1\nb 1\n" }, { v: "1.2", text: "a 1\nb 1\nc 1\n" })
+    pod.take({ source: "t", text: "a 1\n" }, { source: "t", text: "b 1\n" }, { source: "t", text: "c 1\n" })
+    assert.lengthOf(pod.lines, 4)
+    assert.deepStrictEqual(pod.refusedFor(), { "too-many-series": 2 })
+  })
+
+  it("chunks together are held to the source's limit", () => {
+    const pod = new Pod(options({ maxSeries: 2 }))
+    pod.take({ v: "1.1", chunk: "1/2", text: "a 1\nb 1\n" }, { v: "1.1", chunk: "2/2", text: "c 1\n" })
+    assert.deepStrictEqual(pod.refusedFor(), { "too-many-series": 1 })
+  })
+
+  it("a full partition refuses what is more and takes what is not", () => {
+    const pod = new Pod(options({ partitionSeries: 3 }), budget())
+    pod.take({ source: "a", v: "1.1", text: "a 1\nb 1\n" }, { source: "b", v: "1.1", text: "a 1\nb 1\n" })
+    assert.lengthOf(pod.lines, 2)
+    pod.take({ source: "a", v: "1.2", text: "a 2\nb 2\n" }, { source: "b", v: "1.2", text: "a 2\n" })
+    assert.lengthOf(pod.lines, 3)
+    assert.deepStrictEqual(pod.refusedFor(), { "partition-full": 1 })
+  })
+
+  it("partitions share the pod's budget and give it back", () => {
+    const shared = new Budget("pod", { series: 3, bytes: 1e12 })
+    const one = new Pod(options(), shared).take({ v: "1.1", text: "a 1\nb 1\n" })
+    const two = new Pod(options(), shared).take({ v: "1.1", text: "a 1\nb 1\n" })
+    assert.deepStrictEqual(two.refusedFor(), { "partition-full": 1 })
+    one.cache.clear()
+    assert.deepStrictEqual({ series: shared.series, bytes: shared.bytes }, { series: 0, bytes: 0 })
+    two.take({ v: "1.2", text: "a 2\nb 2\n" })
+    assert.lengthOf(two.lines, 2)
+  })
+
+  it("one source too many is refused, also for samples", () => {
+    const pod = new Pod(options({ maxSources: 2 }))
+    for (const source of ["a", "b", "c", "a"]) pod.take({ source, text: "a 1\n" })
+    assert.lengthOf(pod.lines, 2)
+    assert.deepStrictEqual(pod.refusedFor(), { "too-many-sources": 1 })
+  })
+
+  it("what the budget counts is what is there, after anything", () => {
+    const step = fc.record({
+      source: fc.constantFrom("a", "b"),
+      kind: fc.constantFrom("snapshot", "samples", "ended", "bad", "time", "sweep", "scrape"),
+      names: fc.uniqueArray(fc.constantFrom("x", "y", "z"), { minLength: 1 })
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const shared = budget()
+        const pod = new Pod(options({ partitionSeries: 4 }), shared)
+        for (const { source, kind, names } of steps) {
+          const text = names.map((name) => `${name} 1\n`).join("")
+          if (kind === "time") pod.passes(60)
+          else if (kind === "sweep") pod.cache.sweep(pod.now)
+          else if (kind === "scrape") pod.content.dumps()
+          else if (kind === "ended") pod.take({ source, text: null })
+          else
+            pod.take({
+              source,
+              text: kind === "bad" ? "}{\n" : text,
+              mode: kind === "samples" ? "samples" : "snapshot"
+            })
+          assert.isAtMost(pod.lines.length, 4)
+        }
+        pod.cache.sweep(pod.now)
+        assert.strictEqual(pod.cache.size().series, pod.lines.length)
+        assert.strictEqual(shared.bytes, pod.cache.size().bytes)
+        pod.passes(1000)
+        pod.cache.sweep(pod.now)
+        assert.deepStrictEqual(pod.cache.size(), { sources: 0, series: 0, bytes: 0 })
+        assert.strictEqual(shared.bytes, 0)
+      })
+    )
+  })
+})
+
+describe("handoff", () => {
+  const record = fc.record({
+    source: fc.constantFrom("a", "b", "c"),
+    v: fc.option(fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 5 })), { nil: undefined }),
+    chunk: fc.constantFrom("1/1", "1/1", "1/2", "2/2"),
+    series: fc.constantFrom("x", "y"),
+    kind: fc.constantFrom("snapshot", "snapshot", "samples", "ended"),
+    step: fc.constantFrom(0, 1, 10, 30, 60, 110, 210, -5)
+  })
+
+  /**
+   * What a numbered record says depends on its version alone, as an honest sender's does, and none comes later than twice the
+   * expiry after a newer one of its epoch: that is what the memory of versions covers.
+   */
+  const logs = fc.array(record, { minLength: 2, maxLength: 50 }).map((steps) => {
+    let ts = 10_000
+    let high = ts
+    const newest = new Map<string, { readonly round: number; readonly ts: number }>()
+    const covered = steps.flatMap((step) => {
+      ts += step.step
+      high = Math.max(high, ts)
+      if (step.v === undefined) return { ...step, ts }
+      const [epoch, round] = step.v
+      const last = newest.get(`${step.source} ${epoch}`)
+      if (last !== undefined && round < last.round && high > last.ts + 2 * expiry) return []
+      if (last === undefined || round > last.round) newest.set(`${step.source} ${epoch}`, { round, ts })
+      return { ...step, ts }
+    })
+    return covered.map(({ source, v, chunk, series, kind, ts }, offset): Sent => {
+      if (v === undefined) {
+        if (kind === "ended") return { source, ts, text: null }
+        return { source, ts, mode: kind, text: `${series} ${offset}\n` }
+      }
+      const [epoch, round] = v
+      const version = { source, ts, v: `${epoch}.${round}` }
+      if (round === 5) return { ...version, text: null }
+      const whole = round % 2 === 0
+      const index = whole ? 1 : Number(chunk[0])
+      return {
+        ...version,
+        mode: epoch === 1 && source === "c" ? "samples" : "snapshot",
+        chunk: whole ? "1/1" : `${index}/2`,
+        text: `${index === 1 ? "x" : "y"} ${epoch}.${round}\n`
+      }
+    })
+  })
+
+  /** What an owner showed: when a line was news by the log, and which are the last of their source, expired or not. */
+  class Seen {
+    readonly since = new Map<string, number>()
+    private readonly latest = new Map<string, { readonly mode: string; readonly lines: ReadonlySet<string> }>()
+
+    note(sent: Sent, before: ReadonlyArray<string>, after: ReadonlyArray<string>, accepted: boolean): void {
+      const mine = (lines: ReadonlyArray<string>) => lines.filter((line) => line.includes(`"${sent.source}"`))
+      const now = mine(after)
+      if (sent.text === null && accepted) this.latest.delete(sent.source!)
+      const news = now.filter((line) => !before.includes(line))
+      if (news.length === 0) return
+      for (const line of news) this.since.set(line, sent.ts!)
+      const was = this.latest.get(sent.source!)
+      const others = sent.mode === "samples" && was?.mode === "samples" ? [...was.lines] : []
+      const stay = others.filter((line) => !now.some((n) => series(n) === series(line)))
+      this.latest.set(sent.source!, { mode: sent.mode!, lines: new Set([...stay, ...now]) })
+    }
+
+    /** By a repetition that the old owner ignored, the new one may show for longer what was shown last, never anything else. */
+    last(line: string): boolean {
+      return [...this.latest.values()].some(({ lines }) => lines.has(line))
+    }
+  }
+  const series = (line: string): string => line.slice(0, line.lastIndexOf(" "))
+
+  it("a new owner that reads from L shows what the old one showed, without what the log says is silent", () => {
+    let shown = 0
+    fc.assert(
+      fc.property(logs, fc.nat(), fc.nat(), (log, a, b) => {
+        const position = Math.min(log.length, 1 + (a % log.length))
+        const newest = Math.max(...log.slice(0, position).map((r) => r.ts!))
+        const old = new Pod()
+        old.wall = log[0]!.ts!
+        const seen = new Seen()
+        for (const sent of log.slice(0, position)) {
+          // A pod that keeps up: its clocks go with the log's.
+          old.passes(Math.max(0, sent.ts! - old.wall))
+          const before = old.lines
+          old.take(sent)
+          seen.note(sent, before, old.lines, old.cache.takeTally().accepted > 0)
+        }
+        const next = new Pod()
+        next.next = b % (Math.min(old.cache.lowest(position), old.cache.committable(position)) + 1)
+        next.fence = position
+        next.wall = newest
+        const from = next.next
+        next.take(...log.slice(from, position))
+        for (const line of next.lines) assert.isTrue(seen.last(line), `${line} at ${position}, read from ${from}`)
+        for (const line of old.lines) {
+          if (newest - seen.since.get(line)! > expiry) continue
+          assert.include(next.lines, line, `at ${position}, read from ${from}`)
+          shown++
+        }
+      }),
+      { numRuns: 2000 }
+    )
+    assert.isAbove(shown, 1000)
+  })
+})

@@ -1,0 +1,58 @@
+/**
+ * CommitJudge: P2 from outside, for pods that run with `--commit scraped`: when a commit is sent, of every source the newest
+ * whole round below C was in a body before, or a later round of the source was. It reads the requests on the wire, what was
+ * produced where, and the oracle's record of bodies.
+ *
+ * It leaves out what an operator sees counted: rounds old enough to have expired, and partitions whose pods may drop.
+ */
+import type { Commit } from "../../src/transport/Transport.ts"
+import type { Oracle } from "./Oracle.ts"
+
+interface Round {
+  readonly end: number
+  readonly value: number
+  readonly at: number
+}
+
+/** Of each series no more are kept: younger than an expiry, one a second and a few bursts. */
+const maxRounds = 200
+
+export class CommitJudge {
+  private readonly rounds = new Map<number, Map<string, Array<Round>>>()
+  private readonly oracle: Oracle
+  private readonly expiry: number
+
+  constructor(oracle: Oracle, expiry: number) {
+    this.oracle = oracle
+    this.expiry = expiry
+  }
+
+  /** A whole round that every pod accepts lies before `end`. */
+  produced(partition: number, series: string, round: Round): void {
+    const all = this.rounds.get(partition) ?? new Map<string, Array<Round>>()
+    this.rounds.set(partition, all)
+    const list = all.get(series) ?? []
+    all.set(series, list)
+    list.push(round)
+    if (list.length > maxRounds) list.splice(0, maxRounds / 2)
+  }
+
+  /** The source ended: nothing of it is to be shown before its next round. */
+  ended(partition: number, series: string): void {
+    this.rounds.get(partition)?.delete(series)
+  }
+
+  committed(pod: string, commits: ReadonlyArray<Commit>, now: number, logStart: (partition: number) => number): void {
+    for (const { tp, offset } of commits)
+      for (const [series, list] of this.rounds.get(tp.partition) ?? []) {
+        const below = list.findLast((round) => round.end <= offset)
+        if (below === undefined || below.end <= logStart(tp.partition)) continue
+        if (now - below.at > this.expiry * 0.8) continue
+        if (this.oracle.newestShown(series) < below.value)
+          this.oracle.violations.push(
+            `${series}: ${pod} commits offset ${offset} of partition ${tp.partition} at ${Math.round(now)} ms, ` +
+              `but ${below.value} before it was never shown`
+          )
+      }
+  }
+}

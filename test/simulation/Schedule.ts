@@ -1,0 +1,337 @@
+/**
+ * Schedule: a simulated history's plan as plain data: a seed for the small things and a list of faults at times. Made from the
+ * seed alone, so a seed replays; shrinks by leaving faults out. It does not know how faults are done (Deeds does).
+ *
+ * Profiles: `faults` is everything that P1 must survive. `calm` is joins, leaves, crashes and slow joins alone, far enough apart
+ * for each to end: there P3 can be judged from outside. `logBack` and `calmLogBack` add what P1 assumes not to happen
+ * and rule 9 limits. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
+ */
+import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
+
+export type Fault =
+  | { readonly type: "join" }
+  | { readonly type: "leave"; readonly pod: number }
+  | { readonly type: "crash"; readonly pod: number }
+  | { readonly type: "freeze"; readonly pod: number; readonly ms: number; readonly suspend: boolean }
+  | { readonly type: "cut"; readonly pod: number; readonly ms: number; readonly lose: "request" | "answer" | "both" }
+  | {
+      readonly type: "delay"
+      readonly pod: number
+      readonly ms: number
+      readonly by: number
+      readonly side: "request" | "answer"
+    }
+  | { readonly type: "loseHeartbeats"; readonly pod: number; readonly ms: number }
+  | { readonly type: "lateCommit"; readonly pod: number; readonly ms: number; readonly by: number }
+  | { readonly type: "lostCommitAnswers"; readonly pod: number; readonly ms: number }
+  | { readonly type: "failSync"; readonly pod: number; readonly how: "refused" | "lost" | "answerLost" | "late" }
+  | { readonly type: "loseJoin"; readonly pod: number; readonly lose: "request" | "answer" }
+  | { readonly type: "slowEviction"; readonly pod: number; readonly ms: number }
+  | { readonly type: "slowPod"; readonly pod: number; readonly ms: number; readonly perRecord: number }
+  | { readonly type: "wallJump"; readonly pod: number; readonly by: number }
+  | { readonly type: "moveCoordinator" }
+  | { readonly type: "addPartitions"; readonly count: number }
+  | { readonly type: "burst"; readonly rounds: number }
+  | { readonly type: "repeat"; readonly source: number; readonly back: number }
+  | { readonly type: "restartAgent"; readonly source: number; readonly clockBy: number }
+  | { readonly type: "poison"; readonly source: number }
+  | { readonly type: "partialRound"; readonly source: number }
+  /** The source is silent for longer than the expiry, then one of its older rounds arrives. */
+  | { readonly type: "lateEcho"; readonly source: number; readonly back: number; readonly after: number }
+  | { readonly type: "silence"; readonly source: number; readonly ms: number }
+  | { readonly type: "retention"; readonly partition: number }
+  | { readonly type: "restartAll"; readonly pods: number; readonly down: number }
+  | { readonly type: "slowJoin"; readonly pod: number; readonly by: number }
+  | { readonly type: "strategy"; readonly pod: number; readonly strategy: Strategy }
+  | { readonly type: "failActor"; readonly pod: number; readonly times: number }
+  | { readonly type: "abortScrapes"; readonly ms: number }
+  | { readonly type: "slowScrapes"; readonly ms: number; readonly by: number }
+  /** Two rounds of a source reach the log in the wrong order, or chunk by chunk through each other. */
+  | { readonly type: "reorder"; readonly source: number }
+  /** Accepted by most pods and refused by those with stricter limits. */
+  | { readonly type: "wide"; readonly source: number; readonly ms: number }
+  | { readonly type: "end"; readonly source: number }
+  | { readonly type: "moveLeader"; readonly partition: number; readonly node: number }
+  | {
+      readonly type: "zombie"
+      readonly pod: number
+      readonly ms: number
+      readonly suspend: boolean
+      readonly evict: number
+      readonly others: "crash" | "leave"
+      readonly othersAfter: number
+      readonly perRecord: number
+    }
+  | {
+      readonly type: "doubt"
+      readonly pod: number
+      readonly how: "late" | "lost"
+      readonly unfinished: boolean
+      readonly by: number
+      readonly burst: number
+      readonly later: number
+      readonly perRecord: number
+    }
+  | {
+      readonly type: "relay"
+      readonly pod: number
+      readonly crash: boolean
+      readonly perRecord: number
+      readonly burst: number
+      readonly later: number
+    }
+  | {
+      readonly type: "dieRejoining"
+      readonly pod: number
+      readonly burst: number
+      readonly later: number
+      readonly perRecord: number
+    }
+  | {
+      readonly type: "rollout"
+      readonly pod: number
+      readonly ms: number
+      readonly crash: boolean
+      readonly later: number
+      readonly perRecord: number
+    }
+  | { readonly type: "fadeOut"; readonly pod: number; readonly by: number; readonly ms: number }
+  | { readonly type: "deposed"; readonly pod: number; readonly ms: number }
+  | { readonly type: "logBack"; readonly partition: number; readonly how: "truncate" | "recreate"; readonly by: number }
+
+export interface Timed {
+  /** Ms of virtual time after the start. */
+  readonly at: number
+  readonly fault: Fault
+}
+
+export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed"
+
+export interface Schedule {
+  readonly seed: number
+  readonly profile: Profile
+  readonly pods: number
+  readonly partitions: number
+  readonly sources: number
+  readonly scrapers: number
+  readonly commit: "visible" | "scraped"
+  /** Every second pod has stricter limits, as in the middle of a rollout. */
+  readonly mixedLimits: boolean
+  readonly backpressure: Strategy
+  /** Ms that each record takes in every pod: without it no scrape would meet a replay on its way. */
+  readonly pace: number
+  /** Ms that a group request takes on its way, at most. */
+  readonly latency: number
+  readonly faults: ReadonlyArray<Timed>
+}
+
+/** mulberry32: small, seeded, the same everywhere. */
+export const random = (seed: number): (() => number) => {
+  let a = seed >>> 0
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0
+    let t = a
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+type Int = (n: number) => number
+type Maker = (r: () => number, int: Int) => Fault
+type Kinds = ReadonlyArray<readonly [weight: number, make: Maker]>
+
+const one = <A>(int: Int, all: ReadonlyArray<A>): A => all[int(all.length)]!
+
+const kinds: Kinds = [
+  [5, () => ({ type: "join" })],
+  [4, (_, int) => ({ type: "leave", pod: int(5) })],
+  [4, (_, int) => ({ type: "crash", pod: int(5) })],
+  [6, (r, int) => ({ type: "freeze", pod: int(5), ms: 200 + int(r() < 0.5 ? 3_000 : 14_000), suspend: r() < 0.4 })],
+  [5, (_, int) => ({ type: "cut", pod: int(5), ms: 500 + int(12_000), lose: one(int, ["request", "answer", "both"]) })],
+  [
+    4,
+    (_, int) => ({
+      type: "delay",
+      pod: int(5),
+      ms: 1_000 + int(5_000),
+      by: 50 + int(4_000),
+      side: one(int, ["request", "answer"])
+    })
+  ],
+  [3, (_, int) => ({ type: "loseHeartbeats", pod: int(5), ms: 1_000 + int(9_000) })],
+  [4, (_, int) => ({ type: "lateCommit", pod: int(5), ms: 1_000 + int(4_000), by: 500 + int(9_000) })],
+  [3, (_, int) => ({ type: "lostCommitAnswers", pod: int(5), ms: 1_000 + int(5_000) })],
+  [
+    3,
+    (_, int) => ({ type: "failSync", pod: int(5), how: one(int, ["refused", "lost", "answerLost", "late", "late"]) })
+  ],
+  [2, (_, int) => ({ type: "loseJoin", pod: int(5), lose: one(int, ["request", "answer"]) })],
+  [3, (_, int) => ({ type: "slowJoin", pod: int(5), by: 500 + int(5_000) })],
+  [3, (_, int) => ({ type: "slowEviction", pod: int(5), ms: 100 + int(2_500) })],
+  [5, (_, int) => ({ type: "slowPod", pod: int(5), ms: 1_000 + int(8_000), perRecord: 5 + int(200) })],
+  [3, (_, int) => ({ type: "strategy", pod: int(5), strategy: one(int, strategies) })],
+  [2, (_, int) => ({ type: "failActor", pod: int(5), times: 1 + int(3) })],
+  [
+    3,
+    (r, int) => {
+      const evict = r() < 0.4 ? 0 : int(2_600)
+      return {
+        type: "zombie",
+        pod: int(5),
+        ms: 6_500 + int(6_000),
+        suspend: r() < 0.5,
+        evict,
+        others: r() < 0.7 ? "crash" : "leave",
+        othersAfter: r() < 0.5 ? evict + 300 + int(1_200) : int(5_000) - 1_000,
+        perRecord: 20 + int(130)
+      }
+    }
+  ],
+  [
+    4,
+    (_, int) => ({
+      type: "doubt",
+      pod: int(5),
+      how: one(int, ["late", "lost"]),
+      unfinished: int(2) === 0,
+      by: 500 + int(3_500),
+      burst: 20 + int(70),
+      later: int(600),
+      perRecord: 20 + int(130)
+    })
+  ],
+  [
+    3,
+    (r, int) => ({
+      type: "relay",
+      pod: int(5),
+      crash: r() < 0.5,
+      perRecord: 40 + int(160),
+      burst: int(40),
+      later: int(2_500)
+    })
+  ],
+  [
+    3,
+    (_, int) => ({
+      type: "dieRejoining",
+      pod: int(5),
+      burst: 20 + int(70),
+      later: 500 + int(6_000),
+      perRecord: 20 + int(130)
+    })
+  ],
+  [
+    3,
+    (r, int) => ({
+      type: "rollout",
+      pod: int(5),
+      ms: 2_000 + int(4_000),
+      crash: r() < 0.5,
+      later: 200 + int(3_000),
+      perRecord: 40 + int(160)
+    })
+  ],
+  [2, (_, int) => ({ type: "fadeOut", pod: int(5), by: 700 + int(1_200), ms: 6_000 + int(6_000) })],
+  [2, (r, int) => ({ type: "wallJump", pod: int(5), by: Math.round((r() - 0.5) * 2 * 600_000) })],
+  [2, () => ({ type: "moveCoordinator" })],
+  [1, (_, int) => ({ type: "moveLeader", partition: int(6), node: 1 + int(2) })],
+  [1, (_, int) => ({ type: "restartAll", pods: 1 + int(3), down: int(8_000) })],
+  [1, (_, int) => ({ type: "addPartitions", count: 1 + int(2) })],
+  [5, (_, int) => ({ type: "burst", rounds: 10 + int(60) })],
+  [5, (_, int) => ({ type: "repeat", source: int(8), back: 1 + int(6) })],
+  [3, (_, int) => ({ type: "reorder", source: int(8) })],
+  [3, (r, int) => ({ type: "restartAgent", source: int(8), clockBy: Math.round((r() - 0.5) * 200_000) })],
+  [3, (_, int) => ({ type: "poison", source: int(8) })],
+  [3, (_, int) => ({ type: "wide", source: int(8), ms: int(6_000) })],
+  [3, (_, int) => ({ type: "partialRound", source: int(8) })],
+  [1, (_, int) => ({ type: "end", source: int(8) })],
+  [3, (_, int) => ({ type: "lateEcho", source: int(8), back: 1 + int(3), after: 10_500 + int(6_000) })],
+  [2, (_, int) => ({ type: "silence", source: int(8), ms: 2_000 + int(25_000) })],
+  [1, (_, int) => ({ type: "abortScrapes", ms: 1_000 + int(5_000) })],
+  [2, (_, int) => ({ type: "slowScrapes", ms: 1_000 + int(5_000), by: 500 + int(5_000) })],
+  [1, (_, int) => ({ type: "retention", partition: int(6) })]
+]
+
+/** What a group does by itself. Joins and leaves are even, so that it neither grows nor ends. */
+const calmKinds: Kinds = [
+  [4, () => ({ type: "join" })],
+  [2, (_, int) => ({ type: "leave", pod: int(5) })],
+  [2, (_, int) => ({ type: "crash", pod: int(5) })]
+]
+
+const logBack: Maker = (r, int) => ({
+  type: "logBack",
+  partition: int(6),
+  how: r() < 0.7 ? "truncate" : "recreate",
+  by: 1 + int(20)
+})
+
+const pickFrom = (from: Kinds, r: () => number, int: Int): Fault => {
+  let pick = r() * from.reduce((sum, [weight]) => sum + weight, 0)
+  for (const [weight, make] of from) {
+    pick -= weight
+    if (pick < 0) return make(r, int)
+  }
+  return { type: "join" }
+}
+
+const stormy = (count: number, profile: Profile, r: () => number, int: Int): ReadonlyArray<Timed> => {
+  // A swarm: each history has its own favourites and lacks some kinds, so that rare combinations meet often somewhere.
+  const own: Kinds = kinds.map(([weight, make]) => [weight * one(int, [0, 1, 1, 4]), make])
+  const faults: Array<Timed> = []
+  let at = 4_000
+  for (let i = 0; i < count; i++) {
+    // Faults come in clusters: a rebalance inside a rebalance, two faults at once.
+    at += r() < 0.4 ? int(300) : 300 + int(4_000)
+    let fault = pickFrom(own, r, int)
+    if (profile === "logBack" && r() < 0.15) fault = logBack(r, int)
+    if (profile === "deposed" && r() < 0.15) fault = { type: "deposed", pod: int(5), ms: 2_000 + int(15_000) }
+    faults.push({ at, fault })
+  }
+  return faults
+}
+
+/** Each change of the group, with a member that is slow to follow, ends before the next one begins. */
+const calm = (count: number, profile: Profile, r: () => number, int: Int): ReadonlyArray<Timed> => {
+  const faults: Array<Timed> = []
+  let at = 6_000
+  for (let i = 0; i < count; i += 2) {
+    faults.push({ at, fault: { type: "slowJoin", pod: int(5), by: 500 + int(7_000) } })
+    faults.push({
+      at: at + 10 + int(200),
+      fault: profile === "calmLogBack" && r() < 0.6 ? logBack(r, int) : pickFrom(calmKinds, r, int)
+    })
+    if (r() < 0.3) faults.push({ at: at + 500, fault: { type: "burst", rounds: 10 + int(40) } })
+    at += 14_000
+  }
+  return faults
+}
+
+export const makeSchedule = (
+  seed: number,
+  options: { readonly faults?: number; readonly profile?: Profile } = {}
+): Schedule => {
+  const r = random(seed)
+  const int = (n: number) => Math.floor(r() * n)
+  const profile = options.profile ?? "faults"
+  const count = options.faults ?? 20 + int(14)
+  const partitions = 2 + int(3)
+  const quiet = profile === "calm" || profile === "calmLogBack"
+  return {
+    seed,
+    profile,
+    pods: 2 + int(3),
+    partitions,
+    sources: 2 * partitions + int(3),
+    scrapers: 2 + int(3),
+    commit: r() < 0.6 ? "visible" : "scraped",
+    mixedLimits: r() < 0.5,
+    // What is dropped goes from a replay with its source, which would look like a cold start.
+    backpressure: r() < 0.5 || quiet ? "pause" : one(int, strategies),
+    pace: one(int, [0, 5, 20, 60]),
+    latency: one(int, [0, 5, 40, 150]),
+    faults: (quiet ? calm : stormy)(count, profile, r, int)
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Scraping: what Prometheus servers do in the simulation, and all that the oracle gets to see of the pods. A scrape is a cut, its
+ * proof, and a body that is written after a while, whole, in part (what was written counts as shown, but not as
+ * delivered) or not at all. Slow ones are overtaken by later ones.
+ */
+import { Effect } from "effect"
+import type { Dump } from "../../src/exposition/Dump.ts"
+import { render } from "../../src/exposition/Renderer.ts"
+import { random } from "./Schedule.ts"
+import type { Sim } from "./Sim.ts"
+import type { SimPod } from "./SimPod.ts"
+
+const scrapeTimeout = 8_000
+/** Every so many bodies are rendered as one, the others are put together from their dumps, each rendered once. */
+const wholeEvery = 8
+
+const line = /^([vw])\{[^\n]*instance="([^"]*)"[^\n]*\} (\d+)$/gm
+const read = (dumps: ReadonlyArray<Dump>, into: Map<string, number>): void => {
+  const text = Buffer.concat([...render(dumps, "text")]).toString()
+  for (const match of text.matchAll(line)) into.set(`${match[2]}/${match[1]}`, Number(match[3]))
+}
+
+const rendered = new WeakMap<Dump, ReadonlyMap<string, number>>()
+const valuesOf = (dump: Dump): ReadonlyMap<string, number> => {
+  let values = rendered.get(dump) as Map<string, number> | undefined
+  if (values === undefined) {
+    values = new Map()
+    read([dump], values)
+    rendered.set(dump, values)
+  }
+  return values
+}
+
+const bodyOf = (dumps: ReadonlyArray<Dump>, whole: boolean): Map<string, number> => {
+  const values = new Map<string, number>()
+  if (whole) read(dumps, values)
+  else for (const dump of dumps) for (const [series, value] of valuesOf(dump)) values.set(series, value)
+  return values
+}
+
+/** Asked again after a wait. */
+const killed = (pod: SimPod): boolean => pod.state === "gone"
+
+export interface ScrapeOptions {
+  /** Ms that the body is held back after the proof. */
+  readonly slow: number
+  readonly abort: "never" | "before the body" | "within the body"
+}
+
+/** Undefined where no answer came. */
+export const scrape = (
+  sim: Sim,
+  pod: SimPod,
+  { slow, abort }: ScrapeOptions
+): Effect.Effect<ReadonlyMap<string, number> | undefined> =>
+  Effect.gen(function* () {
+    yield* pod.clock.open
+    if (killed(pod)) return undefined
+    const number = sim.cuts++
+    const at = sim.time.now
+    const { cut, content } = pod.scrape(sim.parts)
+    const proven = (yield* Effect.exit(cut.prove))._tag === "Success"
+    yield* Effect.sleep(slow)
+    yield* pod.clock.open
+    if (killed(pod)) return undefined
+    if (abort === "before the body") return undefined
+    const values = proven ? bodyOf(content(), number % wholeEvery === 0) : new Map<string, number>()
+    sim.presence?.answered({ cut: number, at, pod: pod.name, values })
+    if (!proven) return undefined
+    if (abort === "within the body")
+      for (const series of [...values.keys()].slice(values.size >> 1)) values.delete(series)
+    sim.oracle.scrape({ cut: number, at, pod: pod.name, values, whole: abort === "never" })
+    if (abort === "never") cut.delivered()
+    return values
+  }).pipe(Effect.timeoutOrElse({ duration: scrapeTimeout, orElse: () => Effect.succeed(undefined) }))
+
+/** One Prometheus server: all pods in turn, for ever. */
+export const scraper = (sim: Sim, index: number) => {
+  const r = random(sim.schedule.seed * 31 + index)
+  let turn = index
+  const aborts = (): ScrapeOptions["abort"] => {
+    const often = sim.time.now < sim.abortsUntil ? 0.4 : 0.03
+    if (sim.presence !== undefined || r() >= often) return "never"
+    return r() < 0.5 ? "before the body" : "within the body"
+  }
+  const slow = (): number => {
+    if (sim.time.now < sim.slowScrapes.until) return sim.slowScrapes.by * r()
+    return r() < 0.1 ? 4_000 * r() : 0
+  }
+  return Effect.gen(function* () {
+    yield* Effect.sleep(200 + 600 * r())
+    const up = sim.pods.filter((p) => p.state !== "gone")
+    const pod = up[turn++ % Math.max(1, up.length)]
+    // Not awaited: a slow scrape is overtaken by the next ones. Bounded by its timeout.
+    if (pod !== undefined && sim.scraping) yield* Effect.forkScoped(scrape(sim, pod, { slow: slow(), abort: aborts() }))
+  }).pipe(Effect.forever)
+}

@@ -1,0 +1,54 @@
+/** Sim: the state of one simulated world, shared by World (time's course), Deeds (faults) and Scraping (what is seen). */
+import type { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import type { Plan, Request } from "../../src/transport/embedded/Faults.ts"
+import type { Producer } from "../../src/transport/Transport.ts"
+import type { VirtualTime } from "../support/virtualTime.ts"
+import type { CommitJudge } from "./CommitJudge.ts"
+import type { Oracle } from "./Oracle.ts"
+import type { PresenceJudge } from "./PresenceJudge.ts"
+import type { Schedule } from "./Schedule.ts"
+import type { SimSource } from "./SimAgent.ts"
+import type { Parts, SimPod } from "./SimPod.ts"
+
+/** What becomes of requests for a while. */
+export interface Rule {
+  readonly until: number
+  readonly plan: (request: Request) => Plan | undefined
+  times: number
+}
+
+export interface Sim {
+  readonly schedule: Schedule
+  readonly parts: Parts
+  readonly time: VirtualTime
+  readonly log: EmbeddedLog["Service"]
+  readonly producer: Producer
+  readonly oracle: Oracle
+  readonly commits: CommitJudge
+  /** In calm histories. */
+  readonly presence: PresenceJudge | undefined
+  /** No pod is hampered: there P1 holds even where a log goes back. */
+  readonly healthy: boolean
+  readonly pods: Array<SimPod>
+  readonly sources: ReadonlyArray<SimSource>
+  readonly rules: Array<Rule>
+  readonly tell: (text: () => string) => void
+  partitions: number
+  /** Scrapes so far: the order of their cuts. */
+  cuts: number
+  scraping: boolean
+  /** Until then a good part of the scrapes is aborted. */
+  abortsUntil: number
+  slowScrapes: { readonly until: number; readonly by: number }
+  faults: number
+  /** Ms that a group request takes on its way, at most. */
+  latency: number
+}
+
+export const running = (sim: Sim): ReadonlyArray<SimPod> => sim.pods.filter((p) => p.state === "running")
+export const wallNow = (sim: Sim): number => sim.time.currentTimeMillisUnsafe()
+
+/** Of the rules that are in force the first with an opinion decides. */
+export const rule = (sim: Sim, ms: number, plan: Rule["plan"], times = Number.POSITIVE_INFINITY): void => {
+  sim.rules.push({ until: sim.time.now + ms, plan, times })
+}

@@ -1,0 +1,166 @@
+/**
+ * SimAgent: what the agents of all sources send. The n-th dump of a source carries the value n in two series that must always
+ * agree; some sources send numbered rounds whole, some in two chunks, some plain records without any header, as kcat does.
+ */
+import { Effect } from "effect"
+import type { OutgoingRecord, Producer } from "../../src/transport/Transport.ts"
+import { simExpiry } from "./SimPod.ts"
+
+export const topic = "metrics"
+const text = (s: string): Uint8Array => Buffer.from(s)
+
+type Kind = "whole" | "chunked" | "plain"
+
+/** Who hears of what is sent: before it is sent, and once it is in the log. */
+export interface Hearer {
+  readonly sending: (source: SimSource) => void
+  /** `whole`: a round that every pod accepts. Else the source ended, or what may be refused takes the round before it along (rule 2). */
+  readonly sent: (source: SimSource, whole: boolean) => void
+}
+
+interface Sent {
+  readonly at: number
+  readonly epoch: number
+  readonly records: ReadonlyArray<OutgoingRecord>
+}
+
+/** Beyond what pods with stricter limits accept. */
+const pad = `{pad="${"x".repeat(150)}"}`
+
+export class SimSource {
+  readonly name: string
+  readonly partition: number
+  readonly kind: Kind
+  value = 0
+  silentUntil = -1
+  wideUntil = -1
+  /** Ms between its dumps. */
+  readonly every: number
+  private epoch: number
+  private round = 0
+  private clockBy = 0
+  private lastSent = 0
+  private readonly sent: Array<Sent> = []
+  private readonly hearer: Hearer
+  private readonly clock: () => number
+
+  constructor(index: number, partition: number, every: number, now: number, hearer: Hearer, clock: () => number) {
+    this.name = `s${index}`
+    this.partition = partition
+    this.kind = (["whole", "chunked", "plain"] as const)[index % 3]!
+    this.epoch = now
+    this.hearer = hearer
+    this.clock = clock
+    this.every = every
+  }
+
+  get series(): ReadonlyArray<string> {
+    return [`${this.name}/v`, `${this.name}/w`]
+  }
+
+  private record(body: string | null, headers: Record<string, string>): OutgoingRecord {
+    return {
+      topic,
+      partition: this.partition,
+      key: text(this.name),
+      value: body === null ? null : text(body),
+      headers: Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, text(v)]))
+    }
+  }
+
+  private numbered(body: string | null, now: number, chunk: string): OutgoingRecord {
+    return this.record(body, {
+      "k2p-source": this.name,
+      "k2p-round": `${this.epoch}.${this.round}`,
+      "k2p-chunk": chunk,
+      "k2p-time": String(now + this.clockBy)
+    })
+  }
+
+  /** The records of the next dump. */
+  private next(now: number, labels = ""): ReadonlyArray<OutgoingRecord> {
+    this.value += 1
+    this.round += 1
+    this.hearer.sending(this)
+    const v = `# TYPE v gauge\nv${labels} ${this.value}\n`
+    const w = `# TYPE w gauge\nw${labels} ${this.value}\n`
+    const records =
+      this.kind === "plain"
+        ? [this.record(v + w, {})]
+        : this.kind === "whole"
+          ? [this.numbered(v + w, now, "1/1")]
+          : [this.numbered(v, now, "1/2"), this.numbered(w, now, "2/2")]
+    this.sent.push({ at: now, epoch: this.epoch, records })
+    if (this.sent.length > 20) this.sent.shift()
+    this.lastSent = now
+    return records
+  }
+
+  private readonly send = (producer: Producer, records: ReadonlyArray<OutgoingRecord>) =>
+    producer.produce(records).pipe(Effect.orDie)
+
+  private readonly sendWhole = (producer: Producer, records: ReadonlyArray<OutgoingRecord>) =>
+    Effect.tap(this.send(producer, records), () => Effect.sync(() => this.hearer.sent(this, true)))
+
+  /** `wide`: accepted by most pods, refused by those with stricter limits. Plain records would add a series by it. */
+  readonly dump = (producer: Producer, now: number) =>
+    Effect.suspend(() => {
+      if (this.kind === "plain" || this.clock() >= this.wideUntil) return this.sendWhole(producer, this.next(now))
+      return Effect.tap(this.send(producer, this.next(now, pad)), () =>
+        Effect.sync(() => this.hearer.sent(this, false))
+      )
+    })
+
+  /** Two rounds in the wrong order, or chunk by chunk through each other. Plain records have no other order than their own. */
+  readonly reorder = (producer: Producer, now: number) =>
+    Effect.suspend(() => {
+      const a = this.next(now)
+      const b = this.next(now)
+      if (this.kind === "plain") return this.sendWhole(producer, [...a, ...b])
+      return this.sendWhole(producer, this.kind === "whole" ? [...b, ...a] : [a[0]!, b[0]!, a[1]!, b[1]!])
+    })
+
+  /**
+   * An older round arrives again. Bounded by what the log remembers: a round of this epoch for twice the expiry after a newer
+   * one came, one of an earlier epoch for the expiry. A plain record cannot be told from a new one, so those never repeat.
+   */
+  readonly repeat = (producer: Producer, back: number, now: number) =>
+    Effect.suspend(() => {
+      const dump = this.sent[this.sent.length - 1 - back]
+      if (this.kind === "plain" || dump === undefined) return Effect.void
+      const span = dump.epoch === this.epoch ? 1.8 : 0.9
+      return now - this.lastSent > span * simExpiry ? Effect.void : this.send(producer, dump.records)
+    })
+
+  /** The agent restarts with another clock; its epoch is max(now, last + 1), from disk. */
+  restart(now: number, clockBy: number): void {
+    this.clockBy = clockBy
+    this.epoch = Math.max(now + clockBy, this.epoch + 1)
+    this.round = 0
+  }
+
+  readonly poison = (producer: Producer, now: number) =>
+    Effect.suspend(() => {
+      this.round += 1
+      const bad = 'v{oops 1\nw "\n'
+      const records = [this.kind === "plain" ? this.record(bad, {}) : this.numbered(bad, now, "1/1")]
+      // Heard when it is in the log: a dump that is still on its way lies before it.
+      return Effect.tap(this.send(producer, records), () => Effect.sync(() => this.hearer.sent(this, false)))
+    })
+
+  /** The first chunk of a round whose second never comes. */
+  readonly partial = (producer: Producer, now: number) =>
+    Effect.suspend(() => {
+      if (this.kind === "plain") return Effect.void
+      this.round += 1
+      return this.send(producer, [this.numbered("# TYPE v gauge\nv 0\n", now, "1/2")])
+    })
+
+  /** The source says goodbye, and is back with its next dump. */
+  readonly end = (producer: Producer, now: number) =>
+    Effect.suspend(() => {
+      this.round += 1
+      const records = [this.kind === "plain" ? this.record(null, {}) : this.numbered(null, now, "1/1")]
+      return Effect.tap(this.send(producer, records), () => Effect.sync(() => this.hearer.sent(this, false)))
+    })
+}

@@ -1,0 +1,182 @@
+/**
+ * SimPod: one simulated pod: the real engine, processor, cache and renderer behind a PodClock and a SimTransport. It can be slow in
+ * processing and in evicting, frozen, killed (its fibers just never go on) and stopped cleanly.
+ */
+import { Clock, Context, Effect, Exit, Layer, Scope } from "effect"
+import { Assignor } from "../../src/engine/Assignor.ts"
+import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
+import { type Cut, Engine } from "../../src/engine/Engine.ts"
+import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
+import { PartitionProcessor } from "../../src/engine/PartitionProcessor.ts"
+import * as Shard from "../../src/engine/Shard.ts"
+import type { Dump } from "../../src/exposition/Dump.ts"
+import { MetricsCache } from "../../src/exposition/MetricsCache.ts"
+import * as MetricsProcessor from "../../src/exposition/MetricsProcessor.ts"
+import { SelfMetrics } from "../../src/SelfMetrics.ts"
+import { Transport } from "../../src/transport/Transport.ts"
+import { PodClock } from "./PodClock.ts"
+import { throughClock } from "./SimTransport.ts"
+
+/** Short, so that a minute of virtual time holds many handoffs; the proportions are the defaults'. */
+export const simEngine: EngineOptions = {
+  ...defaultEngineOptions,
+  sessionTimeout: 6_000,
+  rebalanceTimeout: 9_000,
+  leaseMargin: 300,
+  lookback: 10_000,
+  // Small, so that queues fill and reservations bind at the pace of a few records a second.
+  leastHeadroom: 2,
+  queueRecords: 6,
+  fetchMaxBytesPartition: 500
+}
+export const simExpiry = 10_000
+
+/** Replaces a part of the pod: how the mutants break exactly one rule. */
+export interface Parts {
+  readonly engine?: Partial<EngineOptions>
+  readonly assignor?: Layer.Layer<Assignor>
+  readonly transport?: (transport: Transport["Service"], pod: PodClock) => Transport["Service"]
+  readonly shard?: typeof Shard.layer
+  readonly processor?: (processor: PartitionProcessor["Service"]) => PartitionProcessor["Service"]
+  /** Replaces how a scrape is made; `content` is asked for when the body is written. */
+  readonly scrape?: (pod: SimPod) => Scrape
+}
+
+export interface Scrape {
+  readonly cut: Cut
+  readonly content: () => ReadonlyArray<Dump>
+}
+
+export interface PodSettings {
+  readonly engine: Partial<EngineOptions>
+  readonly backpressure: Strategy
+  /** Ms that each record takes. */
+  readonly pace: number
+  /** Limits below those that `wide` dumps need. */
+  readonly strict: boolean
+}
+
+export class SimPod {
+  readonly name: string
+  readonly clock: PodClock
+  /** Ms that closing a partition takes. */
+  evictionDelay = 0
+  /** Its limits are below what wide dumps need. */
+  strict = false
+  /** Ms that each record takes. */
+  pace = 0
+  /** Ms that each record takes beyond the pace. */
+  recordDelay = 0
+  /** Batches that will fail in the processor. */
+  failures = 0
+  /** Until then its heartbeats reach a deposed coordinator. */
+  deposedUntil = -1
+  state: "running" | "leaving" | "gone" = "running"
+  engine!: Engine["Service"]
+  cache!: MetricsCache["Service"]
+  private readonly base: Clock.Clock
+  private readonly scope = Scope.makeUnsafe()
+
+  constructor(name: string, base: Clock.Clock) {
+    this.name = name
+    this.base = base
+    this.clock = new PodClock(base)
+  }
+
+  start(log: Transport["Service"], settings: PodSettings, parts: Parts): Effect.Effect<void> {
+    const { limits } = MetricsProcessor.defaultMetricsOptions
+    this.pace = settings.pace
+    this.strict = settings.strict
+    const metrics = {
+      ...MetricsProcessor.defaultMetricsOptions,
+      expiry: simExpiry,
+      limits: settings.strict ? { ...limits, maxLabelValue: 100 } : limits
+    }
+    const hampered = Layer.effect(
+      PartitionProcessor,
+      Effect.map(PartitionProcessor, (inner) =>
+        PartitionProcessor.of(this.hamper((parts.processor ?? ((p) => p))(inner)))
+      )
+    ).pipe(Layer.provide(MetricsProcessor.layer(metrics)))
+    const engine = { ...simEngine, ...settings.engine, ...parts.engine, clientId: this.name }
+    const deposed = () => Number(this.base.monotonicTimeNanosUnsafe()) / 1e6 < this.deposedUntil
+    const transport = (parts.transport ?? ((t) => t))(throughClock(log, this.clock, deposed), this.clock)
+    const layer = (parts.shard ?? Shard.layer)(engine).pipe(
+      Layer.provide(hampered),
+      Layer.provideMerge(MetricsCache.layer),
+      Layer.provide(Backpressure.layer(settings.backpressure, 20)),
+      Layer.provide(parts.assignor ?? Assignor.layer),
+      Layer.provide(SelfMetrics.layerBare),
+      Layer.provide(Layer.succeed(Transport, transport))
+    )
+    return Layer.buildWithScope(Layer.fresh(layer), this.scope).pipe(
+      Effect.provideService(Clock.Clock, this.clock),
+      Effect.map((context) => {
+        this.engine = Context.get(context, Engine)
+        this.cache = Context.get(context, MetricsCache)
+      }),
+      Effect.orDie
+    )
+  }
+
+  /** Slow in processing and in evicting, and failing, as it is told. */
+  private hamper(inner: PartitionProcessor["Service"]): PartitionProcessor["Service"] {
+    return {
+      open: (tp) =>
+        Effect.gen({ self: this }, function* () {
+          const processing = yield* inner.open(tp)
+          yield* Effect.addFinalizer(() => Effect.suspend(() => Effect.sleep(this.evictionDelay)))
+          return {
+            ...processing,
+            process: (batch) =>
+              Effect.suspend(() => {
+                if (this.failures > 0) {
+                  this.failures -= 1
+                  return Effect.die(new Error("a defect, by the schedule"))
+                }
+                const delay = this.pace + this.recordDelay
+                if (delay === 0) return processing.process(batch)
+                // One by one, so that scrapes meet a batch on its way.
+                return Effect.forEach(
+                  batch.records.length === 0 ? [undefined] : batch.records,
+                  (record, i) => {
+                    const next = i + 1 < batch.records.length ? record!.offset + 1 : batch.next
+                    const records = record === undefined ? [] : [record]
+                    return Effect.andThen(
+                      Effect.sleep(this.pace + this.recordDelay),
+                      processing.process({ ...batch, records, next })
+                    )
+                  },
+                  { discard: true }
+                )
+              })
+          }
+        })
+    }
+  }
+
+  /** Rule 7: the cut and its content, in one instant. */
+  scrape(parts: Parts): Scrape {
+    if (parts.scrape !== undefined) return parts.scrape(this)
+    const cut = this.engine.cut()
+    const dumps = this.cache.collect(cut.partitions.map((p) => p.key))
+    return { cut, content: () => dumps }
+  }
+
+  /** As SIGTERM does it. */
+  readonly stop = Effect.suspend(() => {
+    this.state = "leaving"
+    return Effect.andThen(
+      Scope.close(this.scope, Exit.void),
+      Effect.sync(() => {
+        this.state = "gone"
+      })
+    )
+  })
+
+  /** As kill -9 does it: nothing of it ever goes on. Its requests under way may still arrive. */
+  kill(): void {
+    this.state = "gone"
+    this.clock.freeze(false)
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * World: plays one schedule: an embedded log, pods, agents and scrapers on virtual time, with the faults as planned. At the end
+ * everything heals, and what is left must be shown whole and newest by exactly one pod. Answers the judges' findings.
+ *
+ * A seed and a list of faults give the same history each time; it is only written down where it is asked for.
+ */
+import { Effect, Fiber, Logger } from "effect"
+import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { VirtualTime } from "../support/virtualTime.ts"
+import { CommitJudge } from "./CommitJudge.ts"
+import { carryOut, startPod } from "./Deeds.ts"
+import { Oracle } from "./Oracle.ts"
+import { type Acquired, PresenceJudge } from "./PresenceJudge.ts"
+import { random, type Schedule } from "./Schedule.ts"
+import { scrape, scraper } from "./Scraping.ts"
+import { running, type Sim, wallNow } from "./Sim.ts"
+import { type Hearer, SimSource, topic } from "./SimAgent.ts"
+import { type Parts, type SimPod, simExpiry } from "./SimPod.ts"
+
+export interface Outcome {
+  /** Empty where all promises were kept. */
+  readonly violations: ReadonlyArray<string>
+  readonly history: ReadonlyArray<string>
+  readonly virtualMs: number
+  readonly podMs: number
+  readonly scrapes: number
+  readonly values: number
+  readonly faults: number
+  /** Ms of virtual time until everything was whole again after the last fault. */
+  readonly healedIn: number
+  /** In calm histories: the longest that a source was in no body, ms. */
+  readonly longestGap: number
+}
+
+/** What the end gets to heal in: dead sessions, rebalances and doubts all have to run out. */
+const healing = 60_000
+/** Half a session timeout for the evictions, a quarter for the farewell, and some for pods that were told to leave while slow. */
+const leaving = 30_000
+/** Session timeout 6 s, a slow rejoin 7.5 s, the replay, and until the next scrape comes by. */
+const longestAbsence = 20_000
+
+/** By the pods' own handoff logs, those of dead pods included. */
+const acquired =
+  (pods: ReadonlyArray<SimPod>, time: VirtualTime): Acquired =>
+  (partition, other, from, to) =>
+    pods.some(
+      (pod) =>
+        pod.name !== other &&
+        pod.engine.status().handoffs.some((h) => {
+          const at = time.now - (time.currentTimeMillisUnsafe() - h.at)
+          return h.kind === "acquired" && h.partition === partition && at >= from - 1 && at <= to
+        })
+    )
+
+const judgeCommits = (schedule: Schedule): boolean =>
+  schedule.commit === "scraped" &&
+  schedule.profile !== "logBack" &&
+  schedule.profile !== "calmLogBack" &&
+  schedule.backpressure === "pause" &&
+  schedule.faults.every(({ fault }) => fault.type !== "strategy")
+
+const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracle, tell: Sim["tell"]) =>
+  Effect.gen(function* () {
+    const log = yield* EmbeddedLog.make({ nodes: 2, requestTimeout: 4_000 })
+    yield* log.createTopic(topic, schedule.partitions)
+    const producer = yield* Effect.orDie(
+      log.transport.producer({ clientId: "agents", acks: "all", compression: "none" })
+    )
+    const commits = new CommitJudge(oracle, simExpiry)
+    const hearer: Hearer = {
+      sending: (source) => {
+        for (const series of source.series) oracle.produce(series, source.value)
+      },
+      sent: (source, whole) => {
+        const { partition } = source
+        const round = { end: log.end({ topic, partition }), value: source.value, at: time.now }
+        for (const series of source.series)
+          if (whole) commits.produced(partition, series, round)
+          else commits.ended(partition, series)
+      }
+    }
+    const started = time.currentTimeMillisUnsafe()
+    const { partitions } = schedule
+    // Each partition has a slow source, so that a new owner reads it again from far back.
+    const every = (i: number) => (i >= partitions && i < 2 * partitions ? 4_500 : 1_000)
+    const sources = Array.from(
+      { length: schedule.sources },
+      (_, i) => new SimSource(i, i % partitions, every(i), started, hearer, () => time.now)
+    )
+    const pods: Array<SimPod> = []
+    const partitionOf = (series: string) => sources[Number(series.slice(1, series.indexOf("/")))]!.partition
+    const presence =
+      schedule.profile === "calm"
+        ? new PresenceJudge(oracle, partitionOf, acquired(pods, time), longestAbsence)
+        : undefined
+    const sim: Sim = {
+      schedule,
+      parts,
+      time,
+      log,
+      producer,
+      oracle,
+      commits,
+      presence,
+      healthy: schedule.profile === "calm" || schedule.profile === "calmLogBack",
+      pods,
+      sources,
+      rules: [],
+      tell,
+      partitions: schedule.partitions,
+      cuts: 0,
+      scraping: true,
+      abortsUntil: -1,
+      slowScrapes: { until: -1, by: 0 },
+      faults: 0,
+      latency: schedule.latency
+    }
+    const judging = judgeCommits(schedule)
+    const r = random(schedule.seed * 13)
+    yield* log.intercept((request) => {
+      if (judging && request.op === "offsetCommit")
+        commits.committed(request.clientId, request.commits, time.now, (partition) => log.start({ topic, partition }))
+      if (sim.pods.find((p) => p.name === request.clientId)?.state === "gone") return { lose: "request" }
+      for (const rule of sim.rules) {
+        if (time.now > rule.until || rule.times <= 0) continue
+        const plan = rule.plan(request)
+        if (plan === undefined) continue
+        rule.times -= 1
+        return plan
+      }
+      const { latency } = sim
+      if (latency === 0 || request.op === "produce") return undefined
+      // Only some pods read late.
+      if (request.op === "fetch") return request.clientId.endsWith("2") ? { delayAnswer: 3 * latency * r() } : undefined
+      return { delayRequest: latency * r(), delayAnswer: latency * r() }
+    })
+    return sim
+  })
+
+const dumping = (sim: Sim, source: SimSource, index: number) => {
+  const r = random(sim.schedule.seed * 17 + index)
+  return Effect.gen(function* () {
+    yield* Effect.sleep(source.every * (0.7 + 0.6 * r()))
+    if (sim.time.now >= source.silentUntil) yield* source.dump(sim.producer, wallNow(sim))
+  }).pipe(Effect.forever, Effect.delay(100 * index))
+}
+
+/** What is not as it must be when everything is quiet. */
+const unsettled = (sim: Sim) =>
+  Effect.gen(function* () {
+    const last = new Map<string, Array<{ pod: string; value: number }>>()
+    for (const pod of running(sim)) {
+      const values = yield* scrape(sim, pod, { slow: 0, abort: "never" })
+      for (const [series, value] of values ?? [])
+        last.set(series, [...(last.get(series) ?? []), { pod: pod.name, value }])
+    }
+    const live = sim.sources.flatMap((s) => s.series.map((series) => [series, s.value] as const))
+    return sim.oracle.unsettled(new Map(live), last)
+  })
+
+/** Agents go on with dumps; every second it is looked whether all is well. Answers how long it took. */
+const heal = (sim: Sim) =>
+  Effect.gen(function* () {
+    sim.slowScrapes = { until: -1, by: 0 }
+    sim.abortsUntil = -1
+    sim.latency = 0
+    sim.tell(() => "everything heals")
+    const since = sim.time.now
+    for (const source of sim.sources) source.wideUntil = -1
+    for (;;) {
+      // What was planned for later may still happen while it heals.
+      sim.rules.length = 0
+      for (const pod of sim.pods)
+        if (pod.state !== "gone") {
+          pod.clock.thaw()
+          pod.evictionDelay = pod.recordDelay = pod.pace = pod.failures = 0
+          pod.deposedUntil = -1
+        }
+      if (running(sim).length === 0) yield* startPod(sim)
+      for (const source of sim.sources) source.silentUntil = -1
+      yield* Effect.sleep(500)
+      for (const source of sim.sources) yield* source.dump(sim.producer, wallNow(sim))
+      yield* Effect.sleep(1_000)
+      for (const source of sim.sources) source.silentUntil = Number.POSITIVE_INFINITY
+      yield* Effect.sleep(400)
+      const wrong = yield* unsettled(sim)
+      const took = sim.time.now - since
+      if (wrong.length === 0) return took
+      if (took > healing) {
+        sim.oracle.violations.push(...wrong)
+        return took
+      }
+    }
+  })
+
+/** All pods leave at once. One that a plot kills on its way out never finishes, which is no fault of its own. */
+const leaveAll = (sim: Sim) =>
+  Effect.gen(function* () {
+    for (const pod of running(sim)) yield* Effect.forkDetach(pod.stop)
+    const since = sim.time.now
+    while (sim.pods.some((p) => p.state === "leaving")) {
+      yield* Effect.sleep(100)
+      if (sim.time.now - since < leaving) continue
+      const stuck = sim.pods.filter((p) => p.state === "leaving").map((p) => p.name)
+      sim.oracle.violations.push(`${stuck.join(", ")} did not leave within ${leaving / 1000} s`)
+      return
+    }
+  })
+
+export const play = (schedule: Schedule, parts: Parts = {}, options: { readonly history?: boolean } = {}): Outcome => {
+  const time = new VirtualTime()
+  const oracle = new Oracle(schedule.profile !== "deposed")
+  const history: Array<string> = []
+  const tell: Sim["tell"] = (text) => {
+    if (options.history === true) history.push(`${String(Math.round(time.now)).padStart(7)} ms  ${text()}`)
+  }
+  const stats = { podMs: 0, faults: 0, healedIn: 0, longestGap: 0 }
+
+  const world = Effect.gen(function* () {
+    const sim = yield* make(schedule, parts, time, oracle, tell)
+    for (let i = 0; i < schedule.pods; i++) yield* startPod(sim)
+    for (const [i, source] of sim.sources.entries()) yield* Effect.forkScoped(dumping(sim, source, i))
+    const scrapers: Array<Fiber.Fiber<never>> = []
+    for (let i = 0; i < schedule.scrapers; i++) scrapers.push(yield* Effect.forkScoped(scraper(sim, i)))
+    const census = Effect.sync(() => {
+      stats.podMs += 250 * sim.pods.filter((p) => p.state !== "gone").length
+    })
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(250), census)))
+
+    for (const { at, fault } of schedule.faults) {
+      yield* Effect.sleep(Math.max(0, at - time.now))
+      yield* carryOut(sim, fault)
+    }
+    stats.faults = sim.faults
+    yield* Effect.sleep(3_000)
+    sim.presence?.end(time.now)
+    sim.scraping = false
+    stats.healedIn = yield* heal(sim)
+    stats.longestGap = sim.presence?.longestGap ?? 0
+    for (const fiber of scrapers) yield* Fiber.interrupt(fiber)
+    yield* leaveAll(sim)
+  }).pipe(Effect.scoped)
+
+  const logger = Logger.make<unknown, void>(({ message, logLevel }) => {
+    if (logLevel !== "Debug") tell(() => `        ${[message].flat().map(String).join(" ")}`)
+  })
+  const failed = (() => {
+    try {
+      const exit = time.run(Effect.provide(world, Logger.layer([logger])))
+      return exit._tag === "Failure" ? String(exit.cause) : undefined
+    } catch (error) {
+      // The program got stuck: that is a finding like any other.
+      return String(error)
+    }
+  })()
+  const violations = [...oracle.violations]
+  if (failed !== undefined) violations.push(`the simulation itself failed: ${failed}`)
+  return {
+    violations,
+    history,
+    virtualMs: time.now,
+    scrapes: oracle.scrapes,
+    values: oracle.values,
+    ...stats
+  }
+}

@@ -1,0 +1,3 @@
+import { playFreshSeeds } from "./freshSeeds.ts"
+
+playFreshSeeds(0)

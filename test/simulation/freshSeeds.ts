@@ -1,0 +1,33 @@
+/**
+ * One half of the simulation's share of `npm test`: vitest gives each file a worker, so two files keep two cores busy. The seeds
+ * are fresh each time, from the time of day, and printed; K2P_SEED plays one seed again and nothing else.
+ */
+import { assert, it } from "@effect/vitest"
+import { noTotals, profileOf, runSeed, tell } from "./Runner.ts"
+
+const schedules = 500
+/** A machine too slow for all of them plays fewer and says so. */
+const budget = 280_000
+
+export const playFreshSeeds = (half: 0 | 1): void => {
+  it("no schedule of fresh seeds breaks a promise", { timeout: 2 * budget }, () => {
+    const given = process.env.K2P_SEED
+    const first = given === undefined ? (Date.now() % 1_000_000_000) + half * 1_000_000_000 : Number(given)
+    const count = given === undefined ? schedules : 1
+    const deadline = performance.now() + budget
+    const totals = noTotals()
+    let fewest = Number.POSITIVE_INFINITY
+    for (let seed = first; seed < first + count && performance.now() < deadline; seed++) {
+      const before = totals.faults
+      const broken = runSeed(seed, profileOf(seed), totals)
+      if (broken !== undefined) assert.fail(broken)
+      fewest = Math.min(fewest, totals.faults - before)
+    }
+    console.log(`simulation, seeds ${first} to ${first + totals.schedules - 1}: ${tell(totals)}`)
+    if (totals.schedules < count)
+      console.warn(
+        `simulation: this machine played only ${totals.schedules} of ${count} schedules in ${budget / 1000} s`
+      )
+    assert.isAtLeast(fewest, 20, "faults in each schedule")
+  })
+}

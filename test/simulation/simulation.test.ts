@@ -1,0 +1,113 @@
+/** What the simulation must be itself, and the histories that have runs of their own. */
+import { assert, describe, it } from "@effect/vitest"
+import { Oracle } from "./Oracle.ts"
+import { noTotals, replay, runSeed, shrink, tell } from "./Runner.ts"
+import { makeSchedule, type Profile } from "./Schedule.ts"
+import { play } from "./World.ts"
+
+const fresh = Date.now() % 1_000_000_000
+
+describe("the simulation", () => {
+  it("a seed gives the same history each time", () => {
+    const [a, b] = [1, 2].map(() => play(makeSchedule(4711), {}, { history: true }))
+    assert.isAbove(a!.history.length, 50)
+    assert.deepStrictEqual(a, b)
+  })
+
+  it("a history does not change by being written down", () => {
+    const { history: _, ...silent } = play(makeSchedule(4712))
+    const { history: __, ...told } = play(makeSchedule(4712), {}, { history: true })
+    assert.deepStrictEqual(silent, told)
+  })
+
+  it("a schedule that was printed replays", () => {
+    const schedule = makeSchedule(4713)
+    assert.deepStrictEqual(replay(JSON.stringify(schedule)), play(schedule, {}, { history: true }))
+  })
+
+  it("shrinking keeps what breaks and little else", () => {
+    const schedule = makeSchedule(1, { faults: 40 })
+    const [a, b] = [schedule.faults[7]!, schedule.faults[31]!]
+    const small = shrink(schedule, (s) => s.faults.includes(a) && s.faults.includes(b))
+    assert.deepStrictEqual(small.faults, [a, b])
+  })
+})
+
+describe("the oracle", () => {
+  const shown = (cut: number, value: number, whole = true) => ({
+    cut,
+    at: cut,
+    pod: "p",
+    values: new Map([
+      ["s/v", value],
+      ["s/w", value]
+    ]),
+    whole
+  })
+  const produced = (value: number): Oracle => {
+    const oracle = new Oracle()
+    for (const series of ["s/v", "s/w"]) oracle.produce(series, value)
+    return oracle
+  }
+
+  it("an older value after a newer one is found, in the order of the cuts", () => {
+    const oracle = produced(9)
+    oracle.scrape(shown(2, 5))
+    oracle.scrape(shown(1, 4))
+    assert.deepStrictEqual(oracle.violations, [])
+    oracle.scrape(shown(0, 5))
+    assert.lengthOf(oracle.violations, 2)
+  })
+
+  it("a value that was never produced is found", () => {
+    const oracle = produced(3)
+    oracle.scrape(shown(1, 4))
+    assert.lengthOf(oracle.violations, 2)
+  })
+
+  it("a round shown half is found, unless the body itself was cut", () => {
+    const oracle = produced(3)
+    const half = { ...shown(1, 3), values: new Map([["s/v", 3]]) }
+    oracle.scrape({ ...half, whole: false })
+    assert.deepStrictEqual(oracle.violations, [])
+    oracle.scrape(half)
+    assert.lengthOf(oracle.violations, 1)
+  })
+
+  it("after a log went back older values are forgiven only until newer ones were shown", () => {
+    const oracle = produced(5)
+    oracle.scrape(shown(1, 5))
+    oracle.logWentBack(["s/v", "s/w"])
+    oracle.scrape(shown(2, 3))
+    for (const series of ["s/v", "s/w"]) oracle.produce(series, 6)
+    oracle.scrape(shown(3, 6))
+    assert.deepStrictEqual(oracle.violations, [])
+    oracle.scrape(shown(4, 5))
+    assert.lengthOf(oracle.violations, 2)
+  })
+})
+
+describe("histories of their own", () => {
+  const playMany = (profile: Profile, schedules: number) => {
+    const totals = noTotals()
+    for (let seed = fresh; seed < fresh + schedules; seed++) {
+      const broken = runSeed(seed, profile, totals)
+      if (broken !== undefined) assert.fail(broken)
+    }
+    console.log(`${profile}, seeds from ${fresh}: ${tell(totals)}`)
+  }
+
+  it("where a log goes back, nothing older is shown once something newer was", { timeout: 300_000 }, () => {
+    playMany("logBack", 60)
+  })
+
+  it("where a log goes back under pods that are well, nothing older is shown at all", { timeout: 300_000 }, () => {
+    playMany("calmLogBack", 15)
+  })
+
+  it("coordinators that were deposed and still answer heartbeats neither stop nor lose anything", {
+    timeout: 300_000
+  }, () => {
+    playMany("deposed", 40)
+  })
+})

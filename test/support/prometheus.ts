@@ -1,0 +1,61 @@
+/**
+ * A real Prometheus for tests, in a folder and on a port of its own: configured as the documentation says for pods (each its own
+ * target, honor_labels), with a short scrape interval. Asked through its HTTP API.
+ */
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import type { Running, Stage } from "./processes.ts"
+
+export interface PrometheusServer {
+  readonly process: Running
+  /** An instant query's answer: each series' labels and value. */
+  readonly query: (
+    expression: string
+  ) => Promise<ReadonlyArray<{ readonly labels: Readonly<Record<string, string>>; readonly value: number }>>
+}
+
+interface Answer {
+  readonly status: string
+  readonly error?: string
+  readonly data: {
+    readonly result: ReadonlyArray<{ metric: Record<string, string>; value: readonly [number, string] }>
+  }
+}
+
+/** Several on one stage need names of their own. */
+export const startPrometheus = async (
+  stage: Stage,
+  targets: ReadonlyArray<string>,
+  name = "prometheus"
+): Promise<PrometheusServer> => {
+  const config = join(stage.dir, `${name}.yaml`)
+  await writeFile(
+    config,
+    [
+      "global: { scrape_interval: 1s, scrape_timeout: 1s }",
+      "scrape_configs:",
+      "  - job_name: k2p-pods",
+      "    honor_labels: true",
+      "    static_configs:",
+      `      - targets: [${targets.map((target) => JSON.stringify(target)).join(", ")}]`,
+      ""
+    ].join("\n")
+  )
+  const running = stage.run(name, "prometheus", [
+    `--config.file=${config}`,
+    `--storage.tsdb.path=${join(stage.dir, `${name}-tsdb`)}`,
+    "--web.listen-address=127.0.0.1:0",
+    "--log.level=info"
+  ])
+  const [, address] = await running.says(/"Listening on".* address=(127\.0\.0\.1:\d+)/)
+  await running.says(/Server is ready to receive web requests/)
+  return {
+    process: running,
+    query: async (expression) => {
+      const url = `http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`
+      const answer = (await (await fetch(url, { signal: AbortSignal.timeout(10_000) })).json()) as Answer
+      if (answer.status !== "success") throw new Error(`Prometheus refused ${expression}: ${answer.error}`)
+      return answer.data.result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }))
+    }
+  }
+}

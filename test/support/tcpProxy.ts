@@ -1,0 +1,132 @@
+/**
+ * TcpProxy: a way to one server on loopback that a test can cut, stall in one or both directions, and heal. Gate: the
+ * same for a row of servers, all of one client's ways at once. What a stall holds is delivered in order when it is healed, late,
+ * as a network that comes back does; what a cut took is gone and both ends see a reset. Bytes pass unread.
+ */
+import { once } from "node:events"
+import { connect, createServer, type Socket } from "node:net"
+
+export interface Directions {
+  readonly toServer: boolean
+  readonly toClient: boolean
+}
+
+/** What can be done to a way, or to several. */
+export interface Faults {
+  /** Resets all connections and every new one. */
+  readonly cut: () => void
+  /** Holds what is sent in these directions; new connections are taken, and held too. */
+  readonly stall: (directions: Directions) => void
+  /** No fault any more. */
+  readonly heal: () => void
+  readonly close: () => Promise<void>
+}
+
+export interface TcpProxy extends Faults {
+  readonly port: number
+  /** The server's port on loopback. Before it is known, connections are reset. */
+  readonly aim: (port: number) => void
+}
+
+export interface Gate extends Faults {
+  readonly ports: ReadonlyArray<number>
+  readonly aim: (ports: ReadonlyArray<number>) => void
+}
+
+const flowing: Directions = { toServer: false, toClient: false }
+
+/** Everything from one socket to the other, in order, the end included; nothing while it is held. */
+const pump = (from: Socket, to: Socket, held: () => boolean): void => {
+  if (held()) from.pause()
+  from.on("data", (bytes) => {
+    if (!to.write(bytes)) from.pause()
+  })
+  to.on("drain", () => {
+    if (!held()) from.resume()
+  })
+  from.on("end", () => to.end())
+  // A reset of one side is passed on by `close`, which follows.
+  from.on("error", () => {})
+  from.on("close", (reset) => {
+    if (reset) to.resetAndDestroy()
+  })
+}
+
+export const openProxy = async (): Promise<TcpProxy> => {
+  let target: number | undefined
+  let severed = false
+  let stalled = flowing
+  const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
+
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    if (target === undefined || severed) {
+      client.on("error", () => {})
+      client.resetAndDestroy()
+      return
+    }
+    const server = connect({ port: target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
+    const pair = { client, server }
+    pairs.add(pair)
+    pump(client, server, () => stalled.toServer)
+    pump(server, client, () => stalled.toClient)
+    const forget = () => {
+      if (client.closed && server.closed) pairs.delete(pair)
+    }
+    client.once("close", forget)
+    server.once("close", forget)
+  }).listen(0, "127.0.0.1")
+  await once(listener, "listening")
+
+  const setFlow = (next: Directions): void => {
+    stalled = next
+    for (const { client, server } of pairs)
+      for (const [from, to, held] of [
+        [client, server, next.toServer],
+        [server, client, next.toClient]
+      ] as const)
+        if (held) from.pause()
+        else if (!to.writableNeedDrain) from.resume()
+  }
+  const reset = (): void => {
+    for (const { client, server } of pairs) {
+      client.resetAndDestroy()
+      server.resetAndDestroy()
+    }
+  }
+
+  return {
+    port: (listener.address() as { port: number }).port,
+    aim: (port) => {
+      target = port
+    },
+    cut: () => {
+      severed = true
+      reset()
+    },
+    stall: setFlow,
+    heal: () => {
+      severed = false
+      setFlow(flowing)
+    },
+    close: async () => {
+      severed = true
+      reset()
+      await new Promise((resolve) => listener.close(resolve))
+    }
+  }
+}
+
+export const openGate = async (width: number): Promise<Gate> => {
+  const proxies = await Promise.all(Array.from({ length: width }, openProxy))
+  const each = (action: (proxy: TcpProxy, i: number) => void) => proxies.forEach(action)
+  return {
+    ports: proxies.map((proxy) => proxy.port),
+    aim: (ports) => each((proxy, i) => proxy.aim(ports[i]!)),
+    cut: () => each((proxy) => proxy.cut()),
+    stall: (directions) => each((proxy) => proxy.stall(directions)),
+    heal: () => each((proxy) => proxy.heal()),
+    close: async () => {
+      await Promise.all(proxies.map((proxy) => proxy.close()))
+    }
+  }
+}

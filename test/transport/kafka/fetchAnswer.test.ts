@@ -1,0 +1,96 @@
+/** Fetch answers byte by byte, in the oldest and the newest form that is read. */
+
+import kafkaRecord from "kafkajs/src/protocol/recordBatch/record/v0/index.js"
+import recordBatches from "kafkajs/src/protocol/recordBatch/v0/index.js"
+import { assert, describe, it } from "vitest"
+import { decodeFetch } from "../../../src/transport/kafka/FetchAnswer.ts"
+import type { FetchRequest } from "../../../src/transport/Transport.ts"
+
+const int = (size: 2 | 4 | 8, value: number): Buffer => {
+  const bytes = Buffer.alloc(size)
+  if (size === 8) bytes.writeBigInt64BE(BigInt(value))
+  else bytes.writeIntBE(value, 0, size)
+  return bytes
+}
+const string = (text: string): Buffer => Buffer.concat([int(2, text.length), Buffer.from(text)])
+
+const batch = async (base: number, value: string): Promise<Buffer> => {
+  const records = [kafkaRecord({ key: null, value: Buffer.from(value), headers: {} })]
+  const bytes = Buffer.from((await recordBatches.RecordBatch({ records, lastOffsetDelta: 0 })).buffer)
+  bytes.writeBigInt64BE(BigInt(base), 0)
+  return bytes
+}
+
+interface Part {
+  readonly partition: number
+  readonly error?: number
+  readonly bytes?: Buffer
+}
+
+const answer = (version: number, parts: ReadonlyArray<Part>, throttle = 0): Buffer =>
+  Buffer.concat([
+    int(4, throttle),
+    ...(version >= 7 ? [int(2, 0), int(4, 0)] : []),
+    int(4, 1),
+    string("t"),
+    int(4, parts.length),
+    ...parts.flatMap(({ bytes = Buffer.alloc(0), error = 0, partition }) => [
+      int(4, partition),
+      int(2, error),
+      int(8, 99),
+      int(8, 50),
+      ...(version >= 5 ? [int(8, 0)] : []),
+      int(4, -1),
+      ...(version >= 11 ? [int(4, -1)] : []),
+      int(4, bytes.length),
+      bytes
+    ])
+  ])
+
+const request = (partition: number, offset = 0): FetchRequest => ({ tp: { topic: "t", partition }, offset })
+
+describe("decodeFetch", () => {
+  for (const version of [4, 5, 7, 8, 11])
+    it(`reads version ${version}: each partition by itself, a bad one harms none`, async () => {
+      const complaints: Array<string> = []
+      const garbage = Buffer.from(await batch(3, "garbage"))
+      garbage.fill(0xff, 61)
+      const payload = answer(
+        version,
+        [
+          { partition: 0, bytes: await batch(7, "good") },
+          { partition: 1, error: 1 },
+          { partition: 2, bytes: garbage },
+          { partition: 3 },
+          { partition: 9, bytes: await batch(0, "not asked for") }
+        ],
+        30
+      )
+      const { clientSideThrottleTime, fetched } = await decodeFetch(
+        payload,
+        version,
+        [request(0, 7), request(1, 5), request(2, 3), request(3, 4)],
+        ({ tp, offset }, reason) => complaints.push(`${tp.partition} at ${offset}: ${reason}`)
+      )
+      const seen = fetched.map((f) => [f.tp.partition, f.from, f.next, f.records.length, f.highWatermark, f.error])
+      assert.deepStrictEqual(seen, [
+        [0, 7, 8, 1, 50, undefined],
+        [1, 5, 5, 0, 50, "OFFSET_OUT_OF_RANGE"],
+        [2, 3, 3, 0, 50, "OTHER"],
+        [3, 4, 4, 0, 50, undefined]
+      ])
+      assert.strictEqual(clientSideThrottleTime, version >= 8 ? 30 : 0)
+      assert.match(complaints.join(), /^2 at 3: the batch at offset 3 cannot be read: /)
+    })
+
+  it("fails on an answer that is cut off, wherever", async () => {
+    const payload = answer(11, [{ partition: 0, bytes: await batch(0, "good") }])
+    for (let size = 0; size < payload.length; size++) {
+      const failed = await decodeFetch(payload.subarray(0, size), 11, [request(0)], () => {}).then(
+        () => false,
+        () => true
+      )
+      assert.isTrue(failed, `${size} bytes`)
+    }
+  })
+})

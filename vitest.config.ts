@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // System tests start brokers and pods of their own; two cores carry two files at a time.
+    maxWorkers: 2
+  }
+})
