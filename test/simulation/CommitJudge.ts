@@ -9,6 +9,8 @@ import type { Commit } from "../../src/transport/Transport.ts"
 import type { Oracle } from "./Oracle.ts"
 
 interface Round {
+  /** Of its first record: what retention takes a part of is lost. */
+  readonly first: number
   readonly end: number
   readonly value: number
   readonly at: number
@@ -46,7 +48,7 @@ export class CommitJudge {
     for (const { tp, offset } of commits)
       for (const [series, list] of this.rounds.get(tp.partition) ?? []) {
         const below = list.findLast((round) => round.end <= offset)
-        if (below === undefined || below.end <= logStart(tp.partition)) continue
+        if (below === undefined || below.first < logStart(tp.partition)) continue
         if (now - below.at > this.expiry * 0.8) continue
         if (this.oracle.newestShown(series) < below.value)
           this.oracle.violations.push(

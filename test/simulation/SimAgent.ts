@@ -15,7 +15,7 @@ type Kind = "whole" | "chunked" | "plain"
 export interface Hearer {
   readonly sending: (source: SimSource) => void
   /** `whole`: a round that every pod accepts. Else the source ended, or what may be refused takes the round before it along (rule 2). */
-  readonly sent: (source: SimSource, whole: boolean) => void
+  readonly sent: (source: SimSource, whole: boolean, records: number) => void
 }
 
 interface Sent {
@@ -100,14 +100,15 @@ export class SimSource {
     producer.produce(records).pipe(Effect.orDie)
 
   private readonly sendWhole = (producer: Producer, records: ReadonlyArray<OutgoingRecord>) =>
-    Effect.tap(this.send(producer, records), () => Effect.sync(() => this.hearer.sent(this, true)))
+    Effect.tap(this.send(producer, records), () => Effect.sync(() => this.hearer.sent(this, true, records.length)))
 
   /** `wide`: accepted by most pods, refused by those with stricter limits. Plain records would add a series by it. */
   readonly dump = (producer: Producer, now: number) =>
     Effect.suspend(() => {
       if (this.kind === "plain" || this.clock() >= this.wideUntil) return this.sendWhole(producer, this.next(now))
-      return Effect.tap(this.send(producer, this.next(now, pad)), () =>
-        Effect.sync(() => this.hearer.sent(this, false))
+      const records = this.next(now, pad)
+      return Effect.tap(this.send(producer, records), () =>
+        Effect.sync(() => this.hearer.sent(this, false, records.length))
       )
     })
 
@@ -145,7 +146,9 @@ export class SimSource {
       const bad = 'v{oops 1\nw "\n'
       const records = [this.kind === "plain" ? this.record(bad, {}) : this.numbered(bad, now, "1/1")]
       // Heard when it is in the log: a dump that is still on its way lies before it.
-      return Effect.tap(this.send(producer, records), () => Effect.sync(() => this.hearer.sent(this, false)))
+      return Effect.tap(this.send(producer, records), () =>
+        Effect.sync(() => this.hearer.sent(this, false, records.length))
+      )
     })
 
   /** The first chunk of a round whose second never comes. */
@@ -161,6 +164,8 @@ export class SimSource {
     Effect.suspend(() => {
       this.round += 1
       const records = [this.kind === "plain" ? this.record(null, {}) : this.numbered(null, now, "1/1")]
-      return Effect.tap(this.send(producer, records), () => Effect.sync(() => this.hearer.sent(this, false)))
+      return Effect.tap(this.send(producer, records), () =>
+        Effect.sync(() => this.hearer.sent(this, false, records.length))
+      )
     })
 }

@@ -71,9 +71,10 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       sending: (source) => {
         for (const series of source.series) oracle.produce(series, source.value)
       },
-      sent: (source, whole) => {
+      sent: (source, whole, records) => {
         const { partition } = source
-        const round = { end: log.end({ topic, partition }), value: source.value, at: time.now }
+        const end = log.end({ topic, partition })
+        const round = { first: end - records, end, value: source.value, at: time.now }
         for (const series of source.series)
           if (whole) commits.produced(partition, series, round)
           else commits.ended(partition, series)
