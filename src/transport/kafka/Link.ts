@@ -13,6 +13,7 @@ import Connection, {
   type SocketFactoryArguments
 } from "kafkajs/src/network/connection.js"
 import type { Versions } from "kafkajs/src/protocol/requests/index.js"
+import { AnswerReader } from "./AnswerReader.ts"
 import { LinkClosed, refused, toTransportError } from "./Errors.ts"
 import { type Address, type KafkaOptions, showAddress } from "./KafkaOptions.ts"
 import { type Answer, type ApiName, type Args, apiVersionsRequest, encode, supports, versionsOf } from "./Protocol.ts"
@@ -23,6 +24,9 @@ const silent: Logger = { info() {}, error() {}, warn() {}, debug() {}, namespace
 
 /** Brokers and load balancers drop idle connections (Event Hubs after 240 s), some without saying so. */
 const MAX_IDLE_MS = 60_000
+
+/** What one read of a socket takes at most. The buffer is used over and over: what is read is copied into its answer. */
+const READ_BYTES = 256 * 1024
 
 /** Milliseconds to wait for an answer where the usual ones do not fit. */
 export interface Patience {
@@ -64,6 +68,23 @@ export class Link {
         this.#lastFailure = error
         throw error
       })
+    const rawLogin = this.#connection.processData.bind(this.#connection)
+    const answers = new AnswerReader((answer) =>
+      this.#connection.requestQueue.fulfillRequest({
+        correlationId: answer.readInt32BE(0),
+        size: answer.length,
+        payload: answer.subarray(4)
+      })
+    )
+    // kafkajs gathers what comes in a list of buffers and joins them anew; at the pace of fetches that is a third of the cost.
+    this.#connection.processData = (bytes) => {
+      if (this.#connection.authHandlers !== null) return rawLogin(Buffer.from(bytes))
+      try {
+        answers.feed(bytes)
+      } catch (error) {
+        this.close((error as Error).message)
+      }
+    }
     this.#ready = this.#setUp()
     this.#ready.catch(() => this.close("the connection could not be set up"))
   }
@@ -160,7 +181,7 @@ export class Link {
     }
     const socket = ssl
       ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, connected)
-      : createConnection({ host, port }, connected)
+      : createConnection({ host, port, onread: this.#reading() }, connected)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 30_000)
     this.#socket = socket
@@ -168,6 +189,18 @@ export class Link {
     socket.once("end", broken)
     socket.once("close", broken)
     return socket
+  }
+
+  /** Instead of "data" events with a new buffer each; node's TLS sockets have no such thing. */
+  #reading() {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+    return {
+      buffer,
+      callback: (read: number) => {
+        this.#connection.processData(buffer.subarray(0, read))
+        return true
+      }
+    }
   }
 
   /** A request without an answer (acks 0) is only as good as sent: what the socket cannot take is waited for. */

@@ -47,6 +47,9 @@ declare module "kafkajs/src/network/connection.js" {
       readonly sasl: { readonly mechanism: string; readonly username: string; readonly password: string } | null
     })
     connectionStatus: string
+    /** Set while a login of the old kind, without Kafka's framing, is under way. */
+    readonly authHandlers: object | null
+    processData(bytes: Buffer): void
     readonly requestQueue: RequestQueue
     connect(): Promise<boolean>
     authenticate(): Promise<void>
@@ -61,6 +64,7 @@ declare module "kafkajs/src/network/connection.js" {
 declare module "kafkajs/src/network/requestQueue/index.js" {
   export default class RequestQueue {
     readonly pending: ReadonlyArray<unknown>
+    fulfillRequest(answer: { readonly correlationId: number; readonly size: number; readonly payload: Buffer }): void
     scheduleCheckPendingRequests(): void
     destroy(): void
   }
