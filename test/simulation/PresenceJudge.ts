@@ -70,7 +70,7 @@ export class PresenceJudge {
         )
     }
     for (const partition of inBody) {
-      const key = `$a.pod/${partition}`
+      const key = `${a.pod}/${partition}`
       if ((this.seen.get(key)?.cut ?? -1) < a.cut) this.seen.set(key, { cut: a.cut, at: a.at, absences: 0 })
     }
     for (const series of a.values.keys()) this.present(series, a.cut, a.at)
