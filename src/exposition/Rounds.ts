@@ -82,7 +82,7 @@ export class Rounds<P> {
     if (id.number === undefined) return
     const source = this.touch(id.source)
     this.supersede(source, id.number)
-    source.memory.skip({ ...id.number, ...place, first: place.offset })
+    source.memory.skip({ ...id.number, ...place, first: place.offset }, id.count === 1)
   }
 
   take(id: Identity, place: Place, bytes: number, payload: P): Step<P> {

@@ -68,11 +68,17 @@ export class VersionMemory {
           : "lower-epoch"
   }
 
-  /** A round that was dropped unseen: what is older than it must not be shown after it, it itself may come again. */
-  skip(round: Arrival): void {
+  /**
+   * A record of a round that was dropped unseen: what is older than it must not be shown after it, it itself may come again.
+   * `whole`: the record is the whole round, so who reads it knows as much. One chunk says nothing to who reads only that: what
+   * blocked before is still needed, until some later round comes whole. [r3 shown, an owner drops r4 and r5 and commits L at
+   * r5's last chunk; the next owner never sees a whole round and takes a late r2 for news.]
+   */
+  skip(round: Arrival, whole: boolean): void {
     this.forget()
     const blocker = this.blocker(round)
-    const need = blocker === undefined ? round.offset : Math.min(round.offset, blocker.first, blocker.need)
+    let need = blocker === undefined ? round.offset : Math.min(round.offset, blocker.first, blocker.need)
+    if (!whole) for (const s of this.seen) need = Math.min(need, s.need)
     this.push({ ...round, round: round.round - 1, latest: false, need })
   }
 
