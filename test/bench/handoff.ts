@@ -130,6 +130,7 @@ try {
     await delay(3_000 + Math.random() * 500)
     const before = fleet.running()
     const word = new OwnWord(() => [...new Set([...before, ...fleet.running()])], [...names, "d"])
+    await until(() => before.every(({ name }) => word.sightings.some((s) => s.pod === name)), { what: "a first word" })
     await act()
     const spread = async () => (await Promise.all(fleet.running().map(visiblePartitions))).map(({ length }) => length)
     const whole = (counts: ReadonlyArray<number>) =>
