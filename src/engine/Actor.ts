@@ -57,9 +57,8 @@ const replaced = (host: ActorHost, p: Partition, w: Witness): Effect.Effect<bool
       host.stale()
       return yield* unread(w, p, "no leader is known")
     }
-    const { fetchMaxWait: maxWait } = host.options
-    const size = { maxBytes: witnessBytes, maxBytesPerPartition: witnessBytes }
-    const [answer] = yield* host.client.fetch(node, [{ tp: p.tp, offset: w.offset }], { maxWait, ...size })
+    const size = { maxWait: 0, maxBytes: witnessBytes, maxBytesPerPartition: witnessBytes }
+    const [answer] = yield* host.client.fetch(node, [{ tp: p.tp, offset: w.offset }], size)
     const testimony = testify(w, answer)
     if (testimony === "unanswered") {
       host.stale()

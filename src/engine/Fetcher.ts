@@ -1,7 +1,9 @@
 /**
- * Fetcher: reads the owned partitions, one long poll in flight per leader node. What comes is pushed into the partition's
- * queue at once and whole; the fetcher never waits for an actor, so a slow partition delays no other: it is left out of
- * the requests while it is paused (P4). It drops what arrives for an earlier incarnation or another position.
+ * Fetcher: reads the owned partitions, one long poll in flight per leader node, and beside it one request that does not wait, for
+ * partitions that are still behind their fence: a handoff must not stand behind a long poll that has nothing to tell.
+ * What comes is pushed into the partition's queue at once and whole; the fetcher never waits for an actor, so a slow partition
+ * delays no other: it is left out of the requests while it is paused (P4). It drops what arrives for an earlier incarnation or
+ * another position.
  */
 import { Effect, FiberMap } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
@@ -25,7 +27,17 @@ export interface FetcherHost {
   readonly stale: () => void
 }
 
-const fetchable = (p: Partition): boolean => p.processing !== undefined && !p.paused && p.reread === undefined
+/** Which of a node's two loops reads a partition now. It changes once in an incarnation, at the fence. */
+type Haste = "waiting" | "replaying"
+
+/** What a replay waits where the log has nothing up to the fence, as after a leader that changed, ms. */
+const nothingYet = 50
+
+const fetchable = (p: Partition, haste: Haste): boolean =>
+  p.processing !== undefined &&
+  !p.paused &&
+  p.reread === undefined &&
+  (p.fetchPosition < p.fence ? "replaying" : "waiting") === haste
 
 const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void> | undefined => {
   if (f.error !== undefined) {
@@ -53,14 +65,15 @@ const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void
   return undefined
 }
 
-const poll = (host: FetcherHost, node: number, turn: number) =>
+const poll = (host: FetcherHost, node: number, haste: Haste, turn: number) =>
   Effect.gen(function* () {
-    const mine = [...host.partitions()].filter((p) => fetchable(p) && host.topology.leader(p.key) === node)
+    const mine = [...host.partitions()].filter((p) => fetchable(p, haste) && host.topology.leader(p.key) === node)
     // The broker fills an answer in the order asked: each partition comes first in its turn.
     const asked = mine.map((_, i) => mine[(i + turn) % mine.length]!)
     const incarnations = new Map(asked.map((p) => [p.key, { p, incarnation: p.incarnation }]))
     const requests: ReadonlyArray<FetchRequest> = asked.map((p) => ({ tp: p.tp, offset: p.fetchPosition }))
-    const { fetchMaxWait, fetchMaxBytes, fetchMaxBytesPartition } = host.options
+    const { fetchMaxBytes, fetchMaxBytesPartition } = host.options
+    const fetchMaxWait = haste === "waiting" ? host.options.fetchMaxWait : 0
     const answer = yield* host.client
       .fetch(node, requests, {
         maxWait: fetchMaxWait,
@@ -69,27 +82,30 @@ const poll = (host: FetcherHost, node: number, turn: number) =>
       })
       .pipe(Effect.timeout(fetchMaxWait + host.options.sessionTimeout))
     let failed = false
+    let moved = false
     for (const f of answer) {
       const sent = incarnations.get(`${f.tp.topic}/${f.tp.partition}`)
       if (sent === undefined || sent.p.incarnation !== sent.incarnation) continue
       if (sent.p.processing === undefined || sent.p.fetchPosition !== f.from) continue
       failed ||= f.error !== undefined
+      moved ||= f.next > f.from
       const log = accept(host, sent.p, f)
       if (log !== undefined) yield* log
     }
     if (failed) yield* Effect.sleep(100)
+    else if (haste === "replaying" && !moved) yield* Effect.sleep(nothingYet)
   })
 
-const nodeLoop = (host: FetcherHost, node: number): Effect.Effect<never> => {
+const nodeLoop = (host: FetcherHost, node: number, haste: Haste): Effect.Effect<never> => {
   let turn = 0
   let failures = 0
   const some = () => {
-    for (const p of host.partitions()) if (fetchable(p) && host.topology.leader(p.key) === node) return true
+    for (const p of host.partitions()) if (fetchable(p, haste) && host.topology.leader(p.key) === node) return true
     return false
   }
   return Effect.gen(function* () {
     yield* host.signal.until(some)
-    yield* poll(host, node, turn++)
+    yield* poll(host, node, haste, turn++)
     failures = 0
     yield* Effect.yieldNow
   }).pipe(
@@ -111,17 +127,18 @@ const nodeLoop = (host: FetcherHost, node: number): Effect.Effect<never> => {
   )
 }
 
-/** One loop per node that leads a partition; loops of nodes that lead none wait. Runs until interrupted. */
+/** Two loops per node that leads a partition; loops that have nothing to read wait. Runs until interrupted. */
 export const runFetcher = (host: FetcherHost) =>
   Effect.gen(function* () {
-    const loops = yield* FiberMap.make<number, never, never>()
+    const loops = yield* FiberMap.make<string, never, never>()
     const known = new Set<number>()
     yield* Effect.gen(function* () {
       const fresh = () => [...host.topology.nodes].filter((n) => !known.has(n))
       yield* host.signal.until(() => fresh().length > 0)
       for (const node of fresh()) {
         known.add(node)
-        yield* FiberMap.run(loops, node, nodeLoop(host, node))
+        for (const haste of ["waiting", "replaying"] as const)
+          yield* FiberMap.run(loops, `${node} ${haste}`, nodeLoop(host, node, haste))
       }
     }).pipe(Effect.forever, Effect.raceFirst(FiberMap.join(loops)))
   }).pipe(Effect.scoped)

@@ -33,6 +33,10 @@ export interface MembershipHost {
   readonly loads: Loads
 }
 
+/** How long after a sync another generation is likely, and how often it is asked for, ms. */
+const settling = 2_000
+const settlingInterval = 100
+
 const timedOut = (op: string) => () =>
   Effect.fail(new TransportError({ op, code: "TIMEOUT", retriable: true, detail: "no answer in time" }))
 
@@ -184,12 +188,27 @@ const beat = (host: MembershipHost, timeout: number): Effect.Effect<string> =>
     return code
   })
 
-export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> =>
-  Effect.gen(function* () {
+/**
+ * A move takes two generations, and the second one follows the first closely: after each sync the member asks more often for a
+ * while whether there is another one, for what moves is absent until all have heard of it.
+ */
+export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> => {
+  const { sessionTimeout, heartbeatInterval } = host.options
+  let synced = -1
+  let settledAt = 0
+  return Effect.gen(function* () {
     yield* host.signal.until(() => host.state().memberId !== "" && host.state().phase !== "left")
-    yield* beat(host, host.options.sessionTimeout / 3)
-    yield* Effect.sleep(host.options.heartbeatInterval)
+    yield* beat(host, sessionTimeout / 3)
+    if (host.state().synced !== synced) {
+      synced = host.state().synced
+      settledAt = host.now() + settling
+    }
+    yield* Effect.raceFirst(
+      Effect.sleep(host.now() < settledAt ? Math.min(settlingInterval, heartbeatInterval) : heartbeatInterval),
+      host.signal.until(() => host.state().synced !== synced)
+    )
   }).pipe(Effect.forever)
+}
 
 /**
  * Rule 4: one heartbeat, sent after the cut, succeeds (or says REBALANCE_IN_PROGRESS) for the member that made the cut.

@@ -192,7 +192,7 @@ export interface GroupClient {
   /** Closes the connection that joins and syncs go over, so that a request whose answer nobody waits for is not carried out later than this. */
   readonly abandon: Effect.Effect<void>
   /**
-   * One request to one leader. Waits up to `maxWait` ms for data. `maxBytes` bounds the answer but never cuts below one batch.
+   * One request to one leader. Waits up to `maxWait` ms for data; with 0 it is answered at once, also while another one waits. `maxBytes` bounds the answer but never cuts below one batch.
    * The records of a partition are exactly those of the request's offset on: nothing prefetched before a seek comes later.
    */
   readonly fetch: (

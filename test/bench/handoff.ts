@@ -3,30 +3,37 @@
  * scrape, that those of all others are in every one, how many partitions move and how many must, what is replayed, and what the
  * proof of ownership costs while nothing happens. Prints a table; asserts nothing, fails only where it cannot measure.
  *
- * Run: npm run measure:handoff -- [--planned 10] [--crashes 6] [--nodes 1|3]
+ * Run: npm run measure:handoff -- [--planned 10] [--unscraped 6] [--crashes 6] [--nodes 1|3] [--partitions 24]
  */
+import { setTimeout as delay } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { Fleet } from "../support/fleet.ts"
 import { type KafkaCluster, startKafka } from "../support/kafka.ts"
 import { startRounds } from "../support/numberedRounds.ts"
+import { visiblePartitions } from "../support/pods.ts"
 import { openStage } from "../support/processes.ts"
 import { absences, interruptions, latest } from "../support/sightings.ts"
+import { until } from "../support/until.ts"
 import { Witness } from "../support/witness.ts"
 import { idlePod, metadataBytes, steadyState } from "./handoffCost.ts"
+import { OwnWord } from "./ownWord.ts"
 import { percentiles, type Row, report } from "./table.ts"
 
 const { values } = parseArgs({
   options: {
     planned: { type: "string", default: "10" },
+    unscraped: { type: "string", default: "6" },
     crashes: { type: "string", default: "6" },
-    nodes: { type: "string", default: "1" }
+    nodes: { type: "string", default: "1" },
+    partitions: { type: "string", default: "24" }
   }
 })
 const planned = Number(values.planned)
+const unscraped = Number(values.unscraped)
 const crashes = Number(values.crashes)
 const nodes = values.nodes === "3" ? 3 : 1
-const partitions = 24
-const sources = 48
+const partitions = Number(values.partitions)
+const sources = 2 * partitions
 const sessionTimeout = 6_000
 const pause = 50
 
@@ -115,6 +122,25 @@ try {
     return result
   }
 
+  /** The same while nobody scrapes: how long each partition that moved was shown by no pod, in the pods' own words. */
+  const unscrapedChange = async (act: () => Promise<unknown>): Promise<ReadonlyArray<number>> => {
+    await fleet.whole()
+    witness.resting = true
+    // Past the time after a generation in which pods ask more often, and at any phase of their heartbeats.
+    await delay(3_000 + Math.random() * 500)
+    const before = fleet.running()
+    const word = new OwnWord(() => [...new Set([...before, ...fleet.running()])], [...names, "d"])
+    await until(() => before.every(({ name }) => word.sightings.some((s) => s.pod === name)), { what: "a first word" })
+    await act()
+    const spread = async () => (await Promise.all(fleet.running().map(visiblePartitions))).map(({ length }) => length)
+    const whole = (counts: ReadonlyArray<number>) =>
+      counts.every((n) => n > 0) && counts.reduce((sum, n) => sum + n, 0) === partitions
+    await until(async () => whole(await spread()), { what: "all partitions visible" })
+    await word.stop()
+    witness.resting = false
+    return absences(word.sightings).map(({ ms }) => ms)
+  }
+
   const changes: Array<Change> = []
   const names = ["a", "b", "c"]
   await Promise.all(names.map((name) => fleet.serve(name)))
@@ -122,6 +148,14 @@ try {
   for (let i = 0; i < planned; i++) {
     changes.push(await change("join", "d", () => fleet.serve("d")))
     changes.push(await change("leave", "d", () => fleet.leave("d")))
+  }
+  const alone: { join: Array<number>; leave: Array<number> } = { join: [], leave: [] }
+  for (let i = 0; i < unscraped; i++) {
+    alone.join.push(...(await unscrapedChange(() => fleet.serve("d"))))
+    alone.leave.push(...(await unscrapedChange(() => fleet.leave("d"))))
+    process.stderr.write(
+      `unscraped: longest absence ${Math.round(Math.max(...alone.join, ...alone.leave))} ms so far\n`
+    )
   }
   await fleet.serve("d")
   for (let i = 0; i < crashes; i++) {
@@ -147,6 +181,8 @@ try {
   const rows: Array<Row> = [
     ["absence of a moved source, pod stopped", gap("leave"), "p99 ≤ 1 s"],
     ["absence of a moved source, pod started", gap("join"), "p99 ≤ 1 s"],
+    ["partition shown by no pod, pod stopped, nobody scraping", percentiles(alone.leave), "p99 ≤ 1 s"],
+    ["partition shown by no pod, pod started, nobody scraping", percentiles(alone.join), "p99 ≤ 1 s"],
     ["absence of a moved source, pod killed", gap("crash"), `≤ ${(sessionTimeout + 3_000) / 1000} s`],
     ["scrapes that lacked a source that did not move", String(missing.length), "0"],
     ["older values", `${faults.length} in ${witness.sightings.length} scrapes`, "0"],

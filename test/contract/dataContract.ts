@@ -213,6 +213,26 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
     })
   )
 
+  it.effect("a fetch that does not wait is answered while another one waits", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      yield* produce([record(tp, "there")])
+      const [node] = yield* leadersOf(client, tp.topic)
+      const from = (offset: number, maxWait: number) => client.fetch(node!, [at(tp, offset)], { ...wide, maxWait })
+      const waiting = yield* Effect.forkChild(from(1, 20_000), { startImmediately: true })
+      // Once the first of these was answered, the one that waits is with the broker, if ever they share a connection.
+      for (const [offset, records] of [
+        [0, 1],
+        [0, 1],
+        [1, 0]
+      ] as const)
+        assert.strictEqual((yield* from(offset, 0))[0]!.records.length, records)
+      assert.isUndefined(waiting.pollUnsafe(), "the other one still waits")
+      yield* Fiber.interrupt(waiting)
+    })
+  )
+
   it.effect("a position outside the log is out of range, and the other partitions of the fetch are answered", () =>
     Effect.gen(function* () {
       const harness = yield* Harness

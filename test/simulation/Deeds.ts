@@ -22,7 +22,8 @@ export const startPod = (sim: Sim): Effect.Effect<void, never, Scope.Scope> =>
       backpressure: schedule.backpressure,
       // Unequal, so that of two who show the same one is behind.
       pace: schedule.pace * [1, 0.2, 2][index % 3]!,
-      strict: schedule.mixedLimits && index % 2 === 1
+      strict: schedule.mixedLimits && index % 2 === 1,
+      judge: sim.actors
     }
     yield* pod.start(log.transport, settings, parts)
     const ends = Effect.catch(pod.engine.failed, (e) =>

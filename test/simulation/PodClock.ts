@@ -12,6 +12,8 @@ export class PodClock implements Clock.Clock {
   private frozenAt: bigint | undefined
   private suspended = 0n
   private stops = false
+  /** Sleeps under way: what waits in the pod for a time. */
+  sleeping = 0
   private readonly signal = new Signal()
 
   constructor(base: Clock.Clock) {
@@ -63,6 +65,14 @@ export class PodClock implements Clock.Clock {
           return missing > 0.5 ? go(missing) : Effect.void
         })
       )
-    return go(wanted)
+    return Effect.suspend(() => {
+      this.sleeping += 1
+      return Effect.ensuring(
+        go(wanted),
+        Effect.sync(() => {
+          this.sleeping -= 1
+        })
+      )
+    })
   }
 }

@@ -298,7 +298,8 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
   const faults: Array<Timed> = []
   let at = 6_000
   for (let i = 0; i < count; i += 2) {
-    faults.push({ at, fault: { type: "slowJoin", pod: int(5), by: 500 + int(7_000) } })
+    // Longer, and the others' leases run out before the group stops waiting for it: the rebalance timeout is 9 s.
+    faults.push({ at, fault: { type: "slowJoin", pod: int(5), by: 500 + int(6_000) } })
     faults.push({
       at: at + 10 + int(200),
       fault: profile === "calmLogBack" && r() < 0.6 ? logBack(r, int) : pickFrom(calmKinds, r, int)

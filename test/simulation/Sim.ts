@@ -3,6 +3,7 @@ import type { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { Plan, Request } from "../../src/transport/embedded/Faults.ts"
 import type { Producer } from "../../src/transport/Transport.ts"
 import type { VirtualTime } from "../support/virtualTime.ts"
+import type { ActorJudge } from "./ActorJudge.ts"
 import type { CommitJudge } from "./CommitJudge.ts"
 import type { Oracle } from "./Oracle.ts"
 import type { PresenceJudge } from "./PresenceJudge.ts"
@@ -25,6 +26,7 @@ export interface Sim {
   readonly producer: Producer
   readonly oracle: Oracle
   readonly commits: CommitJudge
+  readonly actors: ActorJudge
   /** In calm histories. */
   readonly presence: PresenceJudge | undefined
   /** No pod is hampered: there P1 holds even where a log goes back. */

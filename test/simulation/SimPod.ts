@@ -7,13 +7,14 @@ import { Assignor } from "../../src/engine/Assignor.ts"
 import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine } from "../../src/engine/Engine.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
-import { PartitionProcessor } from "../../src/engine/PartitionProcessor.ts"
+import { PartitionProcessor, type Processing } from "../../src/engine/PartitionProcessor.ts"
 import * as Shard from "../../src/engine/Shard.ts"
 import type { Dump } from "../../src/exposition/Dump.ts"
 import { MetricsCache } from "../../src/exposition/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/exposition/MetricsProcessor.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
-import { Transport } from "../../src/transport/Transport.ts"
+import { partitionKey, Transport } from "../../src/transport/Transport.ts"
+import type { ActorJudge } from "./ActorJudge.ts"
 import { PodClock } from "./PodClock.ts"
 import { throughClock } from "./SimTransport.ts"
 
@@ -54,6 +55,7 @@ export interface PodSettings {
   readonly pace: number
   /** Limits below those that `wide` dumps need. */
   readonly strict: boolean
+  readonly judge: ActorJudge
 }
 
 export class SimPod {
@@ -76,6 +78,7 @@ export class SimPod {
   cache!: MetricsCache["Service"]
   private readonly base: Clock.Clock
   private readonly scope = Scope.makeUnsafe()
+  private judge!: ActorJudge
 
   constructor(name: string, base: Clock.Clock) {
     this.name = name
@@ -87,6 +90,7 @@ export class SimPod {
     const { limits } = MetricsProcessor.defaultMetricsOptions
     this.pace = settings.pace
     this.strict = settings.strict
+    this.judge = settings.judge
     const metrics = {
       ...MetricsProcessor.defaultMetricsOptions,
       expiry: simExpiry,
@@ -124,11 +128,22 @@ export class SimPod {
     return {
       open: (tp) =>
         Effect.gen({ self: this }, function* () {
+          const key = partitionKey(tp)
+          const counted = () =>
+            this.engine.status().partitions.find((p) => p.topic === tp.topic && p.partition === tp.partition)
+              ?.dropped ?? 0
+          const watched = this.judge.opened(this.name, key, counted)
+          yield* Effect.addFinalizer(() => Effect.sync(watched.closed))
           const processing = yield* inner.open(tp)
           yield* Effect.addFinalizer(() => Effect.suspend(() => Effect.sleep(this.evictionDelay)))
+          const watching =
+            (how: "processed" | "dropped", work: Processing["process"]): Processing["process"] =>
+            (batch) =>
+              Effect.suspend(() => Effect.ensuring(work(batch), Effect.sync(watched.given(batch, how))))
           return {
             ...processing,
-            process: (batch) =>
+            dropped: watching("dropped", processing.dropped),
+            process: watching("processed", (batch) =>
               Effect.suspend(() => {
                 if (this.failures > 0) {
                   this.failures -= 1
@@ -150,6 +165,7 @@ export class SimPod {
                   { discard: true }
                 )
               })
+            )
           }
         })
     }
@@ -169,6 +185,8 @@ export class SimPod {
     return Effect.andThen(
       Scope.close(this.scope, Exit.void),
       Effect.sync(() => {
+        // One that died on its way out left nothing, but did not leave either.
+        if (this.state === "leaving") this.judge.left(this.name, this.clock.sleeping)
         this.state = "gone"
       })
     )

@@ -7,6 +7,7 @@
 import { Effect, Fiber, Logger } from "effect"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { VirtualTime } from "../support/virtualTime.ts"
+import { ActorJudge } from "./ActorJudge.ts"
 import { CommitJudge } from "./CommitJudge.ts"
 import { carryOut, startPod } from "./Deeds.ts"
 import { Oracle } from "./Oracle.ts"
@@ -15,7 +16,7 @@ import { random, type Schedule } from "./Schedule.ts"
 import { scrape, scraper } from "./Scraping.ts"
 import { running, type Sim, wallNow } from "./Sim.ts"
 import { type Hearer, SimSource, topic } from "./SimAgent.ts"
-import { type Parts, type SimPod, simExpiry } from "./SimPod.ts"
+import { type Parts, type SimPod, simEngine, simExpiry } from "./SimPod.ts"
 
 export interface Outcome {
   /** Empty where all promises were kept. */
@@ -38,6 +39,8 @@ const healing = 60_000
 const leaving = 30_000
 /** Session timeout 6 s, a slow rejoin 7.5 s, the replay, and until the next scrape comes by. */
 const longestAbsence = 20_000
+/** The queue's bound, and the records of a fetch that was under way when it was reached: none is shorter than 25 bytes. */
+const mostQueued = simEngine.queueRecords + simEngine.fetchMaxBytesPartition / 25
 
 /** By the pods' own handoff logs, those of dead pods included. */
 const acquired =
@@ -67,6 +70,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       log.transport.producer({ clientId: "agents", acks: "all", compression: "none" })
     )
     const commits = new CommitJudge(oracle, simExpiry)
+    const actors = new ActorJudge(oracle.violations, mostQueued)
     const hearer: Hearer = {
       sending: (source) => {
         for (const series of source.series) oracle.produce(series, source.value)
@@ -102,6 +106,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       producer,
       oracle,
       commits,
+      actors,
       presence,
       healthy: schedule.profile === "calm" || schedule.profile === "calmLogBack",
       pods,
@@ -224,7 +229,11 @@ export const play = (schedule: Schedule, parts: Parts = {}, options: { readonly 
     const scrapers: Array<Fiber.Fiber<never>> = []
     for (let i = 0; i < schedule.scrapers; i++) scrapers.push(yield* Effect.forkScoped(scraper(sim, i)))
     const census = Effect.sync(() => {
-      stats.podMs += 250 * sim.pods.filter((p) => p.state !== "gone").length
+      for (const pod of sim.pods) {
+        if (pod.state === "gone") continue
+        stats.podMs += 250
+        sim.actors.looked(pod.name, pod.engine.status().partitions)
+      }
     })
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(250), census)))
 

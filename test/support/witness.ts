@@ -27,6 +27,8 @@ export class Witness {
   private readonly options: WitnessOptions
   private readonly pods = new Map<string, { pod: Pod; readonly loops: Promise<unknown> }>()
   private readonly stopping = new AbortController()
+  /** While true nobody is asked; scrapes under way are finished. */
+  resting = false
 
   constructor(options: WitnessOptions) {
     this.options = options
@@ -91,7 +93,7 @@ export class Witness {
   private async loop(name: string): Promise<void> {
     while (!this.stopping.signal.aborted) {
       const watched = this.pods.get(name)
-      if (watched !== undefined) await this.scrape(watched.pod)
+      if (watched !== undefined && !this.resting) await this.scrape(watched.pod)
       await delay(this.options.pause)
     }
   }

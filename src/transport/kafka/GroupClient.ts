@@ -1,6 +1,6 @@
 /**
  * GroupClient over Kafka: each method is one request of Kafka's protocol to the broker it belongs to, sent once. Joins and
- * syncs, then heartbeats with commits, then reads each have connections of their own. The coordinator's address is
+ * syncs, then heartbeats with commits, then long polls, then other reads each have connections of their own. The coordinator's address is
  * kept until any answer casts doubt on it; looking it up again is left to the next request.
  */
 import { Effect } from "effect"
@@ -206,7 +206,8 @@ class KafkaGroup {
     // The broker fills the answer in the order asked for: who is first must change, or the last ones starve.
     const start = this.#turn++ % requests.length
     const turned = start === 0 ? requests : [...requests.slice(start), ...requests.slice(0, start)]
-    const answer = (await this.links.get("fetch", address).exchange("fetch", (versions) => {
+    const role = options.maxWait > 0 ? "fetch" : "read"
+    const answer = (await this.links.get(role, address).exchange("fetch", (versions) => {
       const request = encode(versions, "Fetch", {
         isolationLevel: 1,
         maxWaitTime: options.maxWait,

@@ -9,7 +9,8 @@ import { type Address, type KafkaOptions, parseAddress, showAddress } from "./Ka
 import { Link } from "./Link.ts"
 import type { Answer, ApiName, Args, MetadataAnswer } from "./Protocol.ts"
 
-export type Role = "control" | "join" | "group" | "fetch" | "produce"
+/** `fetch` is for long polls, `read` for fetches that do not wait. */
+export type Role = "control" | "join" | "group" | "fetch" | "read" | "produce"
 
 export class Links {
   readonly #options: KafkaOptions

@@ -1,0 +1,87 @@
+/**
+ * ActorJudge: what an engine must keep towards its processors, seen from their side (P4, P5, P8), in every history:
+ *
+ * - Of a partition a pod has one processor open at a time, and gives it one batch at a time.
+ * - What one processor is given, to process or as dropped, is the log without a gap, in order, nothing twice: produced is
+ *   processed plus dropped, and what was dropped is counted.
+ * - A queue holds its bound and what one fetch brings on top.
+ * - A pod that left has no timer any more.
+ *
+ * The embedded log leaves out no offset, so a gap is a loss.
+ */
+import type { PartitionStatus } from "../../src/engine/Engine.ts"
+import type { Batch } from "../../src/engine/PartitionProcessor.ts"
+
+export interface Watched {
+  /** A batch is handed over; the answer is to be called when the processor is done with it. */
+  readonly given: (batch: Batch, how: "processed" | "dropped") => () => void
+  readonly closed: () => void
+}
+
+export class ActorJudge {
+  private readonly violations: Array<string>
+  private readonly mostQueued: number
+  private readonly open = new Set<string>()
+
+  /** `mostQueued`: records in one queue, with what one fetch brings. */
+  constructor(violations: Array<string>, mostQueued: number) {
+    this.violations = violations
+    this.mostQueued = mostQueued
+  }
+
+  /** `counted`: dropped records of the partition by the pod's own count, which may be ahead of what its processor was told. */
+  opened(pod: string, partition: string, counted: () => number): Watched {
+    const { violations } = this
+    const key = `${partition} in ${pod}`
+    if (this.open.has(key)) violations.push(`${key}: two processors at once`)
+    this.open.add(key)
+    let due: number | undefined
+    let dropped = 0
+    let busy = false
+    const processed = ({ records }: Batch) => {
+      for (const { offset } of records) {
+        if (due !== undefined && offset !== due)
+          violations.push(`${key}: offset ${offset} was given where ${due} was due`)
+        due = offset + 1
+      }
+    }
+    const skipped = ({ next }: Batch) => {
+      if (due !== undefined && next <= due)
+        violations.push(`${key}: a drop up to ${next} was told where ${due} was due`)
+      dropped += next - (due ?? next)
+      due = next
+      if (dropped > counted())
+        violations.push(`${key}: ${dropped} records were dropped, the pod counts ${counted()} of them`)
+    }
+    return {
+      given: (batch, how) => {
+        if (busy) violations.push(`${key}: two batches at once`)
+        busy = true
+        if (how === "processed") processed(batch)
+        else skipped(batch)
+        if (due !== undefined && due !== batch.next)
+          violations.push(`${key}: a batch ends at ${batch.next}, its last record at ${due}`)
+        return () => {
+          busy = false
+        }
+      },
+      closed: () => {
+        this.open.delete(key)
+      }
+    }
+  }
+
+  /** At any time, with what the pod says of itself. */
+  looked(pod: string, partitions: ReadonlyArray<PartitionStatus>): void {
+    for (const p of partitions) {
+      const key = `${p.topic}/${p.partition} in ${pod}`
+      if (p.queue.records > this.mostQueued)
+        this.violations.push(`${key}: ${p.queue.records} records are queued, more than ${this.mostQueued}`)
+    }
+  }
+
+  /** A pod has left the group and closed everything. */
+  left(pod: string, timers: number): void {
+    if (timers > 0) this.violations.push(`${pod} left and ${timers} of its timers run on`)
+  }
+}
