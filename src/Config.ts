@@ -38,7 +38,6 @@ export interface CheckConfig {
   readonly topics: ReadonlyArray<string>
   readonly group: string
   readonly sessionTimeout: number
-  readonly expiry: number
   readonly lookback: number
   readonly log: LogConfig
 }
@@ -136,7 +135,6 @@ export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<
       topics: readTopics(resolved, connection.value),
       group: values.groupId,
       sessionTimeout: readSessionTimeout(resolved, connection.value),
-      expiry: values.expiry,
       lookback: values.lookback ?? values.expiry,
       log: readLog(values)
     }

@@ -6,8 +6,13 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Exit } from "effect"
 import { plan } from "./cli.ts"
+import { nodeProblem } from "./version.ts"
 
-const { plan: todo, warnings } = plan(process.argv.slice(2), process.env)
+const old = nodeProblem(process.versions.node)
+const { plan: todo, warnings } =
+  old === undefined
+    ? plan(process.argv.slice(2), process.env)
+    : { plan: { _tag: "Print", stdout: "", stderr: `${old}\n`, code: 2 } as const, warnings: [] }
 for (const warning of warnings) process.stderr.write(`${warning}\n`)
 if (todo._tag === "Print") {
   process.stdout.write(todo.stdout)

@@ -67,6 +67,6 @@ export const optionProblem = (options: AgentOptions): string | null => {
   if (!Number.isSafeInteger(options.partitionBase) || options.partitionBase < 0)
     return `--partition-base ${options.partitionBase}: not a number of partitions`
   if (options.bufferBytes < options.maxDumpBytes)
-    return `the buffer (${options.bufferBytes} bytes) is smaller than one dump may be (${options.maxDumpBytes} bytes)`
+    return `--buffer-bytes is ${options.bufferBytes} bytes, less than one dump may have: --max-dump-bytes is ${options.maxDumpBytes} bytes`
   return null
 }

@@ -6,15 +6,17 @@
  * soon as an attempt of it fails. A round is retried (capped, jittered) until it is half the expiry old, then given up for good
  * (rule 8 of the handoff), and never sent after a newer one of its source. A round that was partly or maybe appended is sent again
  * with the same number: the pods take it once. What one source cannot send (too large, refused) holds no other; a partition
- * that answers nothing holds its own sources only. Every round that is not sent is counted by why. Bytes held are bounded: `room`.
+ * that answers nothing holds its own sources only. Every round that is not sent is counted by why, and giving up is told once for
+ * each partition until it takes records again. Bytes held are bounded: `room`.
  */
-import { Cause, Clock, Data, Effect, FiberSet, Latch, Schedule, Semaphore } from "effect"
+import { Cause, Clock, Data, Effect, FiberSet, Latch, Option, Schedule, Semaphore } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
-import type { OutgoingRecord, Producer, TransportError } from "../transport/Transport.ts"
+import type { OutgoingRecord, Producer } from "../transport/Transport.ts"
 import type { Round, RoundSink } from "./AgentSource.ts"
 import { type Held, type Lane, newLane, type SourceStatus, statusOf } from "./Lane.ts"
 import { partitionOf } from "./Partitioner.ts"
 import { encodeRound, maxRecordBytes } from "./RoundRecord.ts"
+import { Troubles } from "./Troubles.ts"
 
 /** What is known once the log was reached for the first time. */
 export interface Connection {
@@ -58,7 +60,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
   const lanes = new Map<string, Lane>()
   /** One request a partition at a time: its sources take turns, and a thousand sources are not a thousand requests. */
   const gates = new Map<number, Semaphore.Semaphore>()
-  const failing = new Map<number, string>()
+  const troubles = new Troubles(options)
   let rounds = 0
   let heldBytes = 0
   let held = 0
@@ -86,19 +88,11 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     return gate
   }
 
-  const attemptFailed = Effect.fnUntraced(function* (partition: number, error: TransportError) {
-    metrics.agentErrors.inc({ code: error.code })
-    if (!error.retriable || failing.get(partition) === error.code) return
-    failing.set(partition, error.code)
-    yield* Effect.logWarning(
-      `partition ${partition} of topic ${options.topic} does not take records: ${error.message}; ` +
-        `the newest round of each source waits and is retried, each for at most ${options.giveUpAfter / 1000} s`
-    )
-  })
-  const attemptSucceeded = Effect.fnUntraced(function* (partition: number) {
-    if (!failing.delete(partition)) return
-    yield* Effect.logInfo(`partition ${partition} of topic ${options.topic} takes records again`)
-  })
+  const gaveUp = (lane: Lane, round: Held): Effect.Effect<void> => {
+    count("expired")
+    lane.problem = `its round was given up after ${options.giveUpAfter / 1000} s`
+    return troubles.gaveUp(lane, round)
+  }
 
   /** As many of the chunks from `first` on as one request may carry: a request is bounded as a record is. */
   const requestAt = (round: Held, first: number, partition: number): ReadonlyArray<OutgoingRecord> => {
@@ -128,7 +122,10 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
             duration: Math.max(0, options.giveUpAfter - age(round)),
             orElse: () => Effect.fail(new TooOld())
           }),
-          Effect.tapErrorTag("TransportError", (error) => attemptFailed(partition, error))
+          Effect.tapErrorTag("TransportError", (error) => {
+            metrics.agentErrors.inc({ code: error.code })
+            return troubles.failed(partition, error)
+          })
         )
     )
     return attempt.pipe(
@@ -146,17 +143,8 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       next += records.length
       metrics.agentChunks.inc(records.length)
       for (const record of records) metrics.agentBytes.inc(record.value?.length ?? 0)
-      yield* attemptSucceeded(partition)
+      yield* troubles.took(partition)
     }
-  })
-
-  const refused = Effect.fnUntraced(function* (lane: Lane, problem: string) {
-    lane.problem = problem
-    if (lane.told === problem) return
-    lane.told = problem
-    yield* Effect.logError(
-      `${lane.origin} (source ${lane.source}) is not sent: ${problem}. The next dump is tried anew; until one is taken the source expires`
-    )
   })
 
   const deliver = Effect.fnUntraced(function* (lane: Lane, round: Held, producer: Producer, partition: number) {
@@ -168,25 +156,40 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       count("sent")
       lane.sentRound = round.version
       lane.sentTime = round.time
-      lane.problem = ""
-      if (lane.told !== "") yield* Effect.logInfo(`${lane.origin} (source ${lane.source}) is sent again`)
-      lane.told = ""
+      yield* troubles.sent(lane)
     } else if (error._tag === "TransportError" && !error.retriable) {
       count("refused")
-      yield* refused(lane, `the log refused it (${error.message})`)
+      yield* troubles.refused(lane, `the log refused it (${error.message})`)
     } else if (error._tag === "TransportError") {
       count("superseded")
       lane.problem = `not sent yet (${error.message})`
-    } else {
-      count("expired")
-      lane.problem = `its round was given up after ${options.giveUpAfter / 1000} s`
-    }
+    } else yield* gaveUp(lane, round)
   })
 
-  const drain = Effect.fnUntraced(function* (lane: Lane) {
-    const { producer, base } = yield* connection
-    while (lane.waiting !== null) {
+  /** As soon as the log is reached; null where what waited for it was given up meanwhile. */
+  const reached = (lane: Lane): Effect.Effect<Connection | null> =>
+    Effect.suspend(() => {
       const round = lane.waiting
+      if (round === null) return Effect.succeed(null)
+      return connection.pipe(
+        Effect.timeoutOption(Math.max(0, options.giveUpAfter - age(round))),
+        Effect.flatMap((answer) => {
+          if (Option.isSome(answer)) return Effect.succeed(answer.value)
+          // A newer one may have come in its place.
+          if (lane.waiting !== round || age(round) < options.giveUpAfter) return reached(lane)
+          lane.waiting = null
+          release(round)
+          return Effect.andThen(gaveUp(lane, round), reached(lane))
+        })
+      )
+    })
+
+  const drain = Effect.fnUntraced(function* (lane: Lane) {
+    while (lane.waiting !== null) {
+      const there = yield* reached(lane)
+      const round = lane.waiting
+      if (there === null || round === null) continue
+      const { producer, base } = there
       lane.waiting = null
       lane.sending = round
       lane.partition = partitionOf(round.key, base)
@@ -229,13 +232,16 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     const encoded = encodeRound(round, version, options.labels)
     if (encoded.kind === "refused") {
       count("refused")
-      yield* refused(lane, encoded.why)
+      yield* troubles.refused(lane, encoded.why)
       return
     }
     const newest: Held = { ...encoded.round, readAt: monotonic() }
     if (age(newest) >= options.giveUpAfter) {
       count("expired")
-      yield* refused(lane, `its dump is older than ${options.giveUpAfter / 1000} s; is the service still writing it?`)
+      yield* troubles.refused(
+        lane,
+        `its dump is older than ${options.giveUpAfter / 1000} s; is the service still writing it?`
+      )
       return
     }
     if (lane.waiting !== null) {

@@ -114,6 +114,19 @@ const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> =>
   )
 ]
 
+/** A timeout that the brokers do not take keeps every pod out of the group. */
+const judgeSessionTimeout = (bounds: Inspection["group"]["sessionTimeouts"], wanted: number): Finding => {
+  const given = `--session-timeout is ${wanted / 1000}s`
+  if (bounds === null)
+    return note(`${given}; what the brokers allow (group.min/max.session.timeout.ms) is not told by them`)
+  const [least, most] = [bounds.least / 1000, bounds.most / 1000]
+  return wanted >= bounds.least && wanted <= bounds.most
+    ? ok(`${given}, the brokers allow ${least}s to ${most}s`)
+    : broken(
+        `${given}, the brokers allow ${least}s to ${most}s: no pod can join; give one in between, or change group.${wanted < bounds.least ? "min" : "max"}.session.timeout.ms of every broker`
+      )
+}
+
 const judgeGroup = ({ group, topics }: Inspection, expected: Expected): ReadonlyArray<Finding> => {
   const partitions = topics.reduce((n, t) => n + t.partitions, 0)
   const foreign = group.members > 0 && group.protocol !== "" && group.protocol !== expected.protocol
@@ -128,6 +141,7 @@ const judgeGroup = ({ group, topics }: Inspection, expected: Expected): Readonly
         : ok(
             `${group.state}, ${group.members} member${group.members === 1 ? "" : "s"}${group.protocol === "" ? "" : `, ${group.protocol}`}`
           ),
+    judgeSessionTimeout(group.sessionTimeouts, expected.sessionTimeout),
     ...(group.members > partitions && partitions > 0
       ? [note(`${group.members} members for ${partitions} partitions: some have nothing to do`)]
       : [])

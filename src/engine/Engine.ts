@@ -84,7 +84,7 @@ export class Engine extends Context.Service<
   {
     readonly cut: () => Cut
     readonly status: () => EngineStatus
-    /** One partition, or all where none is named. False where the partition is not owned here. */
+    /** One partition while it is owned here, or all, also those that come later, where none is named. False where the partition is not owned here. */
     readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => boolean
     /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
     readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>

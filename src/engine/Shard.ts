@@ -57,6 +57,8 @@ const make = (options: EngineOptions) =>
     let leader = false
     let staleTopology = true
     let settingsDiffer: ReadonlyArray<string> = []
+    /** What partitions start with: a switch of the whole pod holds for those that come later, too. */
+    let strategy = backpressure.initial
     const signal = new Signal()
     const topology = new Topology(client, options.topics)
     const bounds = {
@@ -103,7 +105,7 @@ const make = (options: EngineOptions) =>
       metrics,
       now,
       leaseValid: lease,
-      strategy: () => backpressure.initial,
+      strategy: () => strategy,
       log,
       run: (effect, scope = shard) => runIn(scope, effect),
       evicted: (key) => dispatch({ type: "evicted", key })
@@ -293,10 +295,11 @@ const make = (options: EngineOptions) =>
           partitions: [...partitions()],
           handoffs: log.entries
         }),
-      setBackpressure: (strategy, tp) => {
+      setBackpressure: (wanted, tp) => {
+        if (tp === undefined) strategy = wanted
         const chosen = [...partitions()].filter((p) => tp === undefined || p.key === partitionKey(tp))
         for (const p of chosen) {
-          p.strategy = strategy
+          p.strategy = wanted
           press(p)
         }
         return tp === undefined || chosen.length > 0

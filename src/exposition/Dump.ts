@@ -60,6 +60,8 @@ export interface Refusal {
   readonly detail: string
   /** 1-based, 0 where no line is to blame. */
   readonly line: number
+  /** What was refused, for a person (see Excerpt). */
+  readonly sample?: string
 }
 
 export type RefusalReason =

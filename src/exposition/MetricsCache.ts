@@ -34,9 +34,12 @@ export interface RefusalStatus {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** As the record names it, also where it is the source id that was refused. */
   readonly source: string
   readonly reason: string
   readonly detail: string
+  /** The line that is to blame, shortened; "" where no text is. */
+  readonly sample: string
   /** How often this source was refused for this reason; the rest is of the latest. */
   readonly count: number
 }

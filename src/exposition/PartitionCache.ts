@@ -14,10 +14,11 @@ import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
+import { excerpt } from "./Excerpt.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { parseDump } from "./Parser.ts"
-import { type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
+import { claimedSource, type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { Rhythms } from "./Rhythm.ts"
 import { type Round, Rounds } from "./Rounds.ts"
@@ -84,7 +85,8 @@ export class PartitionCache {
     if (isRefused(envelope)) {
       this.rounds.pass(record)
       const id = readIdentity(record, this.tp)
-      this.refuse(envelope, isRefused(id) ? undefined : id.source, stamp, now)
+      const why = { ...envelope, sample: excerpt(record.value, 0) }
+      this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
     const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined }
@@ -268,23 +270,24 @@ export class PartitionCache {
     if (part.parsed !== undefined) return part.parsed
     const { sourceLabel, limits, timestamps } = this.options
     const { format, source, labels, time } = part.envelope
-    const attach = { sourceLabel, source, labels }
+    const [value, attach] = [part.value!, { sourceLabel, source, labels }]
     try {
-      part.parsed = parseDump(part.value!, { format, attach, limits, timestamps, time })
+      part.parsed = parseDump(value, { format, attach, limits, timestamps, time })
     } catch (defect) {
       // No input may stop a partition, not even one that finds a fault in the parser. The fault is logged.
       this.tally.defects.push(defect)
       part.parsed = refusal("syntax", "the parser failed on this text; that is a defect of kafka2prom, see its log")
     }
+    if (isRefused(part.parsed)) part.parsed = { ...part.parsed, sample: excerpt(value, part.parsed.line) }
     part.value = undefined
     return part.parsed
   }
 
-  private refuse(why: Refusal, source: string | undefined, stamp: Stamp, now: Now): void {
-    const { topic, partition } = this.tp
+  /** `claimed`: what is shown where it is not sure whose the record is. */
+  private refuse(why: Refusal, source: string | undefined, { offset, replayed }: Stamp, now: Now, claimed = ""): void {
     count(this.tally.refused, why.reason)
-    this.refused.add(why, { at: now.wall, topic, partition, offset: stamp.offset, source: source ?? "" })
-    if (stamp.replayed && source !== undefined) this.remove(source)
+    this.refused.add(why, { ...this.tp, at: now.wall, offset, source: source ?? claimed })
+    if (replayed && source !== undefined) this.remove(source)
   }
 
   private remove(source: string): void {

@@ -87,6 +87,12 @@ const sourceId = (bytes: Uint8Array, where: string): string | Refusal =>
         ? text(bytes)
         : refusal("bad-header", `the source id (${where}) is not valid UTF-8`)
 
+/** Whose a record says it is, for people: also where the id itself, or another header, is refused. */
+export const claimedSource = ({ key, headers }: LogRecord): string => {
+  const bytes = key ?? headers["k2p-source"]
+  return bytes === undefined ? "" : text(bytes.subarray(0, maxSourceBytes))
+}
+
 /** The decimal numbers of a header, or undefined where it does not have the form. */
 const numbers = (bytes: Uint8Array, form: RegExp): ReadonlyArray<number> | undefined => {
   const match = bytes.length > 40 ? null : form.exec(text(bytes))

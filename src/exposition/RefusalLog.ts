@@ -1,6 +1,6 @@
 /**
  * RefusalLog: the latest refusals of a partition, for an operator to look at (P7): one entry a source and reason with the
- * latest detail and how often it came. Bounded; the entry that was not renewed for longest goes first. Not the count: that is
+ * latest detail, a piece of the text, and how often it came. Bounded; the entry that was not renewed for longest goes first. Not the count: that is
  * the pod's own metric.
  */
 import type { Refusal } from "./Dump.ts"
@@ -12,11 +12,11 @@ export class RefusalLog {
   private readonly entries = new Map<string, RefusalStatus>()
 
   add(refusal: Refusal, where: Pick<RefusalStatus, "at" | "topic" | "partition" | "offset" | "source">): void {
-    const { reason, detail } = refusal
+    const { reason, detail, sample = "" } = refusal
     const key = `${reason} ${where.source}`
     const count = (this.entries.get(key)?.count ?? 0) + 1
     this.entries.delete(key)
-    this.entries.set(key, { ...where, reason, detail, count })
+    this.entries.set(key, { ...where, reason, detail, sample, count })
     if (this.entries.size > kept) this.entries.delete(this.entries.keys().next().value!)
   }
 

@@ -1,6 +1,7 @@
 /**
  * BackpressureRoute: PUT /api/v1/backpressure, the one switch of a running pod (P5). The body is
- * `{"strategy": "drop-front", "topic": "metrics", "partition": 3}`; without a partition it counts for all of this pod's.
+ * `{"strategy": "drop-front", "topic": "metrics", "partition": 3}`; without a partition it counts for all of this pod's, those
+ * that it acquires later among them, until the pod ends.
  * It needs the admin token; without one configured there is no switch. Switches are logged, tokens never.
  */
 import { createHash, timingSafeEqual } from "node:crypto"

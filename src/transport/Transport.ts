@@ -227,7 +227,13 @@ export interface Inspection {
     readonly replicas: number
     readonly settings: Readonly<Record<string, string>>
   }>
-  readonly group: { readonly state: string; readonly members: number; readonly protocol: string }
+  readonly group: {
+    readonly state: string
+    readonly members: number
+    readonly protocol: string
+    /** Ms: what a member's session timeout may be; null where the brokers do not tell. */
+    readonly sessionTimeouts: { readonly least: number; readonly most: number } | null
+  }
 }
 
 /** See the file's header. Layers: `EmbeddedLog.layer` (in memory), `Kafka.layer` (kafkajs). */

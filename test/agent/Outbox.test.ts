@@ -307,6 +307,33 @@ describe("Outbox", () => {
       )
     }))
 
+  test("rounds that are given up are told once for a partition, by name and consequence, until it takes records again", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+      const silence = Effect.gen(function* () {
+        const { next, outbox, outcomes } = yield* setUp()
+        for (let i = 0; i < 3; i++) {
+          yield* offer(outbox, "a")
+          yield* next
+          yield* TestClock.adjust(giveUpAfter)
+          yield* outbox.idle
+        }
+        yield* offer(outbox, "a")
+        yield* Effect.flatMap(next, (call) => call.accept)
+        yield* outbox.idle
+        assert.deepStrictEqual(yield* outcomes, { expired: 3, sent: 1 })
+      })
+      yield* Effect.provide(silence, logger)
+      assert.strictEqual(told.length, 2)
+      assert.match(
+        told[0]!,
+        /^round 7\.1 of \/d\/a \(source a\) is given up after 45 s: partition \d of topic metrics did not take/
+      )
+      assert.match(told[0]!, /the source leaves the pods unless a newer one is in time/)
+      assert.match(told[1]!, /takes records again$/)
+    }))
+
   test("chunks of a round go in requests of bounded size, and go on from the one that failed", () =>
     Effect.gen(function* () {
       const { next, outbox, outcomes, metrics } = yield* setUp()
@@ -380,6 +407,48 @@ describe("Outbox", () => {
       assert.strictEqual(Queue.sizeUnsafe(log.calls), 0)
       yield* Deferred.succeed(reached, { producer: log.producer, base: 1 })
       assert.deepStrictEqual((yield* log.next).sent, ["2#1/1"])
+    }))
+
+  test("a round is given up, told and freed although the log was never reached; a newer one waits on", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+      const away = Effect.gen(function* () {
+        const log = yield* scripted
+        const reached = yield* Deferred.make<Outbox.Connection>()
+        const metrics = yield* SelfMetrics
+        const options = { topic: "t", epoch: 1, labels: {}, giveUpAfter, maxBytes: 1000 }
+        const outbox = yield* Outbox.make(options, Deferred.await(reached))
+        yield* offer(outbox, "a")
+        yield* offer(outbox, "b")
+        yield* TestClock.adjust(giveUpAfter - 1)
+        yield* offer(outbox, "b")
+        assert.strictEqual(outbox.bytes(), 8)
+        yield* TestClock.adjust(1)
+        assert.strictEqual(outbox.bytes(), 4)
+        yield* TestClock.adjust(giveUpAfter - 2)
+        assert.strictEqual(outbox.bytes(), 4)
+        yield* TestClock.adjust(1)
+        yield* outbox.idle
+        yield* offer(outbox, "a")
+        yield* Deferred.succeed(reached, { producer: log.producer, base: 1 })
+        const call = yield* log.next
+        assert.deepStrictEqual(call.sent, ["4#1/1"])
+        yield* call.accept
+        yield* outbox.idle
+        const { values } = yield* Effect.promise(() => metrics.agentRounds.get())
+        assert.deepStrictEqual(
+          values.map(({ labels, value }) => [labels.outcome, value]),
+          [
+            ["superseded", 1],
+            ["expired", 2],
+            ["sent", 1]
+          ]
+        )
+      })
+      yield* Effect.provide(away, logger)
+      assert.strictEqual(told.length, 1)
+      assert.match(told[0]!, /^round 1\.1 of \/d\/a \(source a\) is given up after 45 s: topic t was not reached/)
     }))
 
   test("what is abandoned is counted, and a source that left is forgotten when its last round is sent", () =>

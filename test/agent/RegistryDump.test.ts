@@ -5,7 +5,8 @@ import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Counter, Registry } from "prom-client"
 import { vi } from "vitest"
-import { dumpRegistry, RegistryDump } from "../../src/agent/RegistryDump.ts"
+import { dumpRegistry } from "../../src/agent/RegistryDump.ts"
+import { RegistryDump } from "../../src/agent/RegistryDumpLayer.ts"
 
 describe("RegistryDump", () => {
   let dir = ""
@@ -102,6 +103,41 @@ describe("RegistryDump", () => {
     await vi.waitFor(() => assert.lengthOf(told, 2), { interval: 2 })
     await stop()
     assert.strictEqual(await readFile(path, "utf8"), "a 2\n")
+  })
+
+  it("a stop does not wait for ever for a metric that hangs, and says that the last dump is missing", async () => {
+    const told: Array<string> = []
+    const registry = { metrics: () => new Promise<string>(() => undefined) }
+    await dumpRegistry({ path, registry, log: (message) => void told.push(message), stopTimeoutMs: 10 })()
+    assert.lengthOf(told, 1)
+    assert.match(told[0]!, /the last dump to .*app\.prom was given up/)
+  })
+
+  it("a registry that stays without metrics is told once: it may be another copy of prom-client's", async () => {
+    const told: Array<string> = []
+    const registry = new Registry()
+    let dumps = 0
+    const counting = {
+      metrics: () => {
+        dumps++
+        return registry.metrics()
+      }
+    }
+    const stop = dumpRegistry({ path, registry: counting, log: (message) => void told.push(message), intervalMs: 2 })
+    await vi.waitFor(() => assert.isAbove(dumps, 4), { interval: 2 })
+    await stop()
+    assert.lengthOf(told, 1)
+    assert.match(told[0]!, /app\.prom holds no metrics.*another copy of prom-client/)
+  })
+
+  it("a service that makes its metrics after its first dump is told nothing", async () => {
+    const told: Array<string> = []
+    const registry = new Registry()
+    const stop = dumpRegistry({ path, registry, log: (message) => void told.push(message) })
+    new Counter({ name: "late_total", help: "Late.", registers: [registry] }).inc()
+    await stop()
+    assert.include(await readFile(path, "utf8"), "late_total 1\n")
+    assert.deepStrictEqual(told, [])
   })
 
   it.live("the Layer dumps once more when it is released", () =>

@@ -17,7 +17,6 @@ const config: CheckConfig = {
   topics: ["metrics", "more"],
   group: "k2p",
   sessionTimeout: 20_000,
-  expiry: 90_000,
   lookback: 90_000,
   log: { level: "info", format: "text" }
 }

@@ -24,7 +24,8 @@ const expected: Expected = {
 interface Cluster {
   readonly settings?: Readonly<Record<string, string>>
   readonly replicas?: number
-  readonly group?: Inspection["group"]
+  readonly group?: Omit<Inspection["group"], "sessionTimeouts">
+  readonly sessionTimeouts?: Inspection["group"]["sessionTimeouts"]
   readonly topic?: string
 }
 
@@ -32,11 +33,16 @@ const look = ({
   settings = good,
   replicas = 3,
   group = { state: "Empty", members: 0, protocol: "" },
+  sessionTimeouts = { least: 6_000, most: 1_800_000 },
   topic = "metrics"
 }: Cluster) =>
   report(
     judge(
-      { brokers: [{ node: 1, address: "k1:9092" }], topics: [{ topic, partitions: 12, replicas, settings }], group },
+      {
+        brokers: [{ node: 1, address: "k1:9092" }],
+        topics: [{ topic, partitions: 12, replicas, settings }],
+        group: { ...group, sessionTimeouts }
+      },
       expected
     )
   )
@@ -114,5 +120,27 @@ describe("a group", () => {
       line(look({ group: { state: "Stable", members: 13, protocol: "k2p-sticky-v1" } }).text, "note"),
       /nothing to do/
     )
+  })
+
+  it("that no pod can join with the session timeout breaks a promise, whichever bound it passes", () => {
+    const low = look({ sessionTimeouts: { least: 30_000, most: 60_000 } })
+    assert.strictEqual(low.broken, 1)
+    assert.match(
+      line(low.text, "broken"),
+      /--session-timeout is 20s, the brokers allow 30s to 60s: no pod can join.*group\.min\.session/
+    )
+    const high = look({ sessionTimeouts: { least: 6_000, most: 10_000 } })
+    assert.match(line(high.text, "broken"), /the brokers allow 6s to 10s: no pod can join.*group\.max\.session/)
+    for (const bounds of [
+      { least: 20_000, most: 60_000 },
+      { least: 6_000, most: 20_000 }
+    ])
+      assert.strictEqual(look({ sessionTimeouts: bounds }).broken, 0)
+  })
+
+  it("whose brokers do not tell what they allow is noted", () => {
+    const { text, broken } = look({ sessionTimeouts: null })
+    assert.strictEqual(broken, 0)
+    assert.match(line(text, "note"), /not told/)
   })
 })

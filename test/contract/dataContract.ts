@@ -389,7 +389,12 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
       const client = yield* Harness.client(group)
       yield* form([client], { sessionTimeout, rebalanceTimeout: 10_000 })
       const after = yield* Effect.scoped(transport.inspect([topic], group))
-      assert.deepStrictEqual(after.group, { state: "Stable", members: 1, protocol: "k2p" })
+      const { sessionTimeouts, ...joined } = after.group
+      assert.deepStrictEqual(joined, { state: "Stable", members: 1, protocol: "k2p" })
+      assert.deepStrictEqual(sessionTimeouts, before.group.sessionTimeouts)
+      // A log that tells them tells the truth: this group has just been joined.
+      if (sessionTimeouts !== null)
+        assert.isTrue(sessionTimeouts.least <= sessionTimeout && sessionTimeout <= sessionTimeouts.most)
       assert.strictEqual(
         yield* codeOf(Effect.scoped(transport.inspect([Harness.unique("nowhere")], group))),
         "UNKNOWN_TOPIC_OR_PARTITION"

@@ -251,6 +251,61 @@ describe("a shard", () => {
     )
   )
 
+  it.effect(
+    "starts to drop when it is switched to drop-front while a full partition is paused, and stops when switched back",
+    () =>
+      withLog(
+        1,
+        Effect.gen(function* () {
+          const gate = { open: false }
+          const pod = yield* start("a", {
+            engine: { queueRecords: 10, fetchMaxBytesPartition: 1_000 },
+            onRecord: () => (gate.open ? Effect.void : Effect.sleep("1 second"))
+          })
+          const partition = () => pod.engine.status().partitions[0]!
+          yield* passUntil("visible", () => visibleCount(pod) === 1)
+          for (let i = 1; i <= 60; i++) yield* passing(produce(0, { a: i }))
+          yield* passUntil("paused", () => partition().queue.paused)
+          assert.strictEqual(partition().dropped, 0)
+          assert.isTrue(pod.engine.setBackpressure("drop-front", { topic, partition: 0 }))
+          yield* passUntil("dropping", () => partition().dropped > 0)
+          assert.isFalse(partition().queue.paused)
+          assert.isTrue(pod.engine.setBackpressure("pause", { topic, partition: 0 }))
+          const { dropped } = partition()
+          for (let i = 61; i <= 120; i++) yield* passing(produce(0, { a: i }))
+          yield* passUntil("paused again", () => partition().queue.paused)
+          gate.open = true
+          yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 120))
+          assert.strictEqual(partition().dropped, dropped)
+          assert.strictEqual((yield* passing(pod.scrape)).get("a"), 120)
+          yield* passing(pod.stop)
+        })
+      )
+  )
+
+  it.effect(
+    "that is switched as a whole treats the partitions that it acquires later alike; a switch of one is that one's",
+    () =>
+      withLog(
+        4,
+        Effect.gen(function* () {
+          const a = yield* start("a")
+          yield* passUntil("a has all", () => visibleCount(a) === 4)
+          const b = yield* start("b")
+          yield* passUntil("two each", () => visibleCount(a) === 2 && visibleCount(b) === 2)
+          const [kept] = a.engine.status().partitions
+          assert.isTrue(a.engine.setBackpressure("drop-front"))
+          assert.isTrue(a.engine.setBackpressure("adaptive", kept))
+          assert.isFalse(a.engine.setBackpressure("pause", { topic, partition: 99 }))
+          yield* passing(b.stop)
+          yield* passUntil("a has all again", () => visibleCount(a) === 4)
+          for (const p of a.engine.status().partitions)
+            assert.strictEqual(p.backpressure, p.partition === kept!.partition ? "adaptive" : "drop-front")
+          yield* passing(a.stop)
+        })
+      )
+  )
+
   it.effect("evicts everything and takes a new member id when the group forgot it", () =>
     withLog(
       2,

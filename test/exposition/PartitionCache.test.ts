@@ -162,6 +162,33 @@ describe("bad input", () => {
     assert.deepStrictEqual(pod.refusedFor(), { syntax: 2 })
   })
 
+  it("of each refusal the line that is to blame is kept, shortened, and whose it claims to be", () => {
+    const mismatch = { "k2p-source": "other" }
+    const pod = new Pod().take(
+      { source: "a", text: `ok 1\nbroken }\nok 2\n` },
+      { source: "b", text: `x{l="${"v".repeat(10_000)}"} 1\n` },
+      { source: "c", text: "y 1\n", headers: { "k2p-round": "first" } },
+      { source: "d", text: "z 1\nzz 2\n", headers: mismatch },
+      { source: "e", text: "e_total 1\n", headers: { "content-type": "application/json" } }
+    )
+    const kept = pod.content.refusals().map(({ source, reason, sample }) => [source, reason, sample])
+    const long = `x{l="${"v".repeat(195)}…`
+    assert.deepStrictEqual(kept.reverse(), [
+      ["a", "syntax", "broken }"],
+      ["b", "too-large", long],
+      ["c", "bad-header", "y 1"],
+      ["d", "source-mismatch", "z 1"],
+      ["e", "content-type", "e_total 1"]
+    ])
+  })
+
+  it("below the fence a record whose sender is in doubt takes nobody's content out", () => {
+    const pod = new Pod()
+    pod.fence = 10
+    pod.take({ v: "1.1", text: "a 1\n" }, { v: "1.2", text: "a 2\n", headers: { "k2p-source": "other" } })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+  })
+
   it("the refusals that are kept are bounded, newest first", () => {
     const pod = new Pod()
     for (let i = 0; i < 1000; i++) pod.take({ source: `s${i}`, v: "1.1", text: "}{\n" })

@@ -14,6 +14,7 @@ const packages: Readonly<Record<string, string>> = {
   kcat: "kcat (Debian: kcat)",
   curl: "curl (Debian: curl)",
   npm: "npm, which comes with Node",
+  tar: "tar",
   prometheus: "Prometheus (Debian: prometheus)",
   promtool: "Prometheus' promtool (Debian: prometheus)",
   python3: "Python 3.9 or later with venv (Debian: python3-venv)"

@@ -18,7 +18,7 @@ describeKafka("check", () => {
   let stage: Stage
 
   beforeAll(async () => {
-    kafka = await startKafka({ version: "3.9.1", nodes: 3 })
+    kafka = await startKafka({ version: "3.9.1", nodes: 3, settings: { "group.max.session.timeout.ms": "60000" } })
     stage = await openStage()
     const insync = { "min.insync.replicas": "2" }
     await kafka.createTopic("good", 6, { configs: insync })
@@ -62,6 +62,15 @@ describeKafka("check", () => {
     assert.match(stdout, /^topic missing\n {2}broken {2}it does not exist/m)
     assert.include(stdout, "topic there: 1 partitions")
     assert.notInclude(await kafka.admin.listTopics(), "missing")
+  })
+
+  it("exits with 1 where the brokers take no such session timeout", async () => {
+    const given = ["check", "--brokers", kafka.bootstrap[0]!, "--topic", "good", "--session-timeout"]
+    const [within, beyond] = [stage.program("within", [...given, "60s"]), stage.program("beyond", [...given, "61s"])]
+    assert.strictEqual((await within.ended).code, 0, within.out.stdout)
+    assert.include(within.out.stdout, "--session-timeout is 60s, the brokers allow 1s to 60s")
+    assert.strictEqual((await beyond.ended).code, 1)
+    assert.match(beyond.out.stdout, /^ {2}broken {2}--session-timeout is 61s, .*no pod can join/m)
   })
 
   it("exits with 3 where no broker answers", async () => {

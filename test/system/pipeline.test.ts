@@ -187,6 +187,7 @@ for (const version of ["3.9.1", "4.1.1"] as const)
         )
         assert.strictEqual(refusal.count, 1)
         assert.notStrictEqual(refusal.detail, "")
+        assert.strictEqual(refusal.sample, "this is } not a metric")
         const own = (await Promise.all(pods.map((pod) => pod.get("/self/metrics")))).join("\n")
         assert.match(own, new RegExp(`^k2p_records_refused_total\\{reason="${refusal.reason}"\\} 1$`, "m"))
         // The good round stays, and so do all the others.

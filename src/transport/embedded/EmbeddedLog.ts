@@ -112,7 +112,12 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
           }
           return { topic, partitions: partitions.length, replicas: 1, settings }
         }),
-        group: { state, members: members.length, protocol }
+        group: {
+          state,
+          members: members.length,
+          protocol,
+          sessionTimeouts: { least: options.minSessionTimeout, most: options.maxSessionTimeout }
+        }
       }
       return answered(inspection)
     }

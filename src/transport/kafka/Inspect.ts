@@ -2,13 +2,16 @@
  * Inspect: the cluster as `check` sees it: brokers, topics with their settings, the group. Reads only. A topic that does
  * not exist fails it by name; a group nobody has joined yet is "Dead".
  */
-import type { Inspection } from "../Transport.ts"
+import { type Inspection, TransportError } from "../Transport.ts"
 import { refused } from "./Errors.ts"
 import { showAddress } from "./KafkaOptions.ts"
+import type { Link } from "./Link.ts"
 import type { Links } from "./Links.ts"
+import type { MetadataAnswer } from "./Protocol.ts"
 import { topicInfos } from "./Topics.ts"
 
 const TOPIC = 2
+const BROKER = 4
 const GROUP_NOT_FOUND = 69
 
 export const inspect = async (links: Links, topics: ReadonlyArray<string>, group: string): Promise<Inspection> => {
@@ -41,17 +44,38 @@ export const inspect = async (links: Links, topics: ReadonlyArray<string>, group
       replicas: replicas(topic),
       settings: settings.get(topic) ?? {}
     })),
-    group: await describeGroup(links, group)
+    group: await describeGroup(links, group, metadata)
   }
 }
 
-const describeGroup = async (links: Links, group: string): Promise<Inspection["group"]> => {
+const describeGroup = async (links: Links, group: string, metadata: MetadataAnswer): Promise<Inspection["group"]> => {
   const coordinator = await links.coordinator(group)
-  const { groups } = await links.get("control", coordinator).request("inspect", "DescribeGroups", { groupIds: [group] })
+  const link = links.get("control", coordinator)
+  const { groups } = await link.request("inspect", "DescribeGroups", { groupIds: [group] })
+  const at = showAddress(coordinator)
+  const node = metadata.brokers.find((broker) => showAddress(broker) === at)?.nodeId
+  const sessionTimeouts = node === undefined ? null : await sessionTimeoutsOf(link, node)
   const described = groups[0]
   if (described === undefined || described.errorCode === GROUP_NOT_FOUND)
-    return { state: "Dead", members: 0, protocol: "" }
+    return { state: "Dead", members: 0, protocol: "", sessionTimeouts }
   if (described.errorCode !== 0)
     throw refused("inspect", described.errorCode, `the coordinator, asked for group ${group},`)
-  return { state: described.state, members: described.members.length, protocol: described.protocol }
+  const { members, protocol, state } = described
+  return { state, members: members.length, protocol, sessionTimeouts }
+}
+
+const least = "group.min.session.timeout.ms"
+const most = "group.max.session.timeout.ms"
+
+/** A broker tells its own settings only, and to some users none: then it is not known, and nothing else is less known for it. */
+const sessionTimeoutsOf = async (link: Link, node: number): Promise<Inspection["group"]["sessionTimeouts"]> => {
+  const resources = [{ type: BROKER, name: String(node), configNames: [least, most] }]
+  const answer = await link.request("inspect", "DescribeConfigs", { resources }).catch((error: unknown) => {
+    if (error instanceof TransportError && !error.unknownOutcome) return null
+    throw error
+  })
+  const entries = answer?.resources[0]?.configEntries ?? []
+  const told = new Map(entries.map(({ configName, configValue }) => [configName, Number(configValue)]))
+  const [min, max] = [told.get(least), told.get(most)]
+  return min === undefined || max === undefined || !(min > 0 && max > 0) ? null : { least: min, most: max }
 }

@@ -134,7 +134,14 @@ export interface Api {
     }
   ]
   readonly DescribeConfigs: [
-    { readonly resources: ReadonlyArray<{ readonly type: number; readonly name: string }> },
+    {
+      readonly resources: ReadonlyArray<{
+        readonly type: number
+        readonly name: string
+        /** All where none is named. */
+        readonly configNames?: ReadonlyArray<string>
+      }>
+    },
     {
       readonly resources: ReadonlyArray<
         Coded & {
