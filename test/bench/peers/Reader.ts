@@ -34,13 +34,12 @@ export interface Reader {
 export interface Reading extends Drained {
   /** Beyond the start. `peak` is the whole process's. */
   readonly net: Usage
-  readonly netWall: number
 }
 
 /** `empty`: a backlog without a record, with as many partitions. */
 export const readOf = async (reader: Reader, env: ReaderEnv, backlog: Backlog, start: Drained): Promise<Reading> => {
   const drained = await reader.drain(env, backlog)
-  return { ...drained, net: less(drained.usage, start.usage), netWall: Math.max(0, drained.wall - start.wall) }
+  return { ...drained, net: less(drained.usage, start.usage) }
 }
 
 /** A group that nobody used before. */

@@ -29,9 +29,9 @@ const watchPeak = async (shell: number, ended: () => boolean): Promise<number> =
 export const kcatReader = async (): Promise<Reader> => ({
   name: "kcat (librdkafka), thrown away",
   version: await kcatVersion(),
-  drain: async ({ stage, cluster }, { topic, partitions }) => {
+  drain: async ({ stage, cluster }, { topic, ends }) => {
     const started = performance.now()
-    const kcat = ["kcat", "-C", "-b", cluster.bootstrap.join(), "-t", topic, "-o", "beginning", "-e", "-q", "-f", ""]
+    const kcat = ["kcat", "-C", "-b", cluster.bootstrap.join(), "-t", topic, "-o", "beginning", "-e", "-f", ""]
     const shell = stage.run(`kcat-${topic}`, "bash", ["-c", 'TIMEFORMAT="used %3U %3S"; time "$@"', "bash", ...kcat])
     let over = false
     void shell.ended.then(() => {
@@ -42,8 +42,9 @@ export const kcatReader = async (): Promise<Reader> => ({
     const wall = (performance.now() - started) / 1000
     const found = /used (\S+) (\S+)/.exec(shell.out.stderr)
     if (code !== 0 || found === null) throw new Error(`kcat ended with ${code}:\n${shell.out.stderr}`)
-    if (shell.out.stdout !== "")
-      throw new Error(`kcat wrote ${shell.out.stdout.length} bytes of ${partitions} partitions`)
+    for (const [partition, end] of ends)
+      if (!shell.out.stderr.includes(`end of topic ${topic} [${partition}] at offset ${end}`))
+        throw new Error(`kcat did not read partition ${partition} to ${end}:\n${shell.out.stderr}`)
     const [user, system] = [Number(found[1]), Number(found[2])]
     return { usage: { user, system, cpu: user + system, peak }, wall, faults: undefined }
   }

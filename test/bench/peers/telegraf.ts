@@ -24,6 +24,7 @@ const settings = (brokers: ReadonlyArray<string>, topic: string, group: string, 
   metric_batch_size = 50000
   metric_buffer_limit = 2000000
   omit_hostname = true
+  skip_processors_after_aggregators = true
 [[inputs.kafka_consumer]]
   brokers = ${JSON.stringify(brokers)}
   topics = ["${topic}"]
