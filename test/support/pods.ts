@@ -9,7 +9,7 @@ export interface PodStatus {
   readonly ready: boolean
   readonly phase: string
   readonly engine:
-    | (EngineStatus & {
+    | (Omit<EngineStatus, "partitions"> & {
         readonly partitions: ReadonlyArray<
           PartitionStatus & {
             readonly sourceList: ReadonlyArray<SourceStatus>

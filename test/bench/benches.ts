@@ -1,0 +1,6 @@
+/** All benchmarks, in the order in which they run. */
+import { aloneBenches } from "./alone.ts"
+import type { Bench } from "./Bench.ts"
+import { ingestBenches } from "./ingest.ts"
+
+export const benches: ReadonlyArray<Bench> = [...aloneBenches, ...ingestBenches]

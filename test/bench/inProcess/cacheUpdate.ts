@@ -1,0 +1,122 @@
+/**
+ * Cache update: a record as the agent sends it, with all its headers, into a partition's cache up to the accepted round; and single lines
+ * in samples mode. What the processor does for each record, without the engine around it.
+ *
+ * Not measured: Kafka, the queue, commits. Why it does not favour us: each round replaces a living one, so the collector has
+ * the garbage that a pod has; no record is ignored or refused, which would be cheaper (the run fails if one is).
+ */
+import { encodeRound } from "../../../src/agent/RoundRecord.ts"
+import { Budget } from "../../../src/exposition/Budget.ts"
+import { PartitionCache } from "../../../src/exposition/PartitionCache.ts"
+import type { LogRecord } from "../../../src/transport/Transport.ts"
+import type { Stage } from "../../support/processes.ts"
+import type { Table } from "../Bench.ts"
+import { corpora } from "../dumps/corpus.ts"
+import { mixedService, sourceName } from "../dumps/mixed.ts"
+import { type Pace, paceOf } from "./stopwatch.ts"
+import { cacheOptions } from "./subject.ts"
+
+type Unnumbered = Omit<LogRecord, "offset" | "timestamp">
+
+/** One partition with its cache; offsets and rounds go on for ever. */
+class Subject {
+  private readonly cache = new PartitionCache({ topic: "metrics", partition: 0 }, cacheOptions, podBudget())
+  private offset = 0
+  private accepted = 0
+
+  take(record: Unnumbered): void {
+    const now = { wall: Date.now(), mono: performance.now() }
+    this.cache.take({ ...record, offset: this.offset++, timestamp: now.wall }, 0, now)
+    // As the processor does at the end of a slice.
+    if (this.offset % 16 === 0) this.count()
+  }
+
+  /** Everything that was taken must have been accepted. */
+  check(): void {
+    this.count()
+    if (this.accepted !== this.offset) throw new Error(`${this.offset - this.accepted} records were not accepted`)
+  }
+
+  private count(): void {
+    this.accepted += this.cache.takeTally().accepted
+  }
+}
+
+const podBudget = (): Budget =>
+  new Budget("pod", { series: cacheOptions.limits.podSeries, bytes: cacheOptions.limits.podBytes })
+
+const recordOf = (source: string, text: Uint8Array): Unnumbered => {
+  const round = { source, text, format: "text", time: Date.now(), job: "checkout", origin: "" } as const
+  const encoded = encodeRound(round, "1.0", {})
+  if (encoded.kind !== "round") throw new Error(encoded.why)
+  const { key, chunks } = encoded.round
+  return { key, value: chunks[0]!.value, headers: chunks[0]!.headers }
+}
+
+/** Rounds of the sources in turn, numbered on and on. */
+const rounds = (sources: ReadonlyArray<ReadonlyArray<Buffer>>, fresh: boolean): (() => number) => {
+  const records = sources.map((texts, s) => texts.map((text) => recordOf(`site-1/source-${s}`, text)))
+  let subject = new Subject()
+  let round = 0
+  const pass = (): number => {
+    let bytes = 0
+    for (let i = 0; i < sources[0]!.length; i++) {
+      // A source that was never seen: its first round.
+      if (fresh) subject = new Subject()
+      round += 1
+      const version = Buffer.from(`1.${round}`)
+      for (const ofSource of records) {
+        const record = ofSource[i]!
+        subject.take({ ...record, headers: { ...record.headers, "k2p-round": version } })
+        bytes += record.value!.length
+      }
+      subject.check()
+    }
+    return bytes
+  }
+  return pass
+}
+
+const lines = (sources: number): (() => number) => {
+  const subject = new Subject()
+  const services = Array.from({ length: sources }, (_, i) => mixedService(i, true))
+  const records = [0, 1, 2].map(() =>
+    services.flatMap((service, i) => {
+      const key = Buffer.from(sourceName(i))
+      return service.lines().map((line): Unnumbered => ({ key, value: Buffer.from(line), headers: {} }))
+    })
+  )
+  return () => {
+    let bytes = 0
+    for (const round of records)
+      for (const record of round) {
+        subject.take(record)
+        bytes += record.value!.length
+      }
+    subject.check()
+    return bytes
+  }
+}
+
+export const cacheUpdate = async (stage: Stage, quick: boolean): Promise<ReadonlyArray<Table>> => {
+  const seconds = quick ? 0.2 : 3
+  const cells = ({ megabytesPerSecond, nsPerByte, cpuNsPerByte }: Pace) => [megabytesPerSecond, nsPerByte, cpuNsPerByte]
+  const rows = []
+  for (const { name, sources } of await corpora(stage, quick ? 2 : 8, quick ? 3 : 8)) {
+    rows.push({ name: `${name}, first round`, cells: cells(await paceOf(rounds(sources, true), seconds)) })
+    rows.push({ name: `${name}, next round`, cells: cells(await paceOf(rounds(sources, false), seconds)) })
+  }
+  rows.push({ name: "single lines of 145 bytes", cells: cells(await paceOf(lines(quick ? 2 : 20), seconds)) })
+  return [
+    {
+      title: "Cache update: record to accepted round",
+      columns: [
+        { name: "MB/s", better: "more", digits: 0 },
+        { name: "ns per byte", better: "less", digits: 2 },
+        { name: "CPU ns per byte", better: "less", digits: 2 }
+      ],
+      rows,
+      notes: []
+    }
+  ]
+}

@@ -1,0 +1,75 @@
+/**
+ * Parser alone: text in memory to a parsed dump, for five kinds of real dumps. First time: nothing is known of the source. Next round:
+ * the source's rounds in their order, with values that moved as a real service's do, so that whatever the parser keeps of the last
+ * round may help it.
+ *
+ * Not measured: Kafka, decompression, the cache, garbage that lives longer than a round. Why it does not favour us: all five kinds are
+ * warmed up before the first is measured, so that no loop is compiled for one kind alone; labels are attached as in production.
+ */
+
+import type { Stage } from "../../support/processes.ts"
+import type { Table } from "../Bench.ts"
+import { type Corpus, corpora } from "../dumps/corpus.ts"
+import { type Pace, paceOf } from "./stopwatch.ts"
+import { parseFirst, parserOf } from "./subject.ts"
+
+const firstTime =
+  ({ sources }: Corpus) =>
+  (): number => {
+    let bytes = 0
+    for (const [i, rounds] of sources.entries())
+      for (const round of rounds) {
+        parseFirst(`site-1/source-${i}`, round)
+        bytes += round.length
+      }
+    return bytes
+  }
+
+const nextRound = ({ sources }: Corpus): (() => number) => {
+  const parsers = sources.map((_, i) => parserOf(`site-1/source-${i}`))
+  for (const [i, rounds] of sources.entries()) parsers[i]!(rounds.at(-1)!)
+  return () => {
+    let bytes = 0
+    // As they arrive: one round of every source, then the next.
+    for (let round = 0; round < sources[0]!.length; round++)
+      for (const [i, rounds] of sources.entries()) {
+        parsers[i]!(rounds[round]!)
+        bytes += rounds[round]!.length
+      }
+    return bytes
+  }
+}
+
+export const parser = async (stage: Stage, quick: boolean): Promise<ReadonlyArray<Table>> => {
+  const all = await corpora(stage, quick ? 2 : 8, quick ? 3 : 8)
+  const seconds = quick ? 0.2 : 3
+  for (const corpus of all) {
+    await paceOf(firstTime(corpus), seconds / 6)
+    await paceOf(nextRound(corpus), seconds / 6)
+  }
+  const cells = (pace: Pace) => [pace.megabytesPerSecond, pace.nsPerByte, pace.cpuNsPerByte]
+  const rows = []
+  for (const corpus of all) {
+    const first = await paceOf(firstTime(corpus), seconds)
+    const next = await paceOf(nextRound(corpus), seconds)
+    rows.push({ name: corpus.name, cells: [...cells(first), ...cells(next), first.nsPerByte / next.nsPerByte] })
+  }
+  const columns = (when: string) =>
+    [
+      { name: `${when}: MB/s`, better: "more", digits: 0 },
+      { name: "ns per byte", better: "less", digits: 2 },
+      { name: "CPU ns per byte", better: "less", digits: 2 }
+    ] as const
+  return [
+    {
+      title: "Parser alone",
+      columns: [
+        ...columns("first time"),
+        ...columns("next round").map((c) => ({ ...c, name: c.name.startsWith("next") ? c.name : `next: ${c.name}` })),
+        { name: "first / next", better: "neither", digits: 2 }
+      ],
+      rows,
+      notes: [`${all.map(({ name, sources }) => `${name}: ${sources[0]![0]!.length} bytes a dump`).join("; ")}.`]
+    }
+  ]
+}

@@ -1,0 +1,63 @@
+/**
+ * Rendering alone: 400 sources with 1,000 series each into one body, chunks taken and thrown away: as text 0.0.4, as OpenMetrics, and as
+ * text with gzip as the endpoint compresses it (level 1).
+ *
+ * Not measured: the cut, its proof, HTTP and the socket (see the scrape under ingest). Why it does not favour us: every source has
+ * its own lines, none is rendered twice in a pass.
+ */
+import { Readable } from "node:stream"
+import { createGzip } from "node:zlib"
+import { render } from "../../../src/exposition/Renderer.ts"
+import type { Stage } from "../../support/processes.ts"
+import { MB, type Table } from "../Bench.ts"
+import { mixedService, sourceName } from "../dumps/mixed.ts"
+import { paceOf } from "./stopwatch.ts"
+import { parseFirst } from "./subject.ts"
+
+const sizeOf = (chunks: Iterable<Uint8Array>): number => {
+  let size = 0
+  for (const chunk of chunks) size += chunk.length
+  return size
+}
+
+export const rendering = async (_: Stage, quick: boolean): Promise<ReadonlyArray<Table>> => {
+  const sources = quick ? 40 : 400
+  const dumps = Array.from({ length: sources }, (_, i) => parseFirst(sourceName(i), mixedService(i).round()))
+  const seconds = quick ? 0.2 : 3
+  let packed = 0
+  const gzipped = async (): Promise<number> => {
+    packed = 0
+    let plain = 0
+    const counted = function* () {
+      for (const chunk of render(dumps, "text")) {
+        plain += chunk.length
+        yield chunk
+      }
+    }
+    for await (const chunk of Readable.from(counted()).pipe(createGzip({ level: 1 })))
+      packed += (chunk as Buffer).length
+    return plain
+  }
+  const body = sizeOf(render(dumps, "text"))
+  const rows = []
+  for (const [name, pass] of [
+    ["text 0.0.4", () => sizeOf(render(dumps, "text"))],
+    ["OpenMetrics 1.0", () => sizeOf(render(dumps, "openmetrics"))],
+    ["text 0.0.4, gzip level 1", gzipped]
+  ] as const) {
+    const { megabytesPerSecond, cpuNsPerByte, passMs } = await paceOf(pass, seconds)
+    rows.push({ name, cells: [passMs, megabytesPerSecond, cpuNsPerByte] })
+  }
+  return [
+    {
+      title: `Rendering alone: ${sources} sources × 1,000 series, a body of ${(body / MB).toFixed(1)} MB`,
+      columns: [
+        { name: "ms a body", better: "less", digits: 1 },
+        { name: "MB/s", better: "more", digits: 0 },
+        { name: "CPU ns per byte", better: "less", digits: 2 }
+      ],
+      rows,
+      notes: [`Bytes are the body's before gzip, which makes ${(packed / MB).toFixed(1)} MB of it.`]
+    }
+  ]
+}

@@ -1,0 +1,33 @@
+/**
+ * Stopwatch for work inside one process: repeats a pass until some seconds have passed, after a warm-up of half of them, and takes the
+ * median pass. Wall time is the one thread's; CPU is the whole process's, with what the collector does on other threads.
+ */
+import { MB, median } from "../Bench.ts"
+
+export interface Pace {
+  readonly megabytesPerSecond: number
+  readonly nsPerByte: number
+  readonly cpuNsPerByte: number
+  readonly passMs: number
+}
+
+/** `pass` does the work once and answers how many bytes it went over. */
+export const paceOf = async (pass: () => number | Promise<number>, seconds: number): Promise<Pace> => {
+  const warm = performance.now() + seconds * 500
+  while (performance.now() < warm) await pass()
+  const passes: Array<{ readonly wall: number; readonly cpu: number; readonly bytes: number }> = []
+  const until = performance.now() + seconds * 1000
+  while (passes.length < 3 || performance.now() < until) {
+    const [started, before] = [performance.now(), process.cpuUsage()]
+    const bytes = await pass()
+    const { user, system } = process.cpuUsage(before)
+    passes.push({ wall: performance.now() - started, cpu: (user + system) / 1000, bytes })
+  }
+  const of = (pick: (each: (typeof passes)[number]) => number): number => median(passes.map(pick))
+  return {
+    megabytesPerSecond: of(({ wall, bytes }) => bytes / MB / (wall / 1000)),
+    nsPerByte: of(({ wall, bytes }) => (wall * 1e6) / bytes),
+    cpuNsPerByte: of(({ cpu, bytes }) => (cpu * 1e6) / bytes),
+    passMs: of(({ wall }) => wall)
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Subject: what the benchmarks inside one process take from src, in one place. The parser is asked through `parseRound` where the
+ * checkout has it (it may use what it knows of the source's last round), else through `parseDump`, so that the same benchmark runs on
+ * either and two runs can be compared.
+ */
+import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../../src/exposition/Dump.ts"
+import { defaultCacheLimits } from "../../../src/exposition/MetricsProcessor.ts"
+import * as Parser from "../../../src/exposition/Parser.ts"
+import type { CacheOptions } from "../../../src/exposition/PartitionCache.ts"
+
+export const cacheOptions: CacheOptions = {
+  expiry: 90_000,
+  timestamps: "scrape",
+  sourceLabel: "instance",
+  limits: { ...defaultParseLimits, ...defaultCacheLimits }
+}
+
+const optionsFor = (source: string): ParseOptions => ({
+  format: "text",
+  attach: { sourceLabel: "instance", source, labels: [["job", "checkout"]] },
+  limits: defaultParseLimits,
+  timestamps: "scrape",
+  time: 0
+})
+
+const accepted = (result: Dump | Refusal): Dump => {
+  if ("reason" in result) throw new Error(`the parser refused a dump of the benchmark: ${result.detail}`)
+  return result
+}
+
+/** A round of a source that nothing is known of. */
+export const parseFirst = (source: string, bytes: Uint8Array): Dump =>
+  accepted(Parser.parseDump(bytes, optionsFor(source)))
+
+type ParseRound = (
+  bytes: Uint8Array,
+  options: ParseOptions,
+  before: unknown
+) => { readonly dump: Dump; readonly known: unknown } | Refusal
+
+const parseRound = (Parser as { readonly parseRound?: ParseRound }).parseRound
+
+/** One source's rounds, one after the other: whatever a parser keeps from round to round is kept. */
+export const parserOf = (source: string): ((bytes: Uint8Array) => Dump) => {
+  const options = optionsFor(source)
+  if (parseRound === undefined) return (bytes) => accepted(Parser.parseDump(bytes, options))
+  let known: unknown
+  return (bytes) => {
+    const result = parseRound(bytes, options, known)
+    if ("reason" in result) throw new Error(`the parser refused a dump of the benchmark: ${result.detail}`)
+    known = result.known
+    return result.dump
+  }
+}
