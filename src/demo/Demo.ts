@@ -220,7 +220,7 @@ export const demo = (config: DemoConfig): Effect.Effect<number> =>
     const verdict: Verdict = { code: 0 }
     return restore(run(config, verdict).pipe(Effect.scoped)).pipe(
       Effect.provide(
-        Layer.merge(EmbeddedLog.transport.pipe(Layer.provideMerge(EmbeddedLog.layer())), SelfMetrics.layer)
+        Layer.merge(EmbeddedLog.transport.pipe(Layer.provideMerge(EmbeddedLog.layer())), SelfMetrics.layerAgent)
       ),
       Effect.catch((error) => Effect.as(Effect.logError(error.message), 1)),
       Effect.catchCause((cause) =>
