@@ -133,6 +133,7 @@ const run = (config: DemoConfig, verdict: Verdict) =>
               pod.partitions = status.engine?.partitions?.filter((p) => p.visible).length ?? 0
             })
           ),
+          // A pod that is just coming or going does not answer: its last count stands for one line.
           Effect.ignore
         ),
       { discard: true }
