@@ -7,7 +7,7 @@
 import { Context, Effect, Layer } from "effect"
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client"
 
-const makeAll = (defaults: boolean) => {
+const make = (defaults: boolean) => {
   const registry = new Registry()
   if (defaults) collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -108,31 +108,36 @@ const makeAll = (defaults: boolean) => {
   }
 }
 
-export type SelfMetricsShape = ReturnType<typeof makeAll>
+export type SelfMetricsShape = ReturnType<typeof make>
 
 /** Only those of its kind of process are served: zeros that stand for nothing would still meet somebody's alert rule. */
-const make = (defaults: boolean, whose: "pod" | "agent"): SelfMetricsShape => {
-  const metrics = makeAll(defaults)
+const only = (whose: "pod" | "agent", metrics: SelfMetricsShape): SelfMetricsShape => {
   for (const { name } of metrics.registry.getMetricsAsArray())
     if (name.startsWith("k2p_") && name.startsWith("k2p_agent_") !== (whose === "agent"))
       metrics.registry.removeSingleMetric(name)
   return metrics
 }
 
-const withDefaults = (whose: "pod" | "agent") =>
-  Effect.acquireRelease(
-    Effect.sync(() => make(true, whose)),
-    (m) => Effect.sync(() => m.registry.clear())
-  )
-
 export class SelfMetrics extends Context.Service<SelfMetrics, SelfMetricsShape>()("k2p/SelfMetrics") {
   /** A pod's, with the process defaults (CPU, memory, event loop, GC): one instance a process. */
-  static readonly layer = Layer.effect(SelfMetrics, withDefaults("pod"))
+  static readonly layer = Layer.effect(
+    SelfMetrics,
+    Effect.acquireRelease(
+      Effect.sync(() => only("pod", make(true))),
+      (m) => Effect.sync(() => m.registry.clear())
+    )
+  )
   /** An agent's, likewise. */
-  static readonly layerAgent = Layer.effect(SelfMetrics, withDefaults("agent"))
+  static readonly layerAgent = Layer.effect(
+    SelfMetrics,
+    Effect.acquireRelease(
+      Effect.sync(() => only("agent", make(true))),
+      (m) => Effect.sync(() => m.registry.clear())
+    )
+  )
   /** A pod's without the defaults: for further pods of the process, and tests. Fresh for each use. */
   static readonly layerBare = Layer.effect(
     SelfMetrics,
-    Effect.sync(() => make(false, "pod"))
+    Effect.sync(() => only("pod", make(false)))
   )
 }
