@@ -110,18 +110,34 @@ const make = (defaults: boolean) => {
 
 export type SelfMetricsShape = ReturnType<typeof make>
 
+/** Only those of its kind of process are served: zeros that stand for nothing would still meet somebody's alert rule. */
+const only = (whose: "pod" | "agent", metrics: SelfMetricsShape): SelfMetricsShape => {
+  for (const { name } of metrics.registry.getMetricsAsArray())
+    if (name.startsWith("k2p_") && name.startsWith("k2p_agent_") !== (whose === "agent"))
+      metrics.registry.removeSingleMetric(name)
+  return metrics
+}
+
 export class SelfMetrics extends Context.Service<SelfMetrics, SelfMetricsShape>()("k2p/SelfMetrics") {
-  /** With the process defaults (CPU, memory, event loop, GC): one instance a process. */
+  /** A pod's, with the process defaults (CPU, memory, event loop, GC): one instance a process. */
   static readonly layer = Layer.effect(
     SelfMetrics,
     Effect.acquireRelease(
-      Effect.sync(() => make(true)),
+      Effect.sync(() => only("pod", make(true))),
       (m) => Effect.sync(() => m.registry.clear())
     )
   )
-  /** Without them: for further pods of the process, and tests. Fresh for each use. */
+  /** An agent's, likewise. */
+  static readonly layerAgent = Layer.effect(
+    SelfMetrics,
+    Effect.acquireRelease(
+      Effect.sync(() => only("agent", make(true))),
+      (m) => Effect.sync(() => m.registry.clear())
+    )
+  )
+  /** A pod's without the defaults: for further pods of the process, and tests. Fresh for each use. */
   static readonly layerBare = Layer.effect(
     SelfMetrics,
-    Effect.sync(() => make(false))
+    Effect.sync(() => only("pod", make(false)))
   )
 }

@@ -240,7 +240,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       count("expired")
       yield* troubles.refused(
         lane,
-        `its dump is older than ${options.giveUpAfter / 1000} s; is the service still writing it?`
+        `its dump is older than ${options.giveUpAfter / 1000} s, as if the service no longer wrote it`
       )
       return
     }

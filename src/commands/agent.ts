@@ -40,6 +40,6 @@ export const agent = (config: AgentConfig): Program =>
     Effect.catchTag(["AgentFailed", "ServerError"], (error) => Effect.as(Effect.logError(error.message), 1)),
     Effect.onInterrupt(() => Effect.logInfo("stopped")),
     Effect.scoped,
-    Effect.provide(Layer.mergeAll(KafkaTransport.layer(config.connection.kafka), SelfMetrics.layer)),
+    Effect.provide(Layer.mergeAll(KafkaTransport.layer(config.connection.kafka), SelfMetrics.layerAgent)),
     Effect.provide(logging(config.log))
   )

@@ -133,6 +133,7 @@ const run = (config: DemoConfig, verdict: Verdict) =>
               pod.partitions = status.engine?.partitions?.filter((p) => p.visible).length ?? 0
             })
           ),
+          // A pod that is just coming or going does not answer: its last count stands for one line.
           Effect.ignore
         ),
       { discard: true }
@@ -220,7 +221,7 @@ export const demo = (config: DemoConfig): Effect.Effect<number> =>
     const verdict: Verdict = { code: 0 }
     return restore(run(config, verdict).pipe(Effect.scoped)).pipe(
       Effect.provide(
-        Layer.merge(EmbeddedLog.transport.pipe(Layer.provideMerge(EmbeddedLog.layer())), SelfMetrics.layer)
+        Layer.merge(EmbeddedLog.transport.pipe(Layer.provideMerge(EmbeddedLog.layer())), SelfMetrics.layerAgent)
       ),
       Effect.catch((error) => Effect.as(Effect.logError(error.message), 1)),
       Effect.catchCause((cause) =>

@@ -78,6 +78,7 @@ export const decodeClaims = (metadata: Uint8Array): Claims => {
       loads: unpackLoads(json.loads)
     }
   } catch {
+    // Not ours: whoever cannot say what it holds claims nothing.
     return noClaims
   }
 }

@@ -7,7 +7,7 @@
  * moment when the last byte left, and an abort that destroys the socket; all three are one `pipeline` away here.
  */
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
-import { Cause, Context, Effect, Fiber, FiberSet, Layer, Schema } from "effect"
+import { Cause, Context, Effect, FiberSet, Layer, Schema } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import { type Route, replyText } from "./Route.ts"
 
@@ -109,7 +109,7 @@ const make = (options: ServerOptions) =>
       response.once("close", () => {
         answering.delete(response)
         if (!server.listening) setImmediate(() => server.closeIdleConnections())
-        if (!response.writableFinished) Fiber.interrupt(fiber).pipe(Effect.runFork)
+        if (!response.writableFinished) fiber.interruptUnsafe()
       })
     })
     yield* Effect.acquireRelease(listening(server, options.listen), () => closed(server, answering))

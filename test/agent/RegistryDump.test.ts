@@ -126,8 +126,10 @@ describe("RegistryDump", () => {
     const stop = dumpRegistry({ path, registry: counting, log: (message) => void told.push(message), intervalMs: 2 })
     await vi.waitFor(() => assert.isAbove(dumps, 4), { interval: 2 })
     await stop()
-    assert.lengthOf(told, 1)
-    assert.match(told[0]!, /app\.prom holds no metrics.*another copy of prom-client/)
+    // A dump that takes longer than so short an interval is told, too.
+    const empty = told.filter((message) => message.includes("holds no metrics"))
+    assert.lengthOf(empty, 1)
+    assert.match(empty[0]!, /app\.prom holds no metrics.*another copy of prom-client/)
   })
 
   it("a service that makes its metrics after its first dump is told nothing", async () => {

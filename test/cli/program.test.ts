@@ -101,9 +101,12 @@ describe("serve without brokers", () => {
     })
     const [, base] = await pod.says(/listening on (http:\/\/[^/]+)\/metrics/)
     await pod.says(/joining group/)
-    const [alive, ready, metrics, status] = await Promise.all(
-      ["/healthz", "/readyz", "/metrics", "/api/v1/status"].map((path) => fetch(base + path))
+    const [alive, ready, metrics, status, self] = await Promise.all(
+      ["/healthz", "/readyz", "/metrics", "/api/v1/status", "/self/metrics"].map((path) => fetch(base + path))
     )
+    const own = await self!.text()
+    assert.match(own, /^k2p_lease_seconds /m)
+    assert.notInclude(own, "k2p_agent_", "nothing of an agent's")
     assert.deepStrictEqual([alive!.status, ready!.status, metrics!.status], [200, 503, 200])
     assert.match(await ready!.text(), /^joining: not a member of group kafka2prom yet/)
     assert.strictEqual(await metrics!.text(), "")
@@ -130,7 +133,10 @@ describe("agent without brokers", () => {
   it("serves its own metrics and exits with 0 on SIGINT", async () => {
     const agent = start(["agent", "--brokers", "127.0.0.1:1", "--dump", join(dir, "*.prom"), "--listen", "127.0.0.1:0"])
     const [, base] = await agent.says(/listening on (http:\/\/[^/]+)\/self\/metrics/)
-    assert.match(await (await fetch(`${base}/self/metrics`)).text(), /^process_cpu_seconds_total /m)
+    const own = await (await fetch(`${base}/self/metrics`)).text()
+    assert.match(own, /^process_cpu_seconds_total /m)
+    assert.match(own, /^k2p_agent_buffer_bytes 0$/m)
+    assert.notMatch(own, /k2p_(?!agent_)/, "nothing of a pod's")
     assert.strictEqual((await fetch(`${base}/healthz`)).status, 200)
     agent.child.kill("SIGINT")
     assert.strictEqual(await agent.ended, 0)

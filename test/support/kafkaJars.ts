@@ -10,7 +10,8 @@ import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
 
-export type KafkaVersion = "3.9.1" | "4.1.1"
+export const kafkaVersions = ["3.9.1", "4.1.1"] as const
+export type KafkaVersion = (typeof kafkaVersions)[number]
 
 const run = promisify(execFile)
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "kafka2prom")

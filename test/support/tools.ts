@@ -2,6 +2,7 @@
  * Programs that some tests need beside Node. Where one is missing its tests are skipped, and one line says which, why and
  * how to get it; with K2P_REQUIRE_ALL=1 they fail instead, so that a build server cannot pass by leaving them out.
  */
+import { spawnSync } from "node:child_process"
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"
 import { describe, it } from "vitest"
@@ -20,7 +21,12 @@ const packages: Readonly<Record<string, string>> = {
   python3: "Python 3.9 or later with venv (Debian: python3-venv)"
 }
 
-const isInstalled = (program: string): boolean =>
+/** Debian's python3 comes without what makes virtual environments. */
+const canMakeEnvironments = (): boolean => spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0
+
+const isInstalled = (program: string): boolean => isOnPath(program) && (program !== "python3" || canMakeEnvironments())
+
+const isOnPath = (program: string): boolean =>
   (process.env.PATH ?? "").split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)

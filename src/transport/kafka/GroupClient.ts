@@ -5,26 +5,22 @@
  */
 import { Effect } from "effect"
 import {
-  type At,
   type Committed,
-  type Fetched,
-  type FetchRequest,
   type GroupClient,
   type Joined,
   type JoinRequest,
   partitionKey,
-  type TopicInfo,
   type TopicPartition,
   TransportError
 } from "../Transport.ts"
+import { byTopic } from "./ByTopic.ts"
 import { protocolType } from "./Envelope.ts"
 import { failed, refused, toTransportError } from "./Errors.ts"
-import { decodeFetch, type FetchAnswer } from "./FetchAnswer.ts"
-import { type Address, showAddress } from "./KafkaOptions.ts"
+import type { Address } from "./KafkaOptions.ts"
 import type { Link, Patience } from "./Link.ts"
 import type { Links } from "./Links.ts"
-import { type Answer, type ApiName, type Args, encode } from "./Protocol.ts"
-import { topicInfos } from "./Topics.ts"
+import { LogReader, type Unreadable } from "./LogReader.ts"
+import type { Answer, ApiName, Args } from "./Protocol.ts"
 
 /** Above the rebalance timeout: the broker answers a join at its end at the latest. */
 const JOIN_MARGIN_MS = 5_000
@@ -35,8 +31,6 @@ const MEMBER_ID_REQUIRED = 79
  */
 const maybeStored: ReadonlySet<number> = new Set([-1, 15, 16])
 const NO_OFFSET = -1
-const LATEST = "-1"
-const EARLIEST = "-2"
 
 /** Runs the promise at once when the effect runs, so that requests keep the order of the calls. */
 const attempt = <A>(op: string, run: () => Promise<A>): Effect.Effect<A, TransportError> =>
@@ -44,34 +38,17 @@ const attempt = <A>(op: string, run: () => Promise<A>): Effect.Effect<A, Transpo
 
 const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** By topic, in the order of first appearance. */
-const byTopic = <P extends { readonly tp: TopicPartition }, T>(
-  items: ReadonlyArray<P>,
-  to: (item: P) => T
-): ReadonlyArray<{ readonly topic: string; readonly partitions: ReadonlyArray<T> }> => {
-  const topics = new Map<string, Array<T>>()
-  for (const item of items) {
-    const partitions = topics.get(item.tp.topic)
-    if (partitions === undefined) topics.set(item.tp.topic, [to(item)])
-    else partitions.push(to(item))
-  }
-  return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
-}
-
 class KafkaGroup {
   readonly links: Links
   readonly #group: string
-  readonly #unreadable: (tp: TopicPartition, offset: number, reason: string) => void
   #coordinator: Promise<Address> | undefined
   #rebalanceTimeout = 0
   /** A heartbeat waits no longer, then its connection ends: one that brings no answers must not keep a membership alive that nobody can prove. */
   #patience = Number.POSITIVE_INFINITY
-  #turn = 0
 
-  constructor(links: Links, group: string, unreadable: (tp: TopicPartition, offset: number, reason: string) => void) {
+  constructor(links: Links, group: string) {
     this.links = links
     this.#group = group
-    this.#unreadable = unreadable
   }
 
   async join(request: JoinRequest): Promise<Joined> {
@@ -194,94 +171,6 @@ class KafkaGroup {
     return found
   }
 
-  async fetch(
-    node: number,
-    requests: ReadonlyArray<FetchRequest>,
-    options: { readonly maxWait: number; readonly maxBytes: number; readonly maxBytesPerPartition: number }
-  ): Promise<ReadonlyArray<Fetched>> {
-    if (requests.length === 0) return []
-    if (this.links.node(node) === undefined) await this.links.metadata([...new Set(requests.map(({ tp }) => tp.topic))])
-    const address = this.links.node(node)
-    if (address === undefined) throw failed("fetch", "CONNECTION", `node ${node} is not in the cluster`)
-    // The broker fills the answer in the order asked for: who is first must change, or the last ones starve.
-    const start = this.#turn++ % requests.length
-    const turned = start === 0 ? requests : [...requests.slice(start), ...requests.slice(0, start)]
-    const role = options.maxWait > 0 ? "fetch" : "read"
-    const answer = (await this.links.get(role, address).exchange("fetch", (versions) => {
-      const request = encode(versions, "Fetch", {
-        isolationLevel: 1,
-        maxWaitTime: options.maxWait,
-        minBytes: 1,
-        maxBytes: options.maxBytes,
-        rackId: "",
-        topics: byTopic(turned, ({ tp, offset }) => ({
-          partition: tp.partition,
-          fetchOffset: String(offset),
-          maxBytes: options.maxBytesPerPartition
-        }))
-      })
-      const version = request.request.apiVersion
-      if (version < 4) throw failed("fetch", "OTHER", `${showAddress(address)} is older than Kafka 0.11`, false)
-      return {
-        ...request,
-        response: {
-          decode: (payload) =>
-            decodeFetch(payload, version, requests, ({ tp, offset }, reason) => this.#unreadable(tp, offset, reason)),
-          parse: (decoded) => decoded
-        }
-      }
-    })) as FetchAnswer
-    if (answer.errorCode !== 0) throw refused("fetch", answer.errorCode, `node ${node}`)
-    return answer.fetched
-  }
-
-  async offsets(tps: ReadonlyArray<TopicPartition>, at: At): Promise<ReadonlyMap<string, number>> {
-    const found = new Map<string, number>()
-    if (tps.length === 0) return found
-    const leaders = new Map<string, number>()
-    for (const { topic, partitions } of await this.metadata([...new Set(tps.map(({ topic }) => topic))]))
-      for (const { partition, leader } of partitions) leaders.set(partitionKey({ topic, partition }), leader)
-    const byNode = new Map<number, Array<TopicPartition>>()
-    for (const tp of tps) {
-      const key = partitionKey(tp)
-      const leader = leaders.get(key)
-      if (leader === undefined) throw failed("listOffsets", "UNKNOWN_TOPIC_OR_PARTITION", `${key} does not exist`)
-      if (leader < 0) throw failed("listOffsets", "NOT_LEADER", `${key} has no leader now`)
-      const there = byNode.get(leader)
-      if (there === undefined) byNode.set(leader, [tp])
-      else there.push(tp)
-    }
-    const timestamp = at === "start" ? EARLIEST : at === "end" ? LATEST : String(at.timestamp)
-    const ask = async (node: number, wanted: ReadonlyArray<TopicPartition>, time: string): Promise<void> => {
-      const none: Array<TopicPartition> = []
-      const address = this.links.node(node)
-      if (address === undefined) throw failed("listOffsets", "NOT_LEADER", `node ${node} is not in the cluster`)
-      const answer = await this.links.get("control", address).request("listOffsets", "ListOffsets", {
-        isolationLevel: 1,
-        topics: byTopic(
-          wanted.map((tp) => ({ tp })),
-          ({ tp }) => ({ partition: tp.partition, timestamp: time })
-        )
-      })
-      for (const { topic, partitions } of answer.responses)
-        for (const { partition, errorCode, offset } of partitions) {
-          const tp = { topic, partition }
-          if (errorCode !== 0) throw refused("listOffsets", errorCode, `node ${node} for ${partitionKey(tp)}`)
-          if (Number(offset) === NO_OFFSET) none.push(tp)
-          else found.set(partitionKey(tp), Number(offset))
-        }
-      if (none.length > 0) await ask(node, none, LATEST)
-    }
-    await Promise.all([...byNode].map(([node, wanted]) => ask(node, wanted, timestamp)))
-    return found
-  }
-
-  async metadata(topics: ReadonlyArray<string>): Promise<ReadonlyArray<TopicInfo>> {
-    // To Kafka no topics means all of them.
-    if (topics.length === 0) return []
-    return topicInfos(topics, await this.links.metadata(topics))
-  }
-
   async #ask<K extends ApiName>(
     role: "join" | "group",
     op: string,
@@ -317,12 +206,9 @@ class KafkaGroup {
   }
 }
 
-export const makeGroupClient = (
-  links: Links,
-  group: string,
-  unreadable: (tp: TopicPartition, offset: number, reason: string) => void
-): GroupClient => {
-  const kafka = new KafkaGroup(links, group, unreadable)
+export const makeGroupClient = (links: Links, group: string, unreadable: Unreadable): GroupClient => {
+  const kafka = new KafkaGroup(links, group)
+  const log = new LogReader(links, unreadable)
   return {
     joinGroup: (request) => attempt("joinGroup", () => kafka.join(request)),
     syncGroup: (member, assignments) => attempt("syncGroup", () => kafka.sync(member, assignments)),
@@ -331,8 +217,8 @@ export const makeGroupClient = (
     offsetCommit: (member, commits) => attempt("offsetCommit", () => kafka.commit(member, commits)),
     offsetFetch: (tps) => attempt("offsetFetch", () => kafka.committed(tps)),
     abandon: Effect.sync(() => links.drop("join", "the join was given up")),
-    fetch: (node, requests, options) => attempt("fetch", () => kafka.fetch(node, requests, options)),
-    listOffsets: (tps, at) => attempt("listOffsets", () => kafka.offsets(tps, at)),
-    metadata: (topics) => attempt("metadata", () => kafka.metadata(topics))
+    fetch: (node, requests, options) => attempt("fetch", () => log.fetch(node, requests, options)),
+    listOffsets: (tps, at) => attempt("listOffsets", () => log.offsets(tps, at)),
+    metadata: (topics) => attempt("metadata", () => log.metadata(topics))
   }
 }

@@ -1,0 +1,11 @@
+/** What the tests fetch on first use, fetched now: Kafka's jars and the Python parsers, into the user's cache. For build servers. */
+import { kafkaJars, kafkaVersions } from "./kafkaJars.ts"
+import { parseInPython } from "./python.ts"
+
+for (const version of kafkaVersions) {
+  await kafkaJars(version)
+  console.log(`Kafka ${version} is there`)
+}
+const [verdict] = await parseInPython([{ format: "openmetrics", body: "# EOF\n" }])
+if (verdict?.error !== undefined) throw new Error(verdict.error)
+console.log("the Python parsers are there")
