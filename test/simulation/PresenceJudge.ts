@@ -11,8 +11,12 @@ import type { Oracle } from "./Oracle.ts"
 interface Seen {
   readonly cut: number
   readonly at: number
-  absences: number
+  /** Later cuts without it, of which some may be answered before earlier ones with it. */
+  readonly absences: ReadonlyArray<number>
 }
+
+/** Of each pod and partition no more are kept: those of the slowest scrapes and some. */
+const maxAbsences = 500
 
 export interface Answer {
   readonly cut: number
@@ -55,23 +59,26 @@ export class PresenceJudge {
           violations.push(
             `${series}: not in ${a.pod}'s body of cut ${a.cut} (at ${Math.round(a.at)} ms), which has others of partition ${partition}`
           )
-    for (const partition of this.known.keys()) {
+    for (const partition of new Set([...this.known.keys(), ...inBody])) {
       const key = `${a.pod}/${partition}`
       const seen = this.seen.get(key)
-      if (seen !== undefined && seen.cut > a.cut) continue
       if (!inBody.has(partition)) {
-        if (seen !== undefined) seen.absences += 1
+        if (seen !== undefined && seen.cut < a.cut)
+          this.seen.set(key, { ...seen, absences: [...seen.absences, a.cut].slice(-maxAbsences) })
         continue
       }
-      if (seen !== undefined && seen.absences > 0 && !this.acquired(partition, a.pod, seen.at, a.at))
+      if (seen !== undefined && seen.cut > a.cut) continue
+      const between = (seen?.absences ?? []).filter((cut) => cut < a.cut)
+      if (seen !== undefined && between.length > 0 && !this.acquired(partition, a.pod, seen.at, a.at))
         violations.push(
-          `partition ${partition} stayed with ${a.pod} and was out of ${seen.absences} answers ` +
+          `partition ${partition} stayed with ${a.pod} and was out of ${between.length} answers ` +
             `between ${Math.round(seen.at)} and ${Math.round(a.at)} ms`
         )
-    }
-    for (const partition of inBody) {
-      const key = `$a.pod/${partition}`
-      if ((this.seen.get(key)?.cut ?? -1) < a.cut) this.seen.set(key, { cut: a.cut, at: a.at, absences: 0 })
+      this.seen.set(key, {
+        cut: a.cut,
+        at: a.at,
+        absences: (seen?.absences ?? []).filter((cut) => cut > a.cut)
+      })
     }
     for (const series of a.values.keys()) this.present(series, a.cut, a.at)
   }
