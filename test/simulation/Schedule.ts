@@ -277,9 +277,25 @@ const pickFrom = (from: Kinds, r: () => number, int: Int): Fault => {
   return { type: "join" }
 }
 
-const stormy = (count: number, profile: Profile, r: () => number, int: Int): ReadonlyArray<Timed> => {
+/** Of a kind that a history shall meet often; all others together weigh about a hundred. */
+const oftenWeight = 25
+const typeOf = (make: Maker): Fault["type"] =>
+  make(
+    () => 0,
+    () => 0
+  ).type
+
+const stormy = (
+  count: number,
+  { profile, often }: { readonly profile: Profile; readonly often: ReadonlyArray<Fault["type"]> },
+  r: () => number,
+  int: Int
+): ReadonlyArray<Timed> => {
   // A swarm: each history has its own favourites and lacks some kinds, so that rare combinations meet often somewhere.
-  const own: Kinds = kinds.map(([weight, make]) => [weight * one(int, [0, 1, 1, 4]), make])
+  const own: Kinds = kinds.map(([weight, make]) => {
+    const share = weight * one(int, [0, 1, 1, 4])
+    return [often.includes(typeOf(make)) ? share + oftenWeight : share, make]
+  })
   const faults: Array<Timed> = []
   let at = 4_000
   for (let i = 0; i < count; i++) {
@@ -311,7 +327,12 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
 
 export const makeSchedule = (
   seed: number,
-  options: { readonly faults?: number; readonly profile?: Profile } = {}
+  options: {
+    readonly faults?: number
+    readonly profile?: Profile
+    /** Kinds that this history meets much more often than by chance. */
+    readonly often?: ReadonlyArray<Fault["type"]>
+  } = {}
 ): Schedule => {
   const r = random(seed)
   const int = (n: number) => Math.floor(r() * n)
@@ -332,6 +353,6 @@ export const makeSchedule = (
     backpressure: r() < 0.5 || quiet ? "pause" : one(int, strategies),
     pace: one(int, [0, 5, 20, 60]),
     latency: one(int, [0, 5, 40, 150]),
-    faults: (quiet ? calm : stormy)(count, profile, r, int)
+    faults: quiet ? calm(count, profile, r, int) : stormy(count, { profile, often: options.often ?? [] }, r, int)
   }
 }
