@@ -95,13 +95,17 @@ export class PartitionCache {
     else if (!step.stale) this.parse(part)
   }
 
-  /** A record that was dropped unseen: rounds older than it will be ignored, and below the fence its source goes. */
-  drop(record: LogRecord, fence: number, now: Now): void {
+  /**
+   * A record that was dropped unseen, up to the time `until` with others: rounds older than it will be ignored, and below the
+   * fence its source goes.
+   */
+  drop(record: LogRecord, fence: number, now: Now, until = record.timestamp): void {
     const stamp = this.ages.stamp(record.offset, record.timestamp, fence, now)
     const id = readIdentity(record, this.tp)
     if (isRefused(id)) this.rounds.pass(record)
     else {
-      this.rounds.skip(id, record)
+      const readable = !isRefused(readEnvelope(record, this.tp, this.options.sourceLabel))
+      this.rounds.skip(id, record, readable, until)
       if (stamp.replayed) this.remove(id.source)
     }
   }

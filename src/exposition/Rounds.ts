@@ -76,13 +76,21 @@ export class Rounds<P> {
     this.clock.tick(place.offset, place.timestamp)
   }
 
-  /** A record that was dropped unseen. */
-  skip(id: Identity, place: Place): void {
+  /**
+   * A record that was dropped unseen. `readable`: whoever reads it takes it for what its identity says. `until`: the newest
+   * timestamp of what was dropped with it.
+   */
+  skip(id: Identity, place: Place, readable = true, until = place.timestamp): void {
     this.pass(place)
     if (id.number === undefined) return
+    const { number } = id
     const source = this.touch(id.source)
-    this.supersede(source, id.number)
-    source.memory.skip({ ...id.number, ...place, first: place.offset })
+    this.supersede(source, number)
+    // With the chunks that came before it the round may be complete for others.
+    const begun = source.numbered.find((g) => compareRounds(g.number!, number) === 0)
+    const chunks = [...(begun?.chunks.values() ?? [])]
+    const first = chunks.reduce((lowest, chunk) => Math.min(lowest, chunk.offset), place.offset)
+    source.memory.skip({ ...number, ...place, first }, readable && id.count === 1, until)
   }
 
   take(id: Identity, place: Place, bytes: number, payload: P): Step<P> {
