@@ -27,6 +27,12 @@ export interface Arrival extends RoundNumber {
   readonly first: number
 }
 
+/** What was dropped in one go: its first offset and its newest timestamp. */
+export interface Stretch {
+  readonly from: number
+  readonly until: number
+}
+
 interface Seen extends Arrival {
   /** When it was seen, or the latest time at which what was dropped with it may have come complete. */
   readonly until: number
@@ -92,17 +98,18 @@ export class VersionMemory {
 
   /**
    * A round that was dropped unseen: what is older than it must not be shown after it, it itself may come again. `whole`: a
-   * new owner that reads the record learns as much from it. `until`: the newest timestamp of what was dropped with it.
+   * new owner that reads the record learns as much from it; else a lower one that went with it may be what it needs.
    */
-  skip(round: Arrival, whole: boolean, until: number): void {
+  skip(round: Arrival, whole: boolean, stretch: Stretch): void {
     this.forget()
     const blocker = this.blocker(round)
-    const need = blocker === undefined ? round.first : Math.min(round.first, blocker.first, blocker.need)
+    const first = whole ? round.first : Math.min(round.first, stretch.from)
+    const need = blocker === undefined ? first : Math.min(first, blocker.first, blocker.need)
     const next: Seen = {
       ...round,
       round: round.round - 1,
       // The other chunks may come for as long as this one counts.
-      until: Math.max(until, whole ? round.timestamp : round.timestamp + this.expiry),
+      until: Math.max(stretch.until, whole ? round.timestamp : round.timestamp + this.expiry),
       latest: false,
       need,
       dropped: true

@@ -8,6 +8,7 @@ import { describe } from "vitest"
 import { LogClock } from "../../src/exposition/LogClock.ts"
 import type { Identity } from "../../src/exposition/Record.ts"
 import { Rounds, type RoundsOptions, type Step } from "../../src/exposition/Rounds.ts"
+import type { Stretch } from "../../src/exposition/VersionMemory.ts"
 
 const expiry = 100
 const defaults: RoundsOptions = { expiry, gatherBytes: 1_000_000, maxSources: 100 }
@@ -19,8 +20,8 @@ interface Rec {
   readonly chunk?: string
   readonly ts: number
   readonly kind?: "record" | "refused" | "dropped"
-  /** Of a dropped one: the newest timestamp of what was dropped with it. */
-  readonly until?: number
+  /** What a dropped one was dropped with. */
+  readonly stretch?: Stretch
 }
 
 const identity = (r: Rec): Identity => {
@@ -62,7 +63,7 @@ class Owner {
     for (const s of this.shown.values()) s.newest = Math.max(s.newest, r.ts)
     let step: Step<string> | undefined
     if (r.kind === "refused") this.rounds.pass(place)
-    else if (r.kind === "dropped") this.rounds.skip(id, place, true, r.until)
+    else if (r.kind === "dropped") this.rounds.skip(id, place, r.stretch ?? { from: offset, until: r.ts })
     else step = this.rounds.take(id, place, 10, r.v === undefined ? `@${offset}` : `${r.v}:${id.index}/${id.count}`)
     if (step?._tag === "Accepted") {
       const { source, parts, first, timestamp } = step.round
@@ -426,7 +427,8 @@ describe("any log", () => {
             for (let i = 0; i < keeps && offset < position; i++, offset++) between.read(offset, log[offset]!)
             const end = Math.min(position, offset + leaves)
             for (const dropped of told(log, offset, end)) {
-              between.read(dropped, { ...log[dropped]!, kind: "dropped", until: log[end - 1]!.ts })
+              const stretch = { from: offset, until: log[end - 1]!.ts }
+              between.read(dropped, { ...log[dropped]!, kind: "dropped", stretch })
               between.shown.delete(log[dropped]!.source!)
             }
             offset = end

@@ -128,9 +128,9 @@ export const fenceMutants: ReadonlyArray<Mutant> = [
     histories: (made) => ({ ...made, backpressure: "drop-front" }),
     modules: () => [
       patching("exposition/PartitionCache", (prototype) => {
-        const drop = prototype.drop as (record: LogRecord, fence: number, now: unknown) => void
-        prototype.drop = function (this: unknown, record: LogRecord, _fence: number, now: unknown) {
-          drop.call(this, record, -1, now)
+        const drop = prototype.drop as (record: LogRecord, stretch: unknown, fence: number, now: unknown) => void
+        prototype.drop = function (this: unknown, record: LogRecord, stretch: unknown, _fence: number, now: unknown) {
+          drop.call(this, record, stretch, -1, now)
         } as never
       })
     ]
