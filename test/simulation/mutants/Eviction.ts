@@ -7,6 +7,7 @@ import type { Ownership } from "../../../src/engine/Handoff.ts"
 import type { Ownerships } from "../../../src/engine/Ownerships.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing, stepping } from "./Mutant.ts"
+import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, telling } from "./Stories.ts"
 
 interface Inside {
   readonly host: {
@@ -24,6 +25,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     rule: "1 evict before letting go",
     breaks: "the member says that it let go, and evicts a second later",
     found: "older",
+    histories: telling(lagsAndLetsGo),
     modules: () => [
       patching("engine/Ownerships", (prototype) => {
         const { hide, evict } = prototype as unknown as Pick<Ownerships, "hide" | "evict">
@@ -44,7 +46,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     rule: "1 evict before letting go",
     breaks: "what is still being evicted is not claimed",
     found: "older",
-    often: ["slowEviction", "join", "relay"],
+    histories: telling(evictsSlowly),
     modules: () => [
       replacing("engine/Handoff", {
         claims:
@@ -57,7 +59,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     rule: "5 taken up in its own generation",
     breaks: "what comes back to a member while it evicts it is taken up at once",
     found: "older",
-    often: ["slowEviction", "lateCommit", "join"],
+    histories: telling(getsItBack, { pods: 2 }),
     modules: () => [
       stepping((real) => (s, e) => {
         const [next, actions] = real(s, e)
@@ -76,7 +78,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
         if (e.type !== "evicted" || before?.returns !== true || s.memberId === "" || s.leaving) return [next, actions]
         const owned = new Map(next.owned)
         owned.set(e.key, { tp: before.tp, phase: "live" })
-        return [{ ...next, owned }, [...actions, { type: "acquire", tp: before.tp }]]
+        return [{ ...next, owned, wantJoin: s.wantJoin }, [...actions, { type: "acquire", tp: before.tp }]]
       })
     ]
   },
@@ -84,6 +86,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     rule: "6 two steps",
     breaks: "the leader ignores the members' claims",
     found: "older",
+    histories: telling(hearsLate),
     parts: {
       assignor: assignor((members, all) => {
         const ids = members.map((m) => m.memberId).sort()
@@ -95,6 +98,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     rule: "6 two steps",
     breaks: "the leader hands over in one step, to the same owners as in two",
     found: "older",
+    histories: telling(hearsLate),
     parts: {
       assignor: assignor((members, all) => {
         const held = members.map((m) => ({ memberId: m.memberId, keys: m.claims.live }))

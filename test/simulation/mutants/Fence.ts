@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { Committed, GroupClient, LogRecord } from "../../../src/transport/Transport.ts"
 import { topic } from "../SimAgent.ts"
 import { type Mutant, overClient, patching, planning, type Replaced, without } from "./Mutant.ts"
+import { diesRejoining, telling } from "./Stories.ts"
 
 const all = Array.from({ length: 12 }, (_, partition) => ({ topic, partition }))
 
@@ -72,6 +73,7 @@ export const fenceMutants: ReadonlyArray<Mutant> = [
     rule: "2 read after the sync",
     breaks: "C, R and L are read before the join",
     found: "older",
+    histories: telling(diesRejoining),
     parts: {
       transport: readBefore<ReadonlyMap<string, Committed>>(
         new Map(),

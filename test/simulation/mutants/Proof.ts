@@ -5,15 +5,12 @@ import type { HandoffState } from "../../../src/engine/Handoff.ts"
 import type { LeaseBounds, LeaseTimes } from "../../../src/engine/Lease.ts"
 import type { GroupClient, TransportError } from "../../../src/transport/Transport.ts"
 import type { VirtualTime } from "../../support/virtualTime.ts"
-import type { Fault, Timed } from "../Schedule.ts"
-import { type Mutant, overClient, type Replaced, replacing, stepping, without } from "./Mutant.ts"
+import { type Mutant, overClient, type Replaced, replacing, stepping } from "./Mutant.ts"
+import { cutOffAndPutBack, deposed, fadesOut, joinsTooLate, suspended, telling } from "./Stories.ts"
 
 /** The proof hides what is wrong with the lease. */
 const unproven = (): Disposable => replacing("engine/Membership", { prove: () => () => Effect.void })
 const withoutProof: Replaced = { modules: () => [unproven()] }
-
-/** That is what the proof is for, and no lease can be. */
-const suspends = (fault: Fault): boolean => (fault.type === "freeze" || fault.type === "zombie") && fault.suspend
 
 /** Knows the virtual clock of the world that plays now. */
 const watchingTime = (): { readonly mock: Disposable; readonly now: () => number } => {
@@ -31,15 +28,6 @@ const watchingTime = (): { readonly mock: Disposable; readonly now: () => number
   return { mock, now: () => current?.now ?? 0 }
 }
 
-/** A pod that is cut off hears of a coordinator that was deposed, and knows nothing of what goes on. */
-const deposedWhileCut = ({ at, fault }: Timed): ReadonlyArray<Timed> =>
-  fault.type === "cut"
-    ? [
-        { at, fault: { ...fault, lose: "both" } },
-        { at, fault: { type: "deposed", pod: fault.pod, ms: fault.ms } }
-      ]
-    : [{ at, fault }]
-
 interface Prover {
   readonly client: GroupClient
   readonly options: { readonly sessionTimeout: number }
@@ -51,12 +39,14 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     rule: "4 proof of ownership",
     breaks: "no heartbeat between cut and body",
     found: "older",
+    histories: telling(suspended),
     modules: () => [unproven()]
   },
   {
     rule: "4 proof of ownership",
     breaks: "any answer to the heartbeat is a proof, a refusal too",
     found: "older",
+    histories: telling(suspended),
     modules: () => [
       replacing("engine/Membership", {
         prove:
@@ -73,8 +63,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     rule: "4 lease",
     breaks: "the lease counts from the answer's arrival",
     found: "older",
-    often: ["fadeOut"],
-    histories: without(suspends),
+    histories: telling(fadesOut),
     modules: () => {
       const { mock, now } = watchingTime()
       return [
@@ -90,10 +79,24 @@ export const proofMutants: ReadonlyArray<Mutant> = [
   },
   {
     rule: "4 lease",
+    breaks: "REBALANCE_IN_PROGRESS renews the lease for as long as a success does",
+    found: "older",
+    histories: telling(joinsTooLate, { pods: 2 }),
+    modules: () => [
+      unproven(),
+      replacing("engine/Lease", {
+        heardAt:
+          (real: (t: LeaseTimes, sentAt: number, success: boolean) => LeaseTimes) => (t: LeaseTimes, sentAt: number) =>
+            real(t, sentAt, true)
+      })
+    ],
+    baseline: withoutProof
+  },
+  {
+    rule: "4 lease",
     breaks: "the lease is on the wall clock",
     found: "older",
-    often: ["wallJump", "cut"],
-    histories: without(suspends),
+    histories: telling(cutOffAndPutBack),
     modules: () => [
       replacing("engine/Membership", {
         prove: () => () => Effect.void,
@@ -106,8 +109,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     rule: "4 lease",
     breaks: "the lease needs no commit: heartbeats of a deposed coordinator will do",
     found: "older",
-    often: ["cut"],
-    histories: (made) => ({ ...made, faults: made.faults.flatMap(deposedWhileCut) }),
+    histories: telling(deposed),
     modules: () => [
       replacing("engine/Lease", {
         leaseValid:

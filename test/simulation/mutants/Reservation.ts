@@ -3,6 +3,15 @@ import type { Ownerships } from "../../../src/engine/Ownerships.ts"
 import type { CommitOutcome, Reservation } from "../../../src/engine/Reservation.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing } from "./Mutant.ts"
+import {
+  begunAndHandedOver,
+  begunAndNotEnded,
+  commitsLate,
+  firstCommitLate,
+  heirsDie,
+  reservesLess,
+  telling
+} from "./Stories.ts"
 
 type Answered = (s: Reservation, outcome: CommitOutcome) => Reservation
 type Limit = (s: Reservation) => number
@@ -29,7 +38,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     rule: "2 R counts when it is answered",
     breaks: "before its first answered commit an owner shows as much as it likes",
     found: "older",
-    often: ["lateCommit", "doubt", "burst"],
+    histories: telling(firstCommitLate),
     modules: () => [
       reservation({
         exposeLimit: (real: Limit) => (s: Reservation) => (s.confirmed === null ? Number.POSITIVE_INFINITY : real(s))
@@ -40,7 +49,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     rule: "2 R of unknown outcome",
     breaks: "a commit of unknown outcome is taken for refused: it may arrive late",
     found: "older",
-    often: ["doubt"],
+    histories: telling(commitsLate),
     modules: () => [
       reservation({
         commitAnswered: (real: Answered) => (s: Reservation, outcome: CommitOutcome) =>
@@ -52,7 +61,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     rule: "2 R of unknown outcome",
     breaks: "the next confirmed commit ends the doubt, though it is of the same generation",
     found: "older",
-    often: ["doubt"],
+    histories: telling(commitsLate),
     modules: () => [
       reservation({
         commitAnswered: (real: Answered) => (s: Reservation, outcome: CommitOutcome) => ({
@@ -73,7 +82,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     rule: "2 R is never lowered",
     breaks: "a commit may carry a smaller R than the one before it, and the larger one counts until it is answered",
     found: "older",
-    often: ["doubt"],
+    histories: telling(reservesLess),
     modules: () => [
       reservation({
         ...notInFlight,
@@ -87,6 +96,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     rule: "2 nothing beyond R",
     breaks: "a round that was begun before R is finished and shown beyond it",
     found: "older",
+    histories: telling(begunAndNotEnded),
     modules: () => [
       patching("engine/Partition", (prototype) => {
         interface Inside {
@@ -113,6 +123,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     rule: "2 every commit carries R",
     breaks: "a clean handoff lowers R to C",
     found: "older",
+    histories: telling(begunAndHandedOver),
     modules: () => [
       patching("engine/Ownerships", (prototype) => {
         const { hide } = prototype as unknown as Pick<Ownerships, "hide">
@@ -130,7 +141,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     rule: "2 every commit carries R",
     breaks: "an owner that is still behind its fence reserves less than the fence",
     found: "older",
-    often: ["relay"],
+    histories: telling(heirsDie),
     modules: () => [
       reservation({
         nextReservation: () => (s: Reservation, _fence: number, exposed: number, wanted: number) =>

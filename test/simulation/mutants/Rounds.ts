@@ -3,6 +3,7 @@ import type { RoundNumber } from "../../../src/exposition/Record.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { simExpiry } from "../SimPod.ts"
 import { type Mutant, patching, replacing } from "./Mutant.ts"
+import { endsAndRepeats, olderEpoch, silentAndMoved, telling, widest } from "./Stories.ts"
 
 interface Seen extends RoundNumber {
   readonly offset: number
@@ -41,7 +42,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     rule: "8 rounds are numbered",
     breaks: "a round of an epoch before is accepted",
     found: "older",
-    often: ["restartAgent", "repeat"],
+    histories: telling(olderEpoch),
     modules: () => [
       memory((prototype) => {
         const blocker = prototype.blocker as (this: Memory, round: RoundNumber) => unknown
@@ -76,7 +77,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     rule: "8 rounds are numbered",
     breaks: "versions are forgotten when their source says that it has ended",
     found: "older",
-    often: ["end", "repeat"],
+    histories: telling(endsAndRepeats),
     modules: () => [
       patching("exposition/PartitionCache", (prototype) => {
         interface Round {
@@ -117,7 +118,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     rule: "8 decisions replay",
     breaks: "a new owner reads from what is shown only, not from what was ignored",
     found: "older",
-    often: ["lateEcho", "repeat"],
+    histories: telling(silentAndMoved),
     modules: () => [
       memory((prototype) => {
         prototype.lowest = () => Number.POSITIVE_INFINITY
@@ -128,8 +129,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     rule: "8 decisions replay",
     breaks: "a round that this pod's limits refuse does not count as seen",
     found: "older",
-    often: ["wide", "rollout", "repeat"],
-    histories: (made) => ({ ...made, mixedLimits: true }),
+    histories: telling(widest, { mixedLimits: true }),
     modules: () => [
       patching("exposition/PartitionCache", (prototype) => {
         type Refuse = (why: unknown, source: string | undefined, stamp: Pick<Seen, "offset">, now: unknown) => void
