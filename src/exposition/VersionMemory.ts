@@ -200,5 +200,5 @@ const outlasts = (s: RoundNumber & { readonly timestamp: number }, by: RoundNumb
   compareRounds(s, by) > 0 || s.timestamp > by.timestamp
 
 const maxSeen = 32
-/** Twice the expiry in eighths, and two. Only timestamps that go back and forth make more. */
-const maxHeld = 18
+/** Three times the expiry in eighths, and two. Only timestamps that go back and forth make more. */
+const maxHeld = 26

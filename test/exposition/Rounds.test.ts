@@ -249,6 +249,18 @@ describe("one source", () => {
     )
   })
 
+  it("L is not held for ever where chunks are dropped without an end", () => {
+    const owner = new Owner()
+    let deepest = 0
+    for (let ts = 0; ts < 30 * expiry; ts++) {
+      for (const chunk of ["1/2", "2/2"])
+        owner.read(2 * ts + (chunk === "1/2" ? 0 : 1), { v: `1.${ts}`, chunk, ts, kind: "dropped" })
+      deepest = Math.max(deepest, ts - owner.rounds.lowest(2 * ts + 2) / 2)
+    }
+    assert.isAtLeast(deepest, 2 * expiry)
+    assert.isAtMost(deepest, 3.25 * expiry)
+  })
+
   it("L holds what a new owner needs to ignore a repetition, once something else was accepted", () => {
     const lowest = (...log: ReadonlyArray<Rec>) => new Owner().readAll(log).rounds.lowest(log.length)
     assert.strictEqual(lowest({ v: "1.1", ts: 0 }, { v: "1.1", ts: 1 }), 1, "the same content either way")

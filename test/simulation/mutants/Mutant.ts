@@ -10,7 +10,8 @@ import { vi } from "vitest"
 import type { HandoffEvent, HandoffState } from "../../../src/engine/Handoff.ts"
 import type { PlanInput, StartPlan } from "../../../src/engine/StartPlan.ts"
 import type { GroupClient, Transport } from "../../../src/transport/Transport.ts"
-import type { Fault, Profile, Schedule } from "../Schedule.ts"
+import type { Fault } from "../Fault.ts"
+import type { Profile, Schedule } from "../Schedule.ts"
 import type { Parts } from "../SimPod.ts"
 
 export interface Replaced {

@@ -2,7 +2,8 @@
  * Stories: the histories in the brackets of the rules, told again and again with their times left to chance. A mutant whose history
  * needs several things in one second is given its story: by chance alone they would meet once in thousands of schedules.
  */
-import { type Fault, random, type Schedule, type Timed } from "../Schedule.ts"
+import type { Fault } from "../Fault.ts"
+import { random, type Schedule, type Timed } from "../Schedule.ts"
 
 type Int = (n: number) => number
 /** Times from the story's start. */
