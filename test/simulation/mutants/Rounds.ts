@@ -3,7 +3,7 @@ import type { RoundNumber } from "../../../src/exposition/Record.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { simExpiry } from "../SimPod.ts"
 import { type Mutant, patching, replacing } from "./Mutant.ts"
-import { endsAndRepeats, olderEpoch, silentAndMoved, telling, widest } from "./Stories.ts"
+import { droppedAndMoved, endsAndRepeats, olderEpoch, silentAndMoved, telling, widest } from "./Stories.ts"
 
 interface Seen extends RoundNumber {
   readonly offset: number
@@ -122,6 +122,20 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     modules: () => [
       memory((prototype) => {
         prototype.lowest = () => Number.POSITIVE_INFINITY
+      })
+    ]
+  },
+  {
+    rule: "8 decisions replay",
+    breaks: "a chunk that was dropped unseen is taken for a whole round",
+    found: "older",
+    histories: telling(droppedAndMoved, { backpressure: "drop-front" }),
+    modules: () => [
+      memory((prototype) => {
+        const skip = prototype.skip as (this: Memory, round: RoundNumber, whole: boolean, stretch: unknown) => void
+        prototype.skip = function (this: Memory, round: RoundNumber, _whole: boolean, stretch: unknown) {
+          skip.call(this, round, true, stretch)
+        } as never
       })
     ]
   },

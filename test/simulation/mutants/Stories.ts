@@ -264,3 +264,20 @@ export const silentAndMoved: Story = (int) => {
     at(16_500 + int(800), { type: "repeat", source, back: 1 })
   ]
 }
+
+/** The same of several sources, and the last that came of each is a chunk that its owner had to drop. */
+export const droppedAndMoved: Story = (int) => {
+  const repeats = 16_500 + int(800)
+  return [
+    ...everyPod(0, (pod) => ({ type: "slowPod", pod, ms: 4_000, perRecord: 200 })),
+    at(10, { type: "burst", rounds: 30 }),
+    ...[0, 1, 3, 4, 6, 7].flatMap((source) => [
+      at(20, { type: "partialRound", source }),
+      at(30, { type: "silence", source, ms: 18_500 }),
+      at(repeats, { type: "repeat", source, back: 1 })
+    ]),
+    at(40, { type: "burst", rounds: 90 }),
+    at(12_000 + int(2_000), { type: "join" }),
+    at(13_500 + int(1_500), { type: "leave", pod: int(5) })
+  ]
+}
