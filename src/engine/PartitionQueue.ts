@@ -3,9 +3,10 @@
  * batches, the actor takes them, backpressure drops from the front. Bounded in records and in bytes; what exceeds the bounds
  * is one fetched batch at most, because a batch is queued whole (refetching a part of it would cost more than it saves).
  *
- * Dropped records keep their place in the order as a marker: of each source the first and the last of them, without values, so
- * that the actor can tell its processor in time whose content was skipped, and from where on: a marker may reach over the fence,
- * and what counts there is whether anything *before* it went. The marker is bounded by the partition's sources. With a marker
+ * Dropped records keep their place in the order as a marker: of each source the first and the last of them, and the one of the
+ * highest round, without values, so that the actor can tell its processor in time whose content was skipped, from where on, and
+ * what may not be shown after it: a marker may reach over the fence, and what counts there is whether anything *before* it
+ * went; and rounds may come in any order. The marker is bounded by the partition's sources. With a marker
  * the records after it are taken, too, and held for the next take: were they dropped in their turn meanwhile, a slow
  * actor under steady overload would be given nothing but markers.
  */
@@ -35,6 +36,23 @@ const sourceOf = (r: LogRecord): string =>
 const latin1 = (bytes: Uint8Array | undefined): string =>
   bytes === undefined ? "" : Buffer.from(bytes).toString("latin1")
 
+interface Skipped {
+  readonly first: LogRecord
+  last: LogRecord
+  highest: LogRecord
+}
+
+const roundForm = /^(\d+)\.(\d+)$/
+
+/** Whether the record is of a higher round, as records number them. */
+const isHigher = (a: LogRecord, b: LogRecord): boolean => {
+  const mine = roundForm.exec(latin1(a.headers["k2p-round"]))
+  const other = roundForm.exec(latin1(b.headers["k2p-round"]))
+  if (mine === null || other === null) return mine !== null
+  const epochs = Number(mine[1]) - Number(other[1])
+  return epochs === 0 ? Number(mine[2]) > Number(other[2]) : epochs > 0
+}
+
 /** A copy without the value: a view into the fetched bytes would keep all of them alive, beyond every bound. */
 const withoutValue = (r: LogRecord): LogRecord => {
   const headers: Record<string, Uint8Array> = {}
@@ -45,7 +63,7 @@ const withoutValue = (r: LogRecord): LogRecord => {
 export class PartitionQueue {
   private readonly entries: Array<Entry> = []
   private first = 0
-  private skipped = new Map<string, { readonly first: LogRecord; last: LogRecord }>()
+  private skipped = new Map<string, Skipped>()
   private droppedNext = -1
   /** What comes after the marker that was taken last. */
   private held: QueueItem | undefined
@@ -84,8 +102,11 @@ export class PartitionQueue {
       const source = sourceOf(record)
       const bare = withoutValue(record)
       const before = this.skipped.get(source)
-      if (before === undefined) this.skipped.set(source, { first: bare, last: bare })
-      else before.last = bare
+      if (before === undefined) this.skipped.set(source, { first: bare, last: bare, highest: bare })
+      else {
+        before.last = bare
+        if (isHigher(bare, before.highest)) before.highest = bare
+      }
       this.droppedNext = record.offset + 1
       if (entry.head === entry.records.length) {
         this.droppedNext = entry.next
@@ -103,9 +124,9 @@ export class PartitionQueue {
       return item
     }
     if (this.droppedNext >= 0) {
-      const records = [...this.skipped.values()].flatMap(({ first, last }) =>
-        first === last ? [first] : [first, last]
-      )
+      const records = [...this.skipped.values()].flatMap(({ first, last, highest }) => [
+        ...new Set([first, last, highest])
+      ])
       records.sort((a, b) => a.offset - b.offset)
       const item: QueueItem = { type: "dropped", records, next: this.droppedNext }
       this.skipped = new Map()

@@ -114,7 +114,13 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
 
           return {
             process: (batch) => guarded(slice(batch, (record, at) => cache.take(record, batch.fence, at), 0)),
-            dropped: (batch) => guarded(slice(batch, (record, at) => cache.drop(record, batch.fence, at), 0)),
+            dropped: (batch) => {
+              const stretch = {
+                from: batch.records[0]?.offset ?? batch.next,
+                until: batch.records.reduce((newest, r) => Math.max(newest, r.timestamp), Number.NEGATIVE_INFINITY)
+              }
+              return guarded(slice(batch, (record, at) => cache.drop(record, stretch, batch.fence, at), 0))
+            },
             committable: (position) => cache.committable(position),
             lowest: (position) => cache.lowest(position),
             size: () => cache.size()

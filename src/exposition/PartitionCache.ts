@@ -25,7 +25,7 @@ import { type Round, Rounds } from "./Rounds.ts"
 import { SampleSeries } from "./SampleSeries.ts"
 import { isLive, isOlder, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
-import { memorySpan } from "./VersionMemory.ts"
+import { memorySpan, type Stretch } from "./VersionMemory.ts"
 
 export interface CacheLimits {
   /** Sources with content in one partition. */
@@ -97,13 +97,14 @@ export class PartitionCache {
     else if (!step.stale) this.parse(part)
   }
 
-  /** A record that was dropped unseen: rounds older than it will be ignored, and below the fence its source goes. */
-  drop(record: LogRecord, fence: number, now: Now): void {
+  /** A record that was dropped unseen in a stretch: rounds older than it will be ignored, and below the fence its source goes. */
+  drop(record: LogRecord, stretch: Stretch, fence: number, now: Now): void {
     const stamp = this.ages.stamp(record.offset, record.timestamp, fence, now)
     const id = readIdentity(record, this.tp)
     if (isRefused(id)) this.rounds.pass(record)
     else {
-      this.rounds.skip(id, record)
+      const readable = !isRefused(readEnvelope(record, this.tp, this.options.sourceLabel))
+      this.rounds.skip(id, record, stretch, readable)
       if (stamp.replayed) this.remove(id.source)
     }
   }

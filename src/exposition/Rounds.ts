@@ -17,7 +17,7 @@ import type { Refusal } from "./Dump.ts"
 import { type Gathering, Gatherings, type GivenUp, type Place } from "./Gathering.ts"
 import { LogClock } from "./LogClock.ts"
 import { type Identity, quoted, type RoundNumber, refusal } from "./Record.ts"
-import { compareRounds, type IgnoredReason, VersionMemory } from "./VersionMemory.ts"
+import { compareRounds, type IgnoredReason, type Stretch, VersionMemory } from "./VersionMemory.ts"
 
 export interface RoundsOptions {
   readonly expiry: number
@@ -76,13 +76,18 @@ export class Rounds<P> {
     this.clock.tick(place.offset, place.timestamp)
   }
 
-  /** A record that was dropped unseen. */
-  skip(id: Identity, place: Place): void {
+  /** A record that was dropped unseen in a stretch. `readable`: whoever reads it takes it for what its identity says. */
+  skip(id: Identity, place: Place, stretch: Stretch, readable = true): void {
     this.pass(place)
     if (id.number === undefined) return
+    const { number } = id
     const source = this.touch(id.source)
-    this.supersede(source, id.number)
-    source.memory.skip({ ...id.number, ...place, first: place.offset }, id.count === 1)
+    this.supersede(source, number)
+    // With the chunks that came before it the round may be complete for others.
+    const begun = source.numbered.find((g) => compareRounds(g.number!, number) === 0)
+    const chunks = [...(begun?.chunks.values() ?? [])]
+    const first = chunks.reduce((lowest, chunk) => Math.min(lowest, chunk.offset), place.offset)
+    source.memory.skip({ ...number, ...place, first }, readable && id.count === 1, stretch)
   }
 
   take(id: Identity, place: Place, bytes: number, payload: P): Step<P> {

@@ -7,7 +7,10 @@
  *
  * `need` is the price of that: the offset from which a new owner must read to decide alike. A blocked round needs its
  * blocker as long as it is remembered itself, or the new owner would take it for news. [r10 shown, r9 comes late and is
- * ignored, r10 is forgotten first; an owner that starts between the two shows r9.]
+ * ignored, r10 is forgotten first; an owner that starts between the two shows r9.] A chunk that was dropped unseen may be of
+ * a round that never comes complete: a new owner that reads on from it learns nothing, so what it takes the place of is still
+ * needed, and with several chunks what was dropped between them. [r10 shown, the first chunk of r11 dropped, its second never
+ * comes; an owner that starts at r11 shows a late r9.]
  */
 import type { LogClock } from "./LogClock.ts"
 import type { RoundNumber } from "./Record.ts"
@@ -24,10 +27,30 @@ export interface Arrival extends RoundNumber {
   readonly first: number
 }
 
+/** What was dropped in one go: its first offset and its newest timestamp. */
+export interface Stretch {
+  readonly from: number
+  readonly until: number
+}
+
 interface Seen extends Arrival {
+  /** When it was seen, or the latest time at which what was dropped with it may have come complete. */
+  readonly until: number
   /** Nothing of the source was accepted after it. */
   readonly latest: boolean
   readonly need: number
+  /** It was dropped unseen, and so may have been others right after it. */
+  readonly dropped: boolean
+}
+
+/** What dropped chunks took the place of. It blocks nothing any more; a new owner must read from `need` on none the less. */
+interface Held extends RoundNumber {
+  readonly offset: number
+  readonly timestamp: number
+  readonly until: number
+  readonly need: number
+  /** Of the earliest that was put together here. */
+  readonly since: number
 }
 
 /** How long a version is remembered after it was seen, in log time. */
@@ -38,6 +61,7 @@ export const compareRounds = (a: RoundNumber, b: RoundNumber): number => a.epoch
 export class VersionMemory {
   /** In offset order. An earlier one that is neither higher nor newer by timestamp is left out: it blocks nothing more. */
   private seen: ReadonlyArray<Seen> = []
+  private held: ReadonlyArray<Held> = []
   private readonly clock: LogClock
   private readonly expiry: number
 
@@ -57,8 +81,12 @@ export class VersionMemory {
       blocker === undefined || repeatsLatest
         ? round.first
         : Math.min(round.first, blocker === equal ? equal.need : blocker.first)
-    if (blocker === undefined) this.overtaken()
-    this.push({ ...round, latest: blocker === undefined || repeatsLatest, need })
+    if (blocker === undefined) {
+      this.overtaken()
+      this.held = this.held.filter((h) => outlasts(h, round))
+    }
+    const latest = blocker === undefined || repeatsLatest
+    this.push({ ...round, until: round.timestamp, latest, need, dropped: false })
     return blocker === undefined
       ? undefined
       : blocker === equal
@@ -69,17 +97,25 @@ export class VersionMemory {
   }
 
   /**
-   * A record of a round that was dropped unseen: what is older than it must not be shown after it, it itself may come again.
-   * `whole`: the record is the whole round, so who reads it knows as much. One chunk says nothing to who reads only that: what
-   * blocked before is still needed, until some later round comes whole. [r3 shown, an owner drops r4 and r5 and commits L at
-   * r5's last chunk; the next owner never sees a whole round and takes a late r2 for news.]
+   * A round that was dropped unseen: what is older than it must not be shown after it, it itself may come again. `whole`: a
+   * new owner that reads the record learns as much from it; else a lower one that went with it may be what it needs.
    */
-  skip(round: Arrival, whole: boolean): void {
+  skip(round: Arrival, whole: boolean, stretch: Stretch): void {
     this.forget()
     const blocker = this.blocker(round)
-    let need = blocker === undefined ? round.offset : Math.min(round.offset, blocker.first, blocker.need)
-    if (!whole) for (const s of this.seen) need = Math.min(need, s.need)
-    this.push({ ...round, round: round.round - 1, latest: false, need })
+    const first = whole ? round.first : Math.min(round.first, stretch.from)
+    const need = blocker === undefined ? first : Math.min(first, blocker.first, blocker.need)
+    const next: Seen = {
+      ...round,
+      round: round.round - 1,
+      // The other chunks may come for as long as this one counts.
+      until: Math.max(stretch.until, whole ? round.timestamp : round.timestamp + this.expiry),
+      latest: false,
+      need,
+      dropped: true
+    }
+    if (!whole) for (const s of this.seen) if (!outlasts(s, next)) this.hold(s, next)
+    this.push(next)
   }
 
   /** Something else of the source was accepted. */
@@ -98,12 +134,13 @@ export class VersionMemory {
     this.forget()
     let lowest = Number.POSITIVE_INFINITY
     for (const s of this.seen) lowest = Math.min(lowest, s.need)
+    for (const h of this.held) lowest = Math.min(lowest, h.need)
     return lowest
   }
 
   get empty(): boolean {
     this.forget()
-    return this.seen.length === 0
+    return this.seen.length === 0 && this.held.length === 0
   }
 
   /** A strictly higher one before an equal one, the latest of them: it costs the least to read again. */
@@ -113,29 +150,55 @@ export class VersionMemory {
     for (const s of this.seen) {
       if (s.epoch === round.epoch ? s.round < round.round : s.epoch < round.epoch) continue
       if (s.epoch === round.epoch && s.round === round.round) equal = s
-      else if (s.epoch === round.epoch || round.timestamp <= s.timestamp + this.expiry)
+      else if (s.epoch === round.epoch || round.timestamp <= s.until + this.expiry)
         if (best === undefined || s.first > best.first) best = s
     }
     return best ?? equal
   }
 
   private push(next: Seen): void {
-    this.seen = [...this.seen.filter((s) => compareRounds(s, next) > 0 || s.timestamp > next.timestamp), next]
+    this.seen = [...this.seen.filter((s) => outlasts(s, next)), next]
     if (this.seen.length <= maxSeen) return
     // Too many rounds in descending order: the two oldest become one that blocks what either did.
     const [a, b, ...rest] = this.seen as [Seen, Seen, ...Array<Seen>]
-    const timestamp = Math.max(a.timestamp, b.timestamp)
-    this.seen = [{ ...a, timestamp, offset: b.offset, need: Math.min(a.need, b.need) }, ...rest]
+    const later = { timestamp: Math.max(a.timestamp, b.timestamp), until: Math.max(a.until, b.until) }
+    this.seen = [{ ...a, ...later, offset: b.offset, need: Math.min(a.need, b.need) }, ...rest]
+  }
+
+  /** What was dropped between two chunks may be as young as the later one. Those of about one time are put together. */
+  private hold(s: Seen, by: Seen): void {
+    const { offset, timestamp, until } = s.dropped ? { ...by, until: Math.max(s.until, by.until) } : s
+    const next: Held = { epoch: by.epoch, round: by.round, offset, timestamp, until, need: s.need, since: timestamp }
+    const last = this.held[this.held.length - 1]
+    if (last === undefined) this.held = [next]
+    else if (timestamp <= last.since + this.expiry / 8) this.held = [...this.held.slice(0, -1), together(last, next)]
+    else if (this.held.length < maxHeld) this.held = [...this.held, next]
+    else {
+      const [a, b, ...rest] = this.held as [Held, Held, ...Array<Held>]
+      this.held = [together(a, b), ...rest, next]
+    }
   }
 
   private forget(): void {
-    const { seen, clock, expiry } = this
-    for (const s of seen) {
-      if (clock.after(s.offset) <= s.timestamp + memorySpan(expiry)) continue
-      this.seen = seen.filter((s) => clock.after(s.offset) <= s.timestamp + memorySpan(expiry))
-      return
-    }
+    const remembered = (s: { readonly offset: number; readonly until: number }) =>
+      this.clock.after(s.offset) <= s.until + memorySpan(this.expiry)
+    if (!this.seen.every(remembered)) this.seen = this.seen.filter(remembered)
+    if (!this.held.every(remembered)) this.held = this.held.filter(remembered)
   }
 }
 
+const together = (a: Held, b: Held): Held => ({
+  ...b,
+  timestamp: Math.max(a.timestamp, b.timestamp),
+  until: Math.max(a.until, b.until),
+  need: Math.min(a.need, b.need),
+  since: a.since
+})
+
+/** Whether the earlier one still blocks something that the later one does not. */
+const outlasts = (s: RoundNumber & { readonly timestamp: number }, by: RoundNumber & { readonly timestamp: number }) =>
+  compareRounds(s, by) > 0 || s.timestamp > by.timestamp
+
 const maxSeen = 32
+/** Three times the expiry in eighths, and two. Only timestamps that go back and forth make more. */
+const maxHeld = 26

@@ -288,6 +288,20 @@ describe("what is dropped", () => {
     assert.deepStrictEqual(offsets(q.take(1)), [95, 99, 105])
   })
 
+  it("keeps of each source the one of the highest round, too: rounds come in any order", () => {
+    const rounds = [undefined, "2.7", "1.90", "2.10", "2.9", "x.99", "2.10", undefined]
+    const q = new PartitionQueue()
+    q.push(
+      [...rounds, "1.1"].map((round, offset) => ({
+        ...record(offset),
+        headers: round === undefined ? {} : { "k2p-round": bytes(round) }
+      })),
+      rounds.length + 1
+    )
+    q.dropFront(1, 10_000)
+    assert.deepStrictEqual(offsets(q.take(1)), [0, 3, 7])
+  })
+
   it("tells sources apart that have no key but a header", () => {
     const q = new PartitionQueue()
     q.push([record(0, null, 1, "x"), record(1, null, 1, "y"), record(2, null), record(3, ""), record(4)], 5)

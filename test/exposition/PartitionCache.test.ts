@@ -48,7 +48,8 @@ class Pod {
   }
 
   drop(sent: Sent): this {
-    this.cache.drop(toRecord(this.next++, sent), this.fence, this.now)
+    const record = toRecord(this.next++, sent)
+    this.cache.drop(record, { from: record.offset, until: record.timestamp }, this.fence, this.now)
     return this
   }
 

@@ -8,6 +8,7 @@ import { describe } from "vitest"
 import { LogClock } from "../../src/exposition/LogClock.ts"
 import type { Identity } from "../../src/exposition/Record.ts"
 import { Rounds, type RoundsOptions, type Step } from "../../src/exposition/Rounds.ts"
+import type { Stretch } from "../../src/exposition/VersionMemory.ts"
 
 const expiry = 100
 const defaults: RoundsOptions = { expiry, gatherBytes: 1_000_000, maxSources: 100 }
@@ -19,6 +20,8 @@ interface Rec {
   readonly chunk?: string
   readonly ts: number
   readonly kind?: "record" | "refused" | "dropped"
+  /** What a dropped one was dropped with. */
+  readonly stretch?: Stretch
 }
 
 const identity = (r: Rec): Identity => {
@@ -60,7 +63,7 @@ class Owner {
     for (const s of this.shown.values()) s.newest = Math.max(s.newest, r.ts)
     let step: Step<string> | undefined
     if (r.kind === "refused") this.rounds.pass(place)
-    else if (r.kind === "dropped") this.rounds.skip(id, place)
+    else if (r.kind === "dropped") this.rounds.skip(id, place, r.stretch ?? { from: offset, until: r.ts })
     else step = this.rounds.take(id, place, 10, r.v === undefined ? `@${offset}` : `${r.v}:${id.index}/${id.count}`)
     if (step?._tag === "Accepted") {
       const { source, parts, first, timestamp } = step.round
@@ -246,6 +249,18 @@ describe("one source", () => {
     )
   })
 
+  it("L is not held for ever where chunks are dropped without an end", () => {
+    const owner = new Owner()
+    let deepest = 0
+    for (let ts = 0; ts < 30 * expiry; ts++) {
+      for (const chunk of ["1/2", "2/2"])
+        owner.read(2 * ts + (chunk === "1/2" ? 0 : 1), { v: `1.${ts}`, chunk, ts, kind: "dropped" })
+      deepest = Math.max(deepest, ts - owner.rounds.lowest(2 * ts + 2) / 2)
+    }
+    assert.isAtLeast(deepest, 2 * expiry)
+    assert.isAtMost(deepest, 3.25 * expiry)
+  })
+
   it("L holds what a new owner needs to ignore a repetition, once something else was accepted", () => {
     const lowest = (...log: ReadonlyArray<Rec>) => new Owner().readAll(log).rounds.lowest(log.length)
     assert.strictEqual(lowest({ v: "1.1", ts: 0 }, { v: "1.1", ts: 1 }), 1, "the same content either way")
@@ -336,14 +351,18 @@ describe("the log's clock", () => {
 })
 
 /** Logs in which everything goes wrong at once: few sources, few versions, repeated, late, out of order, in jumps of time. */
-const logs = (options: { readonly numberedOnly: boolean; readonly epochs: number }): fc.Arbitrary<Array<Rec>> =>
+const logs = (options: {
+  readonly numberedOnly: boolean
+  readonly epochs: number
+  readonly steps?: ReadonlyArray<number>
+}): fc.Arbitrary<Array<Rec>> =>
   fc
     .array(
       fc.record({
         source: fc.constantFrom("a", "b", "c"),
         v: options.numberedOnly ? version(options.epochs) : fc.option(version(options.epochs), { nil: undefined }),
         chunk: fc.constantFrom("1/1", "1/1", "1/2", "2/2", "1/2", "2/2", "1/3", "2/3", "3/3"),
-        step: fc.constantFrom(0, 1, 10, 30, 60, 110, 210, -5, -40),
+        step: fc.constantFrom(...(options.steps ?? [0, 1, 10, 30, 60, 110, 210, -5, -40])),
         refused: fc.integer({ min: 0, max: 19 })
       }),
       { minLength: 2, maxLength: 60 }
@@ -386,6 +405,65 @@ describe("any log", () => {
       assert.isAbove(compared, runs)
     })
   }
+
+  /** What the queue tells of a dropped stretch: of each source the first and the last record, and the one of the highest round. */
+  const told = (log: ReadonlyArray<Rec>, from: number, to: number): ReadonlyArray<number> => {
+    const round = (offset: number) => Number(log[offset]!.v?.split(".")[1] ?? 0)
+    const bySource = new Map<string, [first: number, last: number, highest: number]>()
+    for (let offset = from; offset < to; offset++) {
+      const [first, , highest] = bySource.get(log[offset]!.source!) ?? [offset, offset, offset]
+      bySource.set(log[offset]!.source!, [first, offset, round(offset) > round(highest) ? offset : highest])
+    }
+    return [...new Set([...bySource.values()].flat())].sort((a, b) => a - b)
+  }
+
+  it("where an owner dropped what the one before it showed, the next one never shows anything older", () => {
+    let compared = 0
+    const drops = fc.array(fc.tuple(fc.nat({ max: 6 }), fc.nat({ max: 6 })), { minLength: 1, maxLength: 8 })
+    fc.assert(
+      fc.property(
+        logs({ numberedOnly: true, epochs: 1, steps: [0, 1, 10, 30] }),
+        drops,
+        fc.nat(),
+        (log, stretches, a) => {
+          const position = 1 + (a % log.length)
+          const first = new Owner().readAll(log.slice(0, position))
+          const best = new Map<string, { round: number; ts: number }>()
+          for (const [offset, decision] of first.decisions) {
+            const { source, v, ts } = log[offset]!
+            if (decision.startsWith("accepted")) best.set(source!, { round: Number(v!.split(".")[1]), ts })
+          }
+          const between = new Owner()
+          let offset = 0
+          for (const [keeps, leaves] of [...stretches, [position, 0] as const]) {
+            for (let i = 0; i < keeps && offset < position; i++, offset++) between.read(offset, log[offset]!)
+            const end = Math.min(position, offset + leaves)
+            for (const dropped of told(log, offset, end)) {
+              const stretch = { from: offset, until: log[end - 1]!.ts }
+              between.read(dropped, { ...log[dropped]!, kind: "dropped", stretch })
+              between.shown.delete(log[dropped]!.source!)
+            }
+            offset = end
+          }
+          const next = new Owner()
+          let newest = Number.NEGATIVE_INFINITY
+          for (const r of log.slice(0, position)) newest = Math.max(newest, r.ts)
+          for (let offset = between.start(position); offset < log.length; offset++) {
+            const { source, v, ts } = log[offset]!
+            const decision = next.read(offset, log[offset]!)
+            if (offset < position) continue
+            newest = Math.max(newest, ts)
+            const shown = best.get(source!)
+            if (!decision.startsWith("accepted") || shown === undefined || newest > shown.ts + 2 * expiry) continue
+            assert.isAtLeast(Number(v!.split(".")[1]), shown.round, `record ${offset}`)
+            compared++
+          }
+        }
+      ),
+      { numRuns: 3 * runs }
+    )
+    assert.isAbove(compared, runs / 10)
+  })
 
   it("a source's accepted versions never decrease within the time that they are remembered", () => {
     fc.assert(

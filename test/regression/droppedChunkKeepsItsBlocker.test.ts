@@ -49,7 +49,7 @@ it("who begins at L after chunks were dropped ignores the same late round as the
     const dropper = new Rounds<string>(options)
     for (const [offset, id] of log.entries())
       if (offset < taken) dropper.take(id, { offset, timestamp: offset }, 1, "x")
-      else dropper.skip(id, { offset, timestamp: offset })
+      else dropper.skip(id, { offset, timestamp: offset }, { from: offset, until: offset })
     const successor = new Rounds<string>(options)
     for (let offset = dropper.lowest(log.length); offset < log.length; offset++)
       successor.take(log[offset]!, { offset, timestamp: offset }, 1, "x")

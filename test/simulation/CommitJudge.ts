@@ -1,6 +1,7 @@
 /**
  * CommitJudge: P2 from outside, for pods that run with `--commit scraped`: when a commit is sent, of every source the newest
- * whole round below C was in a body before, or a later round of the source was. It reads the requests on the wire, what was
+ * whole round below C was in a body before, or a later round of the source was; and no round of several chunks that was not
+ * lies half below C. It reads the requests on the wire, what was
  * produced where, and the oracle's record of bodies.
  *
  * It leaves out what an operator sees counted: rounds old enough to have expired, and partitions whose pods may drop.
@@ -14,6 +15,8 @@ interface Round {
   readonly end: number
   readonly value: number
   readonly at: number
+  /** Its chunks alone lie between the two: nothing else of the source holds C there. */
+  readonly chunks: boolean
 }
 
 /** Of each series no more are kept: younger than an expiry, one a second and a few bursts. */
@@ -47,6 +50,12 @@ export class CommitJudge {
   committed(pod: string, commits: ReadonlyArray<Commit>, now: number, logStart: (partition: number) => number): void {
     for (const { tp, offset } of commits)
       for (const [series, list] of this.rounds.get(tp.partition) ?? []) {
+        const half = list.find((round) => round.chunks && round.first < offset && offset < round.end)
+        if (half !== undefined && this.oracle.newestShown(series) < half.value)
+          this.oracle.violations.push(
+            `${series}: ${pod} commits offset ${offset} of partition ${tp.partition} at ${Math.round(now)} ms, ` +
+              `within the chunks of ${half.value}, which was never shown`
+          )
         const below = list.findLast((round) => round.end <= offset)
         if (below === undefined || below.first < logStart(tp.partition)) continue
         if (now - below.at > this.expiry * 0.8) continue

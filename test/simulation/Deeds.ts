@@ -1,8 +1,8 @@
 /** Deeds: how each fault of a schedule is done to the world. One that needs a pod where none runs starts one instead. */
 import { Effect, type Scope } from "effect"
 import type { Request } from "../../src/transport/embedded/Faults.ts"
+import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
-import type { Fault } from "./Schedule.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
 import { topic } from "./SimAgent.ts"
 import { SimPod } from "./SimPod.ts"

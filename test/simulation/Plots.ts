@@ -3,7 +3,7 @@
  * handoff, with its times left to chance. Chance alone would take thousands of schedules to put them together.
  */
 import { Effect, type Scope } from "effect"
-import type { Fault } from "./Schedule.ts"
+import type { Fault } from "./Fault.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
 import type { SimPod } from "./SimPod.ts"
 

@@ -7,97 +7,7 @@
  * and rule 9 limits. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  */
 import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
-
-export type Fault =
-  | { readonly type: "join" }
-  | { readonly type: "leave"; readonly pod: number }
-  | { readonly type: "crash"; readonly pod: number }
-  | { readonly type: "freeze"; readonly pod: number; readonly ms: number; readonly suspend: boolean }
-  | { readonly type: "cut"; readonly pod: number; readonly ms: number; readonly lose: "request" | "answer" | "both" }
-  | {
-      readonly type: "delay"
-      readonly pod: number
-      readonly ms: number
-      readonly by: number
-      readonly side: "request" | "answer"
-    }
-  | { readonly type: "loseHeartbeats"; readonly pod: number; readonly ms: number }
-  | { readonly type: "lateCommit"; readonly pod: number; readonly ms: number; readonly by: number }
-  | { readonly type: "lostCommitAnswers"; readonly pod: number; readonly ms: number }
-  | { readonly type: "failSync"; readonly pod: number; readonly how: "refused" | "lost" | "answerLost" | "late" }
-  | { readonly type: "loseJoin"; readonly pod: number; readonly lose: "request" | "answer" }
-  | { readonly type: "slowEviction"; readonly pod: number; readonly ms: number }
-  | { readonly type: "slowPod"; readonly pod: number; readonly ms: number; readonly perRecord: number }
-  | { readonly type: "wallJump"; readonly pod: number; readonly by: number }
-  | { readonly type: "moveCoordinator" }
-  | { readonly type: "addPartitions"; readonly count: number }
-  | { readonly type: "burst"; readonly rounds: number }
-  | { readonly type: "repeat"; readonly source: number; readonly back: number }
-  | { readonly type: "restartAgent"; readonly source: number; readonly clockBy: number }
-  | { readonly type: "poison"; readonly source: number }
-  | { readonly type: "partialRound"; readonly source: number }
-  /** The source is silent for longer than the expiry, then one of its older rounds arrives. */
-  | { readonly type: "lateEcho"; readonly source: number; readonly back: number; readonly after: number }
-  | { readonly type: "silence"; readonly source: number; readonly ms: number }
-  | { readonly type: "retention"; readonly partition: number }
-  | { readonly type: "restartAll"; readonly pods: number; readonly down: number }
-  | { readonly type: "slowJoin"; readonly pod: number; readonly by: number }
-  | { readonly type: "strategy"; readonly pod: number; readonly strategy: Strategy }
-  | { readonly type: "failActor"; readonly pod: number; readonly times: number }
-  | { readonly type: "abortScrapes"; readonly ms: number }
-  | { readonly type: "slowScrapes"; readonly ms: number; readonly by: number }
-  /** Two rounds of a source reach the log in the wrong order, or chunk by chunk through each other. */
-  | { readonly type: "reorder"; readonly source: number }
-  /** Accepted by most pods and refused by those with stricter limits. */
-  | { readonly type: "wide"; readonly source: number; readonly ms: number }
-  | { readonly type: "end"; readonly source: number }
-  | { readonly type: "moveLeader"; readonly partition: number; readonly node: number }
-  | {
-      readonly type: "zombie"
-      readonly pod: number
-      readonly ms: number
-      readonly suspend: boolean
-      readonly evict: number
-      readonly others: "crash" | "leave"
-      readonly othersAfter: number
-      readonly perRecord: number
-    }
-  | {
-      readonly type: "doubt"
-      readonly pod: number
-      readonly how: "late" | "lost"
-      readonly unfinished: boolean
-      readonly by: number
-      readonly burst: number
-      readonly later: number
-      readonly perRecord: number
-    }
-  | {
-      readonly type: "relay"
-      readonly pod: number
-      readonly crash: boolean
-      readonly perRecord: number
-      readonly burst: number
-      readonly later: number
-    }
-  | {
-      readonly type: "dieRejoining"
-      readonly pod: number
-      readonly burst: number
-      readonly later: number
-      readonly perRecord: number
-    }
-  | {
-      readonly type: "rollout"
-      readonly pod: number
-      readonly ms: number
-      readonly crash: boolean
-      readonly later: number
-      readonly perRecord: number
-    }
-  | { readonly type: "fadeOut"; readonly pod: number; readonly by: number; readonly ms: number }
-  | { readonly type: "deposed"; readonly pod: number; readonly ms: number }
-  | { readonly type: "logBack"; readonly partition: number; readonly how: "truncate" | "recreate"; readonly by: number }
+import type { Fault } from "./Fault.ts"
 
 export interface Timed {
   /** Ms of virtual time after the start. */
@@ -277,9 +187,25 @@ const pickFrom = (from: Kinds, r: () => number, int: Int): Fault => {
   return { type: "join" }
 }
 
-const stormy = (count: number, profile: Profile, r: () => number, int: Int): ReadonlyArray<Timed> => {
+/** Of a kind that a history shall meet often; all others together weigh about a hundred. */
+const oftenWeight = 25
+const typeOf = (make: Maker): Fault["type"] =>
+  make(
+    () => 0,
+    () => 0
+  ).type
+
+const stormy = (
+  count: number,
+  { profile, often }: { readonly profile: Profile; readonly often: ReadonlyArray<Fault["type"]> },
+  r: () => number,
+  int: Int
+): ReadonlyArray<Timed> => {
   // A swarm: each history has its own favourites and lacks some kinds, so that rare combinations meet often somewhere.
-  const own: Kinds = kinds.map(([weight, make]) => [weight * one(int, [0, 1, 1, 4]), make])
+  const own: Kinds = kinds.map(([weight, make]) => {
+    const share = weight * one(int, [0, 1, 1, 4])
+    return [often.includes(typeOf(make)) ? share + oftenWeight : share, make]
+  })
   const faults: Array<Timed> = []
   let at = 4_000
   for (let i = 0; i < count; i++) {
@@ -312,7 +238,12 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
 
 export const makeSchedule = (
   seed: number,
-  options: { readonly faults?: number; readonly profile?: Profile } = {}
+  options: {
+    readonly faults?: number
+    readonly profile?: Profile
+    /** Kinds that this history meets much more often than by chance. */
+    readonly often?: ReadonlyArray<Fault["type"]>
+  } = {}
 ): Schedule => {
   const r = random(seed)
   const int = (n: number) => Math.floor(r() * n)
@@ -333,6 +264,6 @@ export const makeSchedule = (
     backpressure: r() < 0.5 || quiet ? "pause" : one(int, strategies),
     pace: one(int, [0, 5, 20, 60]),
     latency: one(int, [0, 5, 40, 150]),
-    faults: (quiet ? calm : stormy)(count, profile, r, int)
+    faults: quiet ? calm(count, profile, r, int) : stormy(count, { profile, often: options.often ?? [] }, r, int)
   }
 }

@@ -78,7 +78,8 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       sent: (source, whole, records) => {
         const { partition } = source
         const end = log.end({ topic, partition })
-        const round = { first: end - records, end, value: source.value, at: time.now }
+        const chunks = source.kind === "chunked" && records === 2
+        const round = { first: end - records, end, value: source.value, at: time.now, chunks }
         for (const series of source.series)
           if (whole) commits.produced(partition, series, round)
           else commits.ended(partition, series)

@@ -1,0 +1,141 @@
+/** Eviction: mutants of rules 1 and 6: who holds a partition, and when it is really let go. */
+import { Effect, Layer } from "effect"
+import { Assignor, type Claimant } from "../../../src/engine/Assignor.ts"
+import { balance } from "../../../src/engine/Balance.ts"
+import type { Claims } from "../../../src/engine/Claims.ts"
+import type { Ownership } from "../../../src/engine/Handoff.ts"
+import type { Ownerships } from "../../../src/engine/Ownerships.ts"
+import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
+import { type Mutant, patching, replacing, stepping } from "./Mutant.ts"
+import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, telling } from "./Stories.ts"
+
+interface Inside {
+  readonly host: {
+    readonly evicted: (key: string) => void
+    readonly run: (effect: Effect.Effect<unknown>) => void
+  }
+}
+
+const assignor = (
+  assign: (members: ReadonlyArray<Claimant>, all: ReadonlyArray<TopicPartition>) => Map<string, Array<TopicPartition>>
+) => Layer.succeed(Assignor, { protocol: "k2p-mutant", assign })
+
+export const evictionMutants: ReadonlyArray<Mutant> = [
+  {
+    rule: "1 evict before letting go",
+    breaks: "the member says that it let go, and evicts a second later",
+    found: "older",
+    histories: telling(lagsAndLetsGo),
+    modules: () => [
+      patching("engine/Ownerships", (prototype) => {
+        const { hide, evict } = prototype as unknown as Pick<Ownerships, "hide" | "evict">
+        prototype.hide = () => {}
+        prototype.evict = function (this: Ownerships, ...[tp, committer, why]: Parameters<Ownerships["evict"]>) {
+          const { host } = this as unknown as Inside
+          const late = Effect.sync(() => {
+            hide.call(this, tp, true)
+            evict.call(this, tp, committer, why)
+          })
+          host.run(Effect.delay(late, 1_000))
+          host.evicted(partitionKey(tp))
+        } as never
+      })
+    ]
+  },
+  {
+    rule: "1 evict before letting go",
+    breaks: "what is still being evicted is not claimed",
+    found: "older",
+    histories: telling(evictsSlowly),
+    modules: () => [
+      replacing("engine/Handoff", {
+        claims:
+          (real: (...args: ReadonlyArray<unknown>) => Claims) =>
+          (...args: ReadonlyArray<unknown>) => ({ ...real(...args), evicting: [] })
+      })
+    ]
+  },
+  {
+    rule: "5 taken up in its own generation",
+    breaks: "what comes back to a member while it evicts it is taken up at once",
+    found: "older",
+    histories: telling(getsItBack, { pods: 2 }),
+    modules: () => [
+      stepping((real) => (s, e) => {
+        const [next, actions] = real(s, e)
+        interface Returning extends Ownership {
+          readonly returns?: true
+        }
+        if (e.type === "synced") {
+          const owned = new Map<string, Returning>(next.owned)
+          for (const tp of e.assigned) {
+            const o = owned.get(partitionKey(tp))
+            if (o?.phase === "evicting") owned.set(partitionKey(tp), { ...o, returns: true })
+          }
+          return [{ ...next, owned }, actions]
+        }
+        const before: Returning | undefined = e.type === "evicted" ? s.owned.get(e.key) : undefined
+        if (e.type !== "evicted" || before?.returns !== true || s.memberId === "" || s.leaving) return [next, actions]
+        const owned = new Map(next.owned)
+        owned.set(e.key, { tp: before.tp, phase: "live" })
+        return [{ ...next, owned, wantJoin: s.wantJoin }, [...actions, { type: "acquire", tp: before.tp }]]
+      })
+    ]
+  },
+  {
+    rule: "6 two steps",
+    breaks: "the leader ignores the members' claims",
+    found: "older",
+    histories: telling(hearsLate),
+    parts: {
+      assignor: assignor((members, all) => {
+        const ids = members.map((m) => m.memberId).sort()
+        return new Map(ids.map((id, i) => [id, all.filter((_, k) => k % ids.length === i)]))
+      })
+    }
+  },
+  {
+    rule: "6 two steps",
+    breaks: "the leader hands over in one step, to the same owners as in two",
+    found: "older",
+    histories: telling(hearsLate),
+    parts: {
+      assignor: assignor((members, all) => {
+        const held = members.map((m) => ({ memberId: m.memberId, keys: m.claims.live }))
+        const target = balance(held, all.map(partitionKey), new Map())
+        return new Map(
+          members.map((m) => [m.memberId, all.filter((tp) => target.get(partitionKey(tp)) === m.memberId)])
+        )
+      })
+    }
+  },
+  {
+    rule: "6 the second step",
+    breaks: "the last eviction asks for no new generation",
+    found: "absent",
+    profile: "calm",
+    modules: () => [
+      stepping((real) => (s, e) => {
+        const [next, actions] = real(s, e)
+        return [e.type === "evicted" && s.memberId !== "" ? { ...next, wantJoin: s.wantJoin } : next, actions]
+      })
+    ]
+  },
+  {
+    rule: "6 what stays is untouched",
+    breaks: "every member gives everything up for every rebalance",
+    found: "absent",
+    profile: "calm",
+    modules: () => [
+      stepping((real) => (s, e) => {
+        const [next, actions] = real(s, e)
+        if (e.type !== "joinSent" || s.owned.size === 0) return [next, actions]
+        const owned = new Map([...s.owned].map(([key, o]) => [key, { ...o, phase: "evicting" as const }]))
+        const evictions = [...s.owned.values()]
+          .filter((o) => o.phase === "live")
+          .map((o) => ({ type: "evict", tp: o.tp, commit: true, why: "a rebalance" }))
+        return [{ ...next, owned }, [...actions, ...evictions]]
+      })
+    ]
+  }
+]

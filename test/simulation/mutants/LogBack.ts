@@ -1,0 +1,25 @@
+/** LogBack: mutants of rule 9: what becomes of a log that went back. */
+import type { PlanInput, StartPlan } from "../../../src/engine/StartPlan.ts"
+import { type Mutant, planning, replacing } from "./Mutant.ts"
+
+export const logBackMutants: ReadonlyArray<Mutant> = [
+  {
+    rule: "9 the log went back",
+    breaks: "a log that went back is read on like any other",
+    found: "older",
+    profile: "calmLogBack",
+    modules: () =>
+      planning((plan, i) => (plan.restarted ? { ...plan, start: i.logStart, fence: i.logEnd, restarted: false } : plan))
+  },
+  {
+    rule: "9 the witness",
+    breaks: "a log that went back and grew again is not recognized",
+    found: "older",
+    profile: "calmLogBack",
+    modules: () => [
+      replacing("engine/StartPlan", {
+        planStart: (real: (i: PlanInput) => StartPlan) => (i: PlanInput) => real({ ...i, replaced: null })
+      })
+    ]
+  }
+]

@@ -1,0 +1,178 @@
+/** Rounds: mutants of rule 8: which rounds are accepted, and that a replay decides alike. */
+import type { RoundNumber } from "../../../src/exposition/Record.ts"
+import type { LogRecord } from "../../../src/transport/Transport.ts"
+import { simExpiry } from "../SimPod.ts"
+import { type Mutant, patching, replacing } from "./Mutant.ts"
+import { droppedAndMoved, endsAndRepeats, olderEpoch, silentAndMoved, telling, widest } from "./Stories.ts"
+
+interface Seen extends RoundNumber {
+  readonly offset: number
+}
+
+interface Memory {
+  seen: ReadonlyArray<Seen>
+  expiry: number
+}
+
+interface Cache {
+  readonly rounds: { readonly sources: Map<string, { readonly memory: Memory }> }
+  heard?: Map<string, number>
+}
+
+const memory = (change: (prototype: Parameters<Parameters<typeof patching>[1]>[0]) => void): Disposable =>
+  patching("exposition/VersionMemory", change)
+
+/** Of what it still shows a pod never shows an older round, whatever the log's memory says. */
+const showsAnything = (): Disposable => replacing("exposition/SourceContent", { isOlder: () => () => false })
+
+export const roundsMutants: ReadonlyArray<Mutant> = [
+  {
+    rule: "8 rounds are numbered",
+    breaks: "a round that is not newer is accepted",
+    found: "older",
+    modules: () => [
+      showsAnything(),
+      memory((prototype) => {
+        prototype.arrive = () => undefined
+      })
+    ],
+    baseline: { modules: () => [showsAnything()] }
+  },
+  {
+    rule: "8 rounds are numbered",
+    breaks: "a round of an epoch before is accepted",
+    found: "older",
+    histories: telling(olderEpoch),
+    modules: () => [
+      memory((prototype) => {
+        const blocker = prototype.blocker as (this: Memory, round: RoundNumber) => unknown
+        prototype.blocker = function (this: Memory, round: RoundNumber) {
+          const { seen } = this
+          this.seen = seen.filter((s) => s.epoch === round.epoch)
+          const found = blocker.call(this, round)
+          this.seen = seen
+          return found
+        } as never
+      })
+    ]
+  },
+  {
+    rule: "8 rounds are numbered",
+    breaks: "versions are forgotten with their source's expiry",
+    found: "older",
+    often: ["lateEcho"],
+    modules: () => [
+      memory((prototype) => {
+        const forget = prototype.forget as (this: Memory) => void
+        prototype.forget = function (this: Memory) {
+          const { expiry } = this
+          this.expiry = expiry / 2
+          forget.call(this)
+          this.expiry = expiry
+        } as never
+      })
+    ]
+  },
+  {
+    rule: "8 rounds are numbered",
+    breaks: "versions are forgotten when their source says that it has ended",
+    found: "older",
+    histories: telling(endsAndRepeats),
+    modules: () => [
+      patching("exposition/PartitionCache", (prototype) => {
+        interface Round {
+          readonly source: string
+          readonly parts: ReadonlyArray<{ readonly envelope: { readonly ended: boolean } }>
+        }
+        const accept = prototype.accept as (round: Round, ...rest: ReadonlyArray<unknown>) => void
+        prototype.accept = function (this: Cache, round: Round, ...rest: ReadonlyArray<unknown>) {
+          accept.call(this, round, ...rest)
+          if (round.parts[0]!.envelope.ended) this.rounds.sources.delete(round.source)
+        } as never
+      })
+    ]
+  },
+  {
+    rule: "8 chunks by round",
+    breaks: "chunks of different rounds make one round",
+    found: "torn",
+    often: ["reorder", "partialRound"],
+    modules: () => [
+      replacing("exposition/VersionMemory", {
+        compareRounds: () => (a: RoundNumber, b: RoundNumber) => a.epoch - b.epoch
+      })
+    ]
+  },
+  {
+    rule: "8 C and unfinished rounds",
+    breaks: "an unfinished round does not hold C back",
+    found: "committed unseen",
+    histories: (made) => ({ ...made, commit: "scraped", backpressure: "pause" }),
+    modules: () => [
+      patching("exposition/PartitionCache", (prototype) => {
+        prototype.committable = ((position: number) => position) as never
+      })
+    ]
+  },
+  {
+    rule: "8 decisions replay",
+    breaks: "a new owner reads from what is shown only, not from what was ignored",
+    found: "older",
+    histories: telling(silentAndMoved),
+    modules: () => [
+      memory((prototype) => {
+        prototype.lowest = () => Number.POSITIVE_INFINITY
+      })
+    ]
+  },
+  {
+    rule: "8 decisions replay",
+    breaks: "a chunk that was dropped unseen is taken for a whole round",
+    found: "older",
+    histories: telling(droppedAndMoved, { backpressure: "drop-front" }),
+    modules: () => [
+      memory((prototype) => {
+        const skip = prototype.skip as (this: Memory, round: RoundNumber, whole: boolean, stretch: unknown) => void
+        prototype.skip = function (this: Memory, round: RoundNumber, _whole: boolean, stretch: unknown) {
+          skip.call(this, round, true, stretch)
+        } as never
+      })
+    ]
+  },
+  {
+    rule: "8 decisions replay",
+    breaks: "a round that this pod's limits refuse does not count as seen",
+    found: "older",
+    histories: telling(widest, { mixedLimits: true }),
+    modules: () => [
+      patching("exposition/PartitionCache", (prototype) => {
+        type Refuse = (why: unknown, source: string | undefined, stamp: Pick<Seen, "offset">, now: unknown) => void
+        const refuse = prototype.refuse as Refuse
+        prototype.refuse = function (this: Cache, why, source, stamp, now) {
+          refuse.call(this, why, source, stamp, now)
+          const known = this.rounds.sources.get(source ?? "")?.memory
+          if (known !== undefined) known.seen = known.seen.filter((s) => s.offset !== stamp.offset)
+        } as Refuse as never
+      })
+    ]
+  },
+  {
+    rule: "8 decisions replay",
+    breaks: "the pod's clock decides: what fell silent is forgotten",
+    found: "older",
+    often: ["lateEcho"],
+    modules: () => [
+      patching("exposition/PartitionCache", (prototype) => {
+        type Take = (record: LogRecord, fence: number, now: { readonly wall: number }) => void
+        const take = prototype.take as Take
+        prototype.take = function (this: Cache, record, fence, now) {
+          const source = Buffer.from(record.key ?? []).toString()
+          this.heard ??= new Map()
+          if (now.wall - (this.heard.get(source) ?? now.wall) > simExpiry) this.rounds.sources.delete(source)
+          this.heard.set(source, record.timestamp)
+          take.call(this, record, fence, now)
+        } as Take as never
+      })
+    ]
+  }
+]

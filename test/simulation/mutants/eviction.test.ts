@@ -1,0 +1,4 @@
+import { evictionMutants } from "./Eviction.ts"
+import { breaksEach } from "./Hunt.ts"
+
+breaksEach("eviction", evictionMutants)

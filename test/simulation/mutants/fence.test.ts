@@ -1,0 +1,4 @@
+import { fenceMutants } from "./Fence.ts"
+import { breaksEach } from "./Hunt.ts"
+
+breaksEach("fence", fenceMutants)

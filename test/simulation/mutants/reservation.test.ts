@@ -1,0 +1,4 @@
+import { breaksEach } from "./Hunt.ts"
+import { reservationMutants } from "./Reservation.ts"
+
+breaksEach("reservation", reservationMutants)
