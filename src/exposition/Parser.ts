@@ -12,7 +12,10 @@ import { assemble } from "./Assembly.ts"
 import { prepareAttachment } from "./Attachment.ts"
 import type { Dump, ParseOptions, Refusal } from "./Dump.ts"
 import { Families, Refused } from "./Families.ts"
+import type { Known } from "./Layout.ts"
+import { LayoutRecorder } from "./LayoutRecorder.ts"
 import { LineBuffer } from "./LineBuffer.ts"
+import { readNext } from "./NextRound.ts"
 import { SampleParser } from "./SampleParser.ts"
 import {
   ascii,
@@ -29,7 +32,24 @@ import {
 
 export const isRefusal = (result: object): result is Refusal => "reason" in result
 
-export const parseDump = (bytes: Uint8Array, options: ParseOptions): Dump | Refusal => {
+export const parseDump = (bytes: Uint8Array, options: ParseOptions): Dump | Refusal => parse(bytes, options, undefined)
+
+/** A round that may have the lines of the one before, and what is needed to read the next one by it. */
+export interface Parsed {
+  readonly dump: Dump
+  readonly known: Known | undefined
+}
+
+/** The same as `parseDump` does, faster where the round has the layout of an earlier one of its source. */
+export const parseRound = (bytes: Uint8Array, options: ParseOptions, before: Known | undefined): Parsed | Refusal => {
+  const next = before === undefined ? undefined : readNext(bytes, options, before)
+  if (next !== undefined) return { dump: next.dump, known: next }
+  const recorder = new LayoutRecorder()
+  const dump = parse(bytes, options, recorder)
+  return isRefusal(dump) ? dump : { dump, known: recorder.known }
+}
+
+const parse = (bytes: Uint8Array, options: ParseOptions, recorder: LayoutRecorder | undefined): Dump | Refusal => {
   const { limits } = options
   if (bytes.length > limits.maxBytes)
     return { reason: "too-large", detail: `${bytes.length} bytes, the limit is ${limits.maxBytes}`, line: 0 }
@@ -39,17 +59,20 @@ export const parseDump = (bytes: Uint8Array, options: ParseOptions): Dump | Refu
   const input = endingInLineFeed(bytes)
   const lines = new LineBuffer()
   const families = new Families(options.format, limits.maxSeries, () => lines.bytes)
-  const samples = new SampleParser(input, options, attachment, families, lines)
-  const reader = new DumpReader(input, options, families, samples)
+  const samples = new SampleParser(input, options, attachment, families, lines, recorder)
+  const reader = new DumpReader(input, options, families, samples, recorder)
   try {
     reader.read()
-    return assemble(families.all(), lines, options)
+    const { dump, bytes } = assemble(families.all(), lines, options, recorder)
+    recorder?.finish(input, options, dump, bytes, families.all())
+    return dump
   } catch (error) {
     if (error instanceof Refused)
       return { reason: error.reason, detail: detailOf(error, reader.line), line: reader.line }
     throw error
   } finally {
     lines.release()
+    recorder?.release()
   }
 }
 
@@ -76,25 +99,38 @@ class DumpReader {
   private readonly options: ParseOptions
   private readonly families: Families
   private readonly samples: SampleParser
+  private readonly recorder: LayoutRecorder | undefined
 
-  constructor(input: Uint8Array, options: ParseOptions, families: Families, samples: SampleParser) {
+  constructor(
+    input: Uint8Array,
+    options: ParseOptions,
+    families: Families,
+    samples: SampleParser,
+    recorder: LayoutRecorder | undefined
+  ) {
     this.input = input
     this.options = options
     this.families = families
     this.samples = samples
+    this.recorder = recorder
   }
 
   read(): void {
     const b = this.input
     let i = 0
+    let between = 0
     while (i < b.length) {
       this.line++
       while (b[i] === SPACE || b[i] === TAB) i++
       if (b[i] === LF) i++
       else if (this.ended) throw new Refused("syntax", "text after # EOF")
       else if (b[i] === HASH) i = this.readComment(i)
-      else i = this.samples.parse(i)
+      else {
+        if (i > between) this.recorder?.comment(between, i)
+        between = i = this.samples.parse(i)
+      }
     }
+    if (i > between) this.recorder?.comment(between, i)
     if (this.options.format === "openmetrics" && !this.ended) {
       this.line = 0
       throw new Refused("no-eof", "OpenMetrics text must end with # EOF; the text is cut off or of another format")

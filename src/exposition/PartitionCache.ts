@@ -14,9 +14,10 @@ import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
+import type { Known } from "./Layout.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
-import { parseDump } from "./Parser.ts"
+import { type Parsed, parseDump, parseRound } from "./Parser.ts"
 import { type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { Rhythms } from "./Rhythm.ts"
@@ -49,7 +50,13 @@ export interface CacheOptions {
 interface Part {
   readonly envelope: Envelope
   value: Uint8Array | undefined
-  parsed: Dump | Refusal | undefined
+  parsed: Parsed | Refusal | undefined
+}
+
+/** What a round holds, and what is known for reading the next one: one a chunk. */
+interface Content {
+  readonly dump: Dump
+  readonly known: ReadonlyArray<Known | undefined>
 }
 
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
@@ -195,8 +202,8 @@ export class PartitionCache {
     const rhythm = this.rhythms.note(round)
     if (envelope.ended) this.remove(source)
     else {
-      const dump = this.dumpOf(round)
-      const shown = isRefused(dump) ? dump : this.admit(before, envelope, dump, { ...stamp, offset: first })
+      const content = this.contentOf(round)
+      const shown = isRefused(content) ? content : this.admit(before, envelope, content, { ...stamp, offset: first })
       if (isRefused(shown)) {
         this.refuse(shown, source, stamp, now)
         return
@@ -211,7 +218,7 @@ export class PartitionCache {
   private admit(
     before: SourceContent | undefined,
     envelope: Envelope,
-    dump: Dump,
+    { dump, known }: Content,
     stamp: Stamp
   ): SourceContent["shown"] | Refusal {
     const { limits } = this.options
@@ -223,16 +230,16 @@ export class PartitionCache {
       const full = this.budget.refuses(change)
       if (full !== undefined) return full
       this.budget.change(change)
-      return { mode: "snapshot", dump }
+      return { mode: "snapshot", dump, known }
     }
-    const known = before?.shown.mode === "samples" ? before.shown.series : undefined
-    const series = known ?? new SampleSeries()
+    const present = before?.shown.mode === "samples" ? before.shown.series : undefined
+    const series = present ?? new SampleSeries()
     const addition = series.measure(dump)
     if (series.series + addition.series > limits.maxSeries)
       return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode`)
     if (series.bytes + addition.bytes > limits.maxBytes)
       return refusal("too-large", `more than ${limits.maxBytes} bytes in samples mode`)
-    const replaced = known === undefined ? was : { series: 0, bytes: 0 }
+    const replaced = present === undefined ? was : { series: 0, bytes: 0 }
     const full = this.budget.refuses({
       series: addition.series - replaced.series,
       bytes: addition.bytes - replaced.bytes
@@ -250,27 +257,37 @@ export class PartitionCache {
     return result
   }
 
-  private dumpOf(round: Round<Part>): Dump | Refusal {
+  private contentOf(round: Round<Part>): Content | Refusal {
     const dumps: Array<Dump> = []
+    const known: Array<Known | undefined> = []
     for (const part of round.parts) {
       const parsed = this.parse(part)
-      if (!isRefused(parsed)) dumps.push(parsed)
-      else if (round.parts.length === 1) return parsed
+      if (!isRefused(parsed)) {
+        dumps.push(parsed.dump)
+        known.push(parsed.known)
+      } else if (round.parts.length === 1) return parsed
       else {
         const { index, count } = part.envelope
         return { ...parsed, detail: `chunk ${index}/${count}: ${parsed.detail}`.slice(0, 200) }
       }
     }
-    return mergeChunks(dumps, this.options.limits)
+    const dump = mergeChunks(dumps, this.options.limits)
+    return isRefused(dump) ? dump : { dump, known }
   }
 
-  private parse(part: Part): Dump | Refusal {
+  private parse(part: Part): Parsed | Refusal {
     if (part.parsed !== undefined) return part.parsed
     const { sourceLabel, limits, timestamps } = this.options
-    const { format, source, labels, time } = part.envelope
-    const attach = { sourceLabel, source, labels }
+    const { format, source, labels, time, mode, index } = part.envelope
+    const options = { format, attach: { sourceLabel, source, labels }, limits, timestamps, time }
+    const shown = this.contents.get(source)?.shown
+    const before = shown?.mode === "snapshot" ? shown.known[index - 1] : undefined
     try {
-      part.parsed = parseDump(part.value!, { format, attach, limits, timestamps, time })
+      if (mode === "snapshot") part.parsed = parseRound(part.value!, options, before)
+      else {
+        const dump = parseDump(part.value!, options)
+        part.parsed = isRefused(dump) ? dump : { dump, known: undefined }
+      }
     } catch (defect) {
       // No input may stop a partition, not even one that finds a fault in the parser. The fault is logged.
       this.tally.defects.push(defect)
