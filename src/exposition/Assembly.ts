@@ -7,10 +7,10 @@
  */
 import type { Dump, Family, ParseOptions } from "./Dump.ts"
 import type { FamilyBuilder } from "./Families.ts"
-import { SLACK } from "./Layout.ts"
 import type { LayoutRecorder } from "./LayoutRecorder.ts"
 import { endOfLabels, endOfName } from "./Line.ts"
 import type { LineBuffer } from "./LineBuffer.ts"
+import { allocateLines } from "./LineMemory.ts"
 import { LF, SPACE, sameBytes } from "./Syntax.ts"
 
 export const assemble = (
@@ -20,8 +20,7 @@ export const assemble = (
   recorder: LayoutRecorder | undefined
 ): { readonly dump: Dump; readonly bytes: Uint8Array } => {
   const timestamps = options.timestamps === "event"
-  // Not zeroed first, and not of the shared pool: it lives as long as the dump.
-  const buffer = new Uint8Array(Buffer.allocUnsafeSlow(lines.length + SLACK).buffer, 0, lines.length)
+  const buffer = allocateLines(lines.length)
   const families: Array<Family> = []
   const woven = new Set<FamilyBuilder>()
   const createdOf = options.format === "text" ? findCreated(builders) : new Map<FamilyBuilder, FamilyBuilder>()

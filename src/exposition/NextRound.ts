@@ -20,6 +20,7 @@ import {
 import type { Family, ParseOptions } from "./Dump.ts"
 import { fits, type Known, MAX_VALUE_BYTES, NOT_RANGED, RANGED, SLACK, UNGOVERNED } from "./Layout.ts"
 import { LineBuffer } from "./LineBuffer.ts"
+import { allocateLines } from "./LineMemory.ts"
 import {
   BRACE_CLOSE,
   BRACE_OPEN,
@@ -87,6 +88,8 @@ class NextRound {
     const o = this.output.bytes
     const input = new DataView(b.buffer, b.byteOffset, b.length)
     const known = new DataView(a.buffer, a.byteOffset, a.length + SLACK)
+    const { buffer, byteOffset, byteLength } = before.layout.comments
+    const comments = new DataView(buffer, byteOffset, byteLength)
     const output = new DataView(o.buffer, o.byteOffset, o.length)
     const length = b.length
     const dropsTimestamps = this.options.timestamps === "scrape" && this.options.format === "text"
@@ -103,7 +106,7 @@ class NextRound {
       let count = -1
       for (; line < familyEnd; line++) {
         if (line === commentLine) {
-          p = this.readComment(comment, p)
+          p = this.readComment(comment, p, input, comments)
           if (p < 0) return false
           comment++
           commentLine = comment < commentLines.length ? commentLines[comment]! : -1
@@ -213,7 +216,7 @@ class NextRound {
       if (verdict !== UNGOVERNED && verdict !== (ranged ? RANGED : NOT_RANGED)) return false
       this.familyEnds.push(w)
     }
-    if (comment < commentLines.length) p = this.readComment(comment, p)
+    if (comment < commentLines.length) p = this.readComment(comment, p, input, comments)
     this.output.length = w
     return p === length && w <= this.options.limits.maxBytes
   }
@@ -223,7 +226,7 @@ class NextRound {
     const { before, output, sizes } = this
     const { layout } = before
     const { length } = output
-    const lines = new Uint8Array(Buffer.allocUnsafeSlow(length + SLACK).buffer, 0, length)
+    const lines = allocateLines(length)
     const ends = layout.order === undefined ? this.familyEnds : this.arrange(lines, layout.order)
     if (layout.order === undefined) lines.set(output.bytes.subarray(0, length))
     let at = 0
@@ -253,14 +256,16 @@ class NextRound {
   }
 
   /** Answers where it ends in the input, or -1 where something else stands there. */
-  private readComment(comment: number, from: number): number {
-    const { comments, commentEnds } = this.before.layout
-    const { input } = this
-    const start = comment === 0 ? 0 : commentEnds[comment - 1]!
+  private readComment(comment: number, from: number, input: DataView, comments: DataView): number {
+    const { commentEnds } = this.before.layout
     const end = commentEnds[comment]!
-    if (from + end - start > input.length) return -1
-    for (let i = start, j = from; i < end; i++, j++) if (comments[i] !== input[j]) return -1
-    return from + end - start
+    let i = comment === 0 ? 0 : commentEnds[comment - 1]!
+    const shift = from - i
+    if (end + shift > input.byteLength) return -1
+    // Not as doubles: a comment may hold any character.
+    for (; i + 4 <= end; i += 4) if (comments.getInt32(i) !== input.getInt32(i + shift)) return -1
+    for (; i < end; i++) if (comments.getUint8(i) !== input.getUint8(i + shift)) return -1
+    return end + shift
   }
 
   private findStarts(places: Uint32Array): void {

@@ -15,6 +15,7 @@ import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
 import type { Known } from "./Layout.ts"
+import { giveBackLines } from "./LineMemory.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { type Parsed, parseDump, parseRound } from "./Parser.ts"
@@ -72,6 +73,8 @@ export class PartitionCache {
   private readonly rhythms: Rhythms
   private readonly refused = new RefusalLog()
   private tally = newTally()
+  /** How often the content was looked at. */
+  private looks = 0
   private reported: Readonly<Record<string, number>> = {}
 
   constructor(tp: TopicPartition, options: CacheOptions, pod: Budget) {
@@ -175,8 +178,10 @@ export class PartitionCache {
     }
   }
 
+  /** The only way by which content leaves the cache. */
   private dumps(now: Now): ReadonlyArray<Dump> {
     const { expiry } = this.options
+    this.looks++
     const dumps: Array<Dump> = []
     for (const content of this.contents.values()) {
       const { shown } = content
@@ -208,7 +213,8 @@ export class PartitionCache {
         this.refuse(shown, source, stamp, now)
         return
       }
-      this.contents.set(source, { shown, number, stamp, time: envelope.time, first, rhythm })
+      if (before !== undefined) this.giveBack(before)
+      this.contents.set(source, { shown, number, stamp, time: envelope.time, first, rhythm, looks: this.looks })
     }
     this.tally.accepted++
     if (!stamp.replayed) this.tally.ages.push(Math.max(0, now.wall - envelope.time) / 1000)
@@ -310,5 +316,11 @@ export class PartitionCache {
     const { series, bytes } = sizeOf(content)
     this.contents.delete(source)
     this.budget.change({ series: -series, bytes: -bytes })
+  }
+
+  /** Content that goes and that nobody has seen leaves its memory to the next. What was seen may be in use in a scrape. */
+  private giveBack({ shown, looks }: SourceContent): void {
+    if (shown.mode !== "snapshot" || looks !== this.looks) return
+    for (const known of shown.known) if (known !== undefined) giveBackLines(known.lines)
   }
 }

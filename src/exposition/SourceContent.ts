@@ -27,6 +27,8 @@ export interface SourceContent {
   /** The lowest offset of the round's chunks. */
   readonly first: number
   readonly rhythm: Rhythm
+  /** How often the cache had been looked at when it came. */
+  readonly looks: number
 }
 
 export const sizeOf = ({ shown }: SourceContent): Size => (shown.mode === "snapshot" ? shown.dump : shown.series)

@@ -150,6 +150,7 @@ describe("a round that is read by the layout of the one before", () => {
     ],
     ["comments and blank lines", "# HELP a x\n\na 1\n# end\n\n", "# HELP a x\n\na 2\n# end\n\n", true],
     ["nothing but comments", "# HELP a x\n", "# HELP a x\n", true],
+    ["a comment of many zeroes", `#${"\0".repeat(16)}\na 1\n`, `#${"\0".repeat(16)}\na 2\n`, true],
     ["another comment", "# HELP a x\na 1\n", "# HELP a y\na 1\n", false],
     ["a comment less at the end", "a 1\n# b\n", "a 1\n", false],
     ["a line more", "a 1\n", "a 1\nb 1\n", false],
@@ -201,6 +202,18 @@ describe("a round that is read by the layout of the one before", () => {
     assert.strictEqual(check(times, event), 0)
     const exemplar = ['# TYPE a counter\na_total 1 # {x="1"} 1\n# EOF\n', "# TYPE a counter\na_total 1\n# EOF\n"]
     assert.strictEqual(check([exemplar[0]!, exemplar[1]!, exemplar[1]!], { ...options, format: "openmetrics" }), 1)
+  })
+
+  it("is refused where its comments are no UTF-8 any more", () => {
+    const bytes = (last: number) =>
+      Buffer.concat([Buffer.from("#"), Buffer.alloc(15), Buffer.from([last]), Buffer.from("\na 1\n")])
+    for (let at = 1; at < 16; at++) {
+      const first = parseRound(bytes(0), options, undefined)
+      const next = bytes(0)
+      next[at] = 0x80
+      const result = parseRound(next, options, isRefusal(first) ? undefined : first.known)
+      assert.strictEqual(isRefusal(result) ? result.reason : "accepted", "not-utf8", `at ${at}`)
+    }
   })
 
   it("carries the time of the round, not of the one before", () => {
