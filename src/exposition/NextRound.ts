@@ -27,11 +27,14 @@ import {
   COMMA,
   canonicalFloatBytes,
   encode,
+  endOfDecimal,
   endOfWord,
   LF,
+  MINUS,
   numberIsValid,
   parseNumber,
-  SPACE
+  SPACE,
+  timestampText
 } from "./Syntax.ts"
 
 export const readNext = (bytes: Uint8Array, options: ParseOptions, before: Known): Known | undefined => {
@@ -45,12 +48,6 @@ export const readNext = (bytes: Uint8Array, options: ParseOptions, before: Known
   }
 }
 
-const MINUS = 45
-const POINT = 46
-const UPPER_E = 69
-const LOWER_E = 101
-/** Of so many digits a mantissa with an exponent of two is within a double's range for certain. */
-const MAX_DIGITS = 100
 /** Of so many a whole number is exact. */
 const MAX_WHOLE = 15
 
@@ -74,7 +71,7 @@ class NextRound {
     this.options = options
     this.before = before
     this.output = output
-    this.time = options.timestamps === "event" ? encode(` ${Math.max(0, Math.trunc(options.time))}`) : new Uint8Array(0)
+    this.time = options.timestamps === "event" ? encode(` ${timestampText(options.time)}`) : new Uint8Array(0)
     this.sizes = new Uint8Array(lines)
     output.reserve(before.lines.length + bytes.length + lines * (this.time.length + SLACK) + SLACK)
     if (before.layout.order !== undefined) this.findStarts(before.layout.order.places)
@@ -163,9 +160,9 @@ class NextRound {
         let whole = p > from && p - from <= MAX_WHOLE
         // Neither below zero nor NaN, whatever it is exactly.
         let positive = whole
-        if (c !== LF || p === from || p - from > MAX_DIGITS) {
+        if (c !== LF || p === from || p - from > MAX_WHOLE) {
           p = endOfDecimal(b, from)
-          if (p >= 0) {
+          if (b[p] === LF || b[p] === SPACE) {
             whole &&= p - from === w - valueAt
             positive = b[from] !== MINUS
             for (let i = from + w - valueAt; i < p; i++) o[w++] = b[i]!
@@ -299,27 +296,4 @@ class NextRound {
       return at
     })
   }
-}
-
-/** The end of a plain decimal number that is in a double's range; -1 where there is none, or one that takes a closer look. */
-const endOfDecimal = (b: Uint8Array, from: number): number => {
-  let i = from
-  if (b[i] === MINUS) i++
-  const mantissa = i
-  while (b[i]! >= 48 && b[i]! <= 57) i++
-  let digits = i - mantissa
-  if (b[i] === POINT) {
-    const fraction = ++i
-    while (b[i]! >= 48 && b[i]! <= 57) i++
-    digits += i - fraction
-  }
-  if (digits === 0 || digits > MAX_DIGITS) return -1
-  if (b[i] === UPPER_E || b[i] === LOWER_E) {
-    i++
-    if (b[i] === MINUS || b[i] === 43) i++
-    const exponent = i
-    while (b[i]! >= 48 && b[i]! <= 57) i++
-    if (i === exponent || i - exponent > 2) return -1
-  }
-  return b[i] === LF || b[i] === SPACE ? i : -1
 }

@@ -18,13 +18,14 @@ import type { Known } from "./Layout.ts"
 import { giveBackLines } from "./LineMemory.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
-import { type Parsed, parseDump, parseRound } from "./Parser.ts"
+import { type Parsed, parseRound } from "./Parser.ts"
 import { type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { Rhythms } from "./Rhythm.ts"
 import { type Round, Rounds } from "./Rounds.ts"
-import { SampleSeries } from "./SampleSeries.ts"
+import { SampleSeries, type Shape, shapeOf } from "./SampleSeries.ts"
 import { isLive, isOlder, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
+import { encode, timestampText } from "./Syntax.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
 import { memorySpan } from "./VersionMemory.ts"
 
@@ -52,6 +53,8 @@ interface Part {
   readonly envelope: Envelope
   value: Uint8Array | undefined
   parsed: Parsed | Refusal | undefined
+  /** Of samples that are one line, once parsed. */
+  shape: Shape | undefined
 }
 
 /** What a round holds, and what is known for reading the next one: one a chunk. */
@@ -62,6 +65,7 @@ interface Content {
 
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
 const rememberedSources = 4
+const noTime = new Uint8Array(0)
 
 export class PartitionCache {
   private readonly tp: TopicPartition
@@ -97,7 +101,7 @@ export class PartitionCache {
       this.refuse(envelope, isRefused(id) ? undefined : id.source, stamp, now)
       return
     }
-    const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined }
+    const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined, shape: undefined }
     const step = this.rounds.take(envelope, record, record.value?.length ?? 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
     else if (step._tag === "Ignored") count(this.tally.ignored, step.reason)
@@ -207,8 +211,8 @@ export class PartitionCache {
     const rhythm = this.rhythms.note(round)
     if (envelope.ended) this.remove(source)
     else {
-      const content = this.contentOf(round)
-      const shown = isRefused(content) ? content : this.admit(before, envelope, content, { ...stamp, offset: first })
+      const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
+      const shown = this.renewed(before, round, since) ?? this.show(before, round, since)
       if (isRefused(shown)) {
         this.refuse(shown, source, stamp, now)
         return
@@ -220,10 +224,35 @@ export class PartitionCache {
     if (!stamp.replayed) this.tally.ages.push(Math.max(0, now.wall - envelope.time) / 1000)
   }
 
+  /** Samples of one line that is known but for its value: by far the most of those that come one by one. */
+  private renewed(
+    before: SourceContent | undefined,
+    round: Round<Part>,
+    stamp: Stamp
+  ): SourceContent["shown"] | undefined {
+    const part = round.parts[0]!
+    if (before?.shown.mode !== "samples" || round.parts.length > 1 || part.parsed !== undefined) return undefined
+    const { envelope, value } = part
+    if (envelope.mode !== "samples" || envelope.format !== "text") return undefined
+    const { shown } = before
+    const time = this.options.timestamps === "event" ? encode(` ${timestampText(envelope.time)}`) : noTime
+    const renewal = shown.series.recognise(value!, envelope.labels, time)
+    if (renewal === undefined || shown.series.bytes + renewal.bytes > this.options.limits.maxBytes) return undefined
+    if (this.budget.refuses(renewal) !== undefined) return undefined
+    shown.series.renew(renewal, stamp)
+    this.budget.change(renewal)
+    return shown
+  }
+
+  private show(before: SourceContent | undefined, round: Round<Part>, stamp: Stamp): SourceContent["shown"] | Refusal {
+    const content = this.contentOf(round)
+    return isRefused(content) ? content : this.admit(before, round.parts[0]!, content, stamp)
+  }
+
   /** Finds room for a round's content in place of what its source has, or says why there is none. */
   private admit(
     before: SourceContent | undefined,
-    envelope: Envelope,
+    { envelope, shape }: Part,
     { dump, known }: Content,
     stamp: Stamp
   ): SourceContent["shown"] | Refusal {
@@ -252,7 +281,7 @@ export class PartitionCache {
     })
     if (full !== undefined) return full
     this.budget.change({ series: -replaced.series, bytes: -replaced.bytes })
-    this.accounting(series, () => series.add(addition, stamp))
+    this.accounting(series, () => series.add(addition, stamp, shape))
     return { mode: "samples", series }
   }
 
@@ -289,11 +318,8 @@ export class PartitionCache {
     const shown = this.contents.get(source)?.shown
     const before = shown?.mode === "snapshot" ? shown.known[index - 1] : undefined
     try {
-      if (mode === "snapshot") part.parsed = parseRound(part.value!, options, before)
-      else {
-        const dump = parseDump(part.value!, options)
-        part.parsed = isRefused(dump) ? dump : { dump, known: undefined }
-      }
+      part.parsed = parseRound(part.value!, options, before)
+      if (mode === "samples" && !isRefused(part.parsed)) part.shape = shapeOf(part.value!, part.parsed.known, labels)
     } catch (defect) {
       // No input may stop a partition, not even one that finds a fault in the parser. The fault is logged.
       this.tally.defects.push(defect)

@@ -28,7 +28,8 @@ import {
   sameBytes,
   shown,
   skipBlanks,
-  startsMetricName
+  startsMetricName,
+  timestampText
 } from "./Syntax.ts"
 
 /** OpenMetrics' bound on the characters of an exemplar's label names and values. */
@@ -78,7 +79,7 @@ export class SampleParser {
     this.labels = new LabelParser(input, options.limits, attachment, line)
     this.growth = attachment.growth
     this.seen = new SeriesTable(Math.min(input.length >> 6, options.limits.maxSeries))
-    this.time = options.timestamps === "event" ? encode(String(Math.max(0, Math.trunc(options.time)))) : undefined
+    this.time = options.timestamps === "event" ? encode(timestampText(options.time)) : undefined
   }
 
   /** Parses the line whose first byte is at `from`; answers the position after its line feed. */
