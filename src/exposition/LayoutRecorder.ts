@@ -77,11 +77,11 @@ export class LayoutRecorder {
     const comments = this.between.length / 3
     const layout = {
       options,
-      owns: Uint16Array.from({ length: this.count }, (_, k) => this.lines[k * FIELDS + 1]!),
-      tails: Uint16Array.from({ length: this.count }, (_, k) => this.lines[k * FIELDS + 2]!),
-      rules: Uint8Array.from({ length: this.count }, (_, k) => this.lines[k * FIELDS + 4]!),
+      owns: this.column(1, new Uint16Array(this.count)),
+      tails: this.column(2, new Uint16Array(this.count)),
+      rules: this.column(4, new Uint8Array(this.count)),
       comments: this.comments(input),
-      commentLines: Uint32Array.from({ length: comments }, (_, k) => this.between[3 * k]!),
+      commentLines: new Uint32Array(comments),
       commentEnds: new Uint32Array(comments),
       familyEnds: Uint32Array.from(families, (b) => this.lineAt(b.stretches[1]!)),
       verdicts: Uint8Array.from(families, ({ conformity }) =>
@@ -91,10 +91,10 @@ export class LayoutRecorder {
     }
     for (let k = 0, end = 0; k < comments; k++) {
       end += this.between[3 * k + 2]! - this.between[3 * k + 1]!
+      layout.commentLines[k] = this.between[3 * k]!
       layout.commentEnds[k] = end
     }
-    const sizes = Uint8Array.from({ length: this.count }, (_, k) => this.lines[k * FIELDS + 3]!)
-    this.known = { dump, layout, lines, sizes }
+    this.known = { dump, layout, lines, sizes: this.column(3, new Uint8Array(this.count)) }
   }
 
   release(): void {
@@ -107,11 +107,21 @@ export class LayoutRecorder {
     this.lines = grown
   }
 
+  private column<A extends Uint8Array | Uint16Array>(field: number, into: A): A {
+    const { lines } = this
+    for (let k = 0, at = field; k < into.length; k++, at += FIELDS) into[k] = lines[at]!
+    return into
+  }
+
   private comments(input: Uint8Array): Uint8Array {
     const { between } = this
-    const parts: Array<Uint8Array> = []
-    for (let k = 0; k < between.length; k += 3) parts.push(input.subarray(between[k + 1], between[k + 2]))
-    return internBytes(Buffer.concat(parts))
+    let length = 0
+    for (let k = 0; k < between.length; k += 3) length += between[k + 2]! - between[k + 1]!
+    const all = Buffer.allocUnsafeSlow(length)
+    let at = 0
+    for (let k = 0; k < between.length; k += 3)
+      for (let i = between[k + 1]!; i < between[k + 2]!; i++) all[at++] = input[i]!
+    return internBytes(all)
   }
 
   private isInOrder(): boolean {

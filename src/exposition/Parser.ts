@@ -21,10 +21,12 @@ import {
   ascii,
   continuesMetricName,
   decode,
+  encode,
   HASH,
   isControl,
   LF,
   SPACE,
+  sameBytes,
   startsMetricName,
   TAB,
   unescapeHelp
@@ -86,6 +88,14 @@ const endingInLineFeed = (bytes: Uint8Array): Uint8Array => {
   return input
 }
 
+const keywords = ["HELP", "TYPE", "UNIT", "EOF"].map((text) => ({ text, bytes: encode(text) }))
+
+/** The keyword of a comment, "" for any other word. */
+const keywordAt = (b: Uint8Array, start: number, end: number): string => {
+  for (const { text, bytes } of keywords) if (sameBytes(b, start, end, bytes, 0, bytes.length)) return text
+  return ""
+}
+
 const detailOf = (error: Refused, line: number): string => {
   const text = line > 0 ? `line ${line}: ${error.detail}` : error.detail
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
@@ -95,6 +105,7 @@ const detailOf = (error: Refused, line: number): string => {
 class DumpReader {
   line = 0
   private ended = false
+  private lastName = { start: 0, end: 0, text: "" }
   private readonly input: Uint8Array
   private readonly options: ParseOptions
   private readonly families: Families
@@ -141,7 +152,7 @@ class DumpReader {
     const b = this.input
     const end = b.indexOf(LF, hash)
     const word = this.token(hash + 1, end)
-    const keyword = word.end - word.start > 4 ? "" : ascii(b, word.start, word.end)
+    const keyword = keywordAt(b, word.start, word.end)
     if (keyword === "EOF" && this.options.format === "openmetrics") {
       this.ended = true
       return end + 1
@@ -178,11 +189,15 @@ class DumpReader {
 
   private metricName(start: number, end: number): string {
     const b = this.input
+    // HELP and TYPE of one family follow each other.
+    const { start: before, end: beforeEnd, text } = this.lastName
+    if (text !== "" && sameBytes(b, start, end, b, before, beforeEnd)) return text
     let valid = startsMetricName(b[start]!)
     for (let i = start; i < end; i++) valid &&= continuesMetricName(b[i]!)
     if (!valid) throw new Refused("syntax", "a comment names no valid metric (names in quotes are not supported)")
     if (end - start > this.options.limits.maxLabelValue)
       throw new Refused("too-large", `a name of ${end - start} bytes`)
-    return ascii(b, start, end)
+    this.lastName = { start, end, text: ascii(b, start, end) }
+    return this.lastName.text
   }
 }

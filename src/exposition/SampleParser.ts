@@ -18,6 +18,7 @@ import {
   BRACE_OPEN,
   continuesMetricName,
   encode,
+  endOfDecimal,
   endOfWord,
   HASH,
   LF,
@@ -155,6 +156,13 @@ export class SampleParser {
 
   private parseValue(from: number, name: SampleName): number {
     const b = this.input
+    const decimal = endOfDecimal(b, from)
+    // Which number it is matters only to rules.
+    if (name.family.conformity === undefined && (b[decimal] === LF || b[decimal] === SPACE)) {
+      this.line.put(SPACE)
+      this.line.write(b, from, decimal)
+      return skipBlanks(b, decimal)
+    }
     const end = endOfWord(b, from)
     const value = parseNumber(b, from, end)
     if (!numberIsValid()) throw new Refused("syntax", `${name.text}: the value ${excerpt(b, from, end)} is no number`)

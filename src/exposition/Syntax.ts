@@ -39,13 +39,14 @@ export const isLabelName = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_]*$/
 
 const encoder = new TextEncoder()
 export const encode = (text: string): Uint8Array => encoder.encode(text)
+/** The slices of a Buffer work on any bytes; making a Buffer first would cost more than the text. */
+const { latin1Slice, utf8Slice } = Buffer.prototype
+
 /** Valid UTF-8 only. */
-export const decode = (b: Uint8Array, start: number, end: number): string =>
-  Buffer.from(b.buffer, b.byteOffset + start, end - start).toString("utf8")
+export const decode = (b: Uint8Array, start: number, end: number): string => utf8Slice.call(b as Buffer, start, end)
 
 /** ASCII only: names and numbers. */
-export const ascii = (b: Uint8Array, start: number, end: number): string =>
-  Buffer.from(b.buffer, b.byteOffset + start, end - start).toString("latin1")
+export const ascii = (b: Uint8Array, start: number, end: number): string => latin1Slice.call(b as Buffer, start, end)
 
 export const sameBytes = (
   a: Uint8Array,
