@@ -14,16 +14,14 @@ import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
-import type { Known } from "./Layout.ts"
 import { giveBackLines } from "./LineMemory.ts"
-import { mergeChunks } from "./MergeChunks.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
-import { type Parsed, parseRound } from "./Parser.ts"
-import { type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
+import { isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { Rhythms } from "./Rhythm.ts"
+import { type Content, type Part, RoundReader } from "./RoundReader.ts"
 import { type Round, Rounds } from "./Rounds.ts"
-import { SampleSeries, type Shape, shapeOf } from "./SampleSeries.ts"
+import { SampleSeries } from "./SampleSeries.ts"
 import { isLive, isOlder, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
 import { encode, timestampText } from "./Syntax.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
@@ -48,21 +46,6 @@ export interface CacheOptions {
   readonly limits: ParseLimits & CacheLimits
 }
 
-/** One record on its way into a round. Parsed when it arrives, so that a large round's work is spread over its chunks. */
-interface Part {
-  readonly envelope: Envelope
-  value: Uint8Array | undefined
-  parsed: Parsed | Refusal | undefined
-  /** Of samples that are one line, once parsed. */
-  shape: Shape | undefined
-}
-
-/** What a round holds, and what is known for reading the next one: one a chunk. */
-interface Content {
-  readonly dump: Dump
-  readonly known: ReadonlyArray<Known | undefined>
-}
-
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
 const rememberedSources = 4
 const noTime = new Uint8Array(0)
@@ -76,6 +59,7 @@ export class PartitionCache {
   private readonly contents = new Map<string, SourceContent>()
   private readonly rhythms: Rhythms
   private readonly refused = new RefusalLog()
+  private readonly reader: RoundReader
   private tally = newTally()
   /** How often the content was looked at. */
   private looks = 0
@@ -89,6 +73,14 @@ export class PartitionCache {
     const maxSources = rememberedSources * limits.maxSources
     this.rhythms = new Rhythms(maxSources)
     this.ages = new Ages(memorySpan(expiry))
+    this.reader = new RoundReader(
+      options,
+      (source, chunk) => {
+        const shown = this.contents.get(source)?.shown
+        return shown?.mode === "snapshot" ? shown.known[chunk] : undefined
+      },
+      (defect) => this.tally.defects.push(defect)
+    )
     this.rounds = new Rounds({ expiry, gatherBytes: limits.gatherBytes, maxSources })
   }
 
@@ -106,7 +98,7 @@ export class PartitionCache {
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
     else if (step._tag === "Ignored") count(this.tally.ignored, step.reason)
     else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)
-    else if (!step.stale) this.parse(part)
+    else if (!step.stale) this.reader.parse(part)
   }
 
   /** A record that was dropped unseen: rounds older than it will be ignored, and below the fence its source goes. */
@@ -245,7 +237,7 @@ export class PartitionCache {
   }
 
   private show(before: SourceContent | undefined, round: Round<Part>, stamp: Stamp): SourceContent["shown"] | Refusal {
-    const content = this.contentOf(round)
+    const content = this.reader.read(round)
     return isRefused(content) ? content : this.admit(before, round.parts[0]!, content, stamp)
   }
 
@@ -290,43 +282,6 @@ export class PartitionCache {
     const result = change()
     this.budget.change({ series: series.series - before.series, bytes: series.bytes - before.bytes })
     return result
-  }
-
-  private contentOf(round: Round<Part>): Content | Refusal {
-    const dumps: Array<Dump> = []
-    const known: Array<Known | undefined> = []
-    for (const part of round.parts) {
-      const parsed = this.parse(part)
-      if (!isRefused(parsed)) {
-        dumps.push(parsed.dump)
-        known.push(parsed.known)
-      } else if (round.parts.length === 1) return parsed
-      else {
-        const { index, count } = part.envelope
-        return { ...parsed, detail: `chunk ${index}/${count}: ${parsed.detail}`.slice(0, 200) }
-      }
-    }
-    const dump = mergeChunks(dumps, this.options.limits)
-    return isRefused(dump) ? dump : { dump, known }
-  }
-
-  private parse(part: Part): Parsed | Refusal {
-    if (part.parsed !== undefined) return part.parsed
-    const { sourceLabel, limits, timestamps } = this.options
-    const { format, source, labels, time, mode, index } = part.envelope
-    const options = { format, attach: { sourceLabel, source, labels }, limits, timestamps, time }
-    const shown = this.contents.get(source)?.shown
-    const before = shown?.mode === "snapshot" ? shown.known[index - 1] : undefined
-    try {
-      part.parsed = parseRound(part.value!, options, before)
-      if (mode === "samples" && !isRefused(part.parsed)) part.shape = shapeOf(part.value!, part.parsed.known, labels)
-    } catch (defect) {
-      // No input may stop a partition, not even one that finds a fault in the parser. The fault is logged.
-      this.tally.defects.push(defect)
-      part.parsed = refusal("syntax", "the parser failed on this text; that is a defect of kafka2prom, see its log")
-    }
-    part.value = undefined
-    return part.parsed
   }
 
   private refuse(why: Refusal, source: string | undefined, stamp: Stamp, now: Now): void {

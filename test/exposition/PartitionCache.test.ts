@@ -115,11 +115,22 @@ describe("snapshots", () => {
   it("what a scrape holds stays as it is, however many rounds come, seen or unseen", () => {
     const pod = new Pod()
     const text = (n: number) => `# TYPE a counter\na{x="1"} ${n}\na{x="2"} ${n}\n`
-    const shown = (n: number) => [`a{x="1",instance="s"} ${n}`, `a{x="2",instance="s"} ${n}`]
+    const shown = (n: number) => [
+      `a{x="1",instance="s"} ${n}`,
+      `a{x="2",instance="s"} ${n}`,
+      ...(n < 45 ? [] : [`b{instance="s"} ${n}`])
+    ]
     const cuts: Array<ReturnType<typeof pod.content.dumps>> = []
     const values: Array<number> = []
     for (let n = 10; n < 60; n++) {
-      pod.take({ v: `1.${n}`, text: text(n) })
+      const [first, second] = text(n).split(/(?<=\n)(?=a\{x="2)/)
+      if (n < 30) pod.take({ v: `1.${n}`, text: text(n) })
+      else if (n < 45)
+        pod.take(
+          { v: `1.${n}`, chunk: "1/2", text: first! },
+          { v: `1.${n}`, chunk: "2/2", text: `# TYPE a counter\n${second}` }
+        )
+      else pod.take({ v: `1.${n}`, chunk: "2/2", text: `b ${n}\n` }, { v: `1.${n}`, chunk: "1/2", text: text(n) })
       if (n % 7 > 2) continue
       cuts.push(pod.content.dumps())
       values.push(n)
