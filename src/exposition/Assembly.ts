@@ -7,14 +7,20 @@
  */
 import type { Dump, Family, ParseOptions } from "./Dump.ts"
 import type { FamilyBuilder } from "./Families.ts"
+import type { LayoutRecorder } from "./LayoutRecorder.ts"
 import { endOfLabels, endOfName } from "./Line.ts"
 import type { LineBuffer } from "./LineBuffer.ts"
+import { allocateLines } from "./LineMemory.ts"
 import { LF, SPACE, sameBytes } from "./Syntax.ts"
 
-export const assemble = (builders: ReadonlyArray<FamilyBuilder>, lines: LineBuffer, options: ParseOptions): Dump => {
+export const assemble = (
+  builders: ReadonlyArray<FamilyBuilder>,
+  lines: LineBuffer,
+  options: ParseOptions,
+  recorder: LayoutRecorder | undefined
+): { readonly dump: Dump; readonly bytes: Uint8Array } => {
   const timestamps = options.timestamps === "event"
-  // Not zeroed first, and not of the shared pool: it lives as long as the dump.
-  const buffer = new Uint8Array(Buffer.allocUnsafeSlow(lines.length).buffer)
+  const buffer = allocateLines(lines.length)
   const families: Array<Family> = []
   const woven = new Set<FamilyBuilder>()
   const createdOf = options.format === "text" ? findCreated(builders) : new Map<FamilyBuilder, FamilyBuilder>()
@@ -23,13 +29,17 @@ export const assemble = (builders: ReadonlyArray<FamilyBuilder>, lines: LineBuff
   let metadata = 0
   const add = (builder: FamilyBuilder, end: number): void => {
     families.push(builder.build(buffer.subarray(at, end), timestamps))
+    recorder?.endFamily()
     series += builder.series
     metadata += builder.textName.length + builder.help.length
     at = end
   }
   for (const [builder, created] of createdOf) {
-    const end = weave(builder, created, lines.bytes, buffer, at, timestamps)
-    if (end < 0) continue
+    const end = weave(builder, created, lines.bytes, buffer, at, timestamps, recorder)
+    if (end < 0) {
+      recorder?.dropFamily()
+      continue
+    }
     builder.adopt(created)
     woven.add(builder).add(created)
     add(builder, end)
@@ -41,10 +51,11 @@ export const assemble = (builders: ReadonlyArray<FamilyBuilder>, lines: LineBuff
     for (let k = 0; k < stretches.length; k += 2) {
       buffer.set(lines.bytes.subarray(stretches[k], stretches[k + 1]), end)
       end += stretches[k + 1]! - stretches[k]!
+      recorder?.place(stretches[k]!, stretches[k + 1]!)
     }
     add(builder, end)
   }
-  return { families, series, bytes: buffer.length + metadata }
+  return { dump: { families, series, bytes: buffer.length + metadata }, bytes: buffer }
 }
 
 const CREATED = "_created"
@@ -76,16 +87,19 @@ const weave = (
   from: Uint8Array,
   to: Uint8Array,
   start: number,
-  timestamps: boolean
+  timestamps: boolean,
+  recorder: LayoutRecorder | undefined
 ): number => {
   const waiting = new Cursor(from, created.stretches)
   let at = start
   for (const line = new Cursor(from, family.stretches); line.start >= 0; line.advance()) {
     to.set(from.subarray(line.start, line.end), at)
+    recorder?.place(line.start, line.end)
     at += line.end - line.start
     if (waiting.start < 0 || !line.hasLabelsOf(waiting)) continue
     if (timestamps && !line.hasTimestampOf(waiting)) return -1
     to.set(from.subarray(waiting.start, waiting.end), at)
+    recorder?.place(waiting.start, waiting.end)
     at += waiting.end - waiting.start
     waiting.advance()
   }

@@ -4,6 +4,9 @@
  *
  * Text 0.0.4 knows none of these rules and real exporters break them, so a breach refuses nothing: it only makes the
  * OpenMetrics output call the family unknown. Checked where the values are at hand, while parsing; a breach is final.
+ *
+ * Rules about order and labels (`ordered`) are told apart from rules about values (`ranged`): of a round with the same lines
+ * the former hold as before, and only the latter are looked at again, by the rule that `add` answered for each line.
  */
 import type { MetricType } from "./Dump.ts"
 import { SeriesTable } from "./SeriesTable.ts"
@@ -25,10 +28,50 @@ export interface Point {
   hasState: boolean
 }
 
+/** What the value of a line must keep. A line of which only its order matters has none. */
+export const NO_RULE = 0
+export const NOT_BELOW_ZERO_OR_NAN = 1
+export const NOT_BELOW_ZERO = 2
+export const ONE = 3
+export const ZERO_OR_ONE = 4
+export const WHOLE = 5
+/** Whole, and not below the bucket before it. */
+export const BUCKET = 6
+/** Whole, and what the last bucket of its metric says. */
+export const COUNT = 7
+/** Beside a rule: the line begins another metric of a histogram. */
+export const METRIC_STARTS = 8
+/** A rule that lines do not keep one by one. */
+export const OTHER_RULE = 16
+
+export const valueKeeps = (rule: number, value: number): boolean => {
+  switch (rule) {
+    case NOT_BELOW_ZERO_OR_NAN:
+      return value >= 0
+    case NOT_BELOW_ZERO:
+      return !(value < 0)
+    case ONE:
+      return value === 1
+    case ZERO_OR_ONE:
+      return value === 0 || value === 1
+    case WHOLE:
+    case BUCKET:
+    case COUNT:
+      return Number.isInteger(value) && value >= 0
+    case OTHER_RULE:
+      return !Number.isNaN(value)
+    default:
+      return true
+  }
+}
+
 export class Conformity {
+  /** The lines keep the rules about order and labels, whatever their values are. Final once `holds` was asked. */
+  ordered = true
+  /** Their values keep the rules about values. Means nothing where the lines are not ordered. */
+  ranged = true
   private readonly type: MetricType
   private readonly sameGroup: (line: number, other: number) => boolean
-  private ok = true
   private group: number | undefined
   private timestamp = 0
   private groups: SeriesTable | undefined
@@ -53,27 +96,31 @@ export class Conformity {
     return type !== "gauge" && type !== "unknown"
   }
 
-  add(point: Point): void {
-    if (this.ok) this.ok = this.keeps(point)
+  /** Answers the rule that the line's value is under. */
+  add(p: Point): number {
+    if (!this.ordered) return NO_RULE
+    const rule = ruleOf(this.type, p)
+    if (rule === undefined) {
+      this.ordered = false
+      return NO_RULE
+    }
+    if (!valueKeeps(rule, p.value)) this.ranged = false
+    if (this.type === "counter") {
+      this.ordered = this.pairs(p)
+      return rule
+    }
+    if (this.type === "info") return rule
+    const starts = p.group !== this.group
+    this.ordered = this.staysTogether(p) && (!this.isHistogram() || this.extendsHistogram(p))
+    if (this.type === "gaugehistogram") return OTHER_RULE
+    return starts && this.isHistogram() ? rule | METRIC_STARTS : rule
   }
 
   /** After the last line. */
   holds(): boolean {
-    return this.ok && !this.lonely && this.closesHistogram()
-  }
-
-  private keeps(p: Point): boolean {
-    if (!valueIsAllowed(this.type, p)) return false
-    switch (this.type) {
-      case "counter":
-        return this.pairs(p)
-      case "info":
-        return true
-      default: {
-        const together = this.staysTogether(p)
-        return together && (this.isHistogram() ? this.extendsHistogram(p) : true)
-      }
-    }
+    if (this.lonely) this.ordered = false
+    if (this.ordered) this.ordered = this.closesHistogram()
+    return this.ordered && this.ranged
   }
 
   private isHistogram(): boolean {
@@ -110,7 +157,7 @@ export class Conformity {
       case "bucket":
         if (p.bound === undefined || Number.isNaN(p.bound)) return false
         if (this.bound !== undefined && p.bound <= this.bound) return false
-        if (p.value < this.bucket) return false
+        if (p.value < this.bucket) this.ranged = false
         if (p.bound < 0) this.hasNegativeBound = true
         this.bound = p.bound
         this.bucket = p.value
@@ -132,31 +179,34 @@ export class Conformity {
   private closesHistogram(): boolean {
     if (!this.isHistogram() || this.group === undefined) return true
     if (this.bound !== Number.POSITIVE_INFINITY) return false
-    if (this.count !== undefined && this.count !== this.bucket) return false
     if (this.hasSum !== (this.count !== undefined)) return false
+    if (this.count !== undefined && this.count !== this.bucket) this.ranged = false
     if (this.type === "histogram") return !(this.hasNegativeBound && this.hasSum)
-    return !this.hasNegativeSum || this.hasNegativeBound
+    if (this.hasNegativeSum && !this.hasNegativeBound) this.ranged = false
+    return true
   }
 }
 
-const valueIsAllowed = (type: MetricType, { role, value, bound, hasState }: Point): boolean => {
+/** Undefined where a line of this type may not be like that, whatever its value. */
+const ruleOf = (type: MetricType, { role, bound, hasState }: Point): number | undefined => {
   switch (role) {
     case "bucket":
+      return BUCKET
     case "count":
     case "gcount":
-      return Number.isInteger(value) && value >= 0
+      return type === "summary" ? WHOLE : COUNT
     case "total":
     case "sum":
-      return value >= 0
+      return NOT_BELOW_ZERO_OR_NAN
     case "gsum":
-      return !Number.isNaN(value)
+      return OTHER_RULE
     case "info":
-      return value === 1
+      return ONE
     case "created":
-      return true
+      return NO_RULE
     case "value":
-      if (type === "stateset") return hasState && (value === 0 || value === 1)
-      if (type === "summary") return bound !== undefined && bound >= 0 && bound <= 1 && !(value < 0)
-      return type === "counter"
+      if (type === "stateset") return hasState ? ZERO_OR_ONE : undefined
+      if (type === "summary") return bound !== undefined && bound >= 0 && bound <= 1 ? NOT_BELOW_ZERO : undefined
+      return type === "counter" ? NO_RULE : undefined
   }
 }

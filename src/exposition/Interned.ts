@@ -1,14 +1,17 @@
 /**
  * Interned: one object for equal texts of different dumps. Thousands of sources of one kind bring the same names and helps
- * every round: shared, they cost memory once, and merging families compares references. Bounded, and only ever a saving:
- * nothing may depend on two equal texts being one object.
+ * every round: shared, they cost memory once, and merging families compares references. So do their comments. Bounded, and
+ * only ever a saving: nothing may depend on two equal texts being one object.
  */
 const MAX_ENTRIES = 100_000
 const MAX_CHARACTERS = 16 * 1024 * 1024
 
 const texts = new Map<string, string>()
 const lists = new Map<string, ReadonlyArray<string>>()
+const blocks = new Map<string, Uint8Array>()
+const MAX_BLOCKS = 4 * 1024 * 1024
 let characters = 0
+let blockBytes = 0
 
 export const intern = (text: string): string => {
   const known = texts.get(text)
@@ -36,4 +39,19 @@ const makeRoom = (size: number): void => {
   texts.clear()
   lists.clear()
   characters = size
+}
+
+/** Bytes that nobody changes. */
+export const internBytes = (bytes: Buffer): Uint8Array => {
+  const key = bytes.toString("latin1")
+  const known = blocks.get(key)
+  if (known !== undefined) return known
+  blockBytes += bytes.length
+  if (blockBytes > MAX_BLOCKS) {
+    blocks.clear()
+    blockBytes = bytes.length
+  }
+  const block = new Uint8Array(bytes)
+  blocks.set(key, block)
+  return block
 }

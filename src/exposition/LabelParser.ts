@@ -42,6 +42,8 @@ export class LabelParser {
   bound: number | undefined
   /** It has the label named as its stateset. */
   hasState = false
+  /** Where in the line buffer its own labels end and the attached ones begin; without own labels, where the name ends. */
+  ownEnd = 0
   private readonly input: Uint8Array
   private readonly limits: ParseLimits
   private readonly attachment: Attachment
@@ -75,6 +77,7 @@ export class LabelParser {
     this.bound = undefined
     this.hasState = false
     for (let k = 0; k < attached.length; k++) attached[k] = 0
+    const nameEnd = line.length
     line.put(BRACE_OPEN)
     let written = 0
     let renamed = -1
@@ -88,13 +91,13 @@ export class LabelParser {
         const nameStart = i
         const valueStart = this.parseName(i, name)
         const k = this.count - 1
-        const nameEnd = this.ends[k]!
+        const labelEnd = this.ends[k]!
         const valueAt = line.length
         let hash = this.parseValue(valueStart, this.nameHashes[k]!, name)
         const valueEnd = valueStart + line.length - 1 - valueAt
-        if (family.float !== undefined && sameBytes(b, nameStart, nameEnd, family.float, 0, family.float.length))
+        if (family.float !== undefined && sameBytes(b, nameStart, labelEnd, family.float, 0, family.float.length))
           hash = this.readBound(valueAt, this.nameHashes[k]!, family, name)
-        const which = this.attachmentNamed(nameStart, nameEnd)
+        const which = this.attachmentNamed(nameStart, labelEnd)
         // An empty label is a missing one.
         let keep = valueEnd > valueStart
         this.kept[k] = keep ? 1 : 0
@@ -109,7 +112,7 @@ export class LabelParser {
           if (which >= 0) attached[which] = 1
           else if (
             family.inner !== undefined &&
-            sameBytes(b, nameStart, nameEnd, family.inner, 0, family.inner.length)
+            sameBytes(b, nameStart, labelEnd, family.inner, 0, family.inner.length)
           ) {
             this.innerHash = hash
             this.hasState = true
@@ -120,6 +123,7 @@ export class LabelParser {
       i++
     }
     if (renamed >= 0) this.rename(renamed, renamedEnd, written++ > 0)
+    this.ownEnd = written > 0 ? line.length : nameEnd
     for (let k = 0; k < attachments.length; k++) {
       if (attached[k] === 1) continue
       const label = attachments[k]!

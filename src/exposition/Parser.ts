@@ -12,16 +12,21 @@ import { assemble } from "./Assembly.ts"
 import { prepareAttachment } from "./Attachment.ts"
 import type { Dump, ParseOptions, Refusal } from "./Dump.ts"
 import { Families, Refused } from "./Families.ts"
+import type { Known } from "./Layout.ts"
+import { LayoutRecorder } from "./LayoutRecorder.ts"
 import { LineBuffer } from "./LineBuffer.ts"
+import { readNext } from "./NextRound.ts"
 import { SampleParser } from "./SampleParser.ts"
 import {
   ascii,
   continuesMetricName,
   decode,
+  encode,
   HASH,
   isControl,
   LF,
   SPACE,
+  sameBytes,
   startsMetricName,
   TAB,
   unescapeHelp
@@ -29,7 +34,24 @@ import {
 
 export const isRefusal = (result: object): result is Refusal => "reason" in result
 
-export const parseDump = (bytes: Uint8Array, options: ParseOptions): Dump | Refusal => {
+export const parseDump = (bytes: Uint8Array, options: ParseOptions): Dump | Refusal => parse(bytes, options, undefined)
+
+/** A round that may have the lines of the one before, and what is needed to read the next one by it. */
+export interface Parsed {
+  readonly dump: Dump
+  readonly known: Known | undefined
+}
+
+/** The same as `parseDump` does, faster where the round has the layout of an earlier one of its source. */
+export const parseRound = (bytes: Uint8Array, options: ParseOptions, before: Known | undefined): Parsed | Refusal => {
+  const next = before === undefined ? undefined : readNext(bytes, options, before)
+  if (next !== undefined) return { dump: next.dump, known: next }
+  const recorder = new LayoutRecorder()
+  const dump = parse(bytes, options, recorder)
+  return isRefusal(dump) ? dump : { dump, known: recorder.known }
+}
+
+const parse = (bytes: Uint8Array, options: ParseOptions, recorder: LayoutRecorder | undefined): Dump | Refusal => {
   const { limits } = options
   if (bytes.length > limits.maxBytes)
     return { reason: "too-large", detail: `${bytes.length} bytes, the limit is ${limits.maxBytes}`, line: 0 }
@@ -39,17 +61,20 @@ export const parseDump = (bytes: Uint8Array, options: ParseOptions): Dump | Refu
   const input = endingInLineFeed(bytes)
   const lines = new LineBuffer()
   const families = new Families(options.format, limits.maxSeries, () => lines.bytes)
-  const samples = new SampleParser(input, options, attachment, families, lines)
-  const reader = new DumpReader(input, options, families, samples)
+  const samples = new SampleParser(input, options, attachment, families, lines, recorder)
+  const reader = new DumpReader(input, options, families, samples, recorder)
   try {
     reader.read()
-    return assemble(families.all(), lines, options)
+    const { dump, bytes } = assemble(families.all(), lines, options, recorder)
+    recorder?.finish(input, options, dump, bytes, families.all())
+    return dump
   } catch (error) {
     if (error instanceof Refused)
       return { reason: error.reason, detail: detailOf(error, reader.line), line: reader.line }
     throw error
   } finally {
     lines.release()
+    recorder?.release()
   }
 }
 
@@ -63,6 +88,14 @@ const endingInLineFeed = (bytes: Uint8Array): Uint8Array => {
   return input
 }
 
+const keywords = ["HELP", "TYPE", "UNIT", "EOF"].map((text) => ({ text, bytes: encode(text) }))
+
+/** The keyword of a comment, "" for any other word. */
+const keywordAt = (b: Uint8Array, start: number, end: number): string => {
+  for (const { text, bytes } of keywords) if (sameBytes(b, start, end, bytes, 0, bytes.length)) return text
+  return ""
+}
+
 const detailOf = (error: Refused, line: number): string => {
   const text = line > 0 ? `line ${line}: ${error.detail}` : error.detail
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
@@ -72,29 +105,43 @@ const detailOf = (error: Refused, line: number): string => {
 class DumpReader {
   line = 0
   private ended = false
+  private lastName = { start: 0, end: 0, text: "" }
   private readonly input: Uint8Array
   private readonly options: ParseOptions
   private readonly families: Families
   private readonly samples: SampleParser
+  private readonly recorder: LayoutRecorder | undefined
 
-  constructor(input: Uint8Array, options: ParseOptions, families: Families, samples: SampleParser) {
+  constructor(
+    input: Uint8Array,
+    options: ParseOptions,
+    families: Families,
+    samples: SampleParser,
+    recorder: LayoutRecorder | undefined
+  ) {
     this.input = input
     this.options = options
     this.families = families
     this.samples = samples
+    this.recorder = recorder
   }
 
   read(): void {
     const b = this.input
     let i = 0
+    let between = 0
     while (i < b.length) {
       this.line++
       while (b[i] === SPACE || b[i] === TAB) i++
       if (b[i] === LF) i++
       else if (this.ended) throw new Refused("syntax", "text after # EOF")
       else if (b[i] === HASH) i = this.readComment(i)
-      else i = this.samples.parse(i)
+      else {
+        if (i > between) this.recorder?.comment(between, i)
+        between = i = this.samples.parse(i)
+      }
     }
+    if (i > between) this.recorder?.comment(between, i)
     if (this.options.format === "openmetrics" && !this.ended) {
       this.line = 0
       throw new Refused("no-eof", "OpenMetrics text must end with # EOF; the text is cut off or of another format")
@@ -105,7 +152,7 @@ class DumpReader {
     const b = this.input
     const end = b.indexOf(LF, hash)
     const word = this.token(hash + 1, end)
-    const keyword = word.end - word.start > 4 ? "" : ascii(b, word.start, word.end)
+    const keyword = keywordAt(b, word.start, word.end)
     if (keyword === "EOF" && this.options.format === "openmetrics") {
       this.ended = true
       return end + 1
@@ -142,11 +189,15 @@ class DumpReader {
 
   private metricName(start: number, end: number): string {
     const b = this.input
+    // HELP and TYPE of one family follow each other.
+    const { start: before, end: beforeEnd, text } = this.lastName
+    if (text !== "" && sameBytes(b, start, end, b, before, beforeEnd)) return text
     let valid = startsMetricName(b[start]!)
     for (let i = start; i < end; i++) valid &&= continuesMetricName(b[i]!)
     if (!valid) throw new Refused("syntax", "a comment names no valid metric (names in quotes are not supported)")
     if (end - start > this.options.limits.maxLabelValue)
       throw new Refused("too-large", `a name of ${end - start} bytes`)
-    return ascii(b, start, end)
+    this.lastName = { start, end, text: ascii(b, start, end) }
+    return this.lastName.text
   }
 }

@@ -15,15 +15,16 @@ import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
-import { mergeChunks } from "./MergeChunks.ts"
+import { giveBackLines } from "./LineMemory.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
-import { parseDump } from "./Parser.ts"
-import { claimedSource, type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
+import { claimedSource, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { Rhythms } from "./Rhythm.ts"
+import { type Content, type Part, RoundReader } from "./RoundReader.ts"
 import { type Round, Rounds } from "./Rounds.ts"
 import { SampleSeries } from "./SampleSeries.ts"
 import { isLive, isOlder, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
+import { encode, timestampText } from "./Syntax.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
 import { memorySpan, type Stretch } from "./VersionMemory.ts"
 
@@ -46,15 +47,9 @@ export interface CacheOptions {
   readonly limits: ParseLimits & CacheLimits
 }
 
-/** One record on its way into a round. Parsed when it arrives, so that a large round's work is spread over its chunks. */
-interface Part {
-  readonly envelope: Envelope
-  value: Uint8Array | undefined
-  parsed: Dump | Refusal | undefined
-}
-
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
 const rememberedSources = 4
+const noTime = new Uint8Array(0)
 
 export class PartitionCache {
   private readonly tp: TopicPartition
@@ -65,7 +60,10 @@ export class PartitionCache {
   private readonly contents = new Map<string, SourceContent>()
   private readonly rhythms: Rhythms
   private readonly refused = new RefusalLog()
+  private readonly reader: RoundReader
   private tally = newTally()
+  /** How often the content was looked at. */
+  private looks = 0
   private reported: Readonly<Record<string, number>> = {}
 
   constructor(tp: TopicPartition, options: CacheOptions, pod: Budget) {
@@ -76,6 +74,14 @@ export class PartitionCache {
     const maxSources = rememberedSources * limits.maxSources
     this.rhythms = new Rhythms(maxSources)
     this.ages = new Ages(memorySpan(expiry))
+    this.reader = new RoundReader(
+      options,
+      (source, chunk) => {
+        const shown = this.contents.get(source)?.shown
+        return shown?.mode === "snapshot" ? shown.known[chunk] : undefined
+      },
+      (defect) => this.tally.defects.push(defect)
+    )
     this.rounds = new Rounds({ expiry, gatherBytes: limits.gatherBytes, maxSources })
   }
 
@@ -89,12 +95,12 @@ export class PartitionCache {
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
-    const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined }
+    const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined, shape: undefined }
     const step = this.rounds.take(envelope, record, record.value?.length ?? 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
     else if (step._tag === "Ignored") count(this.tally.ignored, step.reason)
     else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)
-    else if (!step.stale) this.parse(part)
+    else if (!step.stale) this.reader.parse(part)
   }
 
   /** A record that was dropped unseen in a stretch: rounds older than it will be ignored, and below the fence its source goes. */
@@ -171,8 +177,10 @@ export class PartitionCache {
     }
   }
 
+  /** The only way by which content leaves the cache. */
   private dumps(now: Now): ReadonlyArray<Dump> {
     const { expiry } = this.options
+    this.looks++
     const dumps: Array<Dump> = []
     for (const content of this.contents.values()) {
       const { shown } = content
@@ -198,23 +206,49 @@ export class PartitionCache {
     const rhythm = this.rhythms.note(round)
     if (envelope.ended) this.remove(source)
     else {
-      const dump = this.dumpOf(round)
-      const shown = isRefused(dump) ? dump : this.admit(before, envelope, dump, { ...stamp, offset: first })
+      const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
+      const shown = this.renewed(before, round, since) ?? this.show(before, round, since)
       if (isRefused(shown)) {
         this.refuse(shown, source, stamp, now)
         return
       }
-      this.contents.set(source, { shown, number, stamp, time: envelope.time, first, rhythm })
+      if (before !== undefined) this.giveBack(before)
+      this.contents.set(source, { shown, number, stamp, time: envelope.time, first, rhythm, looks: this.looks })
     }
     this.tally.accepted++
     if (!stamp.replayed) this.tally.ages.push(Math.max(0, now.wall - envelope.time) / 1000)
   }
 
+  /** Samples of one line that is known but for its value: by far the most of those that come one by one. */
+  private renewed(
+    before: SourceContent | undefined,
+    round: Round<Part>,
+    stamp: Stamp
+  ): SourceContent["shown"] | undefined {
+    const part = round.parts[0]!
+    if (before?.shown.mode !== "samples" || round.parts.length > 1 || part.parsed !== undefined) return undefined
+    const { envelope, value } = part
+    if (envelope.mode !== "samples" || envelope.format !== "text") return undefined
+    const { shown } = before
+    const time = this.options.timestamps === "event" ? encode(` ${timestampText(envelope.time)}`) : noTime
+    const renewal = shown.series.recognise(value!, envelope.labels, time)
+    if (renewal === undefined || shown.series.bytes + renewal.bytes > this.options.limits.maxBytes) return undefined
+    if (this.budget.refuses(renewal) !== undefined) return undefined
+    shown.series.renew(renewal, stamp)
+    this.budget.change(renewal)
+    return shown
+  }
+
+  private show(before: SourceContent | undefined, round: Round<Part>, stamp: Stamp): SourceContent["shown"] | Refusal {
+    const content = this.reader.read(round)
+    return isRefused(content) ? content : this.admit(before, round.parts[0]!, content, stamp)
+  }
+
   /** Finds room for a round's content in place of what its source has, or says why there is none. */
   private admit(
     before: SourceContent | undefined,
-    envelope: Envelope,
-    dump: Dump,
+    { envelope, shape }: Part,
+    { dump, known }: Content,
     stamp: Stamp
   ): SourceContent["shown"] | Refusal {
     const { limits } = this.options
@@ -226,23 +260,23 @@ export class PartitionCache {
       const full = this.budget.refuses(change)
       if (full !== undefined) return full
       this.budget.change(change)
-      return { mode: "snapshot", dump }
+      return { mode: "snapshot", dump, known }
     }
-    const known = before?.shown.mode === "samples" ? before.shown.series : undefined
-    const series = known ?? new SampleSeries()
+    const present = before?.shown.mode === "samples" ? before.shown.series : undefined
+    const series = present ?? new SampleSeries()
     const addition = series.measure(dump)
     if (series.series + addition.series > limits.maxSeries)
       return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode`)
     if (series.bytes + addition.bytes > limits.maxBytes)
       return refusal("too-large", `more than ${limits.maxBytes} bytes in samples mode`)
-    const replaced = known === undefined ? was : { series: 0, bytes: 0 }
+    const replaced = present === undefined ? was : { series: 0, bytes: 0 }
     const full = this.budget.refuses({
       series: addition.series - replaced.series,
       bytes: addition.bytes - replaced.bytes
     })
     if (full !== undefined) return full
     this.budget.change({ series: -replaced.series, bytes: -replaced.bytes })
-    this.accounting(series, () => series.add(addition, stamp))
+    this.accounting(series, () => series.add(addition, stamp, shape))
     return { mode: "samples", series }
   }
 
@@ -251,37 +285,6 @@ export class PartitionCache {
     const result = change()
     this.budget.change({ series: series.series - before.series, bytes: series.bytes - before.bytes })
     return result
-  }
-
-  private dumpOf(round: Round<Part>): Dump | Refusal {
-    const dumps: Array<Dump> = []
-    for (const part of round.parts) {
-      const parsed = this.parse(part)
-      if (!isRefused(parsed)) dumps.push(parsed)
-      else if (round.parts.length === 1) return parsed
-      else {
-        const { index, count } = part.envelope
-        return { ...parsed, detail: `chunk ${index}/${count}: ${parsed.detail}`.slice(0, 200) }
-      }
-    }
-    return mergeChunks(dumps, this.options.limits)
-  }
-
-  private parse(part: Part): Dump | Refusal {
-    if (part.parsed !== undefined) return part.parsed
-    const { sourceLabel, limits, timestamps } = this.options
-    const { format, source, labels, time } = part.envelope
-    const [value, attach] = [part.value!, { sourceLabel, source, labels }]
-    try {
-      part.parsed = parseDump(value, { format, attach, limits, timestamps, time })
-    } catch (defect) {
-      // No input may stop a partition, not even one that finds a fault in the parser. The fault is logged.
-      this.tally.defects.push(defect)
-      part.parsed = refusal("syntax", "the parser failed on this text; that is a defect of kafka2prom, see its log")
-    }
-    if (isRefused(part.parsed)) part.parsed = { ...part.parsed, sample: excerpt(value, part.parsed.line) }
-    part.value = undefined
-    return part.parsed
   }
 
   /** `claimed`: what is shown where it is not sure whose the record is. */
@@ -297,5 +300,11 @@ export class PartitionCache {
     const { series, bytes } = sizeOf(content)
     this.contents.delete(source)
     this.budget.change({ series: -series, bytes: -bytes })
+  }
+
+  /** Content that goes and that nobody has seen leaves its memory to the next. What was seen may be in use in a scrape. */
+  private giveBack({ shown, looks }: SourceContent): void {
+    if (shown.mode !== "snapshot" || looks !== this.looks) return
+    for (const known of shown.known) if (known !== undefined) giveBackLines(known.lines)
   }
 }

@@ -5,10 +5,11 @@
  * string and makes no object for a sample. What is wrong with a line is raised as `Refused`.
  */
 import type { Attachment } from "./Attachment.ts"
-import type { Point } from "./Conformity.ts"
+import { NO_RULE, type Point } from "./Conformity.ts"
 import type { InputFormat, ParseOptions } from "./Dump.ts"
 import { type Families, Refused, type SampleName } from "./Families.ts"
 import { LabelParser } from "./LabelParser.ts"
+import type { LayoutRecorder } from "./LayoutRecorder.ts"
 import { endOfName, sameLabels } from "./Line.ts"
 import type { LineBuffer } from "./LineBuffer.ts"
 import { SeriesTable } from "./SeriesTable.ts"
@@ -17,6 +18,7 @@ import {
   BRACE_OPEN,
   continuesMetricName,
   encode,
+  endOfDecimal,
   endOfWord,
   HASH,
   LF,
@@ -27,7 +29,8 @@ import {
   sameBytes,
   shown,
   skipBlanks,
-  startsMetricName
+  startsMetricName,
+  timestampText
 } from "./Syntax.ts"
 
 /** OpenMetrics' bound on the characters of an exemplar's label names and values. */
@@ -46,6 +49,8 @@ export class SampleParser {
   private readonly growth: number
   private readonly seen: SeriesTable
   private readonly time: Uint8Array | undefined
+  private readonly recorder: LayoutRecorder | undefined
+  private valueAt = 0
   private last: SampleName | undefined
   private lineStart = 0
   private readonly point: Point = {
@@ -58,16 +63,24 @@ export class SampleParser {
     hasState: false
   }
 
-  constructor(input: Uint8Array, options: ParseOptions, attachment: Attachment, families: Families, line: LineBuffer) {
+  constructor(
+    input: Uint8Array,
+    options: ParseOptions,
+    attachment: Attachment,
+    families: Families,
+    line: LineBuffer,
+    recorder: LayoutRecorder | undefined
+  ) {
     this.input = input
     this.format = options.format
     this.options = options
     this.families = families
     this.line = line
+    this.recorder = recorder
     this.labels = new LabelParser(input, options.limits, attachment, line)
     this.growth = attachment.growth
     this.seen = new SeriesTable(Math.min(input.length >> 6, options.limits.maxSeries))
-    this.time = options.timestamps === "event" ? encode(String(Math.max(0, Math.trunc(options.time)))) : undefined
+    this.time = options.timestamps === "event" ? encode(timestampText(options.time)) : undefined
   }
 
   /** Parses the line whose first byte is at `from`; answers the position after its line feed. */
@@ -82,6 +95,7 @@ export class SampleParser {
     const name = this.nameOf(from, i)
     line.write(name.bytes, 0, name.bytes.length)
     i = this.labels.parse(skipBlanks(b, i), name)
+    this.valueAt = line.length + 1
     i = this.parseValue(skipBlanks(b, i), name)
     i = this.parseTimestamp(i, name)
     if (b[i] === HASH && this.format === "openmetrics") i = this.parseExemplar(i + 1, name)
@@ -101,14 +115,16 @@ export class SampleParser {
     const added = this.seen.add((Math.imul(name.hash, 31) + labels.hash) | 0, lineStart, this.sameSeries)
     if (added === "seen") throw new Refused("duplicate-series", `${name.text} comes twice with the same labels`)
     if (added === "too-many-collisions") throw new Refused("syntax", `${name.text}: too many colliding label sets`)
+    let rule = NO_RULE
     if (family.conformity !== undefined) {
       point.role = name.role
       point.bound = labels.bound
       point.hasState = labels.hasState
       point.group = (labels.hash - labels.innerHash) | 0
       point.line = lineStart
-      family.conformity.add(point)
+      rule = family.conformity.add(point)
     }
+    this.recorder?.line(lineStart, labels.ownEnd, this.valueAt, line.length, rule)
     family.addLine(lineStart, line.length)
   }
 
@@ -140,6 +156,13 @@ export class SampleParser {
 
   private parseValue(from: number, name: SampleName): number {
     const b = this.input
+    const decimal = endOfDecimal(b, from)
+    // Which number it is matters only to rules.
+    if (name.family.conformity === undefined && (b[decimal] === LF || b[decimal] === SPACE)) {
+      this.line.put(SPACE)
+      this.line.write(b, from, decimal)
+      return skipBlanks(b, decimal)
+    }
     const end = endOfWord(b, from)
     const value = parseNumber(b, from, end)
     if (!numberIsValid()) throw new Refused("syntax", `${name.text}: the value ${excerpt(b, from, end)} is no number`)
@@ -155,6 +178,8 @@ export class SampleParser {
     if (b[i] !== LF && b[i] !== HASH) {
       const end = endOfWord(b, i)
       own = this.milliseconds(i, end, name)
+      // The dump's time stands on every line of the next round only if it does on every line of this one.
+      if (this.time !== undefined) this.recorder?.spoil()
       i = skipBlanks(b, end)
     }
     this.point.timestamp = 0
@@ -190,6 +215,7 @@ export class SampleParser {
     i = this.parseExemplarNumber(i, name, false)
     if (b[i] !== LF) i = this.parseExemplarNumber(i, name, true)
     name.family.exemplars = true
+    this.recorder?.spoil()
     return i
   }
 

@@ -6,15 +6,23 @@
  * another type starts over. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
 import type { Ages, Now, Stamp } from "./Ages.ts"
+import type { Size } from "./Budget.ts"
 import type { Dump, Family, MetricType } from "./Dump.ts"
+import type { Known } from "./Layout.ts"
+import type { Envelope } from "./Record.ts"
+import { hashOfLine, plainValue, SampleLine } from "./SampleLine.ts"
 import { eachSeries } from "./Series.ts"
+import { LF } from "./Syntax.ts"
 
 interface Entry {
-  readonly line: Uint8Array
+  readonly key: string
+  readonly line: SampleLine
   readonly name: string
   readonly meta: Meta
-  readonly stamp: Stamp
-  readonly bytes: number
+  /** Of the text that the line came as; undefined where it did not come alone. */
+  readonly hash: number | undefined
+  stamp: Stamp
+  bytes: number
 }
 
 /** What is known of a family. */
@@ -36,6 +44,32 @@ interface Line {
   readonly line: Uint8Array
 }
 
+/** How a record of nothing but one sample line became the line: by that it is known again. */
+export interface Shape {
+  readonly hash: number
+  readonly ownEnd: number
+  readonly valueAt: number
+  readonly labels: Envelope["labels"]
+}
+
+/** Undefined where the record is more than one line, or was not read as it is written. */
+export const shapeOf = (text: Uint8Array, known: Known | undefined, labels: Envelope["labels"]): Shape | undefined => {
+  const from = plainValue(text)
+  if (from < 0 || known === undefined) return undefined
+  const { owns, tails, commentLines } = known.layout
+  if (owns.length !== 1 || commentLines.length > 0) return undefined
+  return { hash: hashOfLine(text, from), ownEnd: owns[0]!, valueAt: owns[0]! + tails[0]!, labels }
+}
+
+/** A record that brings a series again, with the line that it becomes known and nothing else to decide. */
+export interface Renewal extends Size {
+  readonly entry: Entry
+  readonly text: Uint8Array
+  readonly from: number
+  readonly end: number
+  readonly time: Uint8Array
+}
+
 /** A parsed record, taken apart: what it would add is known before it is let in. */
 export interface Addition {
   readonly families: ReadonlyArray<{ readonly family: Family; readonly lines: ReadonlyArray<Line> }>
@@ -48,7 +82,7 @@ const orderless: ReadonlySet<MetricType> = new Set(["counter", "gauge", "unknown
 /** Whatever the type: a later record may declare that it is one of numbers, and a series must not be there twice then. */
 const floats = ["le", "quantile"]
 /** Keys are held besides the lines. */
-const heldBytes = (key: string, line: Uint8Array): number => key.length + line.length
+const heldBytes = (key: string, line: { readonly length: number }): number => key.length + line.length
 
 export class SampleSeries {
   bytes = 0
@@ -57,6 +91,8 @@ export class SampleSeries {
   private readonly metas = new Map<string, Meta>()
   /** The typed family that a sample name belongs to. */
   private readonly owners = new Map<string, Meta>()
+  /** Entries by the hash of the text that their line came as. */
+  private readonly byText = new Map<number, Entry>()
   private built: { readonly dump: Dump; readonly until: number } | undefined
 
   get series(): number {
@@ -76,8 +112,7 @@ export class SampleSeries {
     const families = dump.families.map((family) => {
       const lines: Array<Line> = []
       eachSeries(family, floats, ({ key, name, start, end }) => {
-        // A copy where there are more: a view would keep the whole record's lines alive for one series.
-        const line = dump.series === 1 ? family.bytes : family.bytes.slice(start, end)
+        const line = family.bytes.subarray(start, end)
         const before = this.entries.get(key)
         if (before === undefined) series++
         bytes += heldBytes(key, line) - (before?.bytes ?? 0)
@@ -88,7 +123,29 @@ export class SampleSeries {
     return { families, series, bytes }
   }
 
-  add(addition: Addition, stamp: Stamp): void {
+  /** The series that the record brings again, in the family that it is in; undefined where it takes the parser to tell what it brings. */
+  recognise(text: Uint8Array, labels: Envelope["labels"], time: Uint8Array): Renewal | undefined {
+    const from = plainValue(text)
+    if (from < 0) return undefined
+    const entry = this.byText.get(hashOfLine(text, from))
+    if (entry === undefined || entry.line.valueOf(text, labels) !== from) return undefined
+    const end = text[text.length - 1] === LF ? text.length - 1 : text.length
+    const bytes = entry.line.lengthWith(end - from, time.length) - entry.line.length
+    return { entry, text, from, end, time, series: 0, bytes }
+  }
+
+  renew({ entry, text, from, end, time, bytes }: Renewal, stamp: Stamp): void {
+    this.built = undefined
+    entry.line.write(text, from, end, time)
+    entry.stamp = stamp
+    entry.bytes += bytes
+    this.bytes += bytes
+    this.entries.delete(entry.key)
+    this.entries.set(entry.key, entry)
+  }
+
+  /** `shape` where the record was one line. */
+  add(addition: Addition, stamp: Stamp, shape: Shape | undefined): void {
     this.built = undefined
     for (const { family, lines } of addition.families) {
       const declared = family.type !== "unknown"
@@ -98,7 +155,10 @@ export class SampleSeries {
         const before = this.entries.get(key)
         if (before !== undefined) this.remove(key, before)
         const bytes = heldBytes(key, line)
-        this.entries.set(key, { line, name, meta, stamp, bytes })
+        const kept = new SampleLine(line, shape?.ownEnd ?? 0, shape?.valueAt ?? 0, shape?.labels)
+        const entry = { key, line: kept, name, meta, hash: shape?.hash, stamp, bytes }
+        this.entries.set(key, entry)
+        if (shape !== undefined) this.byText.set(shape.hash, entry)
         this.bytes += bytes
       }
     }
@@ -175,6 +235,7 @@ export class SampleSeries {
 
   private remove(key: string, entry: Entry): void {
     this.entries.delete(key)
+    if (entry.hash !== undefined && this.byText.get(entry.hash) === entry) this.byText.delete(entry.hash)
     this.bytes -= entry.bytes
   }
 
@@ -192,8 +253,14 @@ export class SampleSeries {
     }
     const families: Array<Family> = []
     for (const [meta, entries] of byFamily) {
-      const lines = Buffer.concat(entries.map((entry) => entry.line))
-      bytes += lines.length
+      const length = entries.reduce((sum, { line }) => sum + line.length, 0)
+      const lines = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+      let at = 0
+      for (const { line } of entries) {
+        line.copy(lines, at)
+        at += line.length
+      }
+      bytes += length
       families.push({
         ...meta,
         series: entries.length,

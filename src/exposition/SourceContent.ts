@@ -5,6 +5,7 @@
 import type { Ages, Now, Stamp } from "./Ages.ts"
 import type { Size } from "./Budget.ts"
 import type { Dump } from "./Dump.ts"
+import type { Known } from "./Layout.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
 import type { RoundNumber } from "./Record.ts"
 import type { Rhythm } from "./Rhythm.ts"
@@ -12,7 +13,12 @@ import type { SampleSeries } from "./SampleSeries.ts"
 
 export interface SourceContent {
   readonly shown:
-    | { readonly mode: "snapshot"; readonly dump: Dump }
+    | {
+        readonly mode: "snapshot"
+        readonly dump: Dump
+        /** By which the next round can be read, one a chunk. */
+        readonly known: ReadonlyArray<Known | undefined>
+      }
     | { readonly mode: "samples"; readonly series: SampleSeries }
   /** Of its latest round. */
   readonly number: RoundNumber | undefined
@@ -21,6 +27,8 @@ export interface SourceContent {
   /** The lowest offset of the round's chunks. */
   readonly first: number
   readonly rhythm: Rhythm
+  /** How often the cache had been looked at when it came. */
+  readonly looks: number
 }
 
 export const sizeOf = ({ shown }: SourceContent): Size => (shown.mode === "snapshot" ? shown.dump : shown.series)

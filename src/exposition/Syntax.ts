@@ -10,6 +10,7 @@ export const QUOTE = 34
 export const HASH = 35
 export const COMMA = 44
 export const EQUALS = 61
+export const MINUS = 45
 export const BACKSLASH = 92
 export const BRACE_OPEN = 123
 export const BRACE_CLOSE = 125
@@ -38,13 +39,14 @@ export const isLabelName = (name: string): boolean => /^[a-zA-Z_][a-zA-Z0-9_]*$/
 
 const encoder = new TextEncoder()
 export const encode = (text: string): Uint8Array => encoder.encode(text)
+/** The slices of a Buffer work on any bytes; making a Buffer first would cost more than the text. */
+const { latin1Slice, utf8Slice } = Buffer.prototype
+
 /** Valid UTF-8 only. */
-export const decode = (b: Uint8Array, start: number, end: number): string =>
-  Buffer.from(b.buffer, b.byteOffset + start, end - start).toString("utf8")
+export const decode = (b: Uint8Array, start: number, end: number): string => utf8Slice.call(b as Buffer, start, end)
 
 /** ASCII only: names and numbers. */
-export const ascii = (b: Uint8Array, start: number, end: number): string =>
-  Buffer.from(b.buffer, b.byteOffset + start, end - start).toString("latin1")
+export const ascii = (b: Uint8Array, start: number, end: number): string => latin1Slice.call(b as Buffer, start, end)
 
 export const sameBytes = (
   a: Uint8Array,
@@ -95,6 +97,36 @@ export const parseNumber = (b: Uint8Array, start: number, end: number): number =
 }
 
 export const numberIsValid = (): boolean => valid
+
+const PLUS = 43
+const POINT = 46
+const UPPER_E = 69
+const LOWER_E = 101
+/** Of so many digits a mantissa with an exponent of two is within a double's range for certain. */
+const MAX_DIGITS = 100
+
+/** The end of a plain decimal number that is in a double's range; -1 where there is none, or one that takes a closer look. */
+export const endOfDecimal = (b: Uint8Array, from: number): number => {
+  let i = from
+  if (b[i] === MINUS) i++
+  const mantissa = i
+  while (b[i]! >= 48 && b[i]! <= 57) i++
+  let digits = i - mantissa
+  if (b[i] === POINT) {
+    const fraction = ++i
+    while (b[i]! >= 48 && b[i]! <= 57) i++
+    digits += i - fraction
+  }
+  if (digits === 0 || digits > MAX_DIGITS) return -1
+  if (b[i] === UPPER_E || b[i] === LOWER_E) {
+    i++
+    if (b[i] === MINUS || b[i] === PLUS) i++
+    const exponent = i
+    while (b[i]! >= 48 && b[i]! <= 57) i++
+    if (i === exponent || i - exponent > 2) return -1
+  }
+  return i
+}
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const INFINITE = /^[+-]?inf(?:inity)?$/i
@@ -169,6 +201,9 @@ export const endOfWord = (b: Uint8Array, from: number): number => {
   while (b[i] !== SPACE && b[i] !== TAB && b[i] !== LF) i++
   return i
 }
+
+/** The timestamp of lines that have none of their own, in event mode: whole milliseconds since 1970. */
+export const timestampText = (time: number): string => String(Math.max(0, Math.trunc(time)))
 
 /** A byte, for a message. */
 export const shown = (b: Uint8Array, i: number): string => {

@@ -113,6 +113,32 @@ describe("snapshots", () => {
     assert.deepStrictEqual(pod.refusedFor(), { [reason]: 1 })
   })
 
+  it("what a scrape holds stays as it is, however many rounds come, seen or unseen", () => {
+    const pod = new Pod()
+    const text = (n: number) => `# TYPE a counter\na{x="1"} ${n}\na{x="2"} ${n}\n`
+    const shown = (n: number) => [
+      `a{x="1",instance="s"} ${n}`,
+      `a{x="2",instance="s"} ${n}`,
+      ...(n < 45 ? [] : [`b{instance="s"} ${n}`])
+    ]
+    const cuts: Array<ReturnType<typeof pod.content.dumps>> = []
+    const values: Array<number> = []
+    for (let n = 10; n < 60; n++) {
+      const [first, second] = text(n).split(/(?<=\n)(?=a\{x="2)/)
+      if (n < 30) pod.take({ v: `1.${n}`, text: text(n) })
+      else if (n < 45)
+        pod.take(
+          { v: `1.${n}`, chunk: "1/2", text: first! },
+          { v: `1.${n}`, chunk: "2/2", text: `# TYPE a counter\n${second}` }
+        )
+      else pod.take({ v: `1.${n}`, chunk: "2/2", text: `b ${n}\n` }, { v: `1.${n}`, chunk: "1/2", text: text(n) })
+      if (n % 7 > 2) continue
+      cuts.push(pod.content.dumps())
+      values.push(n)
+    }
+    assert.deepStrictEqual(cuts.map(linesOf), values.map(shown))
+  })
+
   it("an ended source is gone at once, and an older round does not bring it back", () => {
     const pod = new Pod().take({ v: "1.5", text: "a 1\n" }, { v: "1.6", text: null })
     assert.deepStrictEqual(pod.lines, [])

@@ -1,0 +1,253 @@
+/**
+ * Reading a round by the layout of the one before: whatever changed, the answer is that of parsing in full; and where only values
+ * changed, the short way is the one taken.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import fc from "fast-check"
+import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../src/exposition/Dump.ts"
+import type { Known } from "../../src/exposition/Layout.ts"
+import { isRefusal, parseDump, parseRound } from "../../src/exposition/Parser.ts"
+import { dumps } from "../support/arbitraries.ts"
+
+const options: ParseOptions = {
+  format: "text",
+  attach: { sourceLabel: "instance", source: "svc-1", labels: [["job", "j"]] },
+  limits: defaultParseLimits,
+  timestamps: "scrape",
+  time: 5000
+}
+const event: ParseOptions = { ...options, timestamps: "event", time: 1_700_000_000_000 }
+
+/** A dump as plain values that say where they differ. */
+const plain = (result: Dump | Refusal) =>
+  isRefusal(result)
+    ? result
+    : { ...result, families: result.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString("latin1") })) }
+
+/** As a value of a larger fetch: at an odd place of a buffer whose other bytes are no text. */
+const embedded = (text: string): Uint8Array => {
+  const bytes = Buffer.from(text)
+  const all = Buffer.alloc(bytes.length + 24, 0xff)
+  bytes.copy(all, 13)
+  return all.subarray(13, 13 + bytes.length)
+}
+
+/** Reads the rounds one after the other; answers how many went the short way. */
+const check = (rounds: ReadonlyArray<string>, how: ParseOptions): number => {
+  let known: Known | undefined
+  let short = 0
+  for (const text of rounds) {
+    const bytes = embedded(text)
+    const round = parseRound(bytes, how, known)
+    assert.deepStrictEqual(plain(isRefusal(round) ? round : round.dump), plain(parseDump(bytes, how)), text)
+    if (isRefusal(round)) continue
+    if (known !== undefined && round.known?.layout === known.layout) short++
+    known = round.known
+  }
+  return short
+}
+
+const short = (before: string, after: string, how = options): boolean => check([before, after], how) === 1
+
+const numbers = [
+  ..."0 1 2 3 17 -0 -1 1e3 2.5 .5 1. +4 NaN nan +Inf inf -Inf -1e-9 1E5 1e99 1e100 1e400 0x1 1_0".split(" "),
+  "123456789012345",
+  "1234567890123456",
+  "9".repeat(120),
+  `0.${"1".repeat(260)}`,
+  "",
+  "1 1234567890123",
+  "1 1234567890123456789",
+  "1 -5",
+  '1 # {a="b"} 1',
+  " 7",
+  "7 ",
+  "7\r"
+]
+
+/** What may happen to a dump from one round to the next. Lines are picked by their number. */
+const change = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({ kind: fc.constant("value"), line: fc.nat(), text: fc.constantFrom(...numbers) })
+  },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant("value"), line: fc.nat(), text: fc.nat(30).map(String) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("gone", "twice", "up", "comment", "moved"),
+      line: fc.nat(),
+      text: fc.constant("")
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("byte"),
+      line: fc.nat(),
+      text: fc.constantFrom(...' "{},#=\\9a\n\u0000é')
+    })
+  }
+)
+type Change = typeof change extends fc.Arbitrary<infer A> ? A : never
+
+const changed = (text: string, { kind, line, text: put }: Change): string => {
+  if (kind === "byte") return text.slice(0, line % (text.length + 1)) + put + text.slice((line % (text.length + 1)) + 1)
+  const lines = text.split("\n")
+  const samples = lines.flatMap((l, k) => (l === "" || l.startsWith("#") ? [] : [k]))
+  if (samples.length === 0) return text
+  const at = samples[line % samples.length]!
+  const whole = lines[at]!
+  if (kind === "value") {
+    const end = whole.trimEnd()
+    lines[at] = end.slice(0, 1 + Math.max(end.lastIndexOf("}"), end.lastIndexOf(" "), end.lastIndexOf("\t"))) + put
+  } else if (kind === "gone") lines.splice(at, 1)
+  else if (kind === "twice") lines.splice(at, 0, whole)
+  else if (kind === "up") lines.splice(0, 0, ...lines.splice(at, 1))
+  else if (kind === "comment") lines.splice(at, 0, "# said in between")
+  else lines.push(...lines.splice(at, 1))
+  return lines.join("\n")
+}
+
+describe("a round that is read by the layout of the one before", () => {
+  it("is what parsing in full gives, whatever changed", () => {
+    let ways = 0
+    let rounds = 0
+    fc.assert(
+      fc.property(
+        dumps,
+        fc.array(fc.array(change, { maxLength: 3 }), { minLength: 1, maxLength: 4 }),
+        fc.boolean(),
+        fc.boolean(),
+        ({ text, format }, steps, inEventMode, ended) => {
+          const how = { ...(inEventMode ? event : options), format }
+          const first = ended && !text.endsWith("\n") ? `${text}\n` : text
+          const all = [first]
+          for (const step of steps) all.push(step.reduce(changed, all.at(-1)!))
+          ways += check(all, how)
+          rounds += steps.length
+        }
+      ),
+      { numRuns: 4000, seed: 11 }
+    )
+    assert.isAbove(ways / rounds, 0.1)
+  })
+
+  const histogram = (one: string, all: string, sum: string, count: string) =>
+    `# TYPE h histogram\nh_bucket{le="1"} ${one}\nh_bucket{le="+Inf"} ${all}\nh_sum ${sum}\nh_count ${count}\n`
+  it.each([
+    ["values of another length", 'a 1\nb{x="1"} 2\n', 'a 100000\nb{x="1"} 2.5e-7\n', true],
+    ["no value changed", "a 1\n", "a 1\n", true],
+    ["infinities and NaN", "a 1\nb 2\nc 3\n", "a inf\nb NaN\nc -Inf\n", true],
+    ["a line's own time", "a 1 1234\n", "a 22 5678\n", true],
+    ["a comma after the last label", 'a{x="1",} 1\n', 'a{x="1",} 2\n', true],
+    ["braces without labels", "a{} 1\n", "a{} 2\n", true],
+    [
+      "labels of its own for all that is attached",
+      'a{job="x",instance="svc-1"} 1\n',
+      'a{job="x",instance="svc-1"} 2\n',
+      true
+    ],
+    ["comments and blank lines", "# HELP a x\n\na 1\n# end\n\n", "# HELP a x\n\na 2\n# end\n\n", true],
+    ["nothing but comments", "# HELP a x\n", "# HELP a x\n", true],
+    ["a comment of many zeroes", `#${"\0".repeat(16)}\na 1\n`, `#${"\0".repeat(16)}\na 2\n`, true],
+    ["another comment", "# HELP a x\na 1\n", "# HELP a y\na 1\n", false],
+    ["a comment less at the end", "a 1\n# b\n", "a 1\n", false],
+    ["a line more", "a 1\n", "a 1\nb 1\n", false],
+    ["a line less", "a 1\nb 1\n", "a 1\n", false],
+    ["another name of the same length", "a 1\nb 1\n", "a 1\nc 1\n", false],
+    ["another label", 'a{x="12345678"} 1\n', 'a{x="12345679"} 1\n', false],
+    ["a blank more", 'a{x="1"} 1\n', 'a{x="1"}  1\n', false],
+    ["buckets that grow", histogram("1", "2", "3", "2"), histogram("2", "4", "-0", "4"), true],
+    [
+      "metrics of one histogram",
+      '# TYPE h histogram\nh_bucket{le="+Inf"} 9\nh_bucket{x="1",le="+Inf"} 2\n',
+      '# TYPE h histogram\nh_bucket{le="+Inf"} 10\nh_bucket{x="1",le="+Inf"} 3\n',
+      true
+    ],
+    ["a bucket that sinks", histogram("1", "2", "3", "2"), histogram("3", "2", "3", "2"), false],
+    ["a count that differs", histogram("1", "2", "3", "2"), histogram("1", "2", "3", "4"), false],
+    ["a broken bucket", histogram("1", "2", "3", "2"), histogram("1.5", "2", "3", "2"), false],
+    ["a negative sum", histogram("1", "2", "3", "2"), histogram("1", "2", "-3", "2"), false],
+    ["a sum that is NaN", histogram("1", "2", "3", "2"), histogram("1", "2", "NaN", "2"), false],
+    ["a histogram that stays broken", histogram("3", "2", "3", "2"), histogram("4", "2", "3", "2"), true],
+    ["a histogram put right", histogram("3", "2", "3", "2"), histogram("2", "2", "3", "2"), false],
+    ["a counter below zero", "# TYPE a counter\na_total 1\n", "# TYPE a counter\na_total -1\n", true],
+    [
+      "a typed counter below zero",
+      "# TYPE a_total counter\na_total 1\n",
+      "# TYPE a_total counter\na_total -1\n",
+      false
+    ],
+    ["families in turns", 'a 1\nb 1\na{x="1"} 1\n', 'a 1\nb 1\na{x="1"} 1\n', false],
+    [
+      "creation times beside their counters",
+      "# TYPE a_total counter\na_total 1\n# TYPE a_created gauge\na_created 7\n# TYPE b gauge\nb 5\n",
+      "# TYPE a_total counter\na_total 21\n# TYPE a_created gauge\na_created 7.5\n# TYPE b gauge\nb 6\n",
+      true
+    ],
+    [
+      "families that were declared in another order",
+      "# TYPE a gauge\n# TYPE b gauge\nb 1\na 1\n",
+      "# TYPE a gauge\n# TYPE b gauge\nb 22\na 3\n",
+      true
+    ]
+  ])("%s", (_, before, after, expected) => {
+    assert.strictEqual(short(before, after), expected, "in scrape mode")
+    if (!/ 1234\n/.test(before)) assert.strictEqual(short(before, after, event), expected, "in event mode")
+  })
+
+  it("is parsed in full after lines that had more than a value", () => {
+    const times = ["# TYPE a summary\na_sum 1 1\na_count 1 2\n", "# TYPE a summary\na_sum 1\na_count 1\n"]
+    assert.strictEqual(check(times, event), 0)
+    const exemplar = ['# TYPE a counter\na_total 1 # {x="1"} 1\n# EOF\n', "# TYPE a counter\na_total 1\n# EOF\n"]
+    assert.strictEqual(check([exemplar[0]!, exemplar[1]!, exemplar[1]!], { ...options, format: "openmetrics" }), 1)
+  })
+
+  it("is refused where its comments are no UTF-8 any more", () => {
+    const bytes = (last: number) =>
+      Buffer.concat([Buffer.from("#"), Buffer.alloc(15), Buffer.from([last]), Buffer.from("\na 1\n")])
+    for (let at = 1; at < 16; at++) {
+      const first = parseRound(bytes(0), options, undefined)
+      const next = bytes(0)
+      next[at] = 0x80
+      const result = parseRound(next, options, isRefusal(first) ? undefined : first.known)
+      assert.strictEqual(isRefusal(result) ? result.reason : "accepted", "not-utf8", `at ${at}`)
+    }
+  })
+
+  it("carries the time of the round, not of the one before", () => {
+    const first = parseRound(embedded("a 1\n"), { ...event, time: 9_999 }, undefined)
+    if (isRefusal(first)) assert.fail(first.detail)
+    const next = parseRound(embedded("a 2\n"), { ...event, time: 10_000 }, first.known)
+    if (isRefusal(next)) assert.fail(next.detail)
+    assert.strictEqual(next.known?.layout, first.known?.layout)
+    assert.strictEqual(Buffer.from(next.dump.families[0]!.bytes).toString(), 'a{instance="svc-1",job="j"} 2 10000\n')
+  })
+
+  it("is parsed in full under other options", () => {
+    const first = parseRound(embedded("a 1\n"), options, undefined)
+    if (isRefusal(first)) assert.fail(first.detail)
+    const others: ReadonlyArray<ParseOptions> = [
+      event,
+      { ...options, attach: { ...options.attach, source: "svc-2" } },
+      { ...options, attach: { ...options.attach, labels: [["job", "k"]] } },
+      { ...options, limits: { ...defaultParseLimits, maxBytes: 3 } }
+    ]
+    for (const other of others) {
+      const next = parseRound(embedded("a 1\n"), other, first.known)
+      assert.deepStrictEqual(plain(isRefusal(next) ? next : next.dump), plain(parseDump(embedded("a 1\n"), other)))
+    }
+  })
+
+  it("shares no bytes with its record, nor with the round before", () => {
+    const first = parseRound(embedded("a 1\n"), options, undefined)
+    const bytes = embedded("a 2\n")
+    const next = parseRound(bytes, options, isRefusal(first) ? undefined : first.known)
+    if (isRefusal(first) || isRefusal(next)) assert.fail("refused")
+    bytes.fill(0)
+    assert.strictEqual(Buffer.from(first.dump.families[0]!.bytes).toString(), 'a{instance="svc-1",job="j"} 1\n')
+    assert.strictEqual(Buffer.from(next.dump.families[0]!.bytes).toString(), 'a{instance="svc-1",job="j"} 2\n')
+    assert.notStrictEqual(next.dump.families[0]!.bytes.buffer, bytes.buffer)
+  })
+})

@@ -1,0 +1,168 @@
+/**
+ * Samples that come as single lines: a series that is known is recognised by its text, and whatever comes, the content is what
+ * the parser would have made of it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import fc from "fast-check"
+import { Ages } from "../../src/exposition/Ages.ts"
+import { Budget } from "../../src/exposition/Budget.ts"
+import { defaultParseLimits } from "../../src/exposition/Dump.ts"
+import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
+import { isRefusal, parseRound } from "../../src/exposition/Parser.ts"
+import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
+import type { Envelope } from "../../src/exposition/Record.ts"
+import { SampleSeries, shapeOf } from "../../src/exposition/SampleSeries.ts"
+import { type Sent, toRecord } from "./records.ts"
+
+const utf8 = new TextEncoder()
+const labels: Envelope["labels"] = [["job", "j"]]
+const attach = { sourceLabel: "instance", source: "s", labels }
+const stamp = { offset: 0, timestamp: 0, mono: 0, replayed: false }
+
+describe("a record of one line", () => {
+  const known = (first: string): SampleSeries => {
+    const options = { format: "text", attach, limits: defaultParseLimits, timestamps: "scrape", time: 0 } as const
+    const parsed = parseRound(utf8.encode(first), options, undefined)
+    if (isRefusal(parsed)) assert.fail(parsed.detail)
+    const series = new SampleSeries()
+    series.add(series.measure(parsed.dump), stamp, shapeOf(utf8.encode(first), parsed.known, labels))
+    return series
+  }
+  const recognises = (first: string, next: string, with_ = labels): boolean =>
+    known(first).recognise(utf8.encode(next), with_, new Uint8Array(0)) !== undefined
+
+  it.each([
+    ["a 1", "a 2", true],
+    ["a 1\n", "a 2", true],
+    ["a 1", "a 2.5e-7\n", true],
+    ["a 1", "a -123456789012345678901234567890", true],
+    ['a{x="1",y="2"} 1', 'a{x="1",y="2"} 100', true],
+    ['a{x="1",} 1', 'a{x="1",} 2', true],
+    ["a{} 1", "a{} 2", true],
+    ['a{x="} 1"} 1', 'a{x="} 1"} 2', true],
+    ["a 1", "a NaN", false],
+    ["a 1", "a 2 1234567890123", false],
+    ["a 1", "a 2x", false],
+    ["a 1", "a 2\n\n", false],
+    ["a 1", "a  2", false],
+    ["a 1", "b 2", false],
+    ["a 1", "# a 2", false],
+    ["a 1\nb 1\n", "a 2", false],
+    ['a{x="1",y="2"} 1', 'a{y="2",x="1"} 1', false]
+  ])("%j, then %j: known is %s", (first, next, expected) => assert.strictEqual(recognises(first, next), expected))
+
+  it("is not known under other labels", () => assert.isFalse(recognises("a 1", "a 2", [["job", "k"]])))
+
+  it("changes nothing that was handed out", () => {
+    const series = known("a 1")
+    const now = { wall: 0, mono: 0 }
+    const ages = new Ages(1000)
+    const text = () => Buffer.from(series.dump(ages, now, 1000)!.families[0]!.bytes).toString()
+    const before = series.dump(ages, now, 1000)!
+    for (const value of ["7", "12345678901234567890", "3"]) {
+      const renewal = series.recognise(utf8.encode(`a ${value}`), labels, new Uint8Array(0))
+      series.renew(renewal!, stamp)
+      assert.strictEqual(text(), `a{instance="s",job="j"} ${value}\n`)
+    }
+    assert.strictEqual(Buffer.from(before.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
+  })
+})
+
+describe("samples", () => {
+  const name = fc.constantFrom("a", "h_sum", "h_count", "h_bucket")
+  const own = fc.constantFrom(
+    "",
+    '{x="1"}',
+    '{x="1",y="2"}',
+    '{y="2",x="1"}',
+    '{x="1",}',
+    '{le="1"}',
+    '{le="1.0"}',
+    '{job="k"}'
+  )
+  const value = fc.constantFrom(
+    "0",
+    "1",
+    "12",
+    "123.5",
+    "1e3",
+    "-1",
+    "NaN",
+    "inf",
+    "1e400",
+    "1234567890123456",
+    "",
+    "1 77",
+    "1\n",
+    "2\n"
+  )
+  const line = fc.tuple(name, own, value).map(([n, o, v]) => `${n}${o} ${v}`)
+  const text = fc.oneof(
+    { weight: 12, arbitrary: line },
+    { weight: 1, arbitrary: fc.tuple(line, line).map((lines) => lines.join("\n")) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        "# TYPE h histogram\nh_sum 1\n",
+        "# TYPE h summary\nh_count 1\n",
+        "# TYPE a gauge\na 1\n"
+      )
+    }
+  )
+  const step = fc.record({
+    text,
+    k2pLabels: fc.constantFrom("", "", '{"job":"j"}', '{"job":"j","z":"1"}'),
+    passes: fc.constantFrom(0, 0, 0, 1, 60, 101)
+  })
+  const bounds = fc.record({
+    maxBytes: fc.integer({ min: 60, max: 400 }),
+    partitionBytes: fc.integer({ min: 60, max: 400 })
+  })
+
+  it("are what the parser makes of each record, in whatever order they come", () => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 40 }),
+        fc.constantFrom("scrape", "event"),
+        bounds,
+        (steps, timestamps, bytes) => {
+          const limits = { ...defaultParseLimits, ...defaultCacheLimits, partitionSeries: 6, ...bytes }
+          const options: CacheOptions = {
+            expiry: 100,
+            timestamps: timestamps as "event",
+            sourceLabel: "instance",
+            limits
+          }
+          const pod = () =>
+            new PartitionCache({ topic: "t", partition: 0 }, options, new Budget("pod", { series: 1e9, bytes: 1e9 }))
+          const [short, long] = [pod(), pod()]
+          const now = { wall: 0, mono: 0 }
+          const shown = (cache: PartitionCache) => [
+            cache.size(),
+            cache.lowest(1000),
+            cache.takeTally().refused,
+            cache
+              .content(() => now)
+              .dumps()
+              .flatMap((d) => d.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })))
+          ]
+          steps.forEach(({ text, k2pLabels, passes }, offset) => {
+            now.wall += passes
+            now.mono += passes
+            const sent: Sent = {
+              text,
+              ts: now.wall,
+              ...(k2pLabels === "" ? {} : { headers: { "k2p-labels": k2pLabels } })
+            }
+            short.take(toRecord(offset, sent), 0, now)
+            // A blank line says nothing, and leaves the record to the parser.
+            long.take(toRecord(offset, { ...sent, text: `\n${text}` }), 0, now)
+            if (offset % 3 === 0) assert.deepStrictEqual(shown(short), shown(long))
+          })
+          assert.deepStrictEqual(shown(short), shown(long))
+        }
+      ),
+      { numRuns: 1500, seed: 3 }
+    )
+  })
+})
