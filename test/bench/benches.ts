@@ -2,5 +2,8 @@
 import { aloneBenches } from "./alone.ts"
 import type { Bench } from "./Bench.ts"
 import { ingestBenches } from "./ingest.ts"
+import { memory } from "./memory.ts"
+import { scrapeUnderIngest } from "./scrapeUnderIngest.ts"
+import { workers } from "./workers.ts"
 
-export const benches: ReadonlyArray<Bench> = [...aloneBenches, ...ingestBenches]
+export const benches: ReadonlyArray<Bench> = [...aloneBenches, ...ingestBenches, scrapeUnderIngest, memory, workers]
