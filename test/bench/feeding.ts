@@ -1,8 +1,9 @@
-/** Feeding: a feeder process beside a benchmark, and how busy it and everything else keep the machine. */
-import { readFile } from "node:fs/promises"
+/** Feeding: a feeder process beside a benchmark, and how busy it and others keep the machine. */
+import { cpus } from "node:os"
 import { setTimeout as delay } from "node:timers/promises"
 import type { KafkaCluster } from "../support/kafka.ts"
 import type { Running, Stage } from "../support/processes.ts"
+import { usageOf } from "./usage.ts"
 
 const script = new URL("feeder.ts", import.meta.url).pathname
 
@@ -26,18 +27,10 @@ export const startFeeder = async (stage: Stage, cluster: KafkaCluster, options: 
   return running
 }
 
-const times = async (): Promise<{ readonly busy: number; readonly all: number }> => {
-  const [line] = (await readFile("/proc/stat", "utf8")).split("\n")
-  const ticks = line!.split(/\s+/).slice(1, 9).map(Number)
-  const all = ticks.reduce((sum, n) => sum + n, 0)
-  // idle and iowait
-  return { all, busy: all - ticks[3]! - ticks[4]! }
-}
-
-/** The share of all cores' time that anyone used in the next so many ms. */
-export const machineBusy = async (span: number): Promise<number> => {
-  const before = await times()
+/** The share of all cores' time that these processes use in the next so many ms. */
+export const machineShare = async (pids: ReadonlyArray<number>, span: number): Promise<number> => {
+  const total = async () => (await Promise.all(pids.map(usageOf))).reduce((sum, { cpu }) => sum + cpu, 0)
+  const [before, started] = [await total(), performance.now()]
   await delay(span)
-  const after = await times()
-  return (after.busy - before.busy) / (after.all - before.all)
+  return ((await total()) - before) / ((performance.now() - started) / 1000) / cpus().length
 }

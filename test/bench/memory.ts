@@ -80,6 +80,12 @@ export const memory: Bench = {
     const env = { stage: rig.stage, cluster }
     const rows: Array<Row> = []
     let all: ReadonlyArray<{ readonly live: number; readonly cells: Row["cells"] }> = []
+    await cluster.createTopic("memory-0", partitions)
+    const idle = await startBenchPod(env, "memory-0")
+    await untilRead(idle, { topic: "memory-0", ends: new Map([[0, 0]]) })
+    const bare = (await usageOf(idle.process.pid)).peak
+    rows.push({ name: "kafka2prom, no sources", cells: [0, undefined, bare / MB] })
+    await idle.process.kill()
     for (const times of [1, 2, 4]) {
       const backlog = await fillTopic(cluster, {
         ...{ topic: `memory-${times}`, shape: "dumps", compression: "none", partitions, rounds: 3 },
@@ -114,7 +120,7 @@ export const memory: Bench = {
           { name: "steady, per live MB", better: "less", digits: 2 }
         ],
         rows,
-        notes: ["Resident set, with Node itself (about 130 MB for an idle pod)."]
+        notes: ["Resident set, with Node itself."]
       }
     ]
   }
