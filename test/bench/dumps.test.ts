@@ -27,6 +27,14 @@ describe("the benchmarks' dumps", () => {
       await stage.close()
     }
   })
+  it("let most counters move from round to round, and some not", () => {
+    const service = mixedService(5)
+    const counters = () => lines(service.round()).filter((line) => line.startsWith("http_server_requests_total"))
+    const [before, now] = [counters(), counters()]
+    const moved = now.filter((line, i) => line !== before[i]).length / now.length
+    assert.isAbove(moved, 0.5)
+    assert.isBelow(moved, 0.7)
+  })
   it("are the same on every run", () => {
     assert.isTrue(mixedService(3).round().equals(mixedService(3).round()))
     assert.isFalse(mixedService(3).round().equals(mixedService(4).round()))
