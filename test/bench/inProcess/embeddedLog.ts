@@ -3,8 +3,8 @@
  * eight to a request, and single lines of 145 bytes a thousand to a request, over eight partitions, fetched with the pod's own
  * limits.
  *
- * Not measured: groups, commits, what a pod does with the records. It is memory handed over by reference, so bytes cost nothing and the figure
- * to look at is records; the MB are told because the other benchmarks have them. It is no replacement for a broker and compared with none.
+ * Not measured: groups, commits, what a pod does with the records. It copies what it takes, as a broker would, and hands out references. It is
+ * no replacement for a broker and compared with none.
  */
 import { Effect } from "effect"
 import { EmbeddedLog } from "../../../src/transport/embedded/EmbeddedLog.ts"
