@@ -17,5 +17,6 @@ const alone = (name: string, about: string): Bench => ({
 export const aloneBenches: ReadonlyArray<Bench> = [
   alone("parser", "parser alone: five kinds of dumps, first time and next round"),
   alone("cache", "a record into the cache, up to the accepted round"),
-  alone("render", "the body of 400,000 series: text, OpenMetrics, gzip")
+  alone("render", "the body of 400,000 series: text, OpenMetrics, gzip"),
+  alone("embedded-log", "records through the in-memory log")
 ]

@@ -2,5 +2,18 @@
 import { aloneBenches } from "./alone.ts"
 import type { Bench } from "./Bench.ts"
 import { ingestBenches } from "./ingest.ts"
+import { latency } from "./latency.ts"
+import { memory } from "./memory.ts"
+import { movedPartitions } from "./movedPartitions.ts"
+import { scrapeUnderIngest } from "./scrapeUnderIngest.ts"
+import { workers } from "./workers.ts"
 
-export const benches: ReadonlyArray<Bench> = [...aloneBenches, ...ingestBenches]
+export const benches: ReadonlyArray<Bench> = [
+  ...aloneBenches,
+  ...ingestBenches,
+  scrapeUnderIngest,
+  memory,
+  latency,
+  movedPartitions,
+  workers
+]

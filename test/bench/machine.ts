@@ -1,6 +1,6 @@
 /** What a run was measured on, as far as the machine tells. */
 import { execFileSync } from "node:child_process"
-import { cpus, release, totalmem } from "node:os"
+import { cpus, loadavg, release, totalmem } from "node:os"
 
 export interface Machine {
   readonly cpu: string
@@ -9,6 +9,8 @@ export interface Machine {
   readonly kernel: string
   readonly node: string
   readonly commit: string
+  /** Of the last minute when it was asked: what else ran on the machine. */
+  readonly load: number
 }
 
 const commit = (): string => {
@@ -28,5 +30,6 @@ export const machine = (): Machine => ({
   memoryGB: Math.round(totalmem() / 1e9),
   kernel: release(),
   node: process.version,
-  commit: commit()
+  commit: commit(),
+  load: Math.round(loadavg()[0]! * 10) / 10
 })

@@ -13,7 +13,7 @@ export const markdown = ({ title, columns, rows, notes }: Table): string =>
   `### ${title}\n\n` +
   grid(
     ["", ...columns.map(({ name }) => name)],
-    rows.map((row) => [row.name, ...row.cells.map((value, i) => cell(value, columns[i]!))])
+    rows.map((row) => [row.name, ...columns.map((column, i) => cell(row.cells[i], column))])
   ) +
   notes.map((note) => `\n${note}\n`).join("")
 

@@ -60,6 +60,7 @@ const met = (peer: string, version: string): void => {
 }
 
 const at = new Date().toISOString()
+const measuredOn = machine()
 const tables: Array<Table> = []
 try {
   for (const bench of chosen) {
@@ -78,10 +79,10 @@ try {
   await (await broker)?.stop()
 }
 
-const run: Run = { at, quick: values.quick, machine: machine(), peers, tables }
-const { cpu, cores, memoryGB, kernel, node, commit } = run.machine
+const run: Run = { at, quick: values.quick, machine: measuredOn, peers, tables }
+const { cpu, cores, memoryGB, kernel, node, commit, load } = measuredOn
 process.stdout.write(
-  `Measured ${at} on ${cores} × ${cpu}, ${memoryGB} GB, Linux ${kernel}, Node ${node}, commit ${commit}` +
+  `Measured ${at} on ${cores} × ${cpu}, ${memoryGB} GB, Linux ${kernel}, Node ${node}, commit ${commit}, load average before ${load}` +
     `${Object.entries(peers)
       .map(([name, version]) => `; ${name}: ${version}`)
       .join("")}\n` +

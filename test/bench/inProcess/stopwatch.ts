@@ -1,13 +1,14 @@
 /**
  * Stopwatch for work inside one process: repeats a pass until some seconds have passed, after a warm-up of half of them, and takes the
- * median pass. Wall time is the one thread's; CPU is the whole process's, with what the collector does on other threads.
+ * median pass. CPU is the whole process's, with what the collector does on other threads, and hardly depends on what else runs on the
+ * machine; wall time does.
  */
 import { MB, median } from "../Bench.ts"
 
 export interface Pace {
-  readonly megabytesPerSecond: number
-  readonly nsPerByte: number
+  readonly megabytesPerCpuSecond: number
   readonly cpuNsPerByte: number
+  readonly wallNsPerByte: number
   readonly passMs: number
 }
 
@@ -25,9 +26,9 @@ export const paceOf = async (pass: () => number | Promise<number>, seconds: numb
   }
   const of = (pick: (each: (typeof passes)[number]) => number): number => median(passes.map(pick))
   return {
-    megabytesPerSecond: of(({ wall, bytes }) => bytes / MB / (wall / 1000)),
-    nsPerByte: of(({ wall, bytes }) => (wall * 1e6) / bytes),
+    megabytesPerCpuSecond: of(({ cpu, bytes }) => bytes / MB / (cpu / 1000)),
     cpuNsPerByte: of(({ cpu, bytes }) => (cpu * 1e6) / bytes),
+    wallNsPerByte: of(({ wall, bytes }) => (wall * 1e6) / bytes),
     passMs: of(({ wall }) => wall)
   }
 }

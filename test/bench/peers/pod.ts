@@ -13,7 +13,7 @@ import { faultsOf } from "../shown.ts"
 import { usageOf } from "../usage.ts"
 import { freshGroup, type Reader, type ReaderEnv } from "./Reader.ts"
 
-export const patience = 600_000
+export const patience = 240_000
 
 export const startBenchPod = (
   { stage, cluster }: ReaderEnv,
