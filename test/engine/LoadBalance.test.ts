@@ -3,7 +3,9 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
+import { weights } from "../../src/engine/Balance.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { partitionKey } from "../../src/transport/Transport.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
@@ -50,10 +52,10 @@ const traffic = (partitions: () => ReadonlyArray<number>) =>
     )
   })
 
-const withLog = <A, E>(effect: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>) =>
+const withLog = <A, E>(effect: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>, partitions = 4) =>
   Effect.gen(function* () {
     const log = yield* EmbeddedLog
-    yield* log.createTopic(topic, 4, { retentionBytes: 4_000_000 })
+    yield* log.createTopic(topic, partitions, { retentionBytes: 4_000_000 })
     return yield* effect
   }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
 
@@ -92,6 +94,51 @@ describe("a group whose traffic is uneven", () => {
         yield* passing(a.stop)
         yield* passing(b.stop)
       })
+    )
+  )
+})
+
+describe("a group whose traffic is uneven and that a pod joins and leaves", () => {
+  it.effect("moves only partitions that come to the new one, by load, and back only what it had", () =>
+    withLog(
+      Effect.gen(function* () {
+        const count = 12
+        const hot = [0, 1, 2, 3]
+        const [a, b] = [yield* startShardPod("a", { engine }), yield* startShardPod("b", { engine })]
+        yield* passUntil("six each", () => visibleOf(a).length === 6 && visibleOf(b).length === 6)
+        yield* Effect.forkScoped(traffic(() => hot))
+        // A few looks, until it rests.
+        yield* pass(150_000)
+        const before = [visibleOf(a), visibleOf(b)]
+        const keys = Array.from({ length: count }, (_, p) => partitionKey({ topic, partition: p }))
+        const weightOf = weights(keys, new Map(keys.map((key, p) => [key, hot.includes(p) ? body.length : 0])))
+        const total = [...weightOf.values()].reduce((sum, w) => sum + w, 0)
+        /** In fair shares of so many pods. */
+        const carried = (pod: ShardPod, pods: number) =>
+          (visibleOf(pod).reduce((sum, p) => sum + weightOf.get(keys[p]!)!, 0) * pods) / total
+        for (const pod of [a, b]) assert.isBelow(carried(pod, 2), 1.2)
+
+        const c = yield* startShardPod("c", { engine })
+        const all = [a, b, c]
+        yield* passUntil("c has some and all is shown", () => {
+          const shown = all.map((pod) => visibleOf(pod).length)
+          return shown[2]! > 0 && shown.reduce((sum, n) => sum + n, 0) === count
+        })
+        const joined = all.map(visibleOf)
+        // Nothing between the old ones.
+        for (const i of [0, 1]) assert.includeMembers([...before[i]!], [...joined[i]!])
+        assert.isAbove(carried(c, 3), 0.8)
+        assert.isBelow(carried(c, 3), 1.2)
+        // By load, so one of the hot ones is among them.
+        assert.isNotEmpty(joined[2]!.filter((p) => hot.includes(p)))
+
+        yield* passing(c.stop)
+        yield* passUntil("all on two again", () => visibleOf(a).length + visibleOf(b).length === count)
+        assert.includeMembers([...visibleOf(a)], [...joined[0]!])
+        assert.includeMembers([...visibleOf(b)], [...joined[1]!])
+        for (const pod of [a, b]) yield* passing(pod.stop)
+      }),
+      12
     )
   )
 })

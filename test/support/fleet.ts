@@ -91,7 +91,7 @@ export class Fleet {
    * confirmed by now; and, by their own word, all partitions are shown in one generation, on each of them some: then no
    * move is under way.
    */
-  async whole(pods = this.running(), within = 30_000): Promise<void> {
+  async whole(pods = this.running(), within = 60_000): Promise<void> {
     const { rounds, witness } = this.options
     const wanted = new Map(rounds.sources.map((source) => [source, rounds.confirmed(source)]))
     const partitions = new Set(rounds.sources.map(rounds.partitionOf)).size

@@ -1,0 +1,69 @@
+/** The judge of actors must be able to find what it is for. */
+import { assert, describe, it } from "@effect/vitest"
+import type { PartitionStatus } from "../../src/engine/Engine.ts"
+import type { Batch } from "../../src/engine/PartitionProcessor.ts"
+import { ActorJudge } from "./ActorJudge.ts"
+
+const batch = (offsets: ReadonlyArray<number>, next: number): Batch => ({
+  records: offsets.map((offset) => ({ offset, timestamp: 0, key: null, value: null, headers: {} })),
+  next,
+  fence: 0
+})
+
+const judge = (counted = 0) => {
+  const found: Array<string> = []
+  const actors = new ActorJudge(found, 10)
+  return { actors, found, opened: () => actors.opened("p", "t/0", () => counted) }
+}
+
+describe("the judge of actors", () => {
+  it("takes records and drops that follow each other without a gap", () => {
+    const { found, opened } = judge(3)
+    const one = opened()
+    one.given(batch([5, 6], 7), "processed")()
+    one.given(batch([9], 10), "dropped")()
+    one.given(batch([10], 11), "processed")()
+    one.closed()
+    opened().given(batch([5], 6), "processed")()
+    assert.deepStrictEqual(found, [])
+  })
+
+  it("finds a record left out, one given twice, and a batch that claims more than it holds", () => {
+    for (const second of [batch([8], 9), batch([6], 7), batch([7], 9)]) {
+      const { found, opened } = judge()
+      const one = opened()
+      one.given(batch([5, 6], 7), "processed")()
+      one.given(second, "processed")()
+      assert.lengthOf(found, 1)
+    }
+  })
+
+  it("finds drops that nobody counted", () => {
+    const { found, opened } = judge(2)
+    const one = opened()
+    one.given(batch([5], 6), "processed")()
+    one.given(batch([8], 9), "dropped")()
+    assert.deepStrictEqual(found, ["t/0 in p: 3 records were dropped, the pod counts 2 of them"])
+  })
+
+  it("finds two processors and two batches at once", () => {
+    const { found, opened } = judge()
+    const one = opened()
+    opened()
+    one.given(batch([5], 6), "processed")
+    one.given(batch([6], 7), "processed")
+    assert.deepStrictEqual(found, ["t/0 in p: two processors at once", "t/0 in p: two batches at once"])
+  })
+
+  it("finds a queue that grew beyond its bound, and timers of a pod that left", () => {
+    const { actors, found } = judge()
+    const queued = (records: number) =>
+      [{ topic: "t", partition: 0, queue: { records, bytes: 0, paused: true } }] as unknown as Array<PartitionStatus>
+    actors.looked("p", queued(10))
+    actors.left("p", 0)
+    assert.deepStrictEqual(found, [])
+    actors.looked("p", queued(11))
+    actors.left("p", 1)
+    assert.lengthOf(found, 2)
+  })
+})
