@@ -20,8 +20,10 @@ export class Rhythm {
   private last: Beat | undefined
   private before: Beat | undefined
 
-  note(beat: Beat): void {
+  note({ number, timestamp, first }: Beat): void {
     const { last } = this
+    // Not what came with it: a whole round would stay in memory for its time.
+    const beat = { number, timestamp, first }
     this.before = last
     this.last = beat
     if (last === undefined) return

@@ -1,0 +1,19 @@
+/** How often a source sends; what comes with a round beside its number and times is not kept. */
+import { assert, it } from "@effect/vitest"
+import { Rhythms } from "../../src/exposition/Rhythm.ts"
+
+it("a rhythm keeps nothing of a round but its number and its times", () => {
+  const rhythms = new Rhythms(10)
+  for (let round = 1; round < 5; round++) {
+    const arrived = {
+      source: "s",
+      number: { epoch: 1, round },
+      timestamp: round * 1000,
+      first: round,
+      parts: ["the lines"]
+    }
+    const rhythm = rhythms.note(arrived)
+    assert.notInclude(JSON.stringify(rhythm), "the lines")
+    assert.strictEqual(rhythm.span(100), round === 1 ? 100 : 3000)
+  }
+})
