@@ -3,8 +3,9 @@
  * the source's rounds in their order, with values that moved as a real service's do, so that whatever the parser keeps of the last
  * round may help it.
  *
- * Not measured: Kafka, decompression, the cache, garbage that lives longer than a round. Why it does not favour us: one row has a series that comes or goes with each round; all kinds are
- * warmed up before the first is measured, so that no loop is compiled for one kind alone; labels are attached as in production.
+ * Not measured: Kafka, decompression, the cache, garbage that lives longer than a round. Why it does not favour us: in one row a series
+ * comes or goes with each round; all kinds are warmed up before the first is measured, so that no loop is compiled for one kind alone;
+ * labels are attached as in production.
  */
 
 import type { Stage } from "../../support/processes.ts"
