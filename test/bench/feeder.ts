@@ -24,7 +24,7 @@ interface Feed {
 }
 
 const feed = JSON.parse(process.argv[2]!) as Feed
-const dumpsPerRequest = 4
+const dumpsPerRequest = 8
 const made = Array.from({ length: feed.sources }, (_, i) => {
   const service = mixedService(i)
   return [service.round(), service.round(), service.round()]

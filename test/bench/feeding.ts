@@ -1,4 +1,5 @@
 /** Feeding: a feeder process beside a benchmark, and how busy it and others keep the machine. */
+import { once } from "node:events"
 import { cpus } from "node:os"
 import { setTimeout as delay } from "node:timers/promises"
 import type { KafkaCluster } from "../support/kafka.ts"
@@ -27,10 +28,11 @@ export const startFeeder = async (stage: Stage, cluster: KafkaCluster, options: 
   return running
 }
 
-/** The share of all cores' time that these processes use in the next so many ms. */
-export const machineShare = async (pids: ReadonlyArray<number>, span: number): Promise<number> => {
+/** The share of all cores' time that these processes use in the next so many ms, or until the signal. */
+export const machineShare = async (pids: ReadonlyArray<number>, span: number | AbortSignal): Promise<number> => {
   const total = async () => (await Promise.all(pids.map(usageOf))).reduce((sum, { cpu }) => sum + cpu, 0)
   const [before, started] = [await total(), performance.now()]
-  await delay(span)
+  if (typeof span === "number") await delay(span)
+  else await once(span, "abort")
   return ((await total()) - before) / ((performance.now() - started) / 1000) / cpus().length
 }

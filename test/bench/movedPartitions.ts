@@ -42,18 +42,24 @@ export const movedPartitions: Bench = {
       for (let i = 0; i < (quick ? 1 : 5); i++) {
         const [leaver, stayer] = i % 2 === 0 ? (["a", "b"] as const) : (["b", "a"] as const)
         const confirmed = new Map(rounds.sources.map((source) => [source, rounds.confirmed(source)]))
+        const before = performance.now()
+        await witness.more(fleet.running(), 1)
         const since = performance.now()
         await fleet.leave(leaver)
         await fleet.whole([fleet.pod(stayer)], 60_000)
         await witness.more([fleet.pod(stayer)], 1)
-        const seen = witness.sightings.filter(({ sentAt }) => sentAt >= since)
+        const seen = witness.sightings.filter(({ sentAt }) => sentAt >= before)
         const whole = seen.find(
-          ({ pod, rounds: shown }) =>
-            pod === stayer && [...confirmed].every(([source, round]) => (shown.get(source) ?? -1) >= round)
+          ({ pod, sentAt, rounds: shown }) =>
+            sentAt >= since &&
+            pod === stayer &&
+            [...confirmed].every(([source, round]) => (shown.get(source) ?? -1) >= round)
         )
         taken.push(whole!.answeredAt - since)
         gaps.push(Math.max(0, ...absences(seen).map(({ ms }) => ms)))
-        say(`${leaver} stopped: all visible after ${taken.at(-1)!.toFixed(0)} ms`)
+        say(
+          `${leaver} stopped: all visible after ${taken.at(-1)!.toFixed(0)} ms, longest absence ${gaps.at(-1)!.toFixed(0)} ms`
+        )
         await fleet.serve(leaver)
         await fleet.whole(fleet.running(), 60_000)
       }

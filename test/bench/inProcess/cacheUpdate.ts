@@ -102,7 +102,7 @@ export const cacheUpdate = async (stage: Stage, quick: boolean): Promise<Readonl
   const seconds = quick ? 0.2 : 3
   const cells = (pace: Pace) => [pace.megabytesPerCpuSecond, pace.cpuNsPerByte, pace.wallNsPerByte]
   const rows = []
-  for (const { name, sources } of await corpora(stage, quick ? 2 : 8, quick ? 3 : 8)) {
+  for (const { name, sources } of await corpora(stage, quick ? 2 : 8, quick ? 4 : 8)) {
     rows.push({ name: `${name}, first round`, cells: cells(await paceOf(rounds(sources, true), seconds)) })
     rows.push({ name: `${name}, next round`, cells: cells(await paceOf(rounds(sources, false), seconds)) })
   }

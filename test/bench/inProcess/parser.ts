@@ -1,10 +1,11 @@
 /**
- * Parser alone: text in memory to a parsed dump, for five kinds of real dumps. First time: nothing is known of the source. Next round:
+ * Parser alone: text in memory to a parsed dump, for five kinds of dumps. First time: nothing is known of the source. Next round:
  * the source's rounds in their order, with values that moved as a real service's do, so that whatever the parser keeps of the last
  * round may help it.
  *
- * Not measured: Kafka, decompression, the cache, garbage that lives longer than a round. Why it does not favour us: all five kinds are
- * warmed up before the first is measured, so that no loop is compiled for one kind alone; labels are attached as in production.
+ * Not measured: Kafka, decompression, the cache, garbage that lives longer than a round. Why it does not favour us: in one row a series
+ * comes or goes with each round; all kinds are warmed up before the first is measured, so that no loop is compiled for one kind alone;
+ * labels are attached as in production.
  */
 
 import type { Stage } from "../../support/processes.ts"
@@ -41,7 +42,7 @@ const nextRound = ({ sources }: Corpus): (() => number) => {
 }
 
 export const parser = async (stage: Stage, quick: boolean): Promise<ReadonlyArray<Table>> => {
-  const all = await corpora(stage, quick ? 2 : 8, quick ? 3 : 8)
+  const all = await corpora(stage, quick ? 2 : 8, quick ? 4 : 8)
   const seconds = quick ? 0.2 : 3
   for (const corpus of all) {
     await paceOf(firstTime(corpus), seconds / 6)
