@@ -48,22 +48,23 @@ export class CommitJudge {
   }
 
   committed(pod: string, commits: ReadonlyArray<Commit>, now: number, logStart: (partition: number) => number): void {
-    for (const { tp, offset } of commits)
+    for (const { tp, offset } of commits) {
+      const lost = (round: Round) => round.first < logStart(tp.partition) || now - round.at > this.expiry * 0.8
       for (const [series, list] of this.rounds.get(tp.partition) ?? []) {
-        const half = list.find((round) => round.chunks && round.first < offset && offset < round.end)
+        const half = list.find((r) => r.chunks && r.first < offset && offset < r.end && !lost(r))
         if (half !== undefined && this.oracle.newestShown(series) < half.value)
           this.oracle.violations.push(
             `${series}: ${pod} commits offset ${offset} of partition ${tp.partition} at ${Math.round(now)} ms, ` +
               `within the chunks of ${half.value}, which was never shown`
           )
         const below = list.findLast((round) => round.end <= offset)
-        if (below === undefined || below.first < logStart(tp.partition)) continue
-        if (now - below.at > this.expiry * 0.8) continue
+        if (below === undefined || lost(below)) continue
         if (this.oracle.newestShown(series) < below.value)
           this.oracle.violations.push(
             `${series}: ${pod} commits offset ${offset} of partition ${tp.partition} at ${Math.round(now)} ms, ` +
               `but ${below.value} before it was never shown`
           )
       }
+    }
   }
 }
