@@ -9,6 +9,7 @@ import { SelfMetrics, type SelfMetricsShape } from "../../src/SelfMetrics.ts"
 import { type PodOptions, podRoutes } from "../../src/server/Pod.ts"
 import { PodState } from "../../src/server/PodState.ts"
 import { Server } from "../../src/server/Server.ts"
+import { localShard } from "../../src/shards/LocalShard.ts"
 import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
 
 /** `count` lines of one gauge: `name{instance="source",i="0"} value`. */
@@ -98,6 +99,7 @@ export class FakeEngine {
       return true
     },
     caughtUp: () => Effect.never,
+    memberChanged: () => Effect.never,
     failed: Effect.never
   })
 }
@@ -127,7 +129,8 @@ export const fakePod = (
       refusals: () => [],
       ...options.content
     })
-    pod.running({ engine: engine.service, cache })
+    pod.places[0]!.view = localShard({ shard: 0, engine: engine.service, cache, metrics })
+    pod.running()
     const routes = podRoutes(pod, metrics, { version: "9.9.9", adminToken: undefined, settings: [], ...options })
     const draining = () => pod.phase === "leaving"
     const server = yield* Layer.build(

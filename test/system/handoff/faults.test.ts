@@ -1,5 +1,5 @@
 /**
- * Promise P1 (and P3, P9) on real processes under real faults: three brokers, four pods, each behind a gate of its own that can
+ * Promise P1 (and P3, P9) on real processes under real faults: three brokers, four pods (two of them with two workers), each behind a gate of its own that can
  * be cut and stalled, several scrapers and two Prometheus servers. The judge knows only what scrapers saw, in what order,
  * and what was written. Faults: rolling restart, kill -9, a freeze past the session, a member that is slow to rejoin, a pod cut
  * off in both directions or in one, the coordinator killed, and two at once.
@@ -66,6 +66,8 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
     fleet = new Fleet({
       ...{ stage, topic: "metrics", group, sessionTimeout, rounds, witness },
       brokers: (name) => gate(name).ports.map((port) => `127.0.0.1:${port}`),
+      // Pods of both kinds, in one group.
+      workers: (name) => (name === "a" || name === "d" ? 2 : 1),
       // Sources that write rarely stay, and keep the start of every replay far back.
       args: ["--expiry", "10m"]
     })
@@ -133,7 +135,8 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
   })
 
   it("a member too slow to rejoin keeps no other pod from showing what it has", async () => {
-    const before = (await fleet.pod("d").status()).engine!
+    const members = async () => (await fleet.pod("d").status()).shards
+    const before = await members()
     const faults = await fleet.phase(fleet.others("c", "d"), async () => {
       fleet.pod("d").process.signal("SIGSTOP")
       await fleet.leave("c")
@@ -143,9 +146,10 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
       await fleet.whole()
     })
     assert.deepStrictEqual(faults, [])
-    const after = (await fleet.pod("d").status()).engine!
-    assert.strictEqual(after.memberId, before.memberId, "it was slow, not expelled")
-    assert.isAbove(after.generation, before.generation)
+    for (const [shard, after] of (await members()).entries()) {
+      assert.strictEqual(after.memberId, before[shard]!.memberId, "it was slow, not expelled")
+      assert.isAbove(after.generation, before[shard]!.generation)
+    }
     await fleet.serve("c")
     await fleet.whole()
     assert.deepStrictEqual(fleet.faults(), [])
@@ -187,7 +191,10 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
     const { topics } = await kafka.admin.fetchTopicMetadata({ topics: ["__consumer_offsets"] })
     const found = topics[0]!.partitions
     const { leader } = found.find(({ partitionId }) => partitionId === groupPartition(found.length))!
-    const memberIds = () => Promise.all(fleet.running().map(async (pod) => (await pod.status()).engine!.memberId))
+    const memberIds = async () =>
+      (await Promise.all(fleet.running().map((pod) => pod.status()))).flatMap(({ shards }) =>
+        shards.map(({ memberId }) => memberId)
+      )
     const before = await memberIds()
     await kafka.kill(leader)
     // New rounds of every source, also of the partitions that the dead broker led.
