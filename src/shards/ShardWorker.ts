@@ -14,6 +14,9 @@ import { hostShard } from "./ShardHost.ts"
 import { openShard } from "./Shards.ts"
 import { metricsParts, type WorkerSettings } from "./WorkerSettings.ts"
 
+/** Ms between the timer's shots, which what it measures contains. */
+const lagResolution = 20
+
 const port = parentPort!
 const settings = workerData as WorkerSettings
 const post = (message: FromShard): void => port.postMessage(message)
@@ -22,7 +25,7 @@ const program = Effect.gen(function* () {
   const metrics = yield* SelfMetrics
   const leaving = yield* Deferred.make<void>()
   const { engine, view } = yield* openShard(settings.shard, settings.engine, metricsParts(settings))
-  const lag = monitorEventLoopDelay({ resolution: 20 })
+  const lag = monitorEventLoopDelay({ resolution: lagResolution })
   lag.enable()
   yield* hostShard({
     port,
@@ -30,7 +33,7 @@ const program = Effect.gen(function* () {
     metrics: Effect.andThen(
       view.metrics,
       Effect.promise(() => {
-        metrics.workerLag.set({ shard: settings.shard }, lag.percentile(99) / 1e9)
+        metrics.workerLag.set({ shard: settings.shard }, Math.max(0, lag.percentile(99) / 1e6 - lagResolution) / 1e3)
         lag.reset()
         return metrics.registry.getMetricsAsJSON()
       })

@@ -22,6 +22,8 @@ export interface FleetOptions {
   readonly witness: Witness
   /** Further options of the pods. */
   readonly args?: ReadonlyArray<string>
+  /** Of the pods' environment. */
+  readonly env?: Readonly<Record<string, string>>
   /** Of the pod of this name; one where nothing is said. */
   readonly workers?: (name: string) => number
 }
@@ -67,7 +69,8 @@ export class Fleet {
       stage,
       name,
       [...args, "--session-timeout", `${sessionTimeout}ms`],
-      this.pods.get(name)?.port
+      this.pods.get(name)?.port,
+      { env: this.options.env ?? {} }
     )
     this.pods.set(name, pod)
     this.up.add(name)

@@ -74,7 +74,7 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
     await Promise.all(names.map((name) => fleet.serve(name)))
     await fleet.whole(fleet.running(), 60_000)
     const targets = fleet.running().map(({ port }) => `127.0.0.1:${port}`)
-    prometheus = await Promise.all(["one", "two"].map((name) => startPrometheus(stage, targets, name)))
+    prometheus = await Promise.all(["one", "two"].map((name) => startPrometheus(stage, targets, { name })))
   }, 180_000)
   afterEach(({ task }) => {
     if (task.result?.state === "fail") process.stderr.write(`${stage.logs()}\n`)
