@@ -72,9 +72,9 @@ export class ShardPort implements ShardView {
     return Effect.map(this.ask({ about: "metrics" }), (value) => (value as OwnMetrics | undefined) ?? [])
   }
 
-  /** Whether it answers at all. */
-  get alive(): Effect.Effect<boolean> {
-    return Effect.map(this.ask({ about: "life" }), (value) => value === true)
+  /** Whether it answers at all within so many ms: a thread that is busy is slow, not dead. */
+  alive(within: number): Effect.Effect<boolean> {
+    return Effect.map(this.ask({ about: "life" }, within), (value) => value === true)
   }
 
   leave(): void {
@@ -86,7 +86,7 @@ export class ShardPort implements ShardView {
   }
 
   /** Undefined where no answer came. */
-  private ask(question: Question): Effect.Effect<Answer | undefined> {
+  private ask(question: Question, within = patience): Effect.Effect<Answer | undefined> {
     return Effect.callback<Answer | undefined>((resume) => {
       if (this.gone) return resume(Effect.succeed(undefined))
       const id = ++this.last
@@ -96,7 +96,7 @@ export class ShardPort implements ShardView {
       })
       this.send({ type: "ask", id, question })
       return Effect.sync(() => this.questions.delete(id))
-    }).pipe(Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed(undefined) }))
+    }).pipe(Effect.timeoutOrElse({ duration: within, orElse: () => Effect.succeed(undefined) }))
   }
 }
 

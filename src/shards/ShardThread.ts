@@ -97,7 +97,7 @@ export class ShardThread {
         missed += 1
         if (missed > unanswered) return this.kill(`its thread does not answer for ${silence} ms`)
         Effect.runFork(
-          Effect.map(this.port.alive, (alive) => {
+          Effect.map(this.port.alive(silence), (alive) => {
             if (alive) missed = 0
           })
         )
