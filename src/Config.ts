@@ -4,6 +4,7 @@
  * A Config exists whole or not at all: every mistake is found before anything starts. No Effect, no network.
  */
 import { createHash } from "node:crypto"
+import { availableParallelism } from "node:os"
 import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
 import { type Connection, readConnection } from "./config/Connection.ts"
 import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
@@ -26,6 +27,8 @@ export interface ServeConfig {
   readonly engine: EngineOptions
   readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
   readonly metrics: MetricsOptions
+  /** Shards of the pod; the pod's limits are divided among them. */
+  readonly workers: number
   readonly listen: Address
   readonly adminToken: string | undefined
   /** For the status page; secrets are not in it. */
@@ -72,10 +75,6 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
   const { values } = resolved
   const connection = readConnection(resolved)
   const problems = "problems" in connection ? [...connection.problems] : []
-  if (values.workers > 1)
-    problems.push(
-      `--workers is "${values.workers}": this version runs one shard a pod, so it must be 1; run more pods for more`
-    )
   if (problems.length > 0 || "problems" in connection) return { problems }
   const agreed = {
     expiry: values.expiry,
@@ -117,6 +116,7 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
       },
       backpressure: { strategy: values.backpressure, adaptiveLag: values.adaptiveLag },
       metrics: { ...agreed, limits },
+      workers: values.workers ?? availableParallelism(),
       listen: values.listen,
       adminToken: values.adminToken,
       settings: resolved.status,

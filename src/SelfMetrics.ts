@@ -5,16 +5,35 @@
  * Label values are partitions, reasons and outcomes, never sources: a pod carries thousands of those (see status).
  */
 import { Context, Effect, Layer } from "effect"
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client"
+import {
+  type Aggregator,
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry
+} from "prom-client"
+
+/** A registry's metrics as plain data, to be sent from one thread to another. */
+export type OwnMetrics = ReadonlyArray<MetricObjectWithValues<MetricValue<string>>>
 
 const make = (defaults: boolean) => {
   const registry = new Registry()
-  if (defaults) collectDefaultMetrics({ register: registry })
+  const process = new Registry()
+  if (defaults) collectDefaultMetrics({ register: process })
   const registers = [registry]
   const counter = <L extends string = never>(name: string, help: string, labelNames: ReadonlyArray<L> = []) =>
     new Counter<L>({ name, help, labelNames: [...labelNames], registers })
-  const gauge = <L extends string = never>(name: string, help: string, labelNames: ReadonlyArray<L> = []) =>
-    new Gauge<L>({ name, help, labelNames: [...labelNames], registers })
+  /** `aggregator`: what several threads' values become. */
+  const gauge = <L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: ReadonlyArray<L> = [],
+    aggregator: Aggregator = "sum"
+  ) => new Gauge<L>({ name, help, labelNames: [...labelNames], registers, aggregator })
   const histogram = <L extends string = never>(
     name: string,
     help: string,
@@ -25,6 +44,16 @@ const make = (defaults: boolean) => {
 
   return {
     registry,
+    /** All as text, together with what other threads have of the same metrics. */
+    text: async (others: ReadonlyArray<OwnMetrics> = []): Promise<string> => {
+      const all = [await registry.getMetricsAsJSON(), ...others.map((own) => [...own])]
+      const own = others.length === 0 ? registry : AggregatorRegistry.aggregate(all)
+      return `${await process.metrics()}${await own.metrics()}`
+    },
+    clear: () => {
+      registry.clear()
+      process.clear()
+    },
     // engine
     recordsConsumed: counter("k2p_records_consumed_total", "Records processed by partition actors.", partition),
     bytesConsumed: counter(
@@ -67,8 +96,20 @@ const make = (defaults: boolean) => {
     queueRecords: gauge("k2p_partition_queue_records", "Records waiting in a partition's queue.", partition),
     queueBytes: gauge("k2p_partition_queue_bytes", "Bytes waiting in a partition's queue.", partition),
     partitions: gauge("k2p_partitions", "Partitions owned, by phase.", ["phase"]),
-    leaseSeconds: gauge("k2p_lease_seconds", "Seconds that the ownership lease is still good for."),
-    settingsDiffer: gauge("k2p_settings_differ", "Members whose settings that must agree differ from this one's."),
+    leaseSeconds: gauge("k2p_lease_seconds", "Seconds that the ownership lease is still good for.", [], "min"),
+    settingsDiffer: gauge(
+      "k2p_settings_differ",
+      "Members whose settings that must agree differ from this one's.",
+      [],
+      "max"
+    ),
+    // shards
+    workerRestarts: counter("k2p_worker_restarts_total", "Worker threads that died and were started again.", ["shard"]),
+    workerLag: gauge(
+      "k2p_worker_event_loop_lag_seconds",
+      "How late timers of a worker thread fire, 99th percentile since the last scrape of this.",
+      ["shard"]
+    ),
     // exposition
     roundsAccepted: counter("k2p_rounds_accepted_total", "Rounds (or sample records) accepted into the cache."),
     roundsIgnored: counter(
@@ -124,7 +165,7 @@ export class SelfMetrics extends Context.Service<SelfMetrics, SelfMetricsShape>(
     SelfMetrics,
     Effect.acquireRelease(
       Effect.sync(() => only("pod", make(true))),
-      (m) => Effect.sync(() => m.registry.clear())
+      (m) => Effect.sync(m.clear)
     )
   )
   /** An agent's, likewise. */
@@ -132,7 +173,7 @@ export class SelfMetrics extends Context.Service<SelfMetrics, SelfMetricsShape>(
     SelfMetrics,
     Effect.acquireRelease(
       Effect.sync(() => only("agent", make(true))),
-      (m) => Effect.sync(() => m.registry.clear())
+      (m) => Effect.sync(m.clear)
     )
   )
   /** A pod's without the defaults: for further pods of the process, and tests. Fresh for each use. */

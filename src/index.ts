@@ -14,6 +14,8 @@ export { MetricsCache, type PartitionContent } from "./exposition/MetricsCache.t
 export * as MetricsProcessor from "./exposition/MetricsProcessor.ts"
 export { SelfMetrics } from "./SelfMetrics.ts"
 export { type PodOptions, runPod } from "./server/Pod.ts"
+export { inThisThread, type ShardPlace, type Shards } from "./shards/Shards.ts"
+export type { ShardReport, ShardView } from "./shards/ShardView.ts"
 export { EmbeddedLog, type EmbeddedLogOptions } from "./transport/embedded/EmbeddedLog.ts"
 export type { KafkaOptions } from "./transport/kafka/KafkaOptions.ts"
 export { KafkaTransport } from "./transport/kafka/KafkaTransport.ts"

@@ -21,7 +21,7 @@ const shutdownExtra = 20_000
 const ownServer = (listen: Address) =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
-    const routes = [selfMetricsRoute(metrics, () => {}), healthRoute]
+    const routes = [selfMetricsRoute(metrics), healthRoute]
     const server = yield* Layer.build(Server.layer({ listen, routes, draining: () => false, onRefused: () => {} }))
     const { address } = yield* Effect.provide(Server, server)
     yield* Effect.logInfo(`listening on http://${formatAddress(address)}/self/metrics`)

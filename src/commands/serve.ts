@@ -1,15 +1,15 @@
 /**
- * serve: one pod on Kafka until it is told to stop (0) or its engine gives up (1). What goes wrong later than the
+ * serve: one pod on Kafka until it is told to stop (0) or its shards give up (1). What goes wrong later than the
  * settings is one clear line in the log; unreachable brokers are not that: the pod stays up, unready, and tries on.
  */
 import { Effect, Layer } from "effect"
 import type { ServeConfig } from "../Config.ts"
 import type { Program } from "../cli.ts"
-import { Backpressure } from "../engine/Backpressure.ts"
-import { MetricsCache } from "../exposition/MetricsCache.ts"
-import * as MetricsProcessor from "../exposition/MetricsProcessor.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { runPod } from "../server/Pod.ts"
+import { inThisThread } from "../shards/Shards.ts"
+import { metricsParts } from "../shards/WorkerSettings.ts"
+import { metricsWorkers } from "../shards/Workers.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { version } from "../version.ts"
 import { shutdownDeadline } from "./Deadline.ts"
@@ -19,23 +19,23 @@ import { logging } from "./Logging.ts"
 const shutdownExtra = 20_000
 
 export const serve = (config: ServeConfig): Program => {
-  const { connection, engine, backpressure } = config
-  const parts = MetricsProcessor.layer(config.metrics).pipe(
-    Layer.provideMerge(MetricsCache.layer),
-    Layer.merge(Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag))
-  )
+  const { connection, engine, workers } = config
+  const { kafka } = connection
+  const pod = { ...config, version }
   return Effect.gen(function* () {
     yield* shutdownDeadline("serve", engine.sessionTimeout + shutdownExtra)
     for (const warning of connection.warnings) yield* Effect.logWarning(warning)
     yield* Effect.logInfo(
-      `kafka2prom ${version}: group ${engine.group}, topics ${engine.topics.join(",")}, brokers ${connection.kafka.brokers.join(",")}`
+      `kafka2prom ${version}: group ${engine.group}, topics ${engine.topics.join(",")}, brokers ${kafka.brokers.join(",")}, ${workers === 1 ? "1 worker" : `${workers} workers`}`
     )
-    return yield* runPod({ ...config, version }, parts)
+    return yield* workers === 1
+      ? runPod(pod, inThisThread(engine, metricsParts(config)))
+      : runPod(pod, metricsWorkers({ ...config, kafka }, workers))
   }).pipe(
     Effect.catchTag(["EngineFailed", "ServerError"], (error) => Effect.as(Effect.logError(error.message), 1)),
     Effect.onInterrupt(() => Effect.logInfo("left the group, stopped")),
     Effect.scoped,
-    Effect.provide(Layer.mergeAll(KafkaTransport.layer(connection.kafka), SelfMetrics.layer)),
+    Effect.provide(Layer.mergeAll(KafkaTransport.layer(kafka), SelfMetrics.layer)),
     Effect.provide(logging(config.log))
   )
 }

@@ -92,7 +92,11 @@ export const serve = settings({
     about: "Bearer token that lets a request switch things; without it nothing can be switched.",
     secret: true
   },
-  workers: { kind: Kind.integer(1, 1024), about: "Shards of this pod; only 1 works in this version.", fallback: "1" },
+  workers: {
+    kind: Kind.integer(1, 1024),
+    about: "Threads that share the work, each a member of the group with its own partitions.",
+    otherwise: "as many as the machine has CPUs"
+  },
   backpressure: {
     kind: Kind.choice(...strategies),
     about: "When a partition's queue is full: wait, lose the oldest, or wait until far behind and then lose.",
@@ -151,12 +155,12 @@ export const serve = settings({
   },
   maxPodSeries: {
     kind: Kind.integer(1, 1_000_000_000),
-    about: "Series of the whole pod beyond which rounds are refused.",
+    about: "Series of the whole pod beyond which rounds are refused; each worker gets its share.",
     fallback: "5000000"
   },
   maxPodBytes: {
     kind: Kind.size("1MiB", "256GiB"),
-    about: "Bytes of the whole pod beyond which rounds are refused.",
+    about: "Bytes of the whole pod beyond which rounds are refused; each worker gets its share.",
     fallback: "1GiB"
   },
   ...program

@@ -129,8 +129,10 @@ const run = (config: DemoConfig, verdict: Verdict) =>
         get(pod, "/api/v1/status").pipe(
           Effect.tap((text) =>
             Effect.sync(() => {
-              const status = JSON.parse(text) as { engine?: { partitions?: ReadonlyArray<{ visible: boolean }> } }
-              pod.partitions = status.engine?.partitions?.filter((p) => p.visible).length ?? 0
+              const { shards } = JSON.parse(text) as {
+                shards: ReadonlyArray<{ partitions: ReadonlyArray<{ visible: boolean }> }>
+              }
+              pod.partitions = shards.flatMap((s) => s.partitions).filter((p) => p.visible).length
             })
           ),
           // A pod that is just coming or going does not answer: its last count stands for one line.

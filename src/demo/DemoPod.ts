@@ -12,6 +12,7 @@ import * as MetricsProcessor from "../exposition/MetricsProcessor.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { runPod } from "../server/Pod.ts"
 import type { ServerError } from "../server/Server.ts"
+import { inThisThread } from "../shards/Shards.ts"
 import { version } from "../version.ts"
 
 const host = "127.0.0.1"
@@ -33,14 +34,13 @@ export const startPod = (pod: DemoPod, topic: string, port: number) =>
     )
     const run = runPod(
       {
-        engine: { ...defaultEngineOptions, topics: [topic], clientId: pod.name },
         listen: { host, port },
         version,
         adminToken: undefined,
         settings: [],
         onListening: (address) => Deferred.doneUnsafe(listening, Effect.succeed(address))
       },
-      parts
+      inThisThread({ ...defaultEngineOptions, topics: [topic], clientId: pod.name }, parts)
     ).pipe(Effect.provide(Layer.fresh(SelfMetrics.layerBare)))
     pod.fiber = yield* Effect.forkDetach(run)
     pod.address = yield* Effect.raceFirst(Deferred.await(listening), Fiber.join(pod.fiber))

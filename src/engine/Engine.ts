@@ -6,7 +6,10 @@ import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
 
-/** One instant's answer to "what may be shown": taken synchronously, see rule 7. */
+/**
+ * One instant's answer to "what may be shown": taken synchronously, see rule 7. Where the request arrived a little earlier, on
+ * another thread, the scrape counts from then: what was acquired in between is not in it.
+ */
 export interface Cut {
   readonly generation: number
   /** Owned, past their fence, within their reservation and the lease at this instant. */
@@ -82,12 +85,15 @@ export interface EngineStatus {
 export class Engine extends Context.Service<
   Engine,
   {
-    readonly cut: () => Cut
+    /** `ago`: ms since the request arrived. */
+    readonly cut: (ago?: number) => Cut
     readonly status: () => EngineStatus
     /** One partition while it is owned here, or all, also those that come later, where none is named. False where the partition is not owned here. */
     readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => boolean
     /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
     readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>
+    /** Waits until the member id is another one than `known`, and answers it; "" while there is none. */
+    readonly memberChanged: (known: string) => Effect.Effect<string>
     /** Never succeeds; fails when the shard ended by itself. Whoever runs an engine races its work with this. */
     readonly failed: Effect.Effect<never, EngineFailed>
   }

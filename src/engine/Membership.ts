@@ -156,6 +156,23 @@ export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFaile
   }).pipe(Effect.forever)
 }
 
+/** Makes a dead predecessor leave, so that what it had moves now and not when its session runs out. Bounded, never fails. */
+export const bury = (client: GroupClient, { predecessor, sessionTimeout }: EngineOptions): Effect.Effect<void> =>
+  predecessor === ""
+    ? Effect.void
+    : client.leaveGroup(predecessor).pipe(
+        Effect.timeoutOption(sessionTimeout / 4),
+        Effect.matchEffect({
+          onSuccess: () => Effect.void,
+          onFailure: (error) =>
+            error.code === "UNKNOWN_MEMBER_ID"
+              ? Effect.void
+              : Effect.logWarning(
+                  `member ${predecessor}, which is gone, could not be made to leave: ${error.message}; its partitions move when its session runs out`
+                )
+        })
+      )
+
 /** One heartbeat, reported. Answers its error code, or "OK". */
 const beat = (host: MembershipHost, timeout: number): Effect.Effect<string> =>
   Effect.gen(function* () {

@@ -3,6 +3,8 @@ export interface EngineOptions {
   readonly group: string
   readonly topics: ReadonlyArray<string>
   readonly clientId: string
+  /** A member of the group that is gone for certain without having left: it is made to leave before this one joins. "": none. */
+  readonly predecessor: string
   readonly sessionTimeout: number
   /** Never below the session timeout (rule 4). */
   readonly rebalanceTimeout: number
@@ -33,6 +35,7 @@ export const defaultEngineOptions: EngineOptions = {
   group: "kafka2prom",
   topics: ["metrics"],
   clientId: "kafka2prom",
+  predecessor: "",
   sessionTimeout: 20_000,
   rebalanceTimeout: 60_000,
   heartbeatInterval: 500,

@@ -19,6 +19,7 @@ import { HandoffLog } from "./HandoffLog.ts"
 import { leaseValid } from "./Lease.ts"
 import { Loads } from "./Loads.ts"
 import {
+  bury,
   heartbeatLoop,
   joinLoop,
   loadLoop,
@@ -228,7 +229,7 @@ const make = (options: EngineOptions) =>
 
     const work = Effect.all(
       [
-        joinLoop(membership),
+        Effect.andThen(bury(client, options), joinLoop(membership)),
         heartbeatLoop(membership),
         loadLoop(membership),
         committer.loop,
@@ -266,9 +267,11 @@ const make = (options: EngineOptions) =>
       })
     )
 
-    const cut = (): Cut => {
+    const cut = (ago = 0): Cut => {
       const { memberId, generation } = state
-      const shown = lease() && !state.leaving ? [...partitions()].filter((p) => p.visible) : []
+      const arrivedAt = now() - ago
+      const shown =
+        lease() && !state.leaving ? [...partitions()].filter((p) => p.visible && p.acquiredAt <= arrivedAt) : []
       for (const p of shown) p.exposed = Math.max(p.exposed, p.reaching)
       const positions = shown.map((p) => ({ p, incarnation: p.incarnation, position: p.position }))
       return {
@@ -309,6 +312,11 @@ const make = (options: EngineOptions) =>
           const p = ownerships.get(tp)
           return p?.visible === true && p.position >= offset
         }),
+      memberChanged: (known) =>
+        Effect.map(
+          signal.until(() => state.memberId !== known),
+          () => state.memberId
+        ),
       failed: Deferred.await(failed)
     })
   })

@@ -6,34 +6,44 @@
  * (counter `foo` claims `foo_created` in OpenMetrics, histogram `foo` claims `foo_count` in both), the family is shown
  * as unknown types, one for each sample name: series and values stay as they are, only metadata is lost.
  */
-import type { Dump, Family, MetricType } from "./Dump.ts"
+import type { Family, MetricType } from "./Dump.ts"
 
 export type OutputFormat = "text" | "openmetrics"
 
-export interface MergedFamily {
+/** What there is to know of a family besides its lines. */
+export type FamilyMeta = Omit<Family, "bytes" | "series">
+
+/** What stands above the lines. */
+export interface FamilyHead {
   readonly name: string
   readonly type: MetricType
   readonly help: string
   readonly unit: string
-  readonly parts: ReadonlyArray<Part>
 }
 
-/** One dump's lines of a merged family: all of a family's, or those of some sample names. */
-export interface Part {
-  readonly family: Family
+export interface MergedFamily<F extends FamilyMeta = Family> extends FamilyHead {
+  readonly parts: ReadonlyArray<Part<F>>
+}
+
+/** One family's lines of a merged family: all of them, or those of some sample names. */
+export interface Part<F extends FamilyMeta = Family> {
+  readonly family: F
   readonly only: ReadonlyArray<string> | undefined
 }
 
-export interface Merged {
+export interface Merged<F extends FamilyMeta = Family> {
   readonly format: OutputFormat
   /** Sorted by name. */
-  readonly families: ReadonlyArray<MergedFamily>
+  readonly families: ReadonlyArray<MergedFamily<F>>
   /** Families shown as unknown because sources disagree about their type. */
   readonly typeConflicts: number
 }
 
-export const mergeFamilies = (dumps: ReadonlyArray<Dump>, format: OutputFormat): Merged => {
-  const groups = new Map<string, Group>()
+export const mergeFamilies = <F extends FamilyMeta>(
+  dumps: ReadonlyArray<{ readonly families: ReadonlyArray<F> }>,
+  format: OutputFormat
+): Merged<F> => {
+  const groups = new Map<string, Group<F>>()
   for (const dump of dumps) {
     for (const family of dump.families) {
       if (format === "openmetrics")
@@ -42,7 +52,7 @@ export const mergeFamilies = (dumps: ReadonlyArray<Dump>, format: OutputFormat):
     }
   }
   let typeConflicts = 0
-  const leaves = new Map<string, Group>()
+  const leaves = new Map<string, Group<F>>()
   for (const [key, group] of groups) {
     if (group.disagrees) typeConflicts++
     if (group.disagrees || (format === "openmetrics" && group.breaksRules)) {
@@ -57,9 +67,10 @@ export const mergeFamilies = (dumps: ReadonlyArray<Dump>, format: OutputFormat):
 }
 
 /** How many families the sources disagree about. For who renders as well, it is in the result of `mergeFamilies`. */
-export const typeConflicts = (dumps: ReadonlyArray<Dump>): number => mergeFamilies(dumps, "text").typeConflicts
+export const typeConflicts = (dumps: ReadonlyArray<{ readonly families: ReadonlyArray<FamilyMeta> }>): number =>
+  mergeFamilies(dumps, "text").typeConflicts
 
-interface Group {
+interface Group<F extends FamilyMeta> {
   readonly name: string
   readonly type: MetricType
   help: string
@@ -70,10 +81,10 @@ interface Group {
   readonly samples: Set<string>
   /** Mostly the same object from dump to dump. */
   lastSamples: ReadonlyArray<string>
-  readonly parts: Array<Part>
+  readonly parts: Array<Part<F>>
 }
 
-const newGroup = (name: string, type: MetricType): Group => ({
+const newGroup = <F extends FamilyMeta>(name: string, type: MetricType): Group<F> => ({
   name,
   type,
   help: "",
@@ -86,12 +97,12 @@ const newGroup = (name: string, type: MetricType): Group => ({
   parts: []
 })
 
-const addTo = (
-  groups: Map<string, Group>,
+const addTo = <F extends FamilyMeta>(
+  groups: Map<string, Group<F>>,
   key: string,
   name: string,
   type: MetricType,
-  family: Family,
+  family: F,
   only: ReadonlyArray<string> | undefined
 ): void => {
   let group = groups.get(key)
@@ -105,7 +116,7 @@ const addTo = (
 }
 
 /** Of several helps the smallest: any choice will do that does not depend on the order of the sources. */
-const addPart = (group: Group, family: Family, only: ReadonlyArray<string> | undefined): void => {
+const addPart = <F extends FamilyMeta>(group: Group<F>, family: F, only: ReadonlyArray<string> | undefined): void => {
   const { help, unit } = family
   if (help !== group.help && help !== "" && (group.help === "" || help < group.help)) group.help = help
   if (unit !== "" && group.unit !== unit) {
@@ -124,7 +135,7 @@ const addPart = (group: Group, family: Family, only: ReadonlyArray<string> | und
 }
 
 /** OpenMetrics has no counter whose samples lack `_total`. */
-const openMetricsType = ({ type, name, textName }: Family): MetricType =>
+const openMetricsType = ({ type, name, textName }: FamilyMeta): MetricType =>
   type === "counter" && name === textName ? "unknown" : type
 
 /** Text 0.0.4 has five types. A gauge histogram is called a histogram, as other clients do: its buckets are what counts. */
@@ -134,7 +145,7 @@ const textType = (type: MetricType): MetricType => {
 }
 
 /** The samples that text 0.0.4 has no place for inside the family become gauges beside it. */
-const addText = (groups: Map<string, Group>, family: Family): void => {
+const addText = <F extends FamilyMeta>(groups: Map<string, Group<F>>, family: F): void => {
   const { name, textName, type, sampleNames } = family
   if (sampleNames.length === 1 && sampleNames[0] === textName)
     return void addTo(groups, textName, textName, textType(type), family, undefined)
@@ -153,7 +164,7 @@ const standsAlone = (type: MetricType, name: string, textName: string, sample: s
 }
 
 /** A family of unknown type for each of the group's sample names. */
-const splitInto = (leaves: Map<string, Group>, group: Group): void => {
+const splitInto = <F extends FamilyMeta>(leaves: Map<string, Group<F>>, group: Group<F>): void => {
   for (const part of group.parts) {
     for (const sample of part.only ?? part.family.sampleNames) {
       let leaf = leaves.get(sample)
@@ -188,7 +199,11 @@ interface Claimant {
  * where several have, all are split, and their lines meet in the leaf of that name. Once through is enough: a leaf's
  * name was claimed by the group it comes from, so every other claimant of it has been dealt with in the same turn.
  */
-const separate = (groups: Map<string, Group>, leaves: Map<string, Group>, format: OutputFormat): void => {
+const separate = <F extends FamilyMeta>(
+  groups: Map<string, Group<F>>,
+  leaves: Map<string, Group<F>>,
+  format: OutputFormat
+): void => {
   const claims = new Map<string, Array<Claimant>>()
   for (const [key, group] of groups) {
     const names = new Set(group.samples).add(group.name)

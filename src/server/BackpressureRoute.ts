@@ -87,9 +87,13 @@ export const backpressureRoute = (pod: PodState, token: string | undefined): Rou
       })
       const wanted = parseSwitch(body)
       if (typeof wanted === "string") return replyText(response, 400, wanted)
-      const served = pod.served
-      if (served === undefined) return replyText(response, 503, pod.unready ?? "the engine is not running")
-      if (!served.engine.setBackpressure(wanted.strategy, wanted.tp))
+      const { views } = pod
+      if (views.length === 0)
+        return replyText(response, 503, pod.unready(yield* pod.reports(0)) ?? "the engine is not running")
+      const switched = yield* Effect.forEach(views, (view) => view.setBackpressure(wanted.strategy, wanted.tp), {
+        concurrency: "unbounded"
+      })
+      if (!switched.includes(true))
         return replyText(
           response,
           404,

@@ -1,25 +1,25 @@
 /**
- * MetricsRoute: GET /metrics, the reason for everything else. A scrape is one cut (rule 7): which partitions and which
- * content is fixed in one synchronous step at its arrival, then ownership is proved (rule 4), then the body is streamed from
- * the immutable dumps, never held whole.
+ * MetricsRoute: GET /metrics, the reason for everything else. A scrape is one cut (rule 7): which partitions are in it is fixed by
+ * its arrival, on all shards alike; then each shard proves its ownership (rule 4) and says which families it has; then the
+ * body is streamed from the immutable dumps, each shard's lines made as the socket takes them, and never held whole.
  *
- * Where ownership cannot be proved the answer is an empty valid body with status 200, not an error (P9): the series go
- * stale and the other pod's take their place, while a 5xx would mark the target as down and page someone for a pod that
- * works. The same before the group is joined. `k2p_scrapes_total` by outcome and /readyz tell the difference.
+ * A shard that cannot prove its ownership in time is left out (P9). Where none can, the answer is an empty valid body with
+ * status 200, not an error: the series go stale and another pod's take their place, while a 5xx would mark the target
+ * as down and page someone for a pod that works. The same before the group is joined. `k2p_scrapes_total` by outcome and
+ * /readyz tell the difference. `?shard=n` asks for one shard's part, see SdRoute.
  *
  * Bounds: `maxScrapes` at once, further ones get 503; a body not taken within the scrape's own timeout is cut off.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { pipeline } from "node:stream/promises"
-import { setImmediate as turn } from "node:timers/promises"
 import { createGzip } from "node:zlib"
 import { Effect } from "effect"
-import type { Cut } from "../engine/Engine.ts"
-import type { Dump } from "../exposition/Dump.ts"
-import { mergeFamilies } from "../exposition/MergedFamilies.ts"
+import { joinBody } from "../exposition/Body.ts"
+import { type BodyPlan, planBody } from "../exposition/Digest.ts"
+import type { FamilyMeta } from "../exposition/MergedFamilies.ts"
 import { acceptsGzip, negotiate } from "../exposition/Negotiation.ts"
-import { renderMerged } from "../exposition/Renderer.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { Lines, ShardScrape } from "../shards/ShardView.ts"
 import type { PodState } from "./PodState.ts"
 import { type Route, replyText } from "./Route.ts"
 
@@ -27,12 +27,22 @@ export const maxScrapes = 16
 /** For requests that name no timeout of their own, and the most that one may ask for. */
 const longestScrape = 120_000
 
-type Outcome = "ok" | "unproven" | "not-running" | "busy" | "gone" | "too-slow" | "failed"
+/** `partial`: some shard's part is missing, the others' are there. */
+type Outcome = "ok" | "partial" | "unproven" | "not-running" | "busy" | "gone" | "too-slow" | "failed"
 
 /** Ms that Prometheus will wait, from its header. */
 const timeoutOf = (request: IncomingMessage): number | undefined => {
   const seconds = Number(request.headers["x-prometheus-scrape-timeout-seconds"])
   return seconds > 0 ? Math.min(seconds * 1000, longestScrape) : undefined
+}
+
+/** The shards whose part is wanted: all, or that of `?shard=n`. Undefined where there is no such shard. */
+const askedShards = (url: string | undefined, shards: number): ReadonlyArray<number> | undefined => {
+  const query = (url ?? "").split("?", 2)[1] ?? ""
+  const named = new URLSearchParams(query).getAll("shard")
+  if (named.length === 0) return Array.from({ length: shards }, (_, shard) => shard)
+  const shard = /^\d{1,4}$/.test(named[0]!) ? Number(named[0]) : shards
+  return named.length > 1 || shard >= shards ? undefined : [shard]
 }
 
 /** The client went away, which is its right; anything else is a fault of ours. */
@@ -41,12 +51,20 @@ const gone = (error: unknown): boolean =>
   "code" in error &&
   ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE", "ABORT_ERR"].includes(String(error.code))
 
-/** Other work gets its turn between any two chunks, whether or not the socket asks for a pause. */
-async function* paced(chunks: Iterable<Uint8Array>, sent: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  for (const chunk of chunks) {
-    yield chunk
-    sent(chunk.length)
-    await turn()
+/** The body as it is taken. */
+async function* joined(
+  plan: BodyPlan,
+  lines: ReadonlyArray<Lines>,
+  sent: (bytes: number) => void
+): AsyncGenerator<Uint8Array> {
+  const body = joinBody(plan)
+  for (let step = body.next(); step.done !== true; ) {
+    if (typeof step.value === "number") step = body.next(await lines[step.value]!.next())
+    else {
+      yield step.value
+      sent(step.value.length)
+      step = body.next()
+    }
   }
 }
 
@@ -62,32 +80,34 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
   let running = 0
   const count = (outcome: Outcome): void => metrics.scrapes.inc({ outcome })
 
-  /** Proof of the cut, in time for the answer to be of use. */
-  const prove = (cut: Cut, allowed: number): Effect.Effect<boolean> =>
-    cut.prove.pipe(
-      Effect.match({ onFailure: () => false, onSuccess: () => true }),
-      Effect.timeoutOrElse({ duration: allowed * 0.8, orElse: () => Effect.succeed(false) })
+  /** What it may show, proved, in time for the answer to be of use. */
+  const digestOf = (scrape: ShardScrape, allowed: number): Effect.Effect<ReadonlyArray<FamilyMeta> | undefined> =>
+    scrape.digest.pipe(
+      Effect.match({ onFailure: () => undefined, onSuccess: (entries) => entries }),
+      Effect.timeoutOrElse({ duration: allowed * 0.8, orElse: () => Effect.succeed(undefined) })
     )
 
-  const scrape = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> =>
+  /** Answers how it ended, and the scrapes whose lines are in the body. */
+  const answer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    asked: ReadonlyArray<number>,
+    cuts: ReadonlyArray<ShardScrape>,
+    allowed: number
+  ) =>
     Effect.gen(function* () {
       const { format, contentType } = negotiate(request.headers.accept)
       const gzip = acceptsGzip(request.headers["accept-encoding"])
-      const asked = timeoutOf(request)
-      const allowed = asked ?? longestScrape
-      // The cut and its content: nothing may come between these two lines.
-      const cut = pod.served?.engine.cut()
-      let dumps: ReadonlyArray<Dump> =
-        cut === undefined ? [] : pod.served!.cache.collect(cut.partitions.map((p) => p.key))
       const startedAt = performance.now()
-      let outcome: Outcome = cut === undefined ? "not-running" : "ok"
-      if (cut !== undefined && !(yield* prove(cut, allowed))) {
-        outcome = "unproven"
-        dumps = []
-      }
+      const digests = yield* Effect.forEach(cuts, (cut) => digestOf(cut, allowed), { concurrency: "unbounded" })
+      const shown = cuts.filter((_, i) => digests[i] !== undefined)
       // Before the head: a fault in it is still a clean 500.
-      const merged = mergeFamilies(dumps, format)
-      metrics.typeConflicts.set(merged.typeConflicts)
+      const plan = planBody(
+        digests.filter((entries) => entries !== undefined),
+        format
+      )
+      metrics.typeConflicts.set(plan.typeConflicts)
+      const lines = shown.map((cut, i) => cut.lines(plan.shards[i]!))
       response.writeHead(200, {
         "Content-Type": contentType,
         "Cache-Control": "no-store",
@@ -95,17 +115,16 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
         "X-Content-Type-Options": "nosniff",
         ...(gzip ? { "Content-Encoding": "gzip" } : {})
       })
-      const body = Effect.tryPromise({
-        try: (signal) =>
-          stream(
-            paced(renderMerged(merged), (bytes) => metrics.scrapeBytes.inc(bytes)),
-            gzip,
-            response,
-            signal
-          ),
+      const body = joined(plan, lines, (bytes) => metrics.scrapeBytes.inc(bytes))
+      const ended = yield* Effect.tryPromise({
+        try: (signal) => stream(body, gzip, response, signal),
         catch: (error) => error
       }).pipe(
-        Effect.as(outcome),
+        Effect.map((): Outcome => {
+          const whole = shown.filter((_, i) => !lines[i]!.broken()).length
+          if (cuts.length === 0) return "not-running"
+          return whole === asked.length ? "ok" : whole === 0 ? "unproven" : "partial"
+        }),
         Effect.catch((error) =>
           gone(error)
             ? Effect.succeed<Outcome>("gone")
@@ -116,11 +135,35 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
           orElse: () => Effect.succeed<Outcome>("too-slow")
         })
       )
-      const ended = yield* body
-      if (ended === "ok" && asked !== undefined) cut?.delivered()
-      if (ended === "ok") metrics.scrapeSeconds.observe((performance.now() - startedAt) / 1000)
+      const sent = ended === "ok" || ended === "partial"
+      if (sent) metrics.scrapeSeconds.observe((performance.now() - startedAt) / 1000)
       count(ended)
-    }).pipe(Effect.onInterrupt(() => Effect.sync(() => count("gone"))))
+      return sent ? shown.filter((_, i) => !lines[i]!.broken()) : []
+    })
+
+  const scrape = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    asked: ReadonlyArray<number>
+  ): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const prometheus = timeoutOf(request)
+      // The cut of every shard: nothing may come between these lines.
+      const arrivedAt = process.hrtime.bigint()
+      const cuts = pod.views.filter((view) => asked.includes(view.shard)).map((view) => view.scrape(arrivedAt))
+      const delivered = new Set<ShardScrape>()
+      return answer(request, response, asked, cuts, prometheus ?? longestScrape).pipe(
+        Effect.map((whole) => {
+          if (prometheus !== undefined) for (const cut of whole) delivered.add(cut)
+        }),
+        Effect.onInterrupt(() => Effect.sync(() => count("gone"))),
+        Effect.ensuring(
+          Effect.sync(() => {
+            for (const cut of cuts) cut.end(delivered.has(cut))
+          })
+        )
+      )
+    })
 
   return {
     method: "GET",
@@ -136,6 +179,11 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
           response.end()
           return Effect.void
         }
+        const asked = askedShards(request.url, pod.places.length)
+        if (asked === undefined) {
+          replyText(response, 400, `shard must be a whole number below ${pod.places.length}, the shards of this pod`)
+          return Effect.void
+        }
         if (running >= maxScrapes) {
           count("busy")
           replyText(response, 503, `${maxScrapes} scrapes are running already, come back later`, { "Retry-After": "1" })
@@ -143,7 +191,7 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
         }
         running += 1
         return Effect.ensuring(
-          scrape(request, response),
+          scrape(request, response, asked),
           Effect.sync(() => {
             running -= 1
           })

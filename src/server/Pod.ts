@@ -1,32 +1,27 @@
 /**
  * Pod: one pod in its right order. The server listens first, so that probes are answered while the group is being joined;
- * then the engine runs; at the end the pod is unready at once, the engine leaves the group, and only then the server
- * closes. Transport and processor are the caller's: `serve` gives Kafka's, the demo runs several pods on one embedded log.
+ * then the shards run; at the end the pod is unready at once, the shards leave the group, and only then the server
+ * closes. Where the shards run is the caller's: see shards/Shards.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import type { SettingStatus } from "../config/Resolve.ts"
-import { Assignor } from "../engine/Assignor.ts"
-import type { Backpressure } from "../engine/Backpressure.ts"
-import { Engine, EngineFailed } from "../engine/Engine.ts"
-import type { EngineOptions } from "../engine/Options.ts"
-import type { PartitionProcessor } from "../engine/PartitionProcessor.ts"
-import * as Shard from "../engine/Shard.ts"
-import { MetricsCache } from "../exposition/MetricsCache.ts"
+import type { EngineFailed } from "../engine/Engine.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
-import type { Transport } from "../transport/Transport.ts"
+import type { Shards } from "../shards/Shards.ts"
+import { Totals } from "../shards/Totals.ts"
 import { backpressureRoute } from "./BackpressureRoute.ts"
 import { healthRoute, readyRoute } from "./HealthRoutes.ts"
 import { indexRoute } from "./IndexRoute.ts"
 import { metricsRoute } from "./MetricsRoute.ts"
 import { PodState } from "./PodState.ts"
 import type { Route } from "./Route.ts"
-import { refresh, selfMetricsRoute } from "./SelfMetricsRoute.ts"
+import { sdRoute } from "./SdRoute.ts"
+import { podMetricsRoute } from "./SelfMetricsRoute.ts"
 import { Server, type ServerError } from "./Server.ts"
 import { statusRoute } from "./StatusRoute.ts"
 
 export interface PodOptions {
-  readonly engine: EngineOptions
   readonly listen: Address
   readonly version: string
   readonly adminToken: string | undefined
@@ -36,8 +31,6 @@ export interface PodOptions {
   readonly onListening?: (address: Address) => void
 }
 
-type Parts = PartitionProcessor | MetricsCache | Backpressure
-
 export const podRoutes = (
   pod: PodState,
   metrics: SelfMetricsShape,
@@ -45,23 +38,25 @@ export const podRoutes = (
 ): ReadonlyArray<Route> => {
   const routes = [
     metricsRoute(pod, metrics),
-    selfMetricsRoute(metrics, () => refresh(pod, metrics)),
+    podMetricsRoute(pod, metrics, new Totals()),
     healthRoute,
     readyRoute(pod),
     statusRoute(pod, options),
+    sdRoute(pod),
     backpressureRoute(pod, options.adminToken)
   ]
   return [indexRoute("kafka2prom pod", routes), ...routes]
 }
 
-/** Runs until it is interrupted (then it leaves cleanly) or fails. `parts` is built anew for this pod. */
-export const runPod = (
+/** Runs until it is interrupted (then it leaves cleanly) or fails. */
+export const runPod = <R>(
   options: PodOptions,
-  parts: Layer.Layer<Parts, never, SelfMetrics>
-): Effect.Effect<never, EngineFailed | ServerError, Transport | SelfMetrics> =>
+  shards: Shards<R>
+): Effect.Effect<never, EngineFailed | ServerError, SelfMetrics | Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
-    const pod = new PodState(yield* Effect.clockWith((clock) => clock.currentTimeMillis))
+    const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+    const pod = new PodState(now, shards.count)
     const server = yield* Layer.build(
       Server.layer({
         listen: options.listen,
@@ -73,23 +68,12 @@ export const runPod = (
     const { address } = Context.get(server, Server)
     yield* Effect.logInfo(`listening on http://${formatAddress(address)}/metrics`)
     options.onListening?.(address)
-    return yield* Effect.scoped(runEngine(pod, options, parts)).pipe(Effect.ensuring(Effect.sync(() => pod.left())))
+    const running = Effect.gen(function* () {
+      const failed = yield* shards.start(pod.places)
+      pod.running()
+      // Registered last, so it runs first: unready before the first partition goes.
+      yield* Effect.addFinalizer(() => Effect.sync(() => pod.leaving()))
+      return yield* failed
+    })
+    return yield* Effect.scoped(running).pipe(Effect.ensuring(Effect.sync(() => pod.left())))
   }).pipe(Effect.scoped)
-
-const runEngine = (pod: PodState, options: PodOptions, parts: Layer.Layer<Parts, never, SelfMetrics>) =>
-  Effect.gen(function* () {
-    const shard = Shard.layer(options.engine).pipe(
-      Layer.provide(Assignor.layer),
-      Layer.provideMerge(Layer.fresh(parts))
-    )
-    const services = yield* Layer.build(shard).pipe(
-      Effect.catchTag("TransportError", (error) =>
-        Effect.fail(new EngineFailed({ message: `the engine could not start: ${error.message}` }))
-      )
-    )
-    const engine = Context.get(services, Engine)
-    pod.running({ engine, cache: Context.get(services, MetricsCache) })
-    // Registered last, so it runs first: unready before the first partition goes.
-    yield* Effect.addFinalizer(() => Effect.sync(() => pod.leaving()))
-    return yield* engine.failed
-  })

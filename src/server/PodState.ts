@@ -1,38 +1,35 @@
 /**
- * PodState: what the HTTP server knows of the pod behind it. The server listens before the engine joins and after it has
- * left, so the engine is something that comes and goes; whoever runs the pod (server/Pod) tells each change here.
+ * PodState: what the HTTP server knows of the pod behind it. The server listens before the shards join and after they have
+ * left, and a shard's thread may die and come back, so shards are something that comes and goes; whoever runs the pod (server/Pod)
+ * and its shards tells each change here.
  */
-import type { Engine } from "../engine/Engine.ts"
-import type { MetricsCache } from "../exposition/MetricsCache.ts"
+import { Effect } from "effect"
+import type { ShardPlace } from "../shards/Shards.ts"
+import { absent, type ShardReport, type ShardView } from "../shards/ShardView.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
-export interface Served {
-  readonly engine: Engine["Service"]
-  readonly cache: MetricsCache["Service"]
-}
-
 export class PodState {
   readonly startedAt: number
+  readonly places: ReadonlyArray<ShardPlace>
   #phase: PodPhase = "starting"
-  #served: Served | undefined
 
-  constructor(startedAt: number) {
+  constructor(startedAt: number, shards = 1) {
     this.startedAt = startedAt
+    this.places = Array.from({ length: shards }, (_, shard) => ({ shard, view: undefined, restarts: 0 }))
   }
 
   get phase(): PodPhase {
     return this.#phase
   }
 
-  /** Absent before the engine exists and after it has left. */
-  get served(): Served | undefined {
-    return this.#served
+  /** The shards that run now. */
+  get views(): ReadonlyArray<ShardView> {
+    return this.places.flatMap(({ view }) => (view === undefined ? [] : [view]))
   }
 
-  running(served: Served): void {
+  running(): void {
     this.#phase = "running"
-    this.#served = served
   }
 
   /** Unready from this instant on; what is still owned may still be scraped. */
@@ -42,19 +39,42 @@ export class PodState {
 
   left(): void {
     this.#phase = "left"
-    this.#served = undefined
+    for (const place of this.places) place.view = undefined
+  }
+
+  /** Every shard's state, also of those that do not run; `sources`: the most that are named, of all of them. */
+  reports(sources: number): Effect.Effect<ReadonlyArray<ShardReport>> {
+    const each = Math.floor(sources / this.places.length)
+    return Effect.forEach(
+      this.places,
+      ({ shard, view, restarts }) =>
+        view === undefined
+          ? Effect.succeed(absent(shard, "starting", restarts))
+          : Effect.map(view.report(each), (report) => ({ ...report, workerRestarts: restarts })),
+      { concurrency: "unbounded" }
+    )
   }
 
   /** Why this pod is not ready; undefined where it is. */
-  get unready(): string | undefined {
+  unready(reports: ReadonlyArray<ShardReport>): string | undefined {
     if (this.#phase === "starting") return "starting: the engine is not running yet"
-    if (this.#phase !== "running" || this.#served === undefined) return "leaving: this pod is shutting down"
-    const status = this.#served.engine.status()
-    if (status.ready) return undefined
-    if (status.state === "failed") return "failed: the engine has stopped, see the log"
-    if (status.state === "leaving") return `leaving: the engine is leaving group ${status.group}`
-    if (status.state === "member" && status.leaseMs <= 0)
-      return `silent: the ownership lease ran out ${Math.round(-status.leaseMs)} ms ago, the coordinator of group ${status.group} does not answer`
-    return `joining: not a member of group ${status.group} yet; where this lasts, the log says what the brokers answer`
+    if (this.#phase !== "running") return "leaving: this pod is shutting down"
+    for (const report of reports) {
+      const reason = unreadyShard(report)
+      if (reason !== undefined) return reports.length === 1 ? reason : `shard ${report.shard}: ${reason}`
+    }
+    return undefined
   }
+}
+
+const unreadyShard = (report: ShardReport): string | undefined => {
+  const { state, group, leaseMs } = report
+  if (report.ready) return undefined
+  if (state === "starting") return "starting: its thread is not running yet; where this lasts, the log says why"
+  if (state === "silent") return "silent: its thread does not answer"
+  if (state === "failed") return "failed: the engine has stopped, see the log"
+  if (state === "leaving") return `leaving: the engine is leaving group ${group}`
+  if (state === "member" && leaseMs <= 0)
+    return `silent: the ownership lease ran out ${Math.round(-leaseMs)} ms ago, the coordinator of group ${group} does not answer`
+  return `joining: not a member of group ${group} yet; where this lasts, the log says what the brokers answer`
 }

@@ -1,40 +1,45 @@
-/** SelfMetricsRoute: GET /self/metrics, the process's own metrics. Gauges of the engine's state are read at the scrape; those
- * of the cache are its processor's. */
+/**
+ * SelfMetricsRoute: GET /self/metrics, the pod's own metrics: those of all its threads, summed. What the process itself has
+ * (CPU, memory, event loop) is the main thread's. A counter never shows less than before, also when a thread died: what was last
+ * seen of it is kept.
+ */
 import { Effect } from "effect"
-import type { PartitionPhase } from "../engine/Engine.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import { refreshGauges } from "../shards/EngineGauges.ts"
+import type { Totals } from "../shards/Totals.ts"
 import type { PodState } from "./PodState.ts"
 import { type Route, reply } from "./Route.ts"
 
-const phases: ReadonlyArray<PartitionPhase> = ["preparing", "replaying", "serving", "restarting", "evicting"]
+const path = "/self/metrics"
+const about = "this process's own metrics"
 
-/** Gauges of partitions that moved away must go, so all are set anew each time. */
-export const refresh = (pod: PodState, metrics: SelfMetricsShape): void => {
-  const status = pod.served?.engine.status()
-  const partitions = status?.partitions ?? []
-  for (const gauge of [metrics.lag, metrics.queueRecords, metrics.queueBytes]) gauge.reset()
-  const byPhase = new Map(phases.map((phase) => [phase, 0]))
-  for (const p of partitions) {
-    const labels = { topic: p.topic, partition: String(p.partition) }
-    if (p.lag !== null) metrics.lag.set(labels, p.lag)
-    metrics.queueRecords.set(labels, p.queue.records)
-    metrics.queueBytes.set(labels, p.queue.bytes)
-    byPhase.set(p.phase, (byPhase.get(p.phase) ?? 0) + 1)
-  }
-  for (const [phase, n] of byPhase) metrics.partitions.set({ phase }, n)
-  metrics.leaseSeconds.set((status?.leaseMs ?? 0) / 1000)
-  metrics.settingsDiffer.set(status?.settingsDiffer.length ?? 0)
-}
-
-/** `before`: what to bring up to date first. */
-export const selfMetricsRoute = (metrics: SelfMetricsShape, before: () => void): Route => ({
+/** Of a process without shards. */
+export const selfMetricsRoute = (metrics: SelfMetricsShape): Route => ({
   method: "GET",
-  path: "/self/metrics",
-  about: "this process's own metrics",
+  path,
+  about,
   handle: ({ response }) =>
     Effect.gen(function* () {
-      before()
-      const body = yield* Effect.promise(() => metrics.registry.metrics())
+      const body = yield* Effect.promise(() => metrics.text())
+      reply(response, 200, metrics.registry.contentType, body)
+    })
+})
+
+export const podMetricsRoute = (pod: PodState, metrics: SelfMetricsShape, totals: Totals): Route => ({
+  method: "GET",
+  path,
+  about,
+  handle: ({ response }) =>
+    Effect.gen(function* () {
+      const { views } = pod
+      if (views.length === 0) refreshGauges(metrics, undefined)
+      // Of several threads' leases the shortest counts, and this one's is none unless a shard of it says so.
+      else metrics.leaseSeconds.remove()
+      const theirs = yield* Effect.forEach(views, (view) => Effect.map(view.metrics, (own) => [view, own] as const), {
+        concurrency: "unbounded"
+      })
+      for (const [view, own] of theirs) totals.saw(view, own)
+      const body = yield* Effect.promise(async () => metrics.text(await totals.all(views)))
       reply(response, 200, metrics.registry.contentType, body)
     })
 })

@@ -89,8 +89,9 @@ try {
   }
 
   const replayedSince = async (at: number): Promise<ReadonlyArray<number>> => {
-    const all = await Promise.all(fleet.running().map(async (pod) => (await pod.status()).engine?.handoffs ?? []))
-    return all.flat().flatMap((handoff) => {
+    const all = await Promise.all(fleet.running().map((pod) => pod.status()))
+    const handoffs = all.flatMap(({ shards }) => shards.flatMap((shard) => shard.handoffs))
+    return handoffs.flatMap((handoff) => {
       const found = /start (\d+), fence (\d+)/.exec(handoff.detail)
       if (handoff.at < at || handoff.kind !== "acquired" || found === null) return []
       return [Math.max(0, Number(found[2]) - Number(found[1]))]

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import type { Fleet } from "../support/fleet.ts"
 import type { KafkaCluster } from "../support/kafka.ts"
-import { type Pod, startPod } from "../support/pods.ts"
+import { type Pod, startPod, visiblePartitions } from "../support/pods.ts"
 import type { Stage } from "../support/processes.ts"
 import { until } from "../support/until.ts"
 import type { Witness } from "../support/witness.ts"
@@ -72,7 +72,7 @@ export const idlePod = async (stage: Stage, kafka: KafkaCluster): Promise<Readon
     "--group-id",
     "idle"
   ])
-  await until(async () => (await pod.status()).engine?.partitions.filter((p) => p.visible).length === partitions, {
+  await until(async () => (await visiblePartitions(pod)).length === partitions, {
     what: `${partitions} partitions visible`,
     every: 500
   })

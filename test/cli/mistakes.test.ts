@@ -90,11 +90,7 @@ describe("one line names the option, the value and what is allowed", () => {
       {},
       'kafka2prom serve: unexpected argument "metrics": everything is given as an option; a value with spaces needs quotes'
     ],
-    [
-      [...serve, "--workers", "2"],
-      {},
-      'kafka2prom serve: --workers is "2": this version runs one shard a pod, so it must be 1; run more pods for more'
-    ],
+    [[...serve, "--workers", "0"], {}, 'kafka2prom serve: --workers is "0": it must be a whole number from 1 to 1024'],
     [
       [...serve, "--tls-ca", "/nowhere/ca.pem"],
       {},

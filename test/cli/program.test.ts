@@ -95,29 +95,39 @@ describe("check", () => {
 })
 
 describe("serve without brokers", () => {
-  it("answers at once, is alive and not ready, and exits with 0 on SIGTERM", async () => {
-    const pod = start(["serve", "--brokers", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--log-format", "json"], {
-      K2P_ADMIN_TOKEN: "hunter2-token"
+  for (const workers of [1, 2])
+    it(`on ${workers} workers answers at once, is alive and not ready, and exits with 0 on SIGTERM`, async () => {
+      const args = ["--brokers", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--log-format", "json"]
+      const pod = start(["serve", ...args, "--workers", String(workers)], { K2P_ADMIN_TOKEN: "hunter2-token" })
+      const [, base] = await pod.says(/listening on (http:\/\/[^/]+)\/metrics/)
+      await pod.says(/joining group/)
+      const [alive, ready, metrics, status, self] = await Promise.all(
+        ["/healthz", "/readyz", "/metrics", "/api/v1/status", "/self/metrics"].map((path) => fetch(base + path))
+      )
+      const own = await self!.text()
+      assert.match(own, /^k2p_lease_seconds/m)
+      assert.notInclude(own, "k2p_agent_", "nothing of an agent's")
+      assert.deepStrictEqual([alive!.status, ready!.status, metrics!.status], [200, 503, 200])
+      assert.match(
+        await ready!.text(),
+        workers === 1
+          ? /^joining: not a member of group kafka2prom yet/
+          : /^shard \d: (joining: not a member of group kafka2prom yet|starting)/
+      )
+      assert.strictEqual(await metrics!.text(), "")
+      const state = await status!.text()
+      const { shards } = JSON.parse(state)
+      assert.include(shards.map((shard: { readonly state: string }) => shard.state).join(), "joining")
+      assert.deepStrictEqual(
+        shards.map(({ shard }: { readonly shard: number }) => shard),
+        Array.from({ length: workers }, (_, shard) => shard)
+      )
+      pod.child.kill("SIGTERM")
+      assert.strictEqual(await pod.ended, 0)
+      for (const line of pod.out.stderr.trim().split("\n")) assert.isString(JSON.parse(line).level)
+      assert.notInclude(state + pod.out.stderr, "hunter2")
+      assert.strictEqual(pod.out.stdout, "")
     })
-    const [, base] = await pod.says(/listening on (http:\/\/[^/]+)\/metrics/)
-    await pod.says(/joining group/)
-    const [alive, ready, metrics, status, self] = await Promise.all(
-      ["/healthz", "/readyz", "/metrics", "/api/v1/status", "/self/metrics"].map((path) => fetch(base + path))
-    )
-    const own = await self!.text()
-    assert.match(own, /^k2p_lease_seconds /m)
-    assert.notInclude(own, "k2p_agent_", "nothing of an agent's")
-    assert.deepStrictEqual([alive!.status, ready!.status, metrics!.status], [200, 503, 200])
-    assert.match(await ready!.text(), /^joining: not a member of group kafka2prom yet/)
-    assert.strictEqual(await metrics!.text(), "")
-    const state = await status!.text()
-    assert.strictEqual(JSON.parse(state).engine.state, "joining")
-    pod.child.kill("SIGTERM")
-    assert.strictEqual(await pod.ended, 0)
-    for (const line of pod.out.stderr.trim().split("\n")) assert.isString(JSON.parse(line).level)
-    assert.notInclude(state + pod.out.stderr, "hunter2")
-    assert.strictEqual(pod.out.stdout, "")
-  })
 
   it("exits with 1 and one clear line when its port is taken", async () => {
     const first = start(["serve", "--brokers", "127.0.0.1:1", "--listen", "127.0.0.1:0"])

@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, type Scope } from "effect"
+import { Clock, Effect, Fiber, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
+import { encodeClaims } from "../../src/engine/Claims.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { ProcessorError, type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
 
@@ -81,6 +82,78 @@ describe("a shard", () => {
         yield* passing(pod.stop)
         assert.strictEqual(log.group("kafka2prom").members.length, 0)
         assert.strictEqual(log.stats().openConnections, 0)
+      })
+    )
+  )
+
+  it.effect("has in a cut what it owned when the request arrived, and nothing that it acquired since", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const a = yield* start("a")
+        yield* passUntil("a has all", () => visibleCount(a) === 2)
+        yield* pass(5_000)
+        const b = yield* start("b")
+        yield* passUntil("one each", () => visibleCount(a) === 1 && visibleCount(b) === 1)
+        const keys = (pod: ShardPod, ago?: number) => pod.engine.cut(ago).partitions.map(({ key }) => key)
+        const acquired = b.engine.status().handoffs.find(({ kind }) => kind === "acquired")!
+        const { partition, at } = acquired
+        const since = (yield* Clock.currentTimeMillis) - at
+        assert.deepStrictEqual(keys(b), [`metrics/${partition}`])
+        assert.deepStrictEqual(keys(b, since - 1), [`metrics/${partition}`])
+        assert.deepStrictEqual(keys(b, since + 100), [])
+        assert.deepStrictEqual(keys(a, since + 100), [`metrics/${1 - partition}`])
+        yield* passing(a.stop)
+        yield* passing(b.stop)
+      })
+    )
+  )
+
+  it.effect("makes its dead predecessor leave, so that what that had is back before its session could run out", () =>
+    withLog(
+      3,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const transport = log.transport
+        const dead = yield* transport.groupClient({ group: "kafka2prom", clientId: "dead" })
+        const metadata = encodeClaims([topic], {
+          ...{ generation: -1, live: [], evicting: [], sequence: 1, settings: "", loads: new Map() }
+        })
+        const protocols = [{ name: "k2p-sticky-v1", metadata }]
+        const timeouts = { sessionTimeout: 1_800_000, rebalanceTimeout: 1_800_000 }
+        const { memberId } = yield* passing(dead.joinGroup({ memberId: "", ...timeouts, protocols }))
+        const heir = yield* start("heir", { engine: { predecessor: memberId } })
+        yield* passUntil("the heir has all", () => visibleCount(heir) === 3, 5_000)
+        assert.deepStrictEqual(
+          log.group("kafka2prom").members.map((m) => m.memberId),
+          [heir.engine.status().memberId]
+        )
+        // Of one that has left already nobody speaks.
+        const second = yield* start("second", { engine: { predecessor: memberId } })
+        yield* passUntil("both have some", () => visibleCount(second) > 0 && visibleCount(heir) > 0)
+        yield* passing(heir.stop)
+        yield* passing(second.stop)
+      })
+    )
+  )
+
+  it.effect("tells its member id whenever it has another one", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a")
+        const first = yield* passing(pod.engine.memberChanged(""))
+        assert.strictEqual(first, log.group("kafka2prom").members[0]!.memberId)
+        assert.strictEqual(yield* passing(pod.engine.memberChanged("another")), first)
+        const next = yield* Effect.forkChild(pod.engine.memberChanged(first), { startImmediately: true })
+        yield* pass(5_000)
+        assert.isUndefined(next.pollUnsafe())
+        const client = yield* log.transport.groupClient({ group: "kafka2prom", clientId: "operator" })
+        yield* passing(client.leaveGroup(first))
+        yield* passUntil("told", () => next.pollUnsafe() !== undefined)
+        assert.notStrictEqual(yield* Fiber.join(next), first)
+        yield* passing(pod.stop)
       })
     )
   )

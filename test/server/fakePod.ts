@@ -1,5 +1,6 @@
 /** A pod's HTTP surface on a free port, with an engine that does what the test says. Content, renderer and sockets are real. */
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
+import { MessageChannel } from "node:worker_threads"
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Strategy } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine, type EngineStatus, type NotProven, type PartitionStatus } from "../../src/engine/Engine.ts"
@@ -9,6 +10,10 @@ import { SelfMetrics, type SelfMetricsShape } from "../../src/SelfMetrics.ts"
 import { type PodOptions, podRoutes } from "../../src/server/Pod.ts"
 import { PodState } from "../../src/server/PodState.ts"
 import { Server } from "../../src/server/Server.ts"
+import { localShard } from "../../src/shards/LocalShard.ts"
+import { hostShard } from "../../src/shards/ShardHost.ts"
+import { ShardPort } from "../../src/shards/ShardPort.ts"
+import type { ShardView } from "../../src/shards/ShardView.ts"
 import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
 
 /** `count` lines of one gauge: `name{instance="source",i="0"} value`. */
@@ -98,43 +103,91 @@ export class FakeEngine {
       return true
     },
     caughtUp: () => Effect.never,
+    memberChanged: () => Effect.never,
     failed: Effect.never
   })
+}
+
+/** Both ends in this thread. */
+export const overPort = (view: ShardView): Effect.Effect<ShardPort, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { port1, port2 } = new MessageChannel()
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        port1.close()
+        port2.close()
+      })
+    )
+    yield* hostShard({ port: port2, view, metrics: Effect.succeed([]), leave: () => {} })
+    return new ShardPort(view.shard, port1)
+  })
+
+export interface FakeShard {
+  readonly engine: FakeEngine
+  /** What partition 0 holds; may be replaced at any time. */
+  dumps: ReadonlyArray<Dump>
+  /** Only of a shard behind a port. */
+  readonly port: ShardPort | undefined
 }
 
 export interface FakePod {
   readonly base: string
   readonly pod: PodState
-  readonly engine: FakeEngine
   readonly metrics: SelfMetricsShape
-  /** What partition 0 holds; may be replaced at any time. */
+  readonly shards: ReadonlyArray<FakeShard>
+  /** Of the first shard. */
+  readonly engine: FakeEngine
   dumps: ReadonlyArray<Dump>
 }
 
-export const fakePod = (
-  options: Partial<Pick<PodOptions, "adminToken" | "settings">> & { readonly content?: Partial<PartitionContent> } = {}
-): Effect.Effect<FakePod, never, Scope.Scope> =>
+export interface FakeOptions extends Partial<Pick<PodOptions, "adminToken" | "settings">> {
+  readonly content?: Partial<PartitionContent>
+  /** One where nothing is said. */
+  readonly shards?: number
+  /** The shards are seen through message ports, as those on worker threads are. */
+  readonly overPort?: boolean
+}
+
+export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const services = yield* Layer.build(Layer.merge(SelfMetrics.layerBare, MetricsCache.layer))
-    const metrics = Context.get(services, SelfMetrics)
-    const cache = Context.get(services, MetricsCache)
-    const engine = new FakeEngine()
-    const pod = new PodState(0)
-    const fake: { -readonly [K in keyof FakePod]: FakePod[K] } = { base: "", pod, engine, metrics, dumps: [] }
-    yield* cache.enter("metrics/0", {
-      dumps: () => fake.dumps,
-      sources: () => [],
-      refusals: () => [],
-      ...options.content
-    })
-    pod.running({ engine: engine.service, cache })
+    const metrics = Context.get(yield* Layer.build(SelfMetrics.layerBare), SelfMetrics)
+    const pod = new PodState(0, options.shards)
+    const shards: Array<FakeShard> = []
+    for (const place of pod.places) {
+      const cache = Context.get(yield* Layer.build(Layer.fresh(MetricsCache.layer)), MetricsCache)
+      const engine = new FakeEngine()
+      const fake: { -readonly [K in keyof FakeShard]: FakeShard[K] } = { engine, dumps: [], port: undefined }
+      yield* cache.enter("metrics/0", {
+        dumps: () => fake.dumps,
+        sources: () => [],
+        refusals: () => [],
+        ...options.content
+      })
+      const view = localShard({ shard: place.shard, engine: engine.service, cache, metrics })
+      if (options.overPort === true) fake.port = yield* overPort(view)
+      place.view = fake.port ?? view
+      shards.push(fake)
+    }
+    pod.running()
     const routes = podRoutes(pod, metrics, { version: "9.9.9", adminToken: undefined, settings: [], ...options })
     const draining = () => pod.phase === "leaving"
     const server = yield* Layer.build(
       Server.layer({ listen: { host: "127.0.0.1", port: 0 }, routes, draining, onRefused: () => {} })
     ).pipe(Effect.orDie)
-    fake.base = `http://127.0.0.1:${Context.get(server, Server).address.port}`
-    return fake
+    const [first] = shards
+    return {
+      base: `http://127.0.0.1:${Context.get(server, Server).address.port}`,
+      pod,
+      metrics,
+      shards,
+      engine: first!.engine,
+      get dumps() {
+        return first!.dumps
+      },
+      set dumps(dumps) {
+        first!.dumps = dumps
+      }
+    }
   })
 
 export interface Answer {

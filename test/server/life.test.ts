@@ -10,6 +10,7 @@ import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { type PodOptions, runPod } from "../../src/server/Pod.ts"
 import { get, type Route, replyText } from "../../src/server/Route.ts"
 import { Server, type ServerError } from "../../src/server/Server.ts"
+import { inThisThread } from "../../src/shards/Shards.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { partitionKey, type TopicPartition, Transport } from "../../src/transport/Transport.ts"
 import { ask, gauge } from "./fakePod.ts"
@@ -44,7 +45,6 @@ const processor = (closing: Deferred.Deferred<void>, evicting: Deferred.Deferred
   )
 
 const options: PodOptions = {
-  engine: { ...defaultEngineOptions, clientId: "pod-1" },
   listen: { host: "127.0.0.1", port: 0 },
   version: "0",
   adminToken: undefined,
@@ -64,10 +64,10 @@ const startPod = Effect.gen(function* () {
   const onListening = ({ port }: { readonly port: number }) => {
     Effect.runSync(Deferred.succeed(listening, `http://127.0.0.1:${port}`))
   }
-  const fiber = yield* runPod({ ...options, onListening }, parts).pipe(
-    Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)),
-    Effect.forkScoped
-  )
+  const fiber = yield* runPod(
+    { ...options, onListening },
+    inThisThread({ ...defaultEngineOptions, clientId: "pod-1" }, parts)
+  ).pipe(Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)), Effect.forkScoped)
   // A failed assertion must not leave the pod waiting for it.
   yield* Effect.addFinalizer(() => Deferred.succeed(evicting, undefined))
   return { fiber, closing, evicting, base: yield* Deferred.await(listening) }

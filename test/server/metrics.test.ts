@@ -9,10 +9,15 @@ import { ask, type FakePod, fakePod, gauge, open, scrapes, sentBytes, until, who
 const openMetrics = "application/openmetrics-text;version=1.0.0"
 const prometheus = { "X-Prometheus-Scrape-Timeout-Seconds": "10" }
 
-const test = (name: string, body: (pod: FakePod) => Promise<void>) =>
-  it.live(name, () =>
-    Effect.flatMap(fakePod(), (pod) => Effect.promise(() => body(pod))).pipe(Effect.provide(Logger.layer([])))
-  )
+/** With the shard on this thread and behind a port: nobody may see a difference. */
+const test = (name: string, body: (pod: FakePod) => Promise<void>) => {
+  for (const overPort of [false, true])
+    it.live(overPort ? `${name} (of a shard behind a port)` : name, () =>
+      Effect.flatMap(fakePod({ overPort }), (pod) => Effect.promise(() => body(pod))).pipe(
+        Effect.provide(Logger.layer([]))
+      )
+    )
+}
 
 describe("the answer", () => {
   test("is text 0.0.4 unless OpenMetrics is asked for", async (pod) => {

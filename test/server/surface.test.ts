@@ -66,8 +66,9 @@ describe("status", () => {
       const state = JSON.parse(body.toString())
       assert.deepStrictEqual([status, headers["content-type"]], [200, "application/json; charset=utf-8"])
       assert.deepStrictEqual([state.version, state.phase, state.ready, state.reason], ["9.9.9", "running", true, null])
-      assert.deepStrictEqual([state.engine.group, state.engine.generation], ["k2p", 3])
-      const [first, second] = state.engine.partitions
+      const [shard] = state.shards
+      assert.deepStrictEqual([shard.shard, shard.workerRestarts, shard.group, shard.generation], [0, 0, "k2p", 3])
+      const [first, second] = shard.partitions
       assert.deepStrictEqual([first.sources, first.sourceList.length, second.sourceList.length], [5_000, 100, 0])
       assert.deepStrictEqual(state.settings, settings)
     },
@@ -77,7 +78,7 @@ describe("status", () => {
   test("is told without an engine too", async (pod) => {
     pod.pod.left()
     const state = JSON.parse((await ask(`${pod.base}/api/v1/status`)).body.toString())
-    assert.deepStrictEqual([state.engine, state.ready, state.phase], [null, false, "left"])
+    assert.deepStrictEqual([state.shards[0].state, state.ready, state.phase], ["starting", false, "left"])
   })
 })
 

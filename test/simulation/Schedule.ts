@@ -32,6 +32,8 @@ export interface Schedule {
   readonly pace: number
   /** Ms that a group request takes on its way, at most. */
   readonly latency: number
+  /** At most so many ms lie between a request's arrival and its cut, as where a shard has a thread of its own; none where absent. */
+  readonly lateCuts?: number
   readonly faults: ReadonlyArray<Timed>
 }
 
@@ -264,6 +266,8 @@ export const makeSchedule = (
     backpressure: r() < 0.5 || quiet ? "pause" : one(int, strategies),
     pace: one(int, [0, 5, 20, 60]),
     latency: one(int, [0, 5, 40, 150]),
-    faults: quiet ? calm(count, profile, r, int) : stormy(count, { profile, often: options.often ?? [] }, r, int)
+    faults: quiet ? calm(count, profile, r, int) : stormy(count, { profile, often: options.often ?? [] }, r, int),
+    // Drawn last: the rest of a seed's history is as it was.
+    lateCuts: one(int, [0, 0, 30, 400])
   }
 }

@@ -42,6 +42,8 @@ const bodyOf = (dumps: ReadonlyArray<Dump>, whole: boolean): Map<string, number>
 const killed = (pod: SimPod): boolean => pod.state === "gone"
 
 export interface ScrapeOptions {
+  /** Ms from the request's arrival to its cut. */
+  readonly late?: number
   /** Ms that the body is held back after the proof. */
   readonly slow: number
   readonly abort: "never" | "before the body" | "within the body"
@@ -51,14 +53,27 @@ export interface ScrapeOptions {
 export const scrape = (
   sim: Sim,
   pod: SimPod,
-  { slow, abort }: ScrapeOptions
+  { slow, abort, late = 0 }: ScrapeOptions
 ): Effect.Effect<ReadonlyMap<string, number> | undefined> =>
   Effect.gen(function* () {
     yield* pod.clock.open
     if (killed(pod)) return undefined
     const number = sim.cuts++
     const at = sim.time.now
-    const { cut, content } = pod.scrape(sim.parts)
+    const arrived = pod.clock.monotonicTimeNanosUnsafe()
+    // One after the other, so a pod's cuts stay in the order of its requests.
+    const taken = yield* pod.thread.withPermits(1)(
+      Effect.gen(function* () {
+        if (late > 0) {
+          yield* Effect.sleep(late)
+          yield* pod.clock.open
+          if (killed(pod)) return undefined
+        }
+        return pod.scrape(sim.parts, Number(pod.clock.monotonicTimeNanosUnsafe() - arrived) / 1e6)
+      })
+    )
+    if (taken === undefined) return undefined
+    const { cut, content } = taken
     const proven = (yield* Effect.exit(cut.prove))._tag === "Success"
     yield* Effect.sleep(slow)
     yield* pod.clock.open
@@ -83,6 +98,8 @@ export const scraper = (sim: Sim, index: number) => {
     if (sim.presence !== undefined || r() >= often) return "never"
     return r() < 0.5 ? "before the body" : "within the body"
   }
+  const { lateCuts = 0 } = sim.schedule
+  const late = (): number => (lateCuts > 0 && r() < 0.5 ? lateCuts * r() : 0)
   const slow = (): number => {
     if (sim.time.now < sim.slowScrapes.until) return sim.slowScrapes.by * r()
     return r() < 0.1 ? 4_000 * r() : 0
@@ -92,6 +109,7 @@ export const scraper = (sim: Sim, index: number) => {
     const up = sim.pods.filter((p) => p.state !== "gone")
     const pod = up[turn++ % Math.max(1, up.length)]
     // Not awaited: a slow scrape is overtaken by the next ones. Bounded by its timeout.
-    if (pod !== undefined && sim.scraping) yield* Effect.forkScoped(scrape(sim, pod, { slow: slow(), abort: aborts() }))
+    if (pod !== undefined && sim.scraping)
+      yield* Effect.forkScoped(scrape(sim, pod, { slow: slow(), abort: aborts(), late: late() }))
   }).pipe(Effect.forever)
 }

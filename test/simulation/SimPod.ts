@@ -2,7 +2,7 @@
  * SimPod: one simulated pod: the real engine, processor, cache and renderer behind a PodClock and a SimTransport. It can be slow in
  * processing and in evicting, frozen, killed (its fibers just never go on) and stopped cleanly.
  */
-import { Clock, Context, Effect, Exit, Layer, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Scope, Semaphore } from "effect"
 import { Assignor } from "../../src/engine/Assignor.ts"
 import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine } from "../../src/engine/Engine.ts"
@@ -40,7 +40,7 @@ export interface Parts {
   readonly shard?: typeof Shard.layer
   readonly processor?: (processor: PartitionProcessor["Service"]) => PartitionProcessor["Service"]
   /** Replaces how a scrape is made; `content` is asked for when the body is written. */
-  readonly scrape?: (pod: SimPod) => Scrape
+  readonly scrape?: (pod: SimPod, ago: number) => Scrape
 }
 
 export interface Scrape {
@@ -76,6 +76,8 @@ export class SimPod {
   state: "running" | "leaving" | "gone" = "running"
   engine!: Engine["Service"]
   cache!: MetricsCache["Service"]
+  /** Whoever is to take a cut waits for it. */
+  readonly thread = Semaphore.makeUnsafe(1)
   private readonly base: Clock.Clock
   private readonly scope = Scope.makeUnsafe()
   private judge!: ActorJudge
@@ -171,10 +173,10 @@ export class SimPod {
     }
   }
 
-  /** Rule 7: the cut and its content, in one instant. */
-  scrape(parts: Parts): Scrape {
-    if (parts.scrape !== undefined) return parts.scrape(this)
-    const cut = this.engine.cut()
+  /** Rule 7: the cut and its content, in one instant; `ago`: ms since the request arrived, by this pod's clock. */
+  scrape(parts: Parts, ago: number): Scrape {
+    if (parts.scrape !== undefined) return parts.scrape(this, ago)
+    const cut = this.engine.cut(ago)
     const dumps = this.cache.collect(cut.partitions.map((p) => p.key))
     return { cut, content: () => dumps }
   }

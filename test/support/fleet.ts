@@ -22,6 +22,10 @@ export interface FleetOptions {
   readonly witness: Witness
   /** Further options of the pods. */
   readonly args?: ReadonlyArray<string>
+  /** Of the pods' environment. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Of the pod of this name; one where nothing is said. */
+  readonly workers?: (name: string) => number
 }
 
 export class Fleet {
@@ -47,7 +51,7 @@ export class Fleet {
   }
 
   async serve(name: string): Promise<Pod> {
-    const { stage, topic, group, sessionTimeout, brokers, witness, args: more = [] } = this.options
+    const { stage, topic, group, sessionTimeout, brokers, witness, args: more = [], workers = () => 1 } = this.options
     const args = [
       "--brokers",
       brokers(name).join(),
@@ -57,13 +61,16 @@ export class Fleet {
       group,
       "--client-id",
       name,
+      "--workers",
+      String(workers(name)),
       ...more
     ]
     const pod = await startPod(
       stage,
       name,
       [...args, "--session-timeout", `${sessionTimeout}ms`],
-      this.pods.get(name)?.port
+      this.pods.get(name)?.port,
+      { env: this.options.env ?? {} }
     )
     this.pods.set(name, pod)
     this.up.add(name)
@@ -88,8 +95,8 @@ export class Fleet {
 
   /**
    * Until the last scrapes of exactly these pods show every source, each on one pod and none older than what the log has
-   * confirmed by now; and, by their own word, all partitions are shown in one generation, on each of them some: then no
-   * move is under way.
+   * confirmed by now; and, by their own word, all partitions are shown in one generation, by each of their shards some: then
+   * no move is under way.
    */
   async whole(pods = this.running(), within = 60_000): Promise<void> {
     const { rounds, witness } = this.options
@@ -113,7 +120,7 @@ export class Fleet {
       return missing.length === 0
     }
     const still = async (): Promise<boolean> => {
-      const states = await Promise.all(pods.map(async (pod) => (await pod.status()).engine!))
+      const states = (await Promise.all(pods.map(async (pod) => (await pod.status()).shards))).flat()
       const visible = states.map((each) => each.partitions.filter((p) => p.visible).length)
       moving = states.map((each, i) => `generation ${each.generation}: ${visible[i]} partitions`).join(", ")
       return (

@@ -1,23 +1,13 @@
 /** Pods as processes: `kafka2prom serve` on a port of its own, with what a scraper and an operator can ask it for. */
-import type { EngineStatus, PartitionStatus } from "../../src/engine/Engine.ts"
-import type { RefusalStatus, SourceStatus } from "../../src/exposition/MetricsCache.ts"
-import type { Running, Stage } from "./processes.ts"
+import type { ShardReport } from "../../src/shards/ShardView.ts"
+import type { Running, RunOptions, Stage } from "./processes.ts"
 import { until } from "./until.ts"
 
 /** What these tests read of /api/v1/status. */
 export interface PodStatus {
   readonly ready: boolean
   readonly phase: string
-  readonly engine:
-    | (Omit<EngineStatus, "partitions"> & {
-        readonly partitions: ReadonlyArray<
-          PartitionStatus & {
-            readonly sourceList: ReadonlyArray<SourceStatus>
-            readonly refusals: ReadonlyArray<RefusalStatus>
-          }
-        >
-      })
-    | null
+  readonly shards: ReadonlyArray<ShardReport>
 }
 
 export interface Pod {
@@ -33,8 +23,16 @@ export interface Pod {
   readonly status: () => Promise<PodStatus>
 }
 
-export const startPod = async (stage: Stage, name: string, args: ReadonlyArray<string>, port = 0): Promise<Pod> => {
-  const running = stage.program(name, ["serve", "--listen", `127.0.0.1:${port}`, ...args])
+/** With one worker where the arguments do not say otherwise: what a pod of more does has tests of its own. */
+export const startPod = async (
+  stage: Stage,
+  name: string,
+  args: ReadonlyArray<string>,
+  port = 0,
+  options: RunOptions = {}
+): Promise<Pod> => {
+  const workers = args.includes("--workers") ? [] : ["--workers", "1"]
+  const running = stage.program(name, ["serve", "--listen", `127.0.0.1:${port}`, ...workers, ...args], options)
   const [, base, found] = await running.says(/listening on (http:\/\/[^/]+:(\d+))\/metrics/)
   const get: Pod["get"] = async (path, { timeout = 10_000, headers = {} } = {}) => {
     const response = await fetch(base + path, { headers, signal: AbortSignal.timeout(timeout) })
@@ -51,8 +49,12 @@ export const startPod = async (stage: Stage, name: string, args: ReadonlyArray<s
   }
 }
 
+/** Of all its shards. */
+export const partitionsOf = async (pod: Pod): Promise<ReadonlyArray<ShardReport["partitions"][number]>> =>
+  (await pod.status()).shards.flatMap((shard) => shard.partitions)
+
 export const visiblePartitions = async (pod: Pod): Promise<ReadonlyArray<number>> =>
-  ((await pod.status()).engine?.partitions ?? []).filter((p) => p.visible).map((p) => p.partition)
+  (await partitionsOf(pod)).filter((p) => p.visible).map((p) => p.partition)
 
 /** Until the pods show so many partitions each, in any order: [2, 2, 2]. */
 export const untilSpread = async (pods: ReadonlyArray<Pod>, spread: ReadonlyArray<number>, within = 60_000) => {

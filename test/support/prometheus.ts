@@ -22,11 +22,17 @@ interface Answer {
   }
 }
 
-/** Several on one stage need names of their own. */
+export interface PrometheusOptions {
+  /** Several on one stage need names of their own. */
+  readonly name?: string
+  /** Addresses of HTTP service discovery, besides the targets. */
+  readonly discover?: ReadonlyArray<string>
+}
+
 export const startPrometheus = async (
   stage: Stage,
   targets: ReadonlyArray<string>,
-  name = "prometheus"
+  { name = "prometheus", discover = [] }: PrometheusOptions = {}
 ): Promise<PrometheusServer> => {
   const config = join(stage.dir, `${name}.yaml`)
   await writeFile(
@@ -38,6 +44,8 @@ export const startPrometheus = async (
       "    honor_labels: true",
       "    static_configs:",
       `      - targets: [${targets.map((target) => JSON.stringify(target)).join(", ")}]`,
+      ...(discover.length > 0 ? ["    http_sd_configs:"] : []),
+      ...discover.map((url) => `      - { url: ${JSON.stringify(url)}, refresh_interval: 1s }`),
       ""
     ].join("\n")
   )

@@ -10,7 +10,7 @@ import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
 import { Judge, readBody } from "../support/exposed.ts"
 import { type KafkaCluster, startKafka } from "../support/kafka.ts"
 import { type Senders, startSenders } from "../support/pipeline.ts"
-import { type Pod, startPod, untilSpread } from "../support/pods.ts"
+import { type Pod, partitionsOf, startPod, untilSpread } from "../support/pods.ts"
 import { openStage, type Stage } from "../support/processes.ts"
 import { parseInPython } from "../support/python.ts"
 import { describeKafka, describeWith } from "../support/tools.ts"
@@ -177,9 +177,9 @@ for (const version of ["3.9.1", "4.1.1"] as const)
         await produce("broken-1", "good_total 2\nthis is } not a metric\n", "-H", "k2p-round=1.2")
         const refusal = await until(
           async () => {
-            const all = await Promise.all(pods.map((pod) => pod.status()))
+            const all = await Promise.all(pods.map(partitionsOf))
             return all
-              .flatMap((s) => s.engine?.partitions ?? [])
+              .flat()
               .flatMap((p) => p.refusals)
               .find((r) => r.source === "broken-1")
           },

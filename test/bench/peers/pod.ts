@@ -31,8 +31,9 @@ export const untilRead = async (pod: Pod, { ends, topic }: Pick<Backlog, "ends" 
   let last = ""
   await until(
     async () => {
-      const { engine } = await pod.status()
-      const read = new Map(engine?.partitions.filter((p) => p.visible).map((p) => [p.partition, p.position]))
+      const { shards } = await pod.status()
+      const owned = shards.flatMap(({ partitions }) => partitions)
+      const read = new Map(owned.filter((p) => p.visible).map((p) => [p.partition, p.position]))
       last = [...ends].map(([p, end]) => `${read.get(p) ?? "-"}/${end}`).join(" ")
       return [...ends].every(([partition, end]) => (read.get(partition) ?? -1) >= end)
     },
@@ -57,7 +58,9 @@ export const podReader = (args: ReadonlyArray<string> = []): Reader => ({
     const usage = await usageOf(pod.process.pid)
     const body = await pod.get("/metrics", { timeout: 120_000 })
     const faults = [...faultsOf(body, { newest: backlog.newest, attached: attachedByPod(backlog.shape) })]
-    const refused = (await pod.status()).engine!.partitions.flatMap(({ refusals }) => refusals)
+    const refused = (await pod.status()).shards.flatMap(({ partitions }) =>
+      partitions.flatMap(({ refusals }) => refusals)
+    )
     if (refused.length > 0) faults.push(`${refused.length} records were refused: ${refused[0]!.reason}`)
     await pod.process.kill()
     return { usage, wall, faults }

@@ -1,5 +1,5 @@
 /**
- * Promise P1 (and P3, P9) on real processes under real faults: three brokers, four pods, each behind a gate of its own that can
+ * Promise P1 (and P3, P9) on real processes under real faults: three brokers, four pods (two of them with two workers), each behind a gate of its own that can
  * be cut and stalled, several scrapers and two Prometheus servers. The judge knows only what scrapers saw, in what order,
  * and what was written. Faults: rolling restart, kill -9, a freeze past the session, a member that is slow to rejoin, a pod cut
  * off in both directions or in one, the coordinator killed, and two at once.
@@ -69,13 +69,15 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
     fleet = new Fleet({
       ...{ stage, topic: "metrics", group, sessionTimeout, rounds, witness },
       brokers: (name) => gate(name).ports.map((port) => `127.0.0.1:${port}`),
+      // Pods of both kinds, in one group.
+      workers: (name) => (name === "a" || name === "d" ? 2 : 1),
       // Sources that write rarely stay, and keep the start of every replay far back.
       args: ["--expiry", "10m"]
     })
     await Promise.all(names.map((name) => fleet.serve(name)))
     await fleet.whole()
     const targets = fleet.running().map(({ port }) => `127.0.0.1:${port}`)
-    prometheus = await Promise.all(["one", "two"].map((name) => startPrometheus(stage, targets, name)))
+    prometheus = await Promise.all(["one", "two"].map((name) => startPrometheus(stage, targets, { name })))
   }, 180_000)
   afterEach(({ task }) => {
     if (task.result?.state === "fail") process.stderr.write(`${stage.logs()}\n`)
@@ -136,7 +138,8 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
   })
 
   it("a member too slow to rejoin keeps no other pod from showing what it has", async () => {
-    const before = (await fleet.pod("d").status()).engine!
+    const members = async () => (await fleet.pod("d").status()).shards
+    const before = await members()
     let stoppedFor = 0
     const faults = await fleet.phase(fleet.others("c", "d"), async () => {
       const since = performance.now()
@@ -149,12 +152,14 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
       await fleet.whole()
     })
     assert.deepStrictEqual(faults, [])
-    const after = (await fleet.pod("d").status()).engine!
-    assert.isAbove(after.generation, before.generation)
     // On a machine that needs longer for ten scrapes it was frozen past its session, which is the test before this one.
-    if (stoppedFor < sessionTimeout - 1_500)
-      assert.strictEqual(after.memberId, before.memberId, "it was slow, not expelled")
-    else console.warn(`a member too slow to rejoin: it was expelled, this machine took ${Math.round(stoppedFor)} ms`)
+    const slowOnly = stoppedFor < sessionTimeout - 1_500
+    for (const [shard, after] of (await members()).entries()) {
+      assert.isAbove(after.generation, before[shard]!.generation)
+      if (slowOnly) assert.strictEqual(after.memberId, before[shard]!.memberId, "it was slow, not expelled")
+    }
+    if (!slowOnly)
+      console.warn(`a member too slow to rejoin: it was expelled, this machine took ${Math.round(stoppedFor)} ms`)
     await fleet.serve("c")
     await fleet.whole()
     assert.deepStrictEqual(fleet.faults(), [])
@@ -196,7 +201,10 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
     const { topics } = await kafka.admin.fetchTopicMetadata({ topics: ["__consumer_offsets"] })
     const found = topics[0]!.partitions
     const { leader } = found.find(({ partitionId }) => partitionId === groupPartition(found.length))!
-    const memberIds = () => Promise.all(fleet.running().map(async (pod) => (await pod.status()).engine!.memberId))
+    const memberIds = async () =>
+      (await Promise.all(fleet.running().map((pod) => pod.status()))).flatMap(({ shards }) =>
+        shards.map(({ memberId }) => memberId)
+      )
     const before = await memberIds()
     await kafka.kill(leader)
     // New rounds of every source, also of the partitions that the dead broker led.

@@ -1,0 +1,99 @@
+/**
+ * LocalShard: the shard that runs on this thread, as a view: that of a pod with one worker, of the demo's pods, and, inside a
+ * worker thread, the one behind the port. A cut is taken with its content in one synchronous step. The digest and the
+ * lines are made in slices of a few milliseconds, so that ingest and heartbeats have their turns.
+ */
+import { setImmediate as turn } from "node:timers/promises"
+import { Effect } from "effect"
+import type { Engine } from "../engine/Engine.ts"
+import { Digest } from "../exposition/Digest.ts"
+import type { Dump } from "../exposition/Dump.ts"
+import type { MetricsCache } from "../exposition/MetricsCache.ts"
+import { renderLines } from "../exposition/Renderer.ts"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import { partitionKey } from "../transport/Transport.ts"
+import { refreshGauges } from "./EngineGauges.ts"
+import type { ShardScrape, ShardView } from "./ShardView.ts"
+
+export interface LocalParts {
+  readonly shard: number
+  readonly engine: Engine["Service"]
+  readonly cache: MetricsCache["Service"]
+  readonly metrics: SelfMetricsShape
+}
+
+const sourcesPerPartition = 100
+/** Families looked at before others have their turn. */
+const digestSlice = 10_000
+
+const digesting = async (dumps: ReadonlyArray<Dump>): Promise<Digest> => {
+  const digest = new Digest()
+  let families = 0
+  for (const dump of dumps) {
+    digest.add(dump)
+    families += dump.families.length
+    if (families < digestSlice) continue
+    families = 0
+    await turn()
+  }
+  return digest
+}
+
+export const localShard = ({ shard, engine, cache, metrics }: LocalParts): ShardView => ({
+  shard,
+  scrape: (arrivedAt): ShardScrape => {
+    // The cut and its content: nothing may come between these lines.
+    const ago = Number(process.hrtime.bigint() - arrivedAt) / 1e6
+    const cut = engine.cut(ago)
+    let dumps: ReadonlyArray<Dump> = cache.collect(cut.partitions.map((p) => p.key))
+    let digest = new Digest()
+    return {
+      digest: Effect.gen(function* () {
+        const made = Effect.promise(() => digesting(dumps))
+        const [, all] = yield* Effect.all([cut.prove, made], { concurrency: "unbounded" })
+        digest = all
+        dumps = []
+        return all.entries
+      }),
+      lines: (plan) => {
+        const chunks = renderLines(digest.families, plan)
+        let first = true
+        return {
+          next: async () => {
+            // Whether or not the socket asks for a pause.
+            if (!first) await turn()
+            first = false
+            return chunks.next().value ?? undefined
+          },
+          broken: () => false
+        }
+      },
+      end: (delivered) => {
+        dumps = []
+        digest = new Digest()
+        if (delivered) cut.delivered()
+      }
+    }
+  },
+  report: (sources) =>
+    Effect.sync(() => {
+      const status = engine.status()
+      let left = sources
+      return {
+        ...status,
+        shard,
+        workerRestarts: 0,
+        partitions: status.partitions.map((p) => {
+          const content = cache.get(partitionKey(p))
+          const sourceList = content?.sources(Math.min(left, sourcesPerPartition)) ?? []
+          left -= sourceList.length
+          return { ...p, sourceList, refusals: content?.refusals() ?? [] }
+        })
+      }
+    }),
+  setBackpressure: (strategy, tp) => Effect.sync(() => engine.setBackpressure(strategy, tp)),
+  metrics: Effect.sync(() => {
+    refreshGauges(metrics, engine.status())
+    return []
+  })
+})

@@ -1,0 +1,53 @@
+/**
+ * Messages: what the main thread and a worker say to each other about a shard. Plain data; chunks are handed over, not copied.
+ * Messages of one side arrive in order, which is what puts a shard's cuts in the order of the scrapes' arrivals (rule 7).
+ */
+import type { Strategy } from "../engine/Backpressure.ts"
+import type { ShardPlan } from "../exposition/Digest.ts"
+import type { LineChunk } from "../exposition/LineChunks.ts"
+import type { FamilyMeta } from "../exposition/MergedFamilies.ts"
+import type { OwnMetrics } from "../SelfMetrics.ts"
+import type { TopicPartition } from "../transport/Transport.ts"
+import type { ShardReport } from "./ShardView.ts"
+
+/** Chunks that may be on their way or waiting on the other side. */
+export const window = 2
+
+export type ToShard =
+  /** A scrape, from here on named by its id, until its end. */
+  | { readonly type: "cut"; readonly id: number; readonly arrivedAt: bigint }
+  | { readonly type: "lines"; readonly id: number; readonly plan: ShardPlan }
+  /** Room for one more chunk. */
+  | { readonly type: "pull"; readonly id: number }
+  | { readonly type: "end"; readonly id: number; readonly delivered: boolean }
+  | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  /** Leave the group and end. */
+  | { readonly type: "leave" }
+
+export type Question =
+  | { readonly about: "report"; readonly sources: number }
+  | { readonly about: "switch"; readonly strategy: Strategy; readonly tp: TopicPartition | undefined }
+  | { readonly about: "metrics" }
+  | { readonly about: "life" }
+
+export type Answer = ShardReport | OwnMetrics | boolean
+
+export type FromShard =
+  | { readonly type: "running" }
+  /** The member id that the shard has now in the group; "" while it has none. */
+  | { readonly type: "member"; readonly memberId: string }
+  | { readonly type: "digest"; readonly id: number; readonly entries: ReadonlyArray<FamilyMeta> }
+  | { readonly type: "unproven"; readonly id: number; readonly why: string }
+  | { readonly type: "chunk"; readonly id: number; readonly chunk: LineChunk }
+  | { readonly type: "done"; readonly id: number }
+  /** A defect met this scrape alone. */
+  | { readonly type: "fault"; readonly id: number; readonly why: string }
+  | { readonly type: "answer"; readonly id: number; readonly value: Answer }
+  /** The shard cannot go on; the thread ends by itself. */
+  | { readonly type: "failed"; readonly message: string }
+
+/** Of a Worker, of a worker's parent port, of either end of a MessageChannel. */
+export interface Port {
+  postMessage(message: unknown, transfer?: ReadonlyArray<ArrayBuffer>): void
+  on(event: "message", listener: (message: unknown) => void): unknown
+}

@@ -1,0 +1,70 @@
+/**
+ * ShardWorker: what a worker thread runs: one shard, offered to the main thread through the port. It ends when it is told to
+ * leave, or when its engine gives up: it says so first, so that nothing more of it is shown, and then leaves in order. SIGTERM and
+ * SIGINT are the main thread's.
+ */
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import { parentPort, workerData } from "node:worker_threads"
+import { Cause, Deferred, Effect, Exit, Layer } from "effect"
+import { logging } from "../commands/Logging.ts"
+import { SelfMetrics } from "../SelfMetrics.ts"
+import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
+import type { FromShard } from "./Messages.ts"
+import { hostShard } from "./ShardHost.ts"
+import { openShard } from "./Shards.ts"
+import { metricsParts, type WorkerSettings } from "./WorkerSettings.ts"
+
+/** Ms between the timer's shots, which what it measures contains. */
+const lagResolution = 20
+
+const port = parentPort!
+const settings = workerData as WorkerSettings
+const post = (message: FromShard): void => port.postMessage(message)
+
+const program = Effect.gen(function* () {
+  const metrics = yield* SelfMetrics
+  const leaving = yield* Deferred.make<void>()
+  const { engine, view } = yield* openShard(settings.shard, settings.engine, metricsParts(settings))
+  const lag = monitorEventLoopDelay({ resolution: lagResolution })
+  lag.enable()
+  yield* hostShard({
+    port,
+    view,
+    metrics: Effect.andThen(
+      view.metrics,
+      Effect.promise(() => {
+        metrics.workerLag.set({ shard: settings.shard }, Math.max(0, lag.percentile(99) / 1e6 - lagResolution) / 1e3)
+        lag.reset()
+        return metrics.registry.getMetricsAsJSON()
+      })
+    ),
+    leave: () => Deferred.doneUnsafe(leaving, Effect.void)
+  })
+  let memberId = ""
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.map(
+        Effect.suspend(() => engine.memberChanged(memberId)),
+        (changed) => {
+          memberId = changed
+          post({ type: "member", memberId })
+        }
+      )
+    )
+  )
+  post({ type: "running" })
+  yield* Effect.raceFirst(engine.failed, Deferred.await(leaving)).pipe(
+    Effect.tapError(({ message }) => Effect.sync(() => post({ type: "failed", message })))
+  )
+}).pipe(
+  Effect.scoped,
+  Effect.provide(Layer.merge(KafkaTransport.layer(settings.kafka), SelfMetrics.layerBare)),
+  Effect.annotateLogs({ shard: settings.shard }),
+  Effect.provide(logging(settings.log))
+)
+
+const exit = await Effect.runPromiseExit(program)
+if (Exit.isFailure(exit)) post({ type: "failed", message: Cause.pretty(exit.cause) })
+port.close()
+// What should hold nothing any more does not hold the thread.
+setTimeout(() => process.exit(), 1_000).unref()

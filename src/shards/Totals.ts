@@ -1,0 +1,35 @@
+/**
+ * Totals: what the worker threads said of their own metrics, such that the sums never go back. A thread that died takes its
+ * counters with it; what was last seen of them is added from then on (a sum that fell would look like a restart of all
+ * the others' counters, too). Gauges end with their thread. Pure.
+ */
+import { AggregatorRegistry } from "prom-client"
+import type { OwnMetrics } from "../SelfMetrics.ts"
+import type { ShardView } from "./ShardView.ts"
+
+export class Totals {
+  private readonly last = new Map<ShardView, OwnMetrics>()
+  private gone: OwnMetrics = []
+
+  /** Nothing where the shard has none of its own or did not answer: what it said before stands. */
+  saw(view: ShardView, own: OwnMetrics): void {
+    if (own.length > 0) this.last.set(view, own)
+  }
+
+  /** To be summed. */
+  async all(live: ReadonlyArray<ShardView>): Promise<ReadonlyArray<OwnMetrics>> {
+    await this.bury(live)
+    return [...this.last.values(), ...(this.gone.length > 0 ? [this.gone] : [])]
+  }
+
+  private async bury(live: ReadonlyArray<ShardView>): Promise<void> {
+    const dead = [...this.last].filter(([view]) => !live.includes(view))
+    for (const [view] of dead) this.last.delete(view)
+    const counts = dead.map(([, own]) => own.filter(({ type }) => isCount(type)))
+    if (counts.length > 0)
+      this.gone = await AggregatorRegistry.aggregate([this.gone, ...counts].map((own) => [...own])).getMetricsAsJSON()
+  }
+}
+
+/** prom-client's own name for a type in its JSON. */
+const isCount = (type: unknown): boolean => type === "counter" || type === "histogram"

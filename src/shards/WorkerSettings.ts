@@ -1,0 +1,56 @@
+/** WorkerSettings: what a worker thread is started with: plain data, so that it can be handed to another thread. */
+
+import { Layer } from "effect"
+import type { LogConfig } from "../Config.ts"
+import type { Strategy } from "../engine/Backpressure.ts"
+import { Backpressure } from "../engine/Backpressure.ts"
+import type { EngineOptions } from "../engine/Options.ts"
+import { MetricsCache } from "../exposition/MetricsCache.ts"
+import * as MetricsProcessor from "../exposition/MetricsProcessor.ts"
+import type { KafkaOptions } from "../transport/kafka/KafkaOptions.ts"
+
+/** Of any shard of the pod. */
+export interface ShardSettings {
+  readonly engine: EngineOptions
+  readonly metrics: MetricsProcessor.MetricsOptions
+  readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
+  readonly kafka: KafkaOptions
+  readonly log: LogConfig
+}
+
+export interface WorkerSettings extends ShardSettings {
+  readonly shard: number
+}
+
+/** One of `count` shards: its name in the group carries its number, and the pod's limits are divided. */
+export const workerSettings = (
+  settings: ShardSettings,
+  shard: number,
+  count: number,
+  predecessor: string
+): WorkerSettings => {
+  const { engine, metrics, kafka } = settings
+  const limits = { ...MetricsProcessor.defaultCacheLimits, ...metrics.limits }
+  const clientId = `${engine.clientId}-${shard}`
+  return {
+    ...settings,
+    shard,
+    engine: { ...engine, clientId, predecessor },
+    kafka: { ...kafka, clientId },
+    metrics: {
+      ...metrics,
+      limits: {
+        ...limits,
+        podSeries: Math.max(1, Math.floor(limits.podSeries / count)),
+        podBytes: Math.max(1, Math.floor(limits.podBytes / count))
+      }
+    }
+  }
+}
+
+/** What a shard of metrics consists of besides its engine and its log. */
+export const metricsParts = ({ metrics, backpressure }: Pick<ShardSettings, "metrics" | "backpressure">) =>
+  MetricsProcessor.layer(metrics).pipe(
+    Layer.provideMerge(MetricsCache.layer),
+    Layer.merge(Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag))
+  )

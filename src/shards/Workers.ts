@@ -1,0 +1,103 @@
+/**
+ * Workers: the shards of a pod on worker threads, each with its own group member, partition actors and cache: no partition is ever
+ * processed by two threads. A thread that dies takes nothing with it but its own partitions: it is shown no more from that instant,
+ * another one is started after a growing pause, makes the dead one leave the group, and takes part in the handoff like any new
+ * member. One that dies again and again ends the pod, loudly.
+ */
+import { extname } from "node:path"
+import { Worker } from "node:worker_threads"
+import { Deferred, Effect } from "effect"
+import { EngineFailed } from "../engine/Engine.ts"
+import { SelfMetrics } from "../SelfMetrics.ts"
+import type { ShardPlace, Shards } from "./Shards.ts"
+import { ShardThread } from "./ShardThread.ts"
+import { type ShardSettings, workerSettings } from "./WorkerSettings.ts"
+
+export interface WorkersOptions {
+  readonly count: number
+  /** `predecessor`: the member that the thread has to make leave, or "". */
+  readonly start: (shard: number, predecessor: string) => Worker
+  /** Of the group: how long a thread may be silent. */
+  readonly sessionTimeout: number
+  /** Deaths of one shard's threads within the window before the pod gives up. */
+  readonly maxDeaths?: number
+  readonly window?: number
+}
+
+/** TypeScript in a checkout, JavaScript in the package. */
+const script = new URL(`./ShardWorker${extname(import.meta.url)}`, import.meta.url)
+
+/** Threads with a shard of metrics on Kafka each. */
+export const metricsWorkers = (settings: ShardSettings, count: number): Shards<SelfMetrics> =>
+  onWorkers({
+    count,
+    sessionTimeout: settings.engine.sessionTimeout,
+    start: (shard, predecessor) =>
+      new Worker(script, { name: `shard-${shard}`, workerData: workerSettings(settings, shard, count, predecessor) })
+  })
+
+export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
+  count: options.count,
+  start: (places) =>
+    Effect.gen(function* () {
+      const metrics = yield* SelfMetrics
+      const failed = yield* Deferred.make<never, EngineFailed>()
+      const giveUp = (error: EngineFailed) => Effect.andThen(Deferred.fail(failed, error), Effect.never)
+      const restarted = (place: ShardPlace) => {
+        place.restarts += 1
+        metrics.workerRestarts.inc({ shard: place.shard })
+      }
+      const all = Effect.forEach(places, (place) => Effect.catch(keep(options, place, restarted), giveUp), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      // Ended together by the Scope: all leave at once.
+      yield* Effect.forkScoped(all, { startImmediately: true })
+      return Deferred.await(failed)
+    })
+})
+
+/** Keeps a thread running for the place, until interrupted: then its last one leaves in order. */
+const keep = (
+  { start, sessionTimeout, maxDeaths = 5, window = 600_000 }: WorkersOptions,
+  place: ShardPlace,
+  restarted: (place: ShardPlace) => void
+): Effect.Effect<never, EngineFailed> => {
+  const { shard } = place
+  let predecessor = ""
+  let deaths: Array<number> = []
+  return Effect.gen(function* () {
+    const context = yield* Effect.context<never>()
+    const fork = Effect.runForkWith(context)
+    const death = yield* Effect.acquireUseRelease(
+      Effect.sync(
+        () =>
+          new ShardThread({
+            shard,
+            worker: start(shard, predecessor),
+            silence: sessionTimeout,
+            runs: (view) => {
+              place.view = view
+            },
+            fails: (reason) => {
+              place.view = undefined
+              fork(Effect.logError(`shard ${shard} is shown no more, its worker has failed: ${reason}`))
+            }
+          })
+      ),
+      (thread) => thread.death,
+      (thread) => thread.leave
+    )
+    if (death.memberId !== "") predecessor = death.memberId
+    const now = performance.now()
+    deaths = [...deaths.filter((at) => at > now - window), now]
+    if (deaths.length > maxDeaths)
+      return yield* new EngineFailed({
+        message: `the worker of shard ${shard} failed ${deaths.length} times within ${window / 1000} s, last: ${death.reason}`
+      })
+    restarted(place)
+    const pause = Math.min(10_000, 125 * 2 ** deaths.length)
+    yield* Effect.logWarning(`the worker of shard ${shard} is started again in ${pause} ms`)
+    yield* Effect.sleep(pause)
+  }).pipe(Effect.forever)
+}

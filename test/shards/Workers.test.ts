@@ -1,0 +1,128 @@
+/** Threads that die, of whatever: shown no more at once, replaced by one that knows whom it replaces, the others untouched. */
+import { BroadcastChannel, Worker } from "node:worker_threads"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
+import { SelfMetrics } from "../../src/SelfMetrics.ts"
+import { PodState } from "../../src/server/PodState.ts"
+import { onWorkers, type WorkersOptions } from "../../src/shards/Workers.ts"
+import { until } from "../support/until.ts"
+
+interface Event {
+  readonly shard: number
+  readonly event: string
+  readonly predecessor: string
+  readonly member: string
+}
+
+const script = new URL("./threads.mjs", import.meta.url)
+let channels = 0
+
+/** Two shards on threads that the test commands. */
+const threads = (options: Partial<WorkersOptions> = {}) =>
+  Effect.gen(function* () {
+    const channel = `k2p-test-${process.pid}-${channels++}`
+    const control = new BroadcastChannel(channel)
+    yield* Effect.addFinalizer(() => Effect.sync(() => control.close()))
+    const events: Array<Event> = []
+    control.onmessage = (message) => events.push((message as unknown as { readonly data: Event }).data)
+    const pod = new PodState(0, 2)
+    const shards = onWorkers({
+      count: 2,
+      sessionTimeout: 400,
+      start: (shard, predecessor) =>
+        new Worker(script, {
+          workerData: { shard, predecessor, channel },
+          resourceLimits: { maxOldGenerationSizeMb: 32 },
+          // What it says of its death belongs to nobody's output.
+          stderr: true
+        }),
+      ...options
+    })
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    const failed = yield* shards.start(pod.places).pipe(Scope.provide(scope))
+    const running = () => pod.places.every(({ view }) => view !== undefined)
+    yield* Effect.promise(() => until(running, { what: "both shards running" }))
+    return {
+      pod,
+      events,
+      failed,
+      running,
+      starts: (shard: number) => events.filter((e) => e.shard === shard && e.event === "started"),
+      die: (shard: number, how: string) => control.postMessage({ shard, event: "die", how }),
+      stop: Scope.close(scope, Exit.void)
+    }
+  })
+
+const test = (name: string, body: Effect.Effect<void, unknown, Scope.Scope | SelfMetrics>) =>
+  it.live(name, () => Effect.provide(Effect.scoped(body), Layer.merge(SelfMetrics.layerBare, Logger.layer([]))))
+
+describe("a worker thread", () => {
+  for (const how of ["exit", "throw", "failed", "memory", "silent"])
+    test(
+      `that dies (${how}) is replaced by one that makes it leave, and the other one is not touched`,
+      Effect.gen(function* () {
+        const { pod, die, starts, running } = yield* threads()
+        const [first, other] = pod.places.map(({ view }) => view)
+        die(0, how)
+        yield* Effect.promise(() =>
+          until(() => running() && pod.places[0]!.view !== first, { what: "a new thread for shard 0" })
+        )
+        assert.strictEqual(pod.places[1]!.view, other)
+        assert.deepStrictEqual([pod.places[0]!.restarts, pod.places[1]!.restarts], [1, 0])
+        const [dead, next] = starts(0)
+        assert.deepStrictEqual([dead!.predecessor, next!.predecessor], ["", dead!.member])
+        assert.notStrictEqual(next!.member, dead!.member)
+        assert.strictEqual(starts(1).length, 1)
+        const { workerRestarts } = yield* SelfMetrics
+        const { values } = yield* Effect.promise(() => workerRestarts.get())
+        assert.deepStrictEqual(values, [{ labels: { shard: 0 }, value: 1 }])
+      })
+    )
+
+  test(
+    "that died shows nothing of a scrape that was under way",
+    Effect.gen(function* () {
+      const { pod, die, events } = yield* threads()
+      const view = pod.places[0]!.view!
+      die(0, "silent")
+      yield* Effect.promise(() => until(() => events.some(({ event }) => event === "silent"), { what: "its silence" }))
+      const scrape = view.scrape(process.hrtime.bigint())
+      const digest = yield* Effect.exit(scrape.digest)
+      assert.isTrue(Exit.isFailure(digest) && Cause.pretty(digest.cause).includes("the shard's thread is gone"))
+      // And none that comes later.
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(view.scrape(process.hrtime.bigint()).digest)))
+    })
+  )
+
+  test(
+    "that dies again and again ends the pod, with the reason",
+    Effect.gen(function* () {
+      const { pod, die, failed, starts } = yield* threads({ maxDeaths: 2 })
+      const end = yield* Effect.forkChild(Effect.flip(failed))
+      for (const count of [1, 2, 3]) {
+        yield* Effect.promise(() =>
+          until(() => starts(0).length === count && pod.places[0]!.view !== undefined, { what: `start ${count}` })
+        )
+        die(0, "failed")
+        yield* Effect.promise(() => until(() => pod.places[0]!.view === undefined, { what: `death ${count}` }))
+      }
+      const { message } = yield* Fiber.join(end)
+      assert.strictEqual(message, "the worker of shard 0 failed 3 times within 600 s, last: by its own word")
+      // Until the pod ends, what can be shown is shown.
+      assert.isDefined(pod.places[1]!.view)
+    })
+  )
+
+  test(
+    "leaves when the pod stops, all of them at once, and no new one is started",
+    Effect.gen(function* () {
+      const { pod, events, starts, stop } = yield* threads()
+      yield* stop
+      const left = () => events.filter(({ event }) => event === "left").map(({ shard }) => shard)
+      yield* Effect.promise(() => until(() => left().sort().join() === "0,1", { what: "both farewells" }))
+      assert.deepStrictEqual([starts(0).length, starts(1).length], [1, 1])
+      assert.deepStrictEqual([pod.places[0]!.restarts, pod.places[1]!.restarts], [0, 0])
+    })
+  )
+})

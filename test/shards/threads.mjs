@@ -1,0 +1,45 @@
+/**
+ * A worker of the test's own in the place of ShardWorker: it says what a shard's thread says, and dies when and how it is told to
+ * (`die:` messages over a BroadcastChannel named after the test).
+ */
+import { BroadcastChannel, parentPort, workerData } from "node:worker_threads"
+
+const { shard, predecessor, channel } = workerData
+const control = new BroadcastChannel(channel)
+const member = `member-${shard}-${process.hrtime.bigint()}`
+control.postMessage({ shard, predecessor, member, event: "started" })
+
+const answer = (id, value) => parentPort.postMessage({ type: "answer", id, value })
+let silent = false
+parentPort.on("message", (message) => {
+  if (silent) return
+  if (message.type === "leave") {
+    control.postMessage({ shard, event: "left" })
+    control.close()
+    parentPort.close()
+  } else if (message.type === "ask" && message.question.about === "life") answer(message.id, true)
+  else if (message.type === "cut") parentPort.postMessage({ type: "digest", id: message.id, entries: [] })
+})
+control.onmessage = ({ data }) => {
+  if (data.shard !== shard || data.event !== "die") return
+  if (data.how === "exit") process.exit(7)
+  if (data.how === "failed") {
+    parentPort.postMessage({ type: "failed", message: "by its own word" })
+    control.close()
+    parentPort.close()
+  }
+  if (data.how === "silent") {
+    silent = true
+    control.postMessage({ shard, event: "silent" })
+  }
+  if (data.how === "throw")
+    setImmediate(() => {
+      throw new Error("an uncaught error")
+    })
+  if (data.how === "memory") {
+    const hoard = []
+    for (;;) hoard.push(new Array(1_000_000).fill(hoard.length))
+  }
+}
+parentPort.postMessage({ type: "member", memberId: member })
+parentPort.postMessage({ type: "running" })
