@@ -18,6 +18,7 @@ interface Owned {
   readonly partition: Partition
   readonly scope: Scope.Closeable
   last: (Commit & { readonly r: number }) | undefined
+  started: boolean
   evicting: boolean
 }
 
@@ -59,12 +60,20 @@ export class Ownerships {
     return loads
   }
 
-  acquire(tp: TopicPartition, actors: ActorHost): void {
+  /** It is owned from here on, so that whatever comes next can evict it; its actor is started by `start`. */
+  acquire(tp: TopicPartition): void {
     const { host } = this
     const partition = new Partition(tp, host.strategy(), host.now(), host.options.leastHeadroom)
     const scope = Scope.makeUnsafe()
-    this.owned.set(partition.key, { partition, scope, last: undefined, evicting: false })
-    host.run(runActor(actors, partition), scope)
+    this.owned.set(partition.key, { partition, scope, last: undefined, started: false, evicting: false })
+  }
+
+  /** Starting an actor may make others heard of at once, a loss too: one that is evicted before it started never starts. */
+  start(tp: TopicPartition, actors: ActorHost): void {
+    const o = this.owned.get(partitionKey(tp))
+    if (o === undefined || o.started || o.evicting) return
+    o.started = true
+    this.host.run(runActor(actors, o.partition), o.scope)
   }
 
   /** From here on no cut contains the partition; its last commit is what was true at this instant, or none where ownership was lost. */

@@ -92,6 +92,8 @@ const make = (options: EngineOptions) =>
       if (event.type === "lost") metrics.membershipsLost.inc({ reason: event.reason.split(":").pop()!.trim() })
       // Hiding comes first, for all of them, before anything else can run.
       for (const action of actions) if (action.type === "evict") ownerships.hide(action.tp, action.commit)
+      // All are owned before the first one starts: a start may bring the loss of all.
+      for (const action of actions) if (action.type === "acquire") ownerships.acquire(action.tp)
       for (const action of actions) carryOut(action)
       signal.notify()
     }
@@ -183,7 +185,7 @@ const make = (options: EngineOptions) =>
     const carryOut = (action: HandoffAction): void => {
       switch (action.type) {
         case "acquire":
-          ownerships.acquire(action.tp, actorHost)
+          ownerships.start(action.tp, actorHost)
           break
         case "evict":
           ownerships.evict(action.tp, committer, action.why)

@@ -124,9 +124,9 @@ describeKafka("Kafka under faults", () => {
         (kafka) =>
           Effect.gen(function* () {
             const client = yield* (yield* Transport).groupClient({ group: "g", clientId: "c" })
-            const joined = asMember(client, yield* client.joinGroup(joinRequest(longSession, "", "")))
+            const joined = asMember(client, yield* persist(client.joinGroup(joinRequest(longSession, "", ""))))
             yield* syncAll([joined])
-            yield* client.heartbeat(joined.member)
+            yield* persist(client.heartbeat(joined.member))
             kafka.nodes[0]!.signal("SIGSTOP")
             const error = yield* failureOf(client.heartbeat(joined.member)).pipe(
               Effect.ensuring(Effect.sync(() => kafka.nodes[0]!.signal("SIGCONT")))
@@ -134,7 +134,7 @@ describeKafka("Kafka under faults", () => {
             assert.strictEqual(error.code, "TIMEOUT")
             yield* persist(client.heartbeat(joined.member))
           }),
-        { requestTimeout: 1_000 }
+        { requestTimeout: 3_000 }
       ),
     PATIENCE_MS
   )
