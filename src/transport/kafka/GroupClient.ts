@@ -24,6 +24,7 @@ import { type Address, showAddress } from "./KafkaOptions.ts"
 import type { Link, Patience } from "./Link.ts"
 import type { Links } from "./Links.ts"
 import { type Answer, type ApiName, type Args, encode } from "./Protocol.ts"
+import { Together } from "./Together.ts"
 import { topicInfos } from "./Topics.ts"
 
 /** Above the rebalance timeout: the broker answers a join at its end at the latest. */
@@ -67,6 +68,8 @@ class KafkaGroup {
   /** A heartbeat waits no longer, then its connection ends: one that brings no answers must not keep a membership alive that nobody can prove. */
   #patience = Number.POSITIVE_INFINITY
   #turn = 0
+  readonly #committed = new Together((tps) => this.#offsetFetch(tps))
+  readonly #offsets = new Together((tps, timestamp) => this.#listOffsets(tps, timestamp))
 
   constructor(links: Links, group: string, unreadable: (tp: TopicPartition, offset: number, reason: string) => void) {
     this.links = links
@@ -174,9 +177,12 @@ class KafkaGroup {
       }
   }
 
-  async committed(tps: ReadonlyArray<TopicPartition>): Promise<ReadonlyMap<string, Committed>> {
+  committed(tps: ReadonlyArray<TopicPartition>): Promise<ReadonlyMap<string, Committed>> {
+    return this.#committed.ask(tps)
+  }
+
+  async #offsetFetch(tps: ReadonlyArray<TopicPartition>): Promise<ReadonlyMap<string, Committed>> {
     const found = new Map<string, Committed>()
-    if (tps.length === 0) return found
     const answer = await this.#ask("group", "offsetFetch", "OffsetFetch", {
       groupId: this.#group,
       topics: byTopic(
@@ -235,9 +241,12 @@ class KafkaGroup {
     return answer.fetched
   }
 
-  async offsets(tps: ReadonlyArray<TopicPartition>, at: At): Promise<ReadonlyMap<string, number>> {
+  offsets(tps: ReadonlyArray<TopicPartition>, at: At): Promise<ReadonlyMap<string, number>> {
+    return this.#offsets.ask(tps, at === "start" ? EARLIEST : at === "end" ? LATEST : String(at.timestamp))
+  }
+
+  async #listOffsets(tps: ReadonlyArray<TopicPartition>, timestamp: string): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>()
-    if (tps.length === 0) return found
     const leaders = new Map<string, number>()
     for (const { topic, partitions } of await this.metadata([...new Set(tps.map(({ topic }) => topic))]))
       for (const { partition, leader } of partitions) leaders.set(partitionKey({ topic, partition }), leader)
@@ -251,7 +260,6 @@ class KafkaGroup {
       if (there === undefined) byNode.set(leader, [tp])
       else there.push(tp)
     }
-    const timestamp = at === "start" ? EARLIEST : at === "end" ? LATEST : String(at.timestamp)
     const ask = async (node: number, wanted: ReadonlyArray<TopicPartition>, time: string): Promise<void> => {
       const none: Array<TopicPartition> = []
       const address = this.links.node(node)
