@@ -21,6 +21,7 @@ import type { Link, Patience } from "./Link.ts"
 import type { Links } from "./Links.ts"
 import { LogReader, type Unreadable } from "./LogReader.ts"
 import type { Answer, ApiName, Args } from "./Protocol.ts"
+import { Together } from "./Together.ts"
 
 /** Above the rebalance timeout: the broker answers a join at its end at the latest. */
 const JOIN_MARGIN_MS = 5_000
@@ -45,6 +46,7 @@ class KafkaGroup {
   #rebalanceTimeout = 0
   /** A heartbeat waits no longer, then its connection ends: one that brings no answers must not keep a membership alive that nobody can prove. */
   #patience = Number.POSITIVE_INFINITY
+  readonly #committed = new Together((tps) => this.#offsetFetch(tps))
 
   constructor(links: Links, group: string) {
     this.links = links
@@ -151,9 +153,12 @@ class KafkaGroup {
       }
   }
 
-  async committed(tps: ReadonlyArray<TopicPartition>): Promise<ReadonlyMap<string, Committed>> {
+  committed(tps: ReadonlyArray<TopicPartition>): Promise<ReadonlyMap<string, Committed>> {
+    return this.#committed.ask(tps)
+  }
+
+  async #offsetFetch(tps: ReadonlyArray<TopicPartition>): Promise<ReadonlyMap<string, Committed>> {
     const found = new Map<string, Committed>()
-    if (tps.length === 0) return found
     const answer = await this.#ask("group", "offsetFetch", "OffsetFetch", {
       groupId: this.#group,
       topics: byTopic(

@@ -17,6 +17,7 @@ import { decodeFetch, type FetchAnswer } from "./FetchAnswer.ts"
 import { showAddress } from "./KafkaOptions.ts"
 import type { Links } from "./Links.ts"
 import { encode } from "./Protocol.ts"
+import { Together } from "./Together.ts"
 import { topicInfos } from "./Topics.ts"
 
 const NO_OFFSET = -1
@@ -30,6 +31,7 @@ export class LogReader {
   readonly links: Links
   readonly #unreadable: Unreadable
   #turn = 0
+  readonly #offsets = new Together((tps, timestamp) => this.#listOffsets(tps, timestamp))
 
   constructor(links: Links, unreadable: Unreadable) {
     this.links = links
@@ -77,9 +79,12 @@ export class LogReader {
     return answer.fetched
   }
 
-  async offsets(tps: ReadonlyArray<TopicPartition>, at: At): Promise<ReadonlyMap<string, number>> {
+  offsets(tps: ReadonlyArray<TopicPartition>, at: At): Promise<ReadonlyMap<string, number>> {
+    return this.#offsets.ask(tps, at === "start" ? EARLIEST : at === "end" ? LATEST : String(at.timestamp))
+  }
+
+  async #listOffsets(tps: ReadonlyArray<TopicPartition>, timestamp: string): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>()
-    if (tps.length === 0) return found
     const leaders = new Map<string, number>()
     for (const { topic, partitions } of await this.metadata([...new Set(tps.map(({ topic }) => topic))]))
       for (const { partition, leader } of partitions) leaders.set(partitionKey({ topic, partition }), leader)
@@ -93,7 +98,6 @@ export class LogReader {
       if (there === undefined) byNode.set(leader, [tp])
       else there.push(tp)
     }
-    const timestamp = at === "start" ? EARLIEST : at === "end" ? LATEST : String(at.timestamp)
     const ask = async (node: number, wanted: ReadonlyArray<TopicPartition>, time: string): Promise<void> => {
       const none: Array<TopicPartition> = []
       const address = this.links.node(node)
