@@ -68,12 +68,15 @@ export class Ownerships {
     this.owned.set(partition.key, { partition, scope, last: undefined, started: false, evicting: false })
   }
 
-  /** Starting an actor may make others heard of at once, a loss too: one that is evicted before it started never starts. */
+  /**
+   * Its actor begins with the next step, when its fiber belongs to the Scope: whatever it brings about, the loss of everything
+   * included, finds it there and can stop it. One that was evicted before it started never starts.
+   */
   start(tp: TopicPartition, actors: ActorHost): void {
     const o = this.owned.get(partitionKey(tp))
     if (o === undefined || o.started || o.evicting) return
     o.started = true
-    this.host.run(runActor(actors, o.partition), o.scope)
+    this.host.run(Effect.andThen(Effect.yieldNow, runActor(actors, o.partition)), o.scope)
   }
 
   /** From here on no cut contains the partition; its last commit is what was true at this instant, or none where ownership was lost. */
