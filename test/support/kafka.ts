@@ -271,6 +271,18 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
     }
   }
 
+  /** Before it sends anything kafkajs asks some broker for all topics that it knows; one that has not heard of the last one yet fails that. */
+  const asking = async <A>(ask: () => Promise<A>): Promise<A> => {
+    const deadline = Date.now() + 30_000
+    for (;;)
+      try {
+        return await ask()
+      } catch (error) {
+        if ((error as { retriable?: boolean }).retriable !== true || Date.now() > deadline) throw error
+        await delay(100)
+      }
+  }
+
   const brokersUp = async (): Promise<void> => {
     const deadline = Date.now() + 60_000
     while ((await admin.describeCluster().catch(() => ({ brokers: [] }))).brokers.length < count) {
@@ -313,7 +325,7 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
     })),
     admin,
     createTopic: async (topic, partitions, { replicas = count, configs = {} } = {}) => {
-      await admin.createTopics({
+      const wanted = {
         // Its own wait fails where the broker that it asks has not heard of the topic yet.
         waitForLeaders: false,
         topics: [
@@ -328,11 +340,12 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
             }).map(([name, value]) => ({ name, value }))
           }
         ]
-      })
+      }
+      await asking(() => admin.createTopics(wanted))
       await settled(topic, partitions)
     },
     addPartitions: async (topic, partitions) => {
-      await admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] })
+      await asking(() => admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] }))
       await settled(topic, partitions)
     },
     kill,
