@@ -260,7 +260,8 @@ describeWith(["java", "mvn", "prometheus"], "pods under faults", () => {
         []
       )
       const samples = await server.query("count_over_time(test_rounds_total[1h])")
-      assert.isAbove(Math.min(...samples.map((s) => s.value)), 30)
+      // Enough that a reset would have been seen; how many there are is the machine's pace and the faults' luck.
+      assert.isAbove(Math.min(...samples.map((s) => s.value)), 5)
     }
     assert.deepStrictEqual(fleet.faults(), [])
     assert.isAbove(witness.sightings.length, 300)
