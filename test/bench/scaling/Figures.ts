@@ -22,8 +22,8 @@ export const defaults: Coefficients = {
   // memory, steady life, least squares through 49, 98 and 197 MB at 0bd8179.
   memoryBase: 210 * MB,
   memoryPerLive: 3.59,
-  // Not measured at the time; `npm run scaling -- --check` prints it.
-  memoryPerWorker: 60 * MB,
+  // `npm run scaling -- --check`: idle pods of 159, 289 and 442 MB with 1, 2 and 4 workers; the second brings a main thread with it.
+  memoryPerWorker: 95 * MB,
   // docs/handoff.md: an idle pod with 256 partitions uses 1.06 CPU seconds a minute.
   idleWorker: 1.06 / 60,
   // workers: 0.36 CPU s of the broker while 492 MB were read.
@@ -39,7 +39,7 @@ export const defaults: Coefficients = {
   move: 0.61
 }
 
-/** Of this version; Options.ts, config/Settings.ts and the decisions. */
+/** Of this version: engine/Options.ts, config/Settings.ts, docs/decisions.md. */
 export const settings: Settings = {
   heartbeatsPerSecond: 2,
   commitsPerSecond: 1,
@@ -65,6 +65,15 @@ export const assumptions: Assumptions = {
   coordinatorRequests: 10_000,
   groupRecord: 1_048_588
 }
+
+/**
+ * Azure Event Hubs, by its documentation: a throughput unit takes 1 MB/s, a processing unit 5 to 10 (the lower counts here); the most
+ * units of a namespace and its partitions. A dedicated cluster has no published figure.
+ */
+export const eventHubs = [
+  { tier: "Standard, 40 units", ingress: 40 * MB, partitionsOfAHub: 32, partitions: 320 },
+  { tier: "Premium, 16 units", ingress: 80 * MB, partitionsOfAHub: 100, partitions: 3_200 }
+] as const
 
 /** Dumps as the benchmarks' web service writes them. */
 export const dumps = { dumpBytes: 123_076, seriesPerDump: 1_000 } as const
@@ -145,7 +154,6 @@ export const coefficientsFrom = (tables: ReadonlyArray<Table>, before: Coefficie
     .filter((point): point is readonly [number, number] => point[0] !== undefined && point[1] !== undefined)
   const line = sizes.length < 2 ? undefined : straight(sizes)
   const workers = "Workers on"
-  const peak = (count: number) => find(workers, `--workers ${count}`, "peak RSS, MB")
   return {
     coefficients: {
       ...before,
@@ -181,11 +189,6 @@ export const coefficientsFrom = (tables: ReadonlyArray<Table>, before: Coefficie
       ),
       memoryBase: or("memory, base", line && line.base * MB, before.memoryBase),
       memoryPerLive: or("memory by live text", line?.slope, before.memoryPerLive),
-      memoryPerWorker: or(
-        "memory by worker",
-        from([peak(1), peak(2)], (one, two) => Math.max(0, two - one) * MB),
-        before.memoryPerWorker
-      ),
       brokerFetch: or(
         "broker",
         from(

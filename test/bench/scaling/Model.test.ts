@@ -75,6 +75,8 @@ describe("the scaling model", () => {
     near(plan.cell.target.series, 625_000)
     // 1.75 GB / 16 workers × 6 ns.
     near(plan.cell.target.seconds, 0.65625)
+    // 1.75 GB / 3 pods, twice, × 5 ns, on one core.
+    near(plan.cell.crowded, 5.8333, 1e-4)
     // Each worker: 2 heartbeats, 1 commit, 2 scrapes in 30 s.
     near(plan.cell.group.requests, 16 * (3 + 2 / 30))
     // A killed pod's 312.5 MB: two rounds at 2 ns, the first of them 6 ns more, on 12 workers.

@@ -174,6 +174,8 @@ export interface Cell {
     readonly body: number
     readonly seconds: number
   }
+  /** Seconds if all targets of a pod are scraped by all at the same moment, on its cores rounded up, with one pod gone. */
+  readonly crowded: number
   readonly group: ReturnType<typeof groupOf>
   /** Seconds until a killed pod's sources are back, after the session timeout: two rounds of each, read for the first time. */
   readonly replay: number
@@ -192,10 +194,11 @@ export const cellOf = (load: Load, given: Given): Cell => {
   const partitions = Math.max(workers * a.partitionsPerWorker, up(volume.wire / a.partitionWrites))
   const cores = coresOf(load, given, workers)
   const left = pods - 1
+  const podCores = cores.all / left / a.utilisation
   const lost = volume.liveText / pods
   return {
     ...{ load, volume, pods, workers, partitions, cores },
-    podCores: cores.all / left / a.utilisation,
+    podCores,
     podMemory: residentOf(volume.liveText / left, a.workersPerPod, given) / a.memoryHeadroom,
     podSeries: volume.series / left,
     podKeptBytes: volume.body / left,
@@ -205,6 +208,7 @@ export const cellOf = (load: Load, given: Given): Cell => {
       body: volume.body / workers,
       seconds: (volume.body / workers) * c.scrapeWall
     },
+    crowded: ((volume.body / left) * load.scrapers * c.scrapeCpu) / up(podCores),
     group: groupOf(workers, partitions, load, given),
     replay: readingCpu(2 * lost, lost, given, load.compression) / (left * a.workersPerPod),
     prometheusMemory: volume.series * a.bytesPerPrometheusSeries,

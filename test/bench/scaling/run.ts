@@ -1,7 +1,7 @@
 /**
  * The scaling model's command: prints how many of everything a load takes, at that load and at ten times it, from the benchmarks'
  * figures or from the defaults in Figures.ts. With --write it puts the same between the two marks of a document; with --check it measures a
- * pod at three sizes beside what the model says (Kafka, about two minutes).
+ * pod at three sizes beside what the model says (Kafka, two minutes).
  *
  * Run: npm run scaling -- [--gb-per-minute 50] [--figures results.json] [--compression none|gzip|zstd] [--dump-interval 30]
  *      [--scrape-interval 30] [--scrapers 2] [--dump-bytes 123076] [--series-per-dump 1000] [--write docs/scaling.md] [--check]
@@ -76,11 +76,11 @@ const source =
   run === undefined
     ? "Figures: the defaults of test/bench/scaling/Figures.ts.\n"
     : `Figures: the benchmarks of ${run.at} on ${run.machine.cores} × ${run.machine.cpu}, commit ${run.machine.commit}.` +
-      `${read.kept.length === 0 ? "" : ` Not in that run, defaults of test/bench/scaling/Figures.ts: ${read.kept.join(", ")}.`}\n`
+      `${read.kept.length === 0 ? "" : ` Not in that run, defaults of test/bench/scaling/Figures.ts: ${read.kept.join("; ")}.`}\n`
 
 if (values.check) process.stdout.write(await check(given))
 else {
-  const text = `${source}\n${report(load, given)}`
+  const text = `${source}\n${report(load, given)}\n`
   process.stdout.write(text)
   if (values.write !== undefined) {
     const [begin, end] = ["<!-- scaling: begin -->", "<!-- scaling: end -->"]

@@ -1,5 +1,5 @@
 /** The scaling model's tables, for people and for docs/scaling.md. Pure. */
-import { loadOf } from "./Figures.ts"
+import { eventHubs, loadOf } from "./Figures.ts"
 import { type Given, type Load, limitsOf, MB, type Plan, planOf, residentOf, volumeOf } from "./Model.ts"
 
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
@@ -125,6 +125,7 @@ const oneCell: ReadonlyArray<Line> = [
     "body of a target before gzip, time",
     ({ cell: { target } }) => `${bytes(target.body)}, ${short.format(target.seconds)} s`
   ],
+  ["all scrapes of a pod at once (one pod gone)", ({ cell }) => `${short.format(cell.crowded)} s`],
   ["replay after a killed pod", ({ cell }) => `${short.format(cell.replay)} s`],
   [
     "group: coordinator's requests, commits, record",
@@ -204,6 +205,29 @@ const onePod = (given: Given): string =>
     })
   )
 
+const namespaces = (loads: ReadonlyArray<Load>, given: Given): string =>
+  grid(
+    [
+      "a namespace",
+      "takes, GB/min uncompressed",
+      "takes, GB/min gzip",
+      ...loads.map((load) => `namespaces for ${gigabytes(load)}, gzip`)
+    ],
+    eventHubs.map(({ tier, ingress, partitions }) => {
+      const perMinute = (ingress * 60) / 1e9
+      const count = (load: Load): string => {
+        const plan = planOf({ ...load, compression: "gzip" }, given)
+        return number(Math.max(Math.ceil(plan.volume.wire / ingress), Math.ceil(plan.partitions / partitions)))
+      }
+      return [
+        tier,
+        short.format(perMinute),
+        short.format(perMinute * given.coefficients.ratio.gzip),
+        ...loads.map(count)
+      ]
+    })
+  )
+
 const gigabytes = (load: Load): string => `${number((load.bytesPerSecond * 60) / 1e9)} GB/min`
 
 /** Everything that the command prints and the doc holds. */
@@ -226,6 +250,10 @@ export const report = (load: Load, given: Given): string => {
     "### What one of each carries, the narrowest first",
     limits(load, given),
     "### One pod, one target",
-    onePod(given)
-  ].join("\n\n")
+    onePod(given),
+    "### Azure Event Hubs",
+    namespaces(loads, given)
+  ]
+    .map((part) => part.trimEnd())
+    .join("\n\n")
 }
