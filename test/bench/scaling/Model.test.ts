@@ -6,17 +6,8 @@ import { encodeAssignment, encodeClaims } from "../../../src/engine/Claims.ts"
 import { encodeCommitMetadata } from "../../../src/engine/CommitMetadata.ts"
 import { defaultEngineOptions } from "../../../src/engine/Options.ts"
 import { assumptions, defaults, loadOf, settings } from "./Figures.ts"
-import {
-  type Coefficients,
-  coresOf,
-  type Given,
-  type Load,
-  limitsOf,
-  planOf,
-  readingCpu,
-  residentOf,
-  volumeOf
-} from "./Model.ts"
+import { limitsOf } from "./Limits.ts"
+import { type Coefficients, coresOf, type Given, type Load, planOf, readingCpu, residentOf, volumeOf } from "./Model.ts"
 import { membersOf, topic } from "./membersOf.ts"
 
 /** Numbers that a head can multiply; the defaults change with every run of the benchmarks. */

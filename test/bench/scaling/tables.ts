@@ -1,6 +1,7 @@
 /** The scaling model's tables, for people and for docs/scaling.md. Pure. */
 import { eventHubs, loadOf } from "./Figures.ts"
-import { type Given, type Load, limitsOf, MB, type Plan, planOf, residentOf, volumeOf } from "./Model.ts"
+import { limitsOf } from "./Limits.ts"
+import { type Given, type Load, MB, type Plan, planOf, residentOf, volumeOf } from "./Model.ts"
 
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 })
