@@ -62,6 +62,8 @@ describe("the scaling model", () => {
     near(plan.cell.podCores, 0.45926, 1e-4)
     // 833.3 MB/s × 3 / 100 MB/s.
     assert.strictEqual(plan.brokers.count, 25)
+    // 320 workers, two to the coordinator and two to each of four brokers, over 25 brokers.
+    near(plan.connections.perBroker, 128)
     near(plan.network.scraped, (35e9 * 2) / 30 / 20)
     near(plan.cell.target.series, 625_000)
     // 1.75 GB / 16 workers × 6 ns.

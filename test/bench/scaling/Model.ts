@@ -273,8 +273,12 @@ export const planOf = (load: Load, given: Given): Plan => {
       scrapedPlain
     },
     retainedHour: volume.wire * a.replication * 3_600,
-    // Each member may own partitions led by every broker; coordinators are spread over the brokers by group.
-    connections: { perBroker: workers * s.connectionsPerBroker + (workers * s.connectionsToCoordinator) / count },
+    // A member fetches from the brokers that lead its partitions; coordinators are spread over the brokers by group.
+    connections: {
+      perBroker:
+        (workers * (s.connectionsPerBroker * Math.min(count, partitions / workers) + s.connectionsToCoordinator)) /
+        count
+    },
     oneGroup: groupOf(workers, partitions, load, given)
   }
 }
