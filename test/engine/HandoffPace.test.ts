@@ -1,28 +1,15 @@
 /** How long a partition is shown by nobody while it moves, in virtual time on the embedded log: nothing waits that need not. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { passingBy } from "../support/passing.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
 
-const passUntil = (what: string, holds: () => boolean) =>
-  Effect.gen(function* () {
-    for (let t = 0; t < 120_000; t += 10) {
-      if (holds()) return
-      yield* TestClock.adjust(10)
-    }
-    assert.fail(`not within two minutes of virtual time: ${what}`)
-  })
-
-const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* passUntil("an effect's end", () => fiber.pollUnsafe() !== undefined)
-    return yield* Fiber.join(fiber)
-  })
+const { passUntil, passing } = passingBy(10)
 
 const produce = (partition: number, count: number) =>
   Effect.scoped(

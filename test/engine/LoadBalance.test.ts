@@ -1,11 +1,12 @@
 /** Balance by load in a real group on the embedded log: who measures, who asks, what moves, and that it then stays. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { weights } from "../../src/engine/Balance.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { partitionKey } from "../../src/transport/Transport.ts"
+import { passingBy } from "../support/passing.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
@@ -16,22 +17,7 @@ const pass = (ms: number) =>
     for (let t = 0; t < ms; t += 100) yield* TestClock.adjust(100)
   })
 
-const passUntil = (what: string, holds: () => boolean) =>
-  Effect.gen(function* () {
-    for (let t = 0; t < 120_000; t += 100) {
-      if (holds()) return
-      yield* TestClock.adjust(100)
-    }
-    assert.fail(`not within two minutes of virtual time: ${what}`)
-  })
-
-/** The effect's result, with virtual time passing until it is there. */
-const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* passUntil("an effect's end", () => fiber.pollUnsafe() !== undefined)
-    return yield* Fiber.join(fiber)
-  })
+const { passUntil, passing } = passingBy(100)
 
 const body = Buffer.from(`1${" ".repeat(400_000)}`)
 

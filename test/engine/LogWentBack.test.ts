@@ -4,32 +4,18 @@
  * it, everything goes on as ever.
  */
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { decodeCommitMetadata } from "../../src/engine/CommitMetadata.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { passingBy } from "../support/passing.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
 const tp = { topic, partition: 0 }
 
-const passUntil = (what: string, holds: () => boolean) =>
-  Effect.gen(function* () {
-    for (let t = 0; t < 120_000; t += 50) {
-      if (holds()) return
-      yield* TestClock.adjust(50)
-    }
-    assert.fail(`not within two minutes of virtual time: ${what}`)
-  })
-
-/** The effect's result, with virtual time passing until it is there. */
-const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* passUntil("an effect's end", () => fiber.pollUnsafe() !== undefined)
-    return yield* Fiber.join(fiber)
-  })
+const { passUntil, passing } = passingBy(50)
 
 const produce = (...values: ReadonlyArray<readonly [key: string, value: number]>) =>
   passing(
