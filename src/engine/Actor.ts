@@ -153,6 +153,7 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
         host.metrics.recordsConsumed.inc(labels, item.records.length)
         host.metrics.bytesConsumed.inc(labels, bytes)
         p.load.consumed(item.records.length, bytes)
+        if (processing.borrows === true) item.loan.giveBack()
       }
       p.position = item.next
       p.movedSinceReread = true

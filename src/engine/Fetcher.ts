@@ -58,12 +58,16 @@ const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void
   }
   p.highWatermark = Math.max(f.highWatermark, -1)
   if (f.next > f.from) {
-    p.queue.push(f.records, f.next)
+    p.queue.push(f.records, f.next, f.release)
     p.fetchPosition = f.next
     host.arrived(p)
   }
   return undefined
 }
+
+/** Whether what was asked for is still what is wanted. */
+const isFor = (f: Fetched, { p, incarnation }: { readonly p: Partition; readonly incarnation: number }): boolean =>
+  p.incarnation === incarnation && p.processing !== undefined && p.fetchPosition === f.from
 
 const poll = (host: FetcherHost, node: number, haste: Haste, turn: number) =>
   Effect.gen(function* () {
@@ -85,8 +89,10 @@ const poll = (host: FetcherHost, node: number, haste: Haste, turn: number) =>
     let moved = false
     for (const f of answer) {
       const sent = incarnations.get(`${f.tp.topic}/${f.tp.partition}`)
-      if (sent === undefined || sent.p.incarnation !== sent.incarnation) continue
-      if (sent.p.processing === undefined || sent.p.fetchPosition !== f.from) continue
+      if (sent === undefined || !isFor(f, sent)) {
+        f.release?.()
+        continue
+      }
       failed ||= f.error !== undefined
       moved ||= f.next > f.from
       const log = accept(host, sent.p, f)

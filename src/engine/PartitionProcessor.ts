@@ -25,6 +25,11 @@ export interface Batch {
 
 export interface Processing {
   /**
+   * True: of a record's key, value and headers nothing is looked at any more when `process` has ended, what is kept is a copy. The
+   * engine then frees their memory for the next fetch; else they may be kept, and are the collector's.
+   */
+  readonly borrows?: boolean
+  /**
    * In offset order, each offset once per incarnation; after a restart or a handoff the same records come again and
    * must be decided alike (design.md rule 8: by the log alone, never by the clock or the history of this pod).
    * Bad records are the processor's to refuse and count; failing is for its own defects only.

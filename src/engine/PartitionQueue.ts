@@ -2,6 +2,7 @@
  * PartitionQueue: the bounded queue in front of one partition's actor. Plain data, no Effect: the fetcher pushes whole
  * batches, the actor takes them, backpressure drops from the front. Bounded in records and in bytes; what exceeds the bounds
  * is one fetched batch at most, because a batch is queued whole (refetching a part of it would cost more than it saves).
+ * A batch's bytes are lent: they are released when nothing of it is queued or being processed any more.
  *
  * Dropped records keep their place in the order as a marker: of each source the first and the last of them, and the one of the
  * highest round, without values, so that the actor can tell its processor in time whose content was skipped, from where on, and
@@ -11,9 +12,16 @@
  * actor under steady overload would be given nothing but markers.
  */
 import type { LogRecord } from "../transport/Transport.ts"
+import { Loan } from "./Loan.ts"
 
 export type QueueItem =
-  | { readonly type: "records"; readonly records: ReadonlyArray<LogRecord>; readonly next: number }
+  | {
+      readonly type: "records"
+      readonly records: ReadonlyArray<LogRecord>
+      readonly next: number
+      /** To be returned by whoever keeps nothing of the records' bytes; without it they are never released. */
+      readonly loan: Loan
+    }
   | { readonly type: "dropped"; readonly records: ReadonlyArray<LogRecord>; readonly next: number }
 
 /** What a record counts against the byte bound: its value and key plus a flat rate for the object around them. */
@@ -24,10 +32,13 @@ interface Entry {
   /** First record of `records` that is still queued. */
   head: number
   next: number
+  readonly loan: Loan
 }
 
+const nothingToRelease = (): void => {}
+
 /** Stands where a batch was: the queue must not keep alive what was taken from it. */
-const gone: Entry = { records: [], head: 0, next: -1 }
+const gone: Entry = { records: [], head: 0, next: -1, loan: new Loan(nothingToRelease) }
 
 /** Whose record it is, as records name their source: by the key, without one by the header. */
 const sourceOf = (r: LogRecord): string =>
@@ -71,14 +82,16 @@ export class PartitionQueue {
   records = 0
   bytes = 0
 
-  push(records: ReadonlyArray<LogRecord>, next: number): void {
+  /** `release`: of the records' bytes. */
+  push(records: ReadonlyArray<LogRecord>, next: number, release: () => void = nothingToRelease): void {
     const newest = this.entries[this.entries.length - 1]
     // Control records and compacted gaps only move the position; one entry each would be a queue without a bound.
     if (records.length === 0 && newest !== undefined && this.first < this.entries.length) {
       newest.next = next
+      release()
       return
     }
-    this.entries.push({ records, head: 0, next })
+    this.entries.push({ records, head: 0, next, loan: new Loan(release) })
     this.records += records.length
     for (const r of records) this.bytes += recordBytes(r)
   }
@@ -149,9 +162,10 @@ export class PartitionQueue {
     const next = last ? entry.next : entry.records[end]!.offset
     this.records -= records.length
     this.bytes -= bytes
+    const loan = entry.loan.hold()
     if (last) this.shift()
     else entry.head = end
-    return { type: "records", records, next }
+    return { type: "records", records, next, loan }
   }
 
   get empty(): boolean {
@@ -159,6 +173,7 @@ export class PartitionQueue {
   }
 
   private shift(): void {
+    this.entries[this.first]!.loan.giveBack()
     this.entries[this.first] = gone
     this.first += 1
     if (this.first > 64 && this.first * 2 > this.entries.length) {

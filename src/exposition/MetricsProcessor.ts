@@ -113,6 +113,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
             )
 
           return {
+            borrows: true,
             process: (batch) => guarded(slice(batch, (record, at) => cache.take(record, batch.fence, at), 0)),
             dropped: (batch) => {
               const stretch = {

@@ -100,7 +100,8 @@ export class PartitionCache {
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
     else if (step._tag === "Ignored") count(this.tally.ignored, step.reason)
     else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)
-    else if (!step.stale) this.reader.parse(part)
+    else if (step.stale) this.reader.keep(part)
+    else this.reader.parse(part)
   }
 
   /** A record that was dropped unseen in a stretch: rounds older than it will be ignored, and below the fence its source goes. */

@@ -68,6 +68,11 @@ export class RoundReader {
     return { dump, known: holdsTwice(dump, dumps) ? [] : known }
   }
 
+  /** For later, if ever: a record's bytes are only lent. */
+  keep(part: Part): void {
+    if (part.value !== undefined) part.value = new Uint8Array(part.value)
+  }
+
   parse(part: Part): Parsed | Refusal {
     if (part.parsed !== undefined) return part.parsed
     const { sourceLabel, limits, timestamps } = this.options

@@ -18,7 +18,7 @@ export interface TopicPartition {
 /** The key of a partition in maps and logs: `topic/partition`. */
 export const partitionKey = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`
 
-/** A record as it was read. Its bytes are immutable and may be kept by reference. */
+/** A record as it was read. Its bytes are immutable and may be kept by reference, until they are released (see `Fetched`). */
 export interface LogRecord {
   readonly offset: number
   /** Milliseconds since the Unix epoch; the broker's own where the topic is LogAppendTime. */
@@ -53,6 +53,11 @@ export interface Fetched {
   readonly highWatermark: number
   /** Set: nothing was read of this partition, the rest of the answer stands. */
   readonly error?: FetchErrorCode
+  /**
+   * Gives the memory of the records' bytes back at once: none of them may be looked at afterwards. Called once at most. A transport
+   * may do without; where it is not called, the bytes are the collector's, which needs more memory and CPU for them.
+   */
+  readonly release?: () => void
 }
 
 /** `OTHER` is retried with backoff and logged. */

@@ -180,6 +180,21 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
     })
   )
 
+  it.effect("records that are released leave those of other partitions and of other fetches as they are", () =>
+    Effect.gen(function* () {
+      const { client, one, two } = yield* neighbours
+      const [a, b] = ["a".repeat(300_000), "b".repeat(300_000)]
+      yield* produce([record(one, a), record(two, b)])
+      for (const tp of [one, two]) yield* readTo(client, tp, 1)
+      const asked = [at(one, 0), at(two, 0)]
+      const answers = [yield* fetch(client, asked), yield* fetch(client, asked)]
+      const seen = (answer: number, tp: TopicPartition) =>
+        text(answers[answer]!.find((f) => partitionKey(f.tp) === partitionKey(tp))!.records[0]!.value)
+      answers[0]!.find((f) => partitionKey(f.tp) === partitionKey(one))!.release?.()
+      assert.isTrue(seen(0, two) === b && seen(1, one) === a && seen(1, two) === b)
+    })
+  )
+
   it.effect("a fetch at the log's end waits, and is answered by the record that arrives", () =>
     Effect.gen(function* () {
       const tp = partition(yield* Harness.topic(), 0)

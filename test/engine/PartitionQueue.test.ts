@@ -31,6 +31,7 @@ type Op =
   | Push
   | { readonly op: "drop"; readonly records: number; readonly bytes: number }
   | { readonly op: "take"; readonly bytes: number }
+  | { readonly op: "giveBack" }
 
 const push: fc.Arbitrary<Op> = fc.record({
   op: fc.constant("push" as const),
@@ -51,7 +52,11 @@ const ops: fc.Arbitrary<ReadonlyArray<Op>> = fc.array(
       weight: 2,
       arbitrary: fc.record({ op: fc.constant("drop" as const), records: fc.nat(12), bytes: fc.nat(3_000) })
     },
-    { weight: 3, arbitrary: fc.record({ op: fc.constant("take" as const), bytes: fc.integer({ min: 1, max: 1_500 }) }) }
+    {
+      weight: 3,
+      arbitrary: fc.record({ op: fc.constant("take" as const), bytes: fc.integer({ min: 1, max: 1_500 }) })
+    },
+    { weight: 3, arbitrary: fc.record({ op: fc.constant("giveBack" as const) }) }
   ),
   { maxLength: 60 }
 )
@@ -72,6 +77,14 @@ class Model {
   untold: Array<LogRecord> = []
   fetchPosition = 0
   position = 0
+  /** Batches whose bytes were released, and how often. */
+  readonly released = new Map<number, number>()
+  private readonly batchOf = new WeakMap<LogRecord, number>()
+  /** Batches that are not released. */
+  private readonly unreleased = new Set<number>()
+  private batches = 0
+  /** Taken and not given back. */
+  private readonly lent: Array<QueueItem & { readonly type: "records" }> = []
 
   run(o: Op): void {
     switch (o.op) {
@@ -82,7 +95,12 @@ class Model {
           return r
         })
         this.fetchPosition += o.gap
-        this.queue.push(records, this.fetchPosition)
+        const batch = this.batches++
+        for (const r of records) this.batchOf.set(r, batch)
+        if (records.length > 0) this.unreleased.add(batch)
+        this.queue.push(records, this.fetchPosition, () =>
+          this.released.set(batch, (this.released.get(batch) ?? 0) + 1)
+        )
         this.pushed += records.length
         this.waiting.push(...records)
         break
@@ -103,6 +121,9 @@ class Model {
       }
       case "take":
         this.took(this.queue.take(o.bytes), o.bytes)
+        break
+      case "giveBack":
+        this.lent.shift()?.loan.giveBack()
     }
     this.assertAccounts()
   }
@@ -127,6 +148,7 @@ class Model {
         assert.strictEqual(this.untold.length, 0, "what was dropped is told before what comes after it")
       const expected = after ?? this.waiting.splice(0, item.records.length)
       this.held = undefined
+      this.lent.push(item)
       assert.strictEqual(item.records.length, expected.length)
       for (const [i, r] of item.records.entries()) assert.strictEqual(r, expected[i])
       this.taken += item.records.length
@@ -168,6 +190,24 @@ class Model {
       "produced = taken + dropped + queued"
     )
     if (this.held !== undefined || this.waiting.length > 0 || this.untold.length > 0) assert.isFalse(this.queue.empty)
+    this.assertLoans()
+  }
+
+  /** The bytes of a batch are released once, when none of its records is queued or looked at, and not before. */
+  private assertLoans(): void {
+    const inUse = new Set<number>()
+    for (const r of [...this.waiting, ...(this.held ?? []), ...this.lent.flatMap(({ records }) => records)])
+      inUse.add(this.batchOf.get(r)!)
+    for (const batch of this.unreleased) {
+      assert.strictEqual(this.released.get(batch) ?? 0, inUse.has(batch) ? 0 : 1, `batch ${batch}`)
+      if (!inUse.has(batch)) this.unreleased.delete(batch)
+    }
+  }
+
+  giveAllBack(): void {
+    while (this.lent.length > 0) this.run({ op: "giveBack" })
+    assert.strictEqual(this.released.size, this.batches, "those without records, too")
+    for (const [batch, times] of this.released) assert.strictEqual(times, 1, `batch ${batch} is released once`)
   }
 
   drain(): void {
@@ -189,6 +229,7 @@ describe("against a plain list", () => {
         assert.strictEqual(m.position, m.fetchPosition, "the position ends where the fetches ended, over all gaps")
         assert.deepStrictEqual([m.queue.records, m.queue.bytes], [0, 0])
         assert.isUndefined(m.queue.take(1_000))
+        m.giveAllBack()
       }),
       { numRuns: 2_000 }
     )
@@ -213,6 +254,7 @@ describe("against a plain list", () => {
     for (let i = 0; i < 3_000; i++) {
       m.run(batch)
       if (i % 3 !== 0) m.run({ op: "take", bytes: 1_000 })
+      m.run({ op: "giveBack" })
       if (i % 200 === 0) m.drain()
     }
     m.drain()
@@ -241,7 +283,7 @@ describe("what is taken", () => {
     const q = new PartitionQueue()
     q.push([], 7)
     assert.isFalse(q.empty)
-    assert.deepEqual(q.take(100), { type: "records", records: [], next: 7 })
+    assert.deepInclude(q.take(100), { type: "records", records: [], next: 7 })
     assert.isTrue(q.empty)
   })
 

@@ -1,5 +1,6 @@
 /**
- * PartitionCache: what a scrape may see of a partition after some records, at some time. The clocks are plain numbers here.
+ * PartitionCache: what a scrape may see of a partition after some records, at some time. The clocks are plain numbers here, and
+ * the bytes of a record are others' once it was taken.
  */
 import { assert, it } from "@effect/vitest"
 import fc from "fast-check"
@@ -8,7 +9,7 @@ import { Budget } from "../../src/exposition/Budget.ts"
 import { defaultParseLimits } from "../../src/exposition/Dump.ts"
 import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
 import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
-import { linesOf, type Sent, toRecord } from "./records.ts"
+import { linesOf, type Sent, spoil, toRecord } from "./records.ts"
 
 const tp = { topic: "metrics", partition: 0 }
 const expiry = 100
@@ -41,7 +42,9 @@ class Pod {
 
   take(...sent: ReadonlyArray<Sent>): this {
     for (const s of sent) {
-      this.cache.take(toRecord(this.next, s), this.fence, this.now)
+      const record = toRecord(this.next, s)
+      this.cache.take(record, this.fence, this.now)
+      spoil(record)
       this.cache.reached(++this.next, this.fence, this.now)
     }
     return this
@@ -50,6 +53,7 @@ class Pod {
   drop(sent: Sent): this {
     const record = toRecord(this.next++, sent)
     this.cache.drop(record, { from: record.offset, until: record.timestamp }, this.fence, this.now)
+    spoil(record)
     return this
   }
 
@@ -74,6 +78,14 @@ describe("snapshots", () => {
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1', 'b{instance="s"} 1'])
     pod.take({ v: "1.2", text: "a 2\n" })
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2'])
+  })
+
+  it("a chunk that came while its round would have been ignored is shown as it was sent", () => {
+    const pod = new Pod()
+    pod.take({ v: "2.1", text: "a 1\n" }, { v: "1.5", chunk: "1/2", text: "a 5\n", ts: 60 })
+    pod.passes(expiry + 1)
+    pod.take({ v: "1.5", chunk: "2/2", text: "b 5\n", ts: expiry + 1 })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 5', 'b{instance="s"} 5'])
   })
 
   it("a round is shown when its last chunk is there, and whole", () => {

@@ -29,6 +29,11 @@ export const toRecord = (offset: number, sent: Sent): LogRecord => {
   }
 }
 
+/** What is left of a record's bytes when they were released and are others'. */
+export const spoil = ({ key, value, headers }: LogRecord): void => {
+  for (const bytes of [key, value, ...Object.values(headers)]) bytes?.fill(0x30)
+}
+
 /** All sample lines of some dumps, sorted. */
 export const linesOf = (dumps: ReadonlyArray<Dump>): ReadonlyArray<string> =>
   dumps

@@ -1,9 +1,10 @@
 /**
  * SimTransport: a pod's Transport through its PodClock: a frozen pod sends nothing, and the answers it gets wait for it.
+ * The bytes of records are lent as by a real transport: once they are released they are others'.
  * `deposed`: the pod's heartbeats are answered by a coordinator that was replaced and does not know it.
  */
 import { Effect } from "effect"
-import type { GroupClient, Transport } from "../../src/transport/Transport.ts"
+import type { Fetched, GroupClient, LogRecord, Transport } from "../../src/transport/Transport.ts"
 import type { PodClock } from "./PodClock.ts"
 
 export const throughClock = (
@@ -30,10 +31,33 @@ export const throughClock = (
           offsetCommit: (member, commits) => gate(c.offsetCommit(member, commits)),
           offsetFetch: (tps) => gate(c.offsetFetch(tps)),
           abandon: c.abandon,
-          fetch: (node, requests, fetchOptions) => gate(c.fetch(node, requests, fetchOptions)),
+          fetch: (node, requests, fetchOptions) =>
+            gate(Effect.map(c.fetch(node, requests, fetchOptions), (answer) => answer.map(lent))),
           listOffsets: (tps, at) => gate(c.listOffsets(tps, at)),
           metadata: (topics) => gate(c.metadata(topics))
         })
       )
   }
+}
+
+const ZERO = 0x30
+
+/** Copies, of which nothing but zeros in text is left when they are released: whoever kept a view would show older values. */
+const lent = (fetched: Fetched): Fetched => {
+  const copies: Array<Uint8Array> = []
+  const copy = <A extends Uint8Array | null>(bytes: A): A => {
+    if (bytes === null) return bytes
+    const own = Buffer.from(bytes)
+    copies.push(own)
+    return own as Uint8Array as A
+  }
+  const records = fetched.records.map((r): LogRecord => {
+    const headers: Record<string, Uint8Array> = {}
+    for (const name in r.headers) headers[name] = copy(r.headers[name]!)
+    return { ...r, key: copy(r.key), value: copy(r.value), headers }
+  })
+  const release = () => {
+    for (const bytes of copies) bytes.fill(ZERO)
+  }
+  return { ...fetched, records, release }
 }

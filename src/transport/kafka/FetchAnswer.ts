@@ -1,9 +1,11 @@
 /**
  * FetchAnswer: a fetch's answer, versions 4 to 11, to one Fetched per partition. Partitions fail one by one: a refused or
- * undecodable one carries an error code, the others their records. Pure but for `unreadable`, which tells the reason.
+ * undecodable one carries an error code, the others their records, which are views of the answer or of what was unpacked of it.
+ * Pure but for `unreadable`, which tells the reason.
  */
 import type { Fetched, FetchRequest } from "../Transport.ts"
 import { partitionKey } from "../Transport.ts"
+import { AnswerMemory } from "./AnswerMemory.ts"
 import { fetchError } from "./Errors.ts"
 import { type Aborted, decodeBatches, int64 } from "./RecordBatch.ts"
 
@@ -32,18 +34,22 @@ export const decodeFetch = async (
   unreadable: Unreadable
 ): Promise<FetchAnswer> => {
   const { errorCode, throttle, partitions } = split(payload, version, requests)
-  const fetched = await Promise.all(partitions.map((partition) => read(partition, unreadable)))
+  const memory = new AnswerMemory(payload)
+  const fetched = await Promise.all(partitions.map((partition) => read(partition, memory, unreadable)))
+  memory.decoded()
   // Since version 8 the broker has not waited itself.
   return { errorCode, clientSideThrottleTime: version >= 8 ? throttle : 0, fetched }
 }
 
-const read = async (answer: PartitionAnswer, unreadable: Unreadable): Promise<Fetched> => {
+const read = async (answer: PartitionAnswer, memory: AnswerMemory, unreadable: Unreadable): Promise<Fetched> => {
   const { tp, offset } = answer.request
   const base = { tp, from: offset, next: offset, records: [], highWatermark: answer.stableEnd }
   if (answer.errorCode !== 0) return { ...base, error: fetchError(answer.errorCode) }
   if (answer.bytes.length === 0) return base
   try {
-    return { ...base, ...(await decodeBatches(answer.bytes, offset, answer.aborted)) }
+    const decoded = await decodeBatches(answer.bytes, offset, answer.aborted)
+    const { next, records } = decoded
+    return { ...base, next, records, release: memory.lend(decoded) }
   } catch (error) {
     unreadable(answer.request, (error as Error).message)
     return { ...base, error: "OTHER" }

@@ -17,6 +17,10 @@ export interface Aborted {
 export interface Decoded {
   readonly next: number
   readonly records: ReadonlyArray<LogRecord>
+  /** Some records are views of the bytes that were read. */
+  readonly views: boolean
+  /** What the others are views of. */
+  readonly unpacked: ReadonlyArray<Buffer>
 }
 
 /** baseOffset, length */
@@ -32,6 +36,8 @@ export const int64 = (bytes: Buffer, at: number): number => bytes.readInt32BE(at
 
 export const decodeBatches = async (bytes: Buffer, from: number, aborted: ReadonlyArray<Aborted>): Promise<Decoded> => {
   const records: Array<LogRecord> = []
+  const unpacked: Array<Buffer> = []
+  let views = false
   const ahead = aborted.length === 0 ? aborted : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
   const dropping = new Set<number>()
   let nextAborted = 0
@@ -54,29 +60,38 @@ export const decodeBatches = async (bytes: Buffer, from: number, aborted: Readon
     else if (last >= from && !(transactional && dropping.has(producer))) {
       const whole = records.length
       try {
-        await decodeBatch(bytes.subarray(at, end), base, from, records)
+        const plain = await decodeBatch(bytes.subarray(at, end), base, from, records)
+        if (plain === undefined) views = true
+        else unpacked.push(plain)
       } catch (error) {
         // What came before it is good: the next fetch starts here, and says so.
         records.length = whole
-        if (next > from) return { next, records }
+        if (next > from) return { next, records, views, unpacked }
         throw new Error(`the batch at offset ${base} cannot be read: ${(error as Error).message}`)
       }
     }
     next = Math.max(next, last + 1)
     at = end
   }
-  return { next, records }
+  return { next, records, views, unpacked }
 }
 
-/** A whole batch that is neither a marker nor aborted. */
-const decodeBatch = async (batch: Buffer, base: number, from: number, into: Array<LogRecord>): Promise<void> => {
+/** A whole batch that is neither a marker nor aborted. Answers what its records are views of, where that is not the batch itself. */
+const decodeBatch = async (
+  batch: Buffer,
+  base: number,
+  from: number,
+  into: Array<LogRecord>
+): Promise<Buffer | undefined> => {
   if (batch[16] !== MAGIC) throw new Error(`message format ${batch[16]} is not supported`)
   if (batch.length < HEADER) throw new Error("it is too short")
   const attributes = batch.readInt16BE(21)
   const codec = attributes & 0x07
   const packed = batch.subarray(HEADER)
   const time = { first: int64(batch, 27), append: (attributes & 0x08) !== 0 ? int64(batch, 35) : -1 }
-  decodeRecords(codec === 0 ? packed : await unpack(codec, packed), batch.readInt32BE(57), base, from, time, into)
+  const plain = codec === 0 ? undefined : await unpack(codec, packed)
+  decodeRecords(plain ?? packed, batch.readInt32BE(57), base, from, time, into)
+  return plain
 }
 
 /** `append`: the broker's own timestamp for the whole batch, -1 where the records carry theirs. */

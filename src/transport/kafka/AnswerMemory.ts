@@ -1,0 +1,44 @@
+/**
+ * AnswerMemory: the memory of one fetch's answer, freed as soon as nobody looks at it any more instead of when the collector
+ * comes by. Answers are megabytes outside of the collector's heap: left to it they pile up to tens of megabytes, and each time
+ * it collects everything because of them.
+ *
+ * Memory is freed by detaching it: whoever looks at it too late finds nothing there, never the bytes of another answer.
+ */
+import type { Decoded } from "./RecordBatch.ts"
+
+/** Less is not worth a call, and may be a part of a pool that others have parts of. */
+const LEAST = 128 * 1024
+
+export class AnswerMemory {
+  readonly #answer: Buffer
+  /** The decoder, and each partition whose records are views of the answer. */
+  #viewers = 1
+
+  constructor(answer: Buffer) {
+    this.#answer = answer
+  }
+
+  /** A partition's records go out; answers what to call when they are done with. */
+  lend({ unpacked, views }: Pick<Decoded, "unpacked" | "views">): () => void {
+    if (views) this.#viewers += 1
+    return () => {
+      for (const bytes of unpacked) free(bytes)
+      if (views) this.#leave()
+    }
+  }
+
+  /** All that is lent of it was. */
+  decoded(): void {
+    this.#leave()
+  }
+
+  #leave(): void {
+    this.#viewers -= 1
+    if (this.#viewers === 0) free(this.#answer)
+  }
+}
+
+const free = ({ buffer }: Buffer): void => {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= LEAST) buffer.transfer(0)
+}
