@@ -1,15 +1,18 @@
 /**
  * AnswerReader: bytes as a socket reads them -> whole answers of Kafka's protocol (an int32 length, then so many bytes). Each
- * answer is gathered in a buffer of its own, made once its length is known, so every byte is copied once, and the socket may
- * read into one buffer over and over. Pure but for what it calls; knows nothing of requests.
+ * answer is gathered in a buffer of its own, made once its length is known. A socket that can may read the rest of a large one right into
+ * it (`space`), and into one buffer over and over for everything else. Pure but for what it calls; knows nothing of requests.
  *
- * An answer's buffer is the receiver's. Throws AnswerTooLong where a length cannot be one: the stream is not Kafka's then.
+ * A whole answer's buffer is the receiver's. Throws AnswerTooLong where a length cannot be one: the stream is not Kafka's then.
  */
 
 /** Far above what any fetch asks for; message.max.bytes may lift one batch over that. */
 const MAX_ANSWER = 512 * 1024 * 1024
 
 const LENGTH = 4
+
+/** Less of an answer is not worth a read of its own: what follows it comes with the same read. */
+const LEAST_SPACE = 32 * 1024
 
 export class AnswerTooLong extends Error {
   constructor(length: number) {
@@ -43,6 +46,18 @@ export class AnswerReader {
       at += size
       if (this.#read === this.#answer.length) this.#end(this.#answer)
     }
+  }
+
+  /** The part of the answer under way that is still to come; undefined where it is small, or none is under way. */
+  space(): Uint8Array | undefined {
+    const rest = this.#answer?.subarray(this.#read)
+    return rest !== undefined && rest.length >= LEAST_SPACE ? rest : undefined
+  }
+
+  /** So many bytes were read to where `space` said. */
+  filled(size: number): void {
+    this.#read += size
+    if (this.#read === this.#answer!.length) this.#end(this.#answer!)
   }
 
   #begin(length: number): void {

@@ -25,8 +25,8 @@ const silent: Logger = { info() {}, error() {}, warn() {}, debug() {}, namespace
 /** Brokers and load balancers drop idle connections (Event Hubs after 240 s), some without saying so. */
 const MAX_IDLE_MS = 60_000
 
-/** What one read of a socket takes at most. The buffer is used over and over: what is read is copied into its answer. */
-const READ_BYTES = 256 * 1024
+/** What one read of a socket takes at most, but for the rest of a large answer. The buffer is used over and over. */
+const READ_BYTES = 64 * 1024
 
 /** Milliseconds to wait for an answer where the usual ones do not fit. */
 export interface Patience {
@@ -38,6 +38,7 @@ export class Link {
   readonly address: Address
   readonly #requestTimeout: number
   readonly #connection: Connection
+  readonly #answers: AnswerReader
   readonly #ready: Promise<Versions>
   #socket: Socket | undefined
   #connected = false
@@ -69,7 +70,7 @@ export class Link {
         throw error
       })
     const rawLogin = this.#connection.processData.bind(this.#connection)
-    const answers = new AnswerReader((answer) =>
+    this.#answers = new AnswerReader((answer) =>
       this.#connection.requestQueue.fulfillRequest({
         correlationId: answer.readInt32BE(0),
         size: answer.length,
@@ -80,7 +81,7 @@ export class Link {
     this.#connection.processData = (bytes) => {
       if (this.#connection.authHandlers !== null) return rawLogin(Buffer.from(bytes))
       try {
-        answers.feed(bytes)
+        this.#answers.feed(bytes)
       } catch (error) {
         this.close((error as Error).message)
       }
@@ -193,11 +194,17 @@ export class Link {
 
   /** Instead of "data" events with a new buffer each; node's TLS sockets have no such thing. */
   #reading() {
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+    const usual = Buffer.allocUnsafeSlow(READ_BYTES)
+    let space: Uint8Array | undefined
     return {
-      buffer,
+      // Asked anew after each read.
+      buffer: () => {
+        space = this.#answers.space()
+        return space ?? usual
+      },
       callback: (read: number) => {
-        this.#connection.processData(buffer.subarray(0, read))
+        if (space === undefined) this.#connection.processData(usual.subarray(0, read))
+        else this.#answers.filled(read)
         return true
       }
     }
