@@ -27,6 +27,15 @@ const gunzipAsync = promisify(gunzip) as (packed: Uint8Array, options: Bound) =>
 const zstdAsync = promisify(zstdDecompress) as (packed: Uint8Array, options: Bound) => Promise<Buffer>
 const zstdPack = promisify(zstdCompress) as (plain: Uint8Array) => Promise<Buffer>
 
+/** Queues count bytes, not the room around them. */
+const fitting = (plain: Buffer): Buffer => {
+  if (plain.buffer.byteLength <= plain.length * 1.25) return plain
+  const copy = Buffer.allocUnsafeSlow(plain.length)
+  copy.set(plain)
+  if (plain.buffer instanceof ArrayBuffer && plain.buffer.byteLength >= CHUNK) plain.buffer.transfer(0)
+  return copy
+}
+
 const byItsSize = (
   packed: Buffer,
   inPlace: (packed: Buffer, options: Bound) => Buffer,
@@ -34,7 +43,7 @@ const byItsSize = (
 ): Buffer | Promise<Buffer> => {
   if (packed.length > SMALL_PACKED) return aside(packed, bound)
   try {
-    return inPlace(packed, smallBound)
+    return fitting(inPlace(packed, smallBound))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return aside(packed, bound)
     throw error

@@ -4,6 +4,7 @@
  * (compacted, control or aborted records), and one bad partition harms itself only.
  *
  * Promises: records in offset order, none below `from`, none of an aborted transaction; `next` past everything looked at.
+ * What unpacks to more than MAX_PARTITION ends the answer early, the rest is fetched again: small answers may hold very much.
  * Throws where the first batch is malformed; a later one ends the answer. Not checked: the batch's CRC (TCP and the broker check theirs, as kafkajs relies on).
  */
 import type { LogRecord } from "../Transport.ts"
@@ -23,6 +24,9 @@ export interface Decoded {
   readonly unpacked: ReadonlyArray<Buffer>
 }
 
+/** Unpacked bytes of a partition in one answer, after which no further batch is unpacked. Sixteen times what is asked of one by default. */
+export const MAX_PARTITION = 16 * 1024 * 1024
+
 /** baseOffset, length */
 const PREFIX = 12
 /** up to and with the count of records */
@@ -37,13 +41,14 @@ export const int64 = (bytes: Buffer, at: number): number => bytes.readInt32BE(at
 export const decodeBatches = async (bytes: Buffer, from: number, aborted: ReadonlyArray<Aborted>): Promise<Decoded> => {
   const records: Array<LogRecord> = []
   const unpacked: Array<Buffer> = []
+  let unpackedBytes = 0
   let views = false
   const ahead = aborted.length === 0 ? aborted : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
   const dropping = new Set<number>()
   let nextAborted = 0
   let next = from
   // The broker cuts the answer anywhere in its last batch.
-  for (let at = 0; at + HEADER <= bytes.length; ) {
+  for (let at = 0; at + HEADER <= bytes.length && unpackedBytes < MAX_PARTITION; ) {
     const base = int64(bytes, at)
     const end = at + PREFIX + bytes.readInt32BE(at + 8)
     if (end > bytes.length) break
@@ -62,7 +67,10 @@ export const decodeBatches = async (bytes: Buffer, from: number, aborted: Readon
       try {
         const plain = await decodeBatch(bytes.subarray(at, end), base, from, records)
         if (plain === undefined) views = true
-        else unpacked.push(plain)
+        else {
+          unpacked.push(plain)
+          unpackedBytes += plain.length
+        }
       } catch (error) {
         // What came before it is good: the next fetch starts here, and says so.
         records.length = whole

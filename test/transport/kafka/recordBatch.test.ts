@@ -7,7 +7,7 @@ import kafkaRecord from "kafkajs/src/protocol/recordBatch/record/v0/index.js"
 import recordBatches from "kafkajs/src/protocol/recordBatch/v0/index.js"
 import { assert, describe, it } from "vitest"
 import { MAX_UNPACKED } from "../../../src/transport/kafka/Codecs.ts"
-import { decodeBatches } from "../../../src/transport/kafka/RecordBatch.ts"
+import { decodeBatches, MAX_PARTITION } from "../../../src/transport/kafka/RecordBatch.ts"
 
 interface Sent {
   readonly key: Buffer | null
@@ -211,6 +211,18 @@ describe("decodeBatches", () => {
       await failure(decodeBatches(old, 0, [])),
       /the batch at offset 0 cannot be read: message format 1 is not supported/
     )
+  })
+
+  it("ends an answer that unpacks to too much, and the next fetch goes on there", async () => {
+    const large = { value: Buffer.alloc(MAX_PARTITION / 2) }
+    const all = await Promise.all(Array.from({ length: 5 }, (_, i) => batch([large], { base: i, compression: 1 })))
+    const seen: Array<ReadonlyArray<number>> = []
+    for (let from = 0; from < 5; ) {
+      const { next, records } = await decodeBatches(Buffer.concat(all.slice(from)), from, [])
+      seen.push(records.map(({ offset }) => offset))
+      from = next
+    }
+    assert.deepStrictEqual(seen, [[0, 1], [2, 3], [4]])
   })
 
   it("refuses a batch that unpacks to more than its bound instead of filling the memory", async () => {
