@@ -8,10 +8,19 @@
 import { joinBody } from "./Body.ts"
 import { digestOf, planBody, type ShardPlan } from "./Digest.ts"
 import type { Dump, Family, MetricType } from "./Dump.ts"
-import { endOfName } from "./Line.ts"
-import { chunkBytes, type LineChunk, LineChunks, mostBytes } from "./LineChunks.ts"
+import { endOfName, endOfValue } from "./Line.ts"
+import { ChunkMemory, chunkBytes, fullBytes, type LineChunk, LineChunks, mostBytes } from "./LineChunks.ts"
 import type { OutputFormat } from "./MergedFamilies.ts"
-import { isSelected, type Rewriting, rewrite, rewritingOf } from "./Rewriting.ts"
+import {
+  isSelected,
+  labelValue,
+  onlyFloat,
+  otherForm,
+  type Rewriting,
+  rewrite,
+  rewritingOf,
+  sameText
+} from "./Rewriting.ts"
 import { LF, sameBytes } from "./Syntax.ts"
 
 /** The whole body of these dumps alone; in OpenMetrics it ends with `# EOF`. */
@@ -32,9 +41,10 @@ export function* render(dumps: ReadonlyArray<Dump>, format: OutputFormat): Gener
 /** `families`: those of the digest that was planned with, by entry. */
 export function* renderLines(
   families: ReadonlyArray<ReadonlyArray<Family>>,
-  { format, families: planned }: ShardPlan
+  { format, families: planned }: ShardPlan,
+  memory = new ChunkMemory()
 ): Generator<LineChunk, void, undefined> {
-  const chunks = new LineChunks()
+  const chunks = new LineChunks(memory)
   for (const { family: place, type, parts } of planned) {
     chunks.begin(place)
     for (const { entry, only } of parts)
@@ -43,7 +53,11 @@ export function* renderLines(
         const rewriting = rewritingOf(family, only, type, format)
         if (chunks.length + bytes.length > chunkBytes && chunks.length > chunkBytes / 2) yield chunks.cut()
         if (rewriting === undefined) yield* copied(chunks, bytes, keepsTogether(type))
-        else yield* rewritten(chunks, bytes, rewriting, keepsTogether(type))
+        else {
+          const float = onlyFloat(rewriting)
+          if (float === undefined) yield* rewritten(chunks, bytes, rewriting, keepsTogether(type))
+          else yield* refloated(chunks, bytes, float, keepsTogether(type))
+        }
       }
   }
   if (chunks.length > 0) yield chunks.cut()
@@ -77,13 +91,50 @@ function* rewritten(
   for (let line = 0; line < bytes.length; ) {
     const end = bytes.indexOf(LF, line)
     if (isSelected(bytes, line, how)) {
-      const full = chunks.length >= chunkBytes
-      if (full && (!together || chunks.length >= mostBytes || startsMetric(bytes, line))) yield chunks.cut()
+      if (mayEnd(chunks.length, bytes, line, together)) yield chunks.cut()
       rewrite(chunks, bytes, line, end, how)
     }
     line = end + 1
   }
 }
+
+/** Lines in which only the label's number may change: from one that does to the next they are copied at once. */
+function* refloated(
+  chunks: LineChunks,
+  bytes: Uint8Array,
+  label: Uint8Array,
+  together: boolean
+): Generator<LineChunk, void, undefined> {
+  const text = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  let from = 0
+  // The newest line with the label, and how far into the line its value is: mostly as far as in the next one.
+  let [model, before] = [0, 0]
+  for (let line = 0; line < bytes.length; ) {
+    if (mayEnd(chunks.length + line - from, bytes, line, together)) {
+      chunks.put(bytes, from, line)
+      from = line
+      yield chunks.cut()
+    }
+    const value = sameText(text, model, line, before) ? line + before : labelValue(bytes, line, label)
+    if (value >= 0) {
+      model = line
+      before = value - line
+      const end = endOfValue(bytes, value)
+      const other = otherForm(bytes, value, end)
+      if (other !== undefined) {
+        chunks.put(bytes, from, value)
+        chunks.put(other)
+        from = end
+      }
+    }
+    line = bytes.indexOf(LF, Math.max(line, value)) + 1
+  }
+  chunks.put(bytes, from, bytes.length)
+}
+
+/** Whether a chunk of this length ends before the line. */
+const mayEnd = (length: number, bytes: Uint8Array, line: number, together: boolean): boolean =>
+  length >= fullBytes && (!together || length >= mostBytes || startsMetric(bytes, line))
 
 /** The last place up to `limit` where the lines may be cut; `from` where there is none. */
 const cutBefore = (bytes: Uint8Array, from: number, limit: number, together: boolean): number => {

@@ -1,12 +1,15 @@
 /**
  * Rewriting: one line at a time, where it cannot be copied as it is: another timestamp unit, canonical bucket bounds, no
  * exemplar, or only the lines of some sample names. It trusts the form of a dump's lines. Pure.
+ *
+ * Bounds alone are the common case, every histogram of a text dump in OpenMetrics. Most of its lines stay as they are, so
+ * `otherForm` looks for those that do not.
  */
 import type { MetricType } from "./Dump.ts"
 import { endOfLabels, endOfName, endOfToken, endOfValue } from "./Line.ts"
 import type { LineChunks } from "./LineChunks.ts"
 import type { FamilyMeta, OutputFormat } from "./MergedFamilies.ts"
-import { canonicalFloatBytes, encode, parseNumber, QUOTE, SPACE } from "./Syntax.ts"
+import { COMMA, canonicalFloatBytes, encode, parseNumber, QUOTE, SPACE, sameBytes } from "./Syntax.ts"
 
 export interface Rewriting {
   readonly names: ReadonlyArray<Uint8Array> | undefined
@@ -40,6 +43,10 @@ export const rewritingOf = (
   }
 }
 
+/** The label whose number is all that may have to change in a line. */
+export const onlyFloat = ({ names, float, timestamps, exemplars }: Rewriting): Uint8Array | undefined =>
+  names === undefined && timestamps !== "seconds" && exemplars !== "dropped" ? float : undefined
+
 export const isSelected = (b: Uint8Array, line: number, { names }: Rewriting): boolean =>
   names === undefined ||
   names.some((name) => {
@@ -68,22 +75,42 @@ export const rewrite = (chunks: LineChunks, b: Uint8Array, line: number, end: nu
 
 /** Writes up to the label's value and the value's canonical form; answers where the rest begins. */
 const rewriteFloat = (chunks: LineChunks, b: Uint8Array, line: number, label: Uint8Array): number => {
-  const labelsEnd = endOfLabels(b, endOfName(b, line))
-  let i = endOfName(b, line)
-  while (i + 1 < labelsEnd) {
+  const value = labelValue(b, line, label)
+  if (value < 0) return line
+  const end = endOfValue(b, value)
+  chunks.put(b, line, value)
+  chunks.put(canonicalFloatBytes(parseNumber(b, value, end)))
+  return end
+}
+
+/** The first byte of the label's value in the line; -1 where it has no such label. */
+export const labelValue = (b: Uint8Array, line: number, label: Uint8Array): number => {
+  for (let i = endOfName(b, line); b[i] !== SPACE; ) {
     const name = i + 1
-    let value = name
-    while (b[value] !== QUOTE) value++
-    const end = endOfValue(b, value + 1)
-    // The name and its equal sign.
-    if (value - name === label.length + 1 && label.every((c, k) => b[name + k] === c)) {
-      chunks.put(b, line, value + 1)
-      chunks.put(canonicalFloatBytes(parseNumber(b, value + 1, end)))
-      return end
-    }
-    i = end + 1
+    let quote = name
+    while (b[quote] !== QUOTE) quote++
+    // The name ends before its equal sign.
+    if (sameBytes(b, name, quote - 1, label, 0, label.length)) return quote + 1
+    i = endOfValue(b, quote + 1) + 1
+    if (b[i] !== COMMA) return -1
   }
-  return line
+  return -1
+}
+
+/**
+ * Whether two lines have the same first so many bytes, looked at eight at a time; of fewer than eight it does not say. Read as
+ * doubles: no bits of canonical text are a NaN or a zero.
+ */
+export const sameText = (text: DataView, a: number, b: number, length: number): boolean => {
+  if (length < 8 || b + length > text.byteLength) return false
+  for (let at = 0; at < length - 8; at += 8) if (text.getFloat64(a + at) !== text.getFloat64(b + at)) return false
+  return text.getFloat64(a + length - 8) === text.getFloat64(b + length - 8)
+}
+
+/** The canonical form of the number between the quotes, where it is not written so already. */
+export const otherForm = (b: Uint8Array, value: number, end: number): Uint8Array | undefined => {
+  const canonical = canonicalFloatBytes(parseNumber(b, value, end))
+  return sameBytes(b, value, end, canonical, 0, canonical.length) ? undefined : canonical
 }
 
 /** Milliseconds as seconds, digit by digit: exact. */

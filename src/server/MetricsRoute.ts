@@ -11,15 +11,15 @@
  * Bounds: `maxScrapes` at once, further ones get 503; a body not taken within the scrape's own timeout is cut off.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { pipeline } from "node:stream/promises"
-import { createGzip } from "node:zlib"
 import { Effect } from "effect"
-import { joinBody } from "../exposition/Body.ts"
 import { type BodyPlan, planBody } from "../exposition/Digest.ts"
 import type { FamilyMeta } from "../exposition/MergedFamilies.ts"
 import { acceptsGzip, negotiate } from "../exposition/Negotiation.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { Lines, ShardScrape } from "../shards/ShardView.ts"
+import { deliver } from "./Delivery.ts"
+import { GzipOutlet } from "./Gzip.ts"
+import { type Outlet, ResponseOutlet } from "./Outlet.ts"
 import type { PodState } from "./PodState.ts"
 import { type Route, replyText } from "./Route.ts"
 
@@ -51,30 +51,21 @@ const gone = (error: unknown): boolean =>
   "code" in error &&
   ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE", "ABORT_ERR"].includes(String(error.code))
 
-/** The body as it is taken. */
-async function* joined(
+const stream = async (
   plan: BodyPlan,
   lines: ReadonlyArray<Lines>,
+  outlet: Outlet,
+  signal: AbortSignal,
   sent: (bytes: number) => void
-): AsyncGenerator<Uint8Array> {
-  const body = joinBody(plan)
-  for (let step = body.next(); step.done !== true; ) {
-    if (typeof step.value === "number") step = body.next(await lines[step.value]!.next())
-    else {
-      yield step.value
-      sent(step.value.length)
-      step = body.next()
-    }
+): Promise<void> => {
+  signal.addEventListener("abort", () => outlet.close())
+  try {
+    await deliver(plan, lines, outlet, sent)
+  } catch (error) {
+    outlet.close()
+    throw error
   }
 }
-
-const stream = (
-  chunks: AsyncGenerator<Uint8Array>,
-  gzip: boolean,
-  response: ServerResponse,
-  signal: AbortSignal
-): Promise<void> =>
-  gzip ? pipeline(chunks, createGzip({ level: 1 }), response, { signal }) : pipeline(chunks, response, { signal })
 
 export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route => {
   let running = 0
@@ -115,9 +106,10 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
         "X-Content-Type-Options": "nosniff",
         ...(gzip ? { "Content-Encoding": "gzip" } : {})
       })
-      const body = joined(plan, lines, (bytes) => metrics.scrapeBytes.inc(bytes))
+      const socket = new ResponseOutlet(response)
+      const outlet = gzip ? new GzipOutlet(socket) : socket
       const ended = yield* Effect.tryPromise({
-        try: (signal) => stream(body, gzip, response, signal),
+        try: (signal) => stream(plan, lines, outlet, signal, (bytes) => metrics.scrapeBytes.inc(bytes)),
         catch: (error) => error
       }).pipe(
         Effect.map((): Outcome => {

@@ -4,7 +4,7 @@
  * a bound, kept-alive connections are told to close.
  *
  * Plain `node:http` and not Effect's router: a scrape's body needs the socket's own back pressure through gzip, the
- * moment when the last byte left, and an abort that destroys the socket; all three are one `pipeline` away here.
+ * moment when the kernel has each write and the last byte, and an abort that destroys the socket: see Outlet.
  */
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
 import { Cause, Context, Effect, FiberSet, Layer, Schema } from "effect"

@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import type { Engine } from "../engine/Engine.ts"
 import { Digest } from "../exposition/Digest.ts"
 import type { Dump } from "../exposition/Dump.ts"
+import { ChunkMemory } from "../exposition/LineChunks.ts"
 import type { MetricsCache } from "../exposition/MetricsCache.ts"
 import { renderLines } from "../exposition/Renderer.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
@@ -56,7 +57,8 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
         return all.entries
       }),
       lines: (plan) => {
-        const chunks = renderLines(digest.families, plan)
+        const memory = new ChunkMemory()
+        const chunks = renderLines(digest.families, plan, memory)
         let first = true
         return {
           next: async () => {
@@ -65,6 +67,7 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
             first = false
             return chunks.next().value ?? undefined
           },
+          free: (done) => memory.give(done),
           broken: () => false
         }
       },

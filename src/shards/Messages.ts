@@ -17,8 +17,8 @@ export type ToShard =
   /** A scrape, from here on named by its id, until its end. */
   | { readonly type: "cut"; readonly id: number; readonly arrivedAt: bigint }
   | { readonly type: "lines"; readonly id: number; readonly plan: ShardPlan }
-  /** Room for one more chunk. */
-  | { readonly type: "pull"; readonly id: number }
+  /** Room for one more chunk, and memory for it where there is some. */
+  | { readonly type: "pull"; readonly id: number; readonly memory: ArrayBuffer | undefined }
   | { readonly type: "end"; readonly id: number; readonly delivered: boolean }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   /** Leave the group and end. */

@@ -11,6 +11,7 @@ import type { Lines, ShardScrape, ShardView } from "./ShardView.ts"
 /** A scrape between its cut and its end. */
 interface Held {
   readonly scrape: ShardScrape
+  lines: Lines | undefined
   room: number
   ended: boolean
   /** There is room, or it ended. */
@@ -65,7 +66,7 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
         if (each.ended) return
         if (chunk === undefined) return post({ type: "done", id })
         each.room -= 1
-        post({ type: "chunk", id, chunk }, [chunk.bytes.buffer as ArrayBuffer])
+        post({ type: "chunk", id, chunk }, [chunk.bytes.buffer])
       }
     }
 
@@ -87,7 +88,13 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
       switch (message.type) {
         case "cut": {
           const { id } = message
-          const each: Held = { scrape: view.scrape(message.arrivedAt), room: window, ended: false, wake: () => {} }
+          const each: Held = {
+            scrape: view.scrape(message.arrivedAt),
+            lines: undefined,
+            room: window,
+            ended: false,
+            wake: () => {}
+          }
           held.set(id, each)
           return guarded(digest(id, each), (why) => post({ type: "fault", id, why }))
         }
@@ -97,6 +104,7 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
           if (each === undefined) return
           const giving = Effect.suspend(() => {
             const lines = each.scrape.lines(plan)
+            each.lines = lines
             return Effect.promise(() => give(id, each, lines))
           })
           return guarded(giving, (why) => post({ type: "fault", id, why }))
@@ -104,6 +112,7 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
         case "pull": {
           const each = held.get(message.id)
           if (each === undefined) return
+          if (message.memory !== undefined) each.lines?.free(message.memory)
           each.room += 1
           return each.wake()
         }

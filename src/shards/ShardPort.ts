@@ -17,7 +17,7 @@ import { absent, type Lines, type ShardReport, type ShardScrape, type ShardView 
 /** Ms for an answer about state: probes and people wait for it. */
 const patience = 1_000
 
-type Send = (message: ToShard) => void
+type Send = (message: ToShard, transfer?: ReadonlyArray<ArrayBuffer>) => void
 
 export class ShardPort implements ShardView {
   readonly shard: number
@@ -81,8 +81,8 @@ export class ShardPort implements ShardView {
     this.send({ type: "leave" })
   }
 
-  private readonly send: Send = (message) => {
-    if (!this.gone) this.port.postMessage(message)
+  private readonly send: Send = (message, transfer) => {
+    if (!this.gone) this.port.postMessage(message, transfer)
   }
 
   /** Undefined where no answer came. */
@@ -109,6 +109,8 @@ class PortScrape implements ShardScrape {
   private proved: Effect.Effect<ReadonlyArray<FamilyMeta>, NotProven> | undefined
   private tellDigest: (() => void) | undefined
   private readonly chunks: Array<LineChunk> = []
+  /** To go back with the next pull. */
+  private readonly memory: Array<ArrayBuffer> = []
   private tellLines: (() => void) | undefined
   private state: "going" | "done" | "lost" = "going"
   private fault: string | undefined
@@ -129,7 +131,11 @@ class PortScrape implements ShardScrape {
 
   lines(plan: ShardPlan): Lines {
     this.send({ type: "lines", id: this.id, plan })
-    return { next: () => this.next(), broken: () => this.state === "lost" }
+    return {
+      next: () => this.next(),
+      free: (memory) => void this.memory.push(memory),
+      broken: () => this.state === "lost"
+    }
   }
 
   end(delivered: boolean): void {
@@ -160,11 +166,16 @@ class PortScrape implements ShardScrape {
     this.tellLines?.()
   }
 
+  private pull(): void {
+    const memory = this.memory.pop()
+    this.send({ type: "pull", id: this.id, memory }, memory === undefined ? [] : [memory])
+  }
+
   private async next(): Promise<LineChunk | undefined> {
     for (;;) {
       const chunk = this.chunks.shift()
       if (chunk !== undefined) {
-        if (this.state === "going") this.send({ type: "pull", id: this.id })
+        if (this.state === "going") this.pull()
         return chunk
       }
       if (this.fault !== undefined) throw new Error(`shard: ${this.fault}`)

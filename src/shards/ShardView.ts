@@ -43,6 +43,8 @@ export interface ShardScrape {
 export interface Lines {
   /** One at a time, in order; undefined after the last. Made when asked for, or little earlier. */
   readonly next: () => Promise<LineChunk | undefined>
+  /** The memory of a chunk that nobody reads any more, the kernel included: it is written over. Need not be told. */
+  readonly free: (memory: ArrayBuffer) => void
   /** The shard is gone and its remaining lines with it. */
   readonly broken: () => boolean
 }

@@ -1,10 +1,12 @@
 /** The body of a scrape: families merged, each format's own form of a line, clashes that cost metadata and never a sample. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
+import { digestOf, planBody } from "../../src/exposition/Digest.ts"
 import { type Dump, defaultParseLimits, type InputFormat } from "../../src/exposition/Dump.ts"
+import { ChunkMemory, chunkBytes } from "../../src/exposition/LineChunks.ts"
 import { mergeFamilies, type OutputFormat, typeConflicts } from "../../src/exposition/MergedFamilies.ts"
 import { isRefusal, parseDump } from "../../src/exposition/Parser.ts"
-import { render } from "../../src/exposition/Renderer.ts"
+import { render, renderLines } from "../../src/exposition/Renderer.ts"
 import { dumps, modelNumber, seriesKey, seriesOf } from "../support/arbitraries.ts"
 
 const parse = (text: string, format: InputFormat, source: string, timestamps: "scrape" | "event" = "scrape"): Dump => {
@@ -158,9 +160,9 @@ describe("a name that two families claim", () => {
 describe("a line", () => {
   it("has canonical bounds in OpenMetrics, also once the type is lost, and its own in text", () => {
     const bounds = ["1e-5", "0.0001", "0.25", "1", "10.50", "999999", "1000000", "1e21", "+Inf"]
-    const histogram = `# TYPE a histogram\n${bounds.map((le) => `a_bucket{x="le=\\"1\\"",le="${le}",le2="1"} 1\n`).join("")}`
+    const histogram = `# TYPE a histogram\n${bounds.map((le) => `a_bucket{x="le=\\"1\\"",y=",le=",z="z",le="${le}",le2="1"} 1\n`).join("")}`
     for (const all of [[text(histogram)], [text(histogram), text("# TYPE a gauge\na 1\n", "2")]]) {
-      const written = (b: string) => b.match(/(?<=",le=")[^"]*/g)
+      const written = (b: string) => b.match(/(?<=z="z",le=")[^"]*/g)
       assert.deepStrictEqual(written(body(all, "text")), bounds)
       assert.deepStrictEqual(written(body(all, "openmetrics")), [
         "1e-05",
@@ -176,6 +178,23 @@ describe("a line", () => {
     }
     const summary = text('# TYPE s summary\ns{quantile=".5"} 1\n')
     assert.include(body([summary], "openmetrics"), 's{quantile="0.5",i="1"} 1\n')
+  })
+
+  it("has canonical bounds wherever they stand, also where the line before seems to say otherwise", () => {
+    const labels = [
+      'x="y=",le="1"',
+      'xxxy=",le=",le="1"',
+      'le="1"',
+      'k="1",le="1"',
+      'x="y=",le="2"',
+      'xxxy=",le=",le="2"'
+    ]
+    const histogram = text(`# TYPE a histogram\n${labels.map((set) => `a_bucket{${set}} 1\n`).join("")}`)
+    const written = body([histogram], "openmetrics").match(/(?<=\{).*(?=,i="1"\})/g)
+    assert.deepStrictEqual(
+      written,
+      labels.map((set) => set.replace(/"(\d)"$/, '"$1.0"'))
+    )
   })
 
   it("has its timestamp in seconds in OpenMetrics and in milliseconds in text", () => {
@@ -212,11 +231,34 @@ describe("a line", () => {
     const dump = text(`# TYPE a histogram\n${lines.join("")}`)
     for (const format of ["text", "openmetrics"] as const) {
       const chunks = [...render([dump], format)]
-      assert.isAbove(chunks.length, 10)
-      for (const chunk of chunks) assert.isAtMost(chunk.length, 256 * 1024)
+      assert.isAbove(chunks.length, 6)
+      for (const chunk of chunks) assert.isAtMost(chunk.length, chunkBytes)
       const again = parse(Buffer.concat(chunks).toString(), format, "1")
       assert.strictEqual(again.series, dump.series)
     }
+  })
+})
+
+describe("the memory of chunks", () => {
+  it("is used again where it is given back, and only there", () => {
+    const lines = Array.from({ length: 40_000 }, (_, k) => `a{k="${k}",pad="${"x".repeat(100)}"} ${k}\n`)
+    const { entries, families } = digestOf([text(lines.join(""))])
+    const plan = planBody([entries], "text").shards[0]!
+    const seen = (giveBack: boolean) => {
+      const memory = new ChunkMemory()
+      const buffers: Array<ArrayBuffer> = []
+      let body = ""
+      for (const { bytes } of renderLines(families, plan, memory)) {
+        buffers.push(bytes.buffer)
+        body += Buffer.from(bytes).toString()
+        if (giveBack) memory.give(bytes.buffer)
+      }
+      return { chunks: buffers.length, buffers: new Set(buffers).size, body }
+    }
+    const [again, fresh] = [seen(true), seen(false)]
+    assert.isAbove(fresh.chunks, 8)
+    assert.deepStrictEqual([again.chunks, again.body], [fresh.chunks, fresh.body])
+    assert.deepStrictEqual([again.buffers, fresh.buffers], [2, fresh.chunks])
   })
 })
 

@@ -3,6 +3,7 @@ import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Logger } from "effect"
 import { NotProven } from "../../src/engine/Engine.ts"
+import { render } from "../../src/exposition/Renderer.ts"
 import { maxScrapes } from "../../src/server/MetricsRoute.ts"
 import { ask, type FakePod, fakePod, gauge, open, scrapes, sentBytes, until, whole } from "./fakePod.ts"
 
@@ -185,6 +186,21 @@ describe("a large body", () => {
       const text = encoding === "gzip" ? gunzipSync(body) : body
       assert.isAtLeast(text.length, size(pod.dumps))
       await until(pod, () => pod.engine.delivered === 1)
+    })
+
+  for (const encoding of ["identity", "gzip"])
+    test(`arrives byte for byte, though it is made in memory used again, at whatever pace it is read (${encoding})`, async (pod) => {
+      pod.dumps = large()
+      const expected = Buffer.concat([...render(pod.dumps, "text")])
+      const opened = await open(`${pod.base}/metrics`, { "Accept-Encoding": encoding })
+      const pieces: Array<Buffer> = []
+      for await (const piece of opened.response as AsyncIterable<Buffer>) {
+        pieces.push(piece)
+        // So slow at first that the socket's buffers are full, then faster than they fill.
+        if (pieces.length < 50) await ask(`${pod.base}/healthz`)
+      }
+      const body = Buffer.concat(pieces)
+      assert.isTrue((encoding === "gzip" ? gunzipSync(body) : body).equals(expected))
     })
 
   test("stops being made when its client goes, and is not delivered", async (pod) => {
