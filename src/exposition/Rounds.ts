@@ -82,11 +82,11 @@ export class Rounds<P> {
     if (id.number === undefined) return
     const { number } = id
     const source = this.touch(id.source)
-    this.supersede(source, number)
-    // With the chunks that came before it the round may be complete for others.
-    const begun = source.numbered.find((g) => compareRounds(g.number!, number) === 0)
-    const chunks = [...(begun?.chunks.values() ?? [])]
+    // With the chunks that came before it the round may be complete for others; so may be an older one by what was dropped with it.
+    const begun = source.numbered.filter((g) => compareRounds(g.number!, number) <= 0)
+    const chunks = begun.flatMap((g) => [...g.chunks.values()])
     const first = chunks.reduce((lowest, chunk) => Math.min(lowest, chunk.offset), place.offset)
+    this.supersede(source, number)
     source.memory.skip({ ...number, ...place, first }, readable && id.count === 1, stretch)
   }
 

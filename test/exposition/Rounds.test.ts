@@ -249,6 +249,22 @@ describe("one source", () => {
     )
   })
 
+  it("L holds the chunks of a round that what was dropped may have made complete, also where a newer round began with it", () => {
+    const log: ReadonlyArray<Rec> = [
+      { v: "1.3", chunk: "2/2", ts: 0 },
+      { ts: 0, kind: "refused" },
+      { v: "1.3", chunk: "1/2", ts: 0 },
+      { v: "1.4", chunk: "2/2", ts: 0 }
+    ]
+    const owner = new Owner()
+    owner.read(0, log[0]!)
+    // Of the three the last one is told, which has the highest round, too.
+    owner.read(3, { ...log[3]!, kind: "dropped", stretch: { from: 1, until: 0 } })
+    assert.strictEqual(owner.rounds.lowest(4), 0)
+    const next = new Owner().readAll(log, owner.rounds.lowest(4))
+    assert.strictEqual(next.read(4, { v: "1.1", ts: 0 }), "older")
+  })
+
   it("L is not held for ever where chunks are dropped without an end", () => {
     const owner = new Owner()
     let deepest = 0
