@@ -46,7 +46,7 @@ export class LabelParser {
   ownEnd = 0
   private readonly input: Uint8Array
   private readonly limits: ParseLimits
-  private readonly attachment: Attachment
+  private attachment: Attachment
   private readonly line: LineBuffer
   /** The names so far, by their position in the input. */
   private readonly starts: Int32Array
@@ -54,7 +54,7 @@ export class LabelParser {
   private readonly nameHashes: Int32Array
   private readonly kept: Uint8Array
   private count = 0
-  private readonly attached: Uint8Array
+  private attached: Uint8Array
 
   constructor(input: Uint8Array, limits: ParseLimits, attachment: Attachment, line: LineBuffer) {
     this.input = input
@@ -66,6 +66,12 @@ export class LabelParser {
     this.nameHashes = new Int32Array(limits.maxLabels)
     this.kept = new Uint8Array(limits.maxLabels)
     this.attached = new Uint8Array(attachment.labels.length)
+  }
+
+  /** For lines of another source. */
+  attach(attachment: Attachment): void {
+    this.attachment = attachment
+    if (this.attached.length !== attachment.labels.length) this.attached = new Uint8Array(attachment.labels.length)
   }
 
   /** From the `{`, or from whatever follows the name of a line without labels. Answers where it goes on. */

@@ -9,6 +9,7 @@ import { isUtf8 } from "node:buffer"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import type { InputFormat, Refusal, RefusalReason } from "./Dump.ts"
 import { inputFormat } from "./Negotiation.ts"
+import { sameBytes } from "./Syntax.ts"
 
 /** A sender's own numbering of its rounds: `k2p-round`. */
 export interface RoundNumber {
@@ -87,6 +88,29 @@ const sourceId = (bytes: Uint8Array, where: string): string | Refusal =>
         ? text(bytes)
         : refusal("bad-header", `the source id (${where}) is not valid UTF-8`)
 
+let lastKey = new Uint8Array(0)
+let lastId: string | Refusal = ""
+
+/** A source's records come one after the other: its id is made a string of once. */
+const keyId = (key: Uint8Array): string | Refusal => {
+  if (key.length === 0 || key.length !== lastKey.length || !sameBytes(key, 0, key.length, lastKey, 0, lastKey.length)) {
+    lastId = sourceId(key, "the record's key")
+    // A copy: the key is a view of all that was fetched with it.
+    lastKey = new Uint8Array(key.subarray(0, maxSourceBytes + 1))
+  }
+  return lastId
+}
+
+let lastBare: LogRecord["headers"] = {}
+
+/** Without headers: all that they say by default is in `readEnvelope`. */
+const isBare = (headers: LogRecord["headers"]): boolean => {
+  if (headers === lastBare) return true
+  for (const _ in headers) return false
+  lastBare = headers
+  return true
+}
+
 /** Whose a record says it is, for people: also where the id itself, or another header, is refused. */
 export const claimedSource = ({ key, headers }: LogRecord): string => {
   const bytes = key ?? headers["k2p-source"]
@@ -109,7 +133,7 @@ const timeForm = /^(\d{1,15})$/
 export const readIdentity = (record: LogRecord, tp: TopicPartition): Identity | Refusal => {
   const { key, headers } = record
   const named = headers["k2p-source"]
-  const keyed = key === null ? undefined : sourceId(key, "the record's key")
+  const keyed = key === null ? undefined : keyId(key)
   if (typeof keyed === "object") return keyed
   const header = named === undefined ? undefined : sourceId(named, "header k2p-source")
   if (typeof header === "object") return header
@@ -142,9 +166,26 @@ export const readIdentity = (record: LogRecord, tp: TopicPartition): Identity | 
 
 /** `sourceLabel` is the pod's to set: a sender may not give it by `k2p-labels`. */
 export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel: string): Envelope | Refusal => {
+  const { headers, value } = record
+  if (isBare(headers) && record.key !== null) {
+    const source = keyId(record.key)
+    if (typeof source === "object") return source
+    const ended = value === null || value.length === 0
+    const { timestamp: time } = record
+    return {
+      source,
+      number: undefined,
+      index: 1,
+      count: 1,
+      time,
+      mode: "samples",
+      labels: noLabels,
+      format: "text",
+      ended
+    }
+  }
   const identity = readIdentity(record, tp)
   if (isRefused(identity)) return identity
-  const { headers, value } = record
 
   const type = headers["content-type"]
   const format = type === undefined ? inputFormat(undefined) : formatOf(text(type))

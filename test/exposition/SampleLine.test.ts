@@ -10,8 +10,9 @@ import { defaultParseLimits } from "../../src/exposition/Dump.ts"
 import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
 import { isRefusal, parseRound } from "../../src/exposition/Parser.ts"
 import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
+import { plainLine } from "../../src/exposition/PlainLine.ts"
 import type { Envelope } from "../../src/exposition/Record.ts"
-import { SampleSeries, shapeOf } from "../../src/exposition/SampleSeries.ts"
+import { type Change, SampleSeries, shapeOf } from "../../src/exposition/SampleSeries.ts"
 import { type Sent, toRecord } from "./records.ts"
 
 const utf8 = new TextEncoder()
@@ -25,11 +26,13 @@ describe("a record of one line", () => {
     const parsed = parseRound(utf8.encode(first), options, undefined)
     if (isRefusal(parsed)) assert.fail(parsed.detail)
     const series = new SampleSeries()
-    series.add(series.measure(parsed.dump), stamp, shapeOf(utf8.encode(first), parsed.known, labels))
+    series.add(series.measure(parsed.dump, shapeOf(utf8.encode(first), parsed.known, labels)), stamp)
     return series
   }
   const recognises = (first: string, next: string, with_ = labels): boolean =>
-    known(first).recognise(utf8.encode(next), with_, new Uint8Array(0)) !== undefined
+    comes(known(first), next, with_) !== undefined
+  const comes = (series: SampleSeries, next: string, with_ = labels): Change | undefined =>
+    plainLine.read(utf8.encode(next)) ? series.recognise(plainLine, with_, undefined) : undefined
 
   it.each([
     ["a 1", "a 2", true],
@@ -60,8 +63,7 @@ describe("a record of one line", () => {
     const text = () => Buffer.from(series.dump(ages, now, 1000)!.families[0]!.bytes).toString()
     const before = series.dump(ages, now, 1000)!
     for (const value of ["7", "12345678901234567890", "3"]) {
-      const renewal = series.recognise(utf8.encode(`a ${value}`), labels, new Uint8Array(0))
-      series.renew(renewal!, stamp)
+      series.renew(comes(series, `a ${value}`)!, plainLine, undefined, stamp)
       assert.strictEqual(text(), `a{instance="s",job="j"} ${value}\n`)
     }
     assert.strictEqual(Buffer.from(before.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
