@@ -14,7 +14,6 @@ import type { Envelope } from "./Record.ts"
 import type { ReaderOptions } from "./RoundReader.ts"
 import type { NewLine } from "./SampleLines.ts"
 import { SampleParser } from "./SampleParser.ts"
-import { placeSeries } from "./Series.ts"
 
 /** A line with its name, in memory that the next one is read into. */
 export interface LineRead extends NewLine {
@@ -62,8 +61,7 @@ export class LineReader {
     const { length } = output
     if (length > limits.maxBytes) return undefined
     if (output.bytes.buffer !== view.buffer) view = new DataView(output.bytes.buffer)
-    const series = { hash: 0, length: 0, valueAt: 0 }
-    placeSeries(output.bytes, 0, series)
+    const series = samples.place()
     const shape = { hash, ownEnd: samples.ownEnd, labels }
     return { bytes: output.bytes, view, start: 0, length, series, shape, name: samples.name!.text }
   }

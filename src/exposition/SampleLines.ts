@@ -14,7 +14,7 @@ import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE } from "./Syntax.ts"
 import { copyText, sameText } from "./Words.ts"
 
 /** Of each slot: three doubles, then integers. */
-const DOUBLES = 8
+const DOUBLES = 10
 const OFFSET = 0
 const TIMESTAMP = 1
 const MONO = 2
@@ -32,6 +32,9 @@ const KEY_LENGTH = 12
 /** In the order of their last update, slot + 1. */
 const OLDER = 13
 const NEWER = 14
+/** The indices' parts. */
+const BY_TEXT = 15
+const BY_SERIES = 17
 
 /** Room for values that grow, so that they need no new place each time. */
 const GROWTH = 12
@@ -75,8 +78,8 @@ export class SampleLines<K> {
   private readonly labels: Array<Envelope["labels"] | undefined> = []
   private oldest = 0
   private newest = 0
-  private readonly byText = new SlotIndex()
-  private readonly bySeries = new SlotIndex()
+  private readonly byText = new SlotIndex(INTS, BY_TEXT)
+  private readonly bySeries = new SlotIndex(INTS, BY_SERIES)
   /** Those that found no room in the index, by their keys. Hashes that are not made to agree never do so often. */
   private readonly crowded = new Map<string, number>()
 
@@ -284,7 +287,8 @@ export class SampleLines<K> {
   private take(): number {
     const slot = this.free.pop()
     if (slot !== undefined) return slot
-    if (this.slots * INTS === this.ints.length) this.resize(Math.max(4, Math.ceil(this.slots * 1.5)))
+    if (this.slots * INTS === this.ints.length)
+      this.resize(Math.max(4, Math.ceil(this.slots * (this.slots < 1024 ? 2 : 1.5))))
     return this.slots++
   }
 
@@ -293,6 +297,8 @@ export class SampleLines<K> {
     doubles.set(this.doubles)
     this.doubles = doubles
     this.ints = new Int32Array(doubles.buffer)
+    this.byText.use(this.ints)
+    this.bySeries.use(this.ints)
   }
 
   /** The line goes where there is room for `length` bytes, the first `keep` of them as they are. */
@@ -318,7 +324,8 @@ export class SampleLines<K> {
   /** All lines into new memory with room for so many bytes more. */
   private gather(more: number): void {
     const live = this.used - this.wasted
-    const text = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(256, Math.ceil((live + more) * 1.5)) + SLACK).buffer)
+    const size = Math.max(256, Math.ceil((live + more) * (live < 128 * 1024 ? 2 : 1.5)))
+    const text = new Uint8Array(Buffer.allocUnsafeSlow(size + SLACK).buffer)
     const view = new DataView(text.buffer)
     const { ints } = this
     if (this.wasted === 0) text.set(this.text.subarray(0, this.used))

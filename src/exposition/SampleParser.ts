@@ -12,6 +12,7 @@ import { LabelParser } from "./LabelParser.ts"
 import type { LayoutRecorder } from "./LayoutRecorder.ts"
 import { endOfName, sameLabels } from "./Line.ts"
 import type { LineBuffer } from "./LineBuffer.ts"
+import { placeSeries, type SeriesPlace, seriesHash } from "./Series.ts"
 import { SeriesTable } from "./SeriesTable.ts"
 import {
   ascii,
@@ -94,6 +95,14 @@ export class SampleParser {
     return this.labels.ownEnd
   }
 
+  /** Which series the sample at hand belongs to in samples mode, alone in the line buffer. */
+  place(): SeriesPlace {
+    const { labels, valueAt } = this
+    const place = { hash: seriesHash(this.last!.hash, labels.hash), length: valueAt - 2, valueAt }
+    if (labels.mayHaveNumber) placeSeries(this.line.bytes, 0, place)
+    return place
+  }
+
   /** For lines of another source, or time. */
   attach(attachment: Attachment, time: Uint8Array | undefined): void {
     this.labels.attach(attachment)
@@ -136,7 +145,7 @@ export class SampleParser {
     if (++this.series > limits.maxSeries) throw new Refused("too-many-series", `more than ${limits.maxSeries} series`)
     if (line.length > limits.maxBytes)
       throw new Refused("too-large", `more than ${limits.maxBytes} bytes with the attached labels`)
-    const added = this.seen.add((Math.imul(name.hash, 31) + labels.hash) | 0, lineStart, this.sameSeries)
+    const added = this.seen.add(seriesHash(name.hash, labels.hash), lineStart, this.sameSeries)
     if (added === "seen") throw new Refused("duplicate-series", `${name.text} comes twice with the same labels`)
     if (added === "too-many-collisions") throw new Refused("syntax", `${name.text}: too many colliding label sets`)
     let rule = NO_RULE

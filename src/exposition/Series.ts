@@ -2,7 +2,7 @@
  * Series: which series a canonical sample line belongs to, as a key that ignores the order of labels and the spelling of
  * numbers in `le` and `quantile`. Pure. It trusts the parser's form of a line.
  */
-import { finishHash, HASH_PRIME, HASH_START } from "./Attachment.ts"
+import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START } from "./Attachment.ts"
 import type { Family, MetricType } from "./Dump.ts"
 import { endOfLabels, endOfName, endOfValue } from "./Line.ts"
 import {
@@ -78,12 +78,15 @@ export interface SeriesPlace {
   valueAt: number
 }
 
+/** Of the hashes of a name and of its labels, as the parser makes them. */
+export const seriesHash = (name: number, labels: number): number => (Math.imul(name, 31) + labels) | 0
+
 /** With `le` and `quantile` as numbers, whatever the family's type. */
 export const placeSeries = (b: Uint8Array, line: number, place: SeriesPlace): void => {
   const nameEnd = endOfName(b, line)
-  let sum = HASH_START
-  for (let i = line; i < nameEnd; i++) sum = Math.imul(sum ^ b[i]!, HASH_PRIME)
-  sum = finishHash(sum)
+  let name = 0
+  for (let i = line; i < nameEnd; i++) name = Math.imul(name ^ b[i]!, HASH_PRIME)
+  let labels = 0
   let shift = 0
   let at = nameEnd
   if (b[at] !== SPACE) {
@@ -91,6 +94,7 @@ export const placeSeries = (b: Uint8Array, line: number, place: SeriesPlace): vo
       const label = ++at
       let h = HASH_START
       for (; b[at] !== EQUALS; at++) h = Math.imul(h ^ b[at]!, HASH_PRIME)
+      h = Math.imul(h ^ HASH_SEPARATOR, HASH_PRIME)
       const end = endOfValue(b, at + 2)
       if (isFloat(b, label, at)) {
         const value = parseNumber(b, at + 2, end)
@@ -101,13 +105,13 @@ export const placeSeries = (b: Uint8Array, line: number, place: SeriesPlace): vo
           at = end
         }
       }
-      for (; at < end; at++) h = Math.imul(h ^ b[at]!, HASH_PRIME)
-      sum = (sum + finishHash(h)) | 0
+      for (at += at < end ? 2 : 0; at < end; at++) h = Math.imul(h ^ b[at]!, HASH_PRIME)
+      labels = (labels + finishHash(h)) | 0
       at = end + 1
     } while (b[at] === COMMA)
     at++
   }
-  place.hash = sum
+  place.hash = seriesHash(name, labels)
   place.valueAt = at + 1 - line
   place.length = b[nameEnd] === SPACE ? nameEnd + 1 - line : at - 1 - line + shift
 }

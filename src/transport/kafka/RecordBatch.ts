@@ -100,7 +100,7 @@ const decodeRecords = (
       read.at = end
       continue
     }
-    const key = read.bytes()
+    const key = read.key()
     const value = read.bytes()
     const headers = read.headers()
     into.push({ offset, timestamp: time.append >= 0 ? time.append : time.first + timestamp, key, value, headers })
@@ -112,6 +112,7 @@ const decodeRecords = (
 class Reader {
   at = 0
   readonly #bytes: Buffer
+  #key: Buffer | null = null
   readonly #names: Array<{ readonly start: number; readonly end: number; readonly text: string }> = []
 
   constructor(bytes: Buffer) {
@@ -147,6 +148,25 @@ class Reader {
     const view = this.#bytes.subarray(this.at, end)
     this.at = end
     return view
+  }
+
+  /** Records of one key come one after the other: they share its view. */
+  key(): Buffer | null {
+    const bytes = this.#bytes
+    const last = this.#key
+    const before = this.at
+    const length = this.varint()
+    if (last !== null && last.length === length && this.at + length <= bytes.length) {
+      let same = 0
+      while (same < length && last[same] === bytes[this.at + same]) same++
+      if (same === length) {
+        this.at += length
+        return last
+      }
+    }
+    this.at = before
+    this.#key = this.bytes()
+    return this.#key
   }
 
   /** Names that repeat: the last one. Values that are null: empty. */
