@@ -56,6 +56,35 @@ describe("a record of one line", () => {
 
   it("is not known under other labels", () => assert.isFalse(recognises("a 1", "a 2", [["job", "k"]])))
 
+  it("is known when most of the others have expired", () => {
+    const series = known("a 1")
+    for (let n = 0; n < 1000; n++) {
+      const options = { format: "text", attach, limits: defaultParseLimits, timestamps: "scrape", time: 0 } as const
+      const parsed = parseRound(utf8.encode(`b{n="${n}"} ${n}`), options, undefined)
+      if (isRefusal(parsed)) assert.fail(parsed.detail)
+      const shape = shapeOf(utf8.encode(`b{n="${n}"} ${n}`), parsed.known, labels)
+      series.add(series.measure(parsed.dump, shape), {
+        offset: n + 1,
+        timestamp: 0,
+        mono: n < 10 ? 100 : 0,
+        replayed: false
+      })
+    }
+    const { bytes } = series
+    series.sweep(new Ages(1000), { wall: 0, mono: 1001 }, 1000)
+    assert.strictEqual(series.series, 10)
+    assert.isBelow(series.bytes, bytes / 50)
+    assert.strictEqual(series.first, 1)
+    assert.isUndefined(comes(series, "a 7"))
+    for (let n = 0; n < 10; n++) series.renew(comes(series, `b{n="${n}"} 7`)!, plainLine, undefined, stamp)
+    assert.isUndefined(comes(series, 'b{n="10"} 7'))
+    const { families } = series.dump(new Ages(1000), { wall: 0, mono: 1001 }, 2000)!
+    assert.deepStrictEqual(
+      families.map((f) => Buffer.from(f.bytes).toString().trim().split("\n")),
+      [Array.from({ length: 10 }, (_, n) => `b{n="${n}",instance="s",job="j"} 7`)]
+    )
+  })
+
   it("changes nothing that was handed out", () => {
     const series = known("a 1")
     const now = { wall: 0, mono: 0 }
@@ -80,7 +109,17 @@ describe("samples", () => {
     '{x="1",}',
     '{le="1"}',
     '{le="1.0"}',
-    '{job="k"}'
+    '{job="k"}',
+    '{x="1",quantile="0.50"}',
+    '{quantile="0.5",x="1"}',
+    '{le="x"}',
+    '{instance="other",exported_instance="s"}',
+    '{x="\\n\\"é"}',
+    '{x="\\t"}',
+    '{x=""}',
+    '{ x = "1" , }',
+    '{x="1",x="1"}',
+    '{__x="1"}'
   )
   const value = fc.constantFrom(
     "0",
