@@ -40,6 +40,8 @@ export interface Envelope extends Identity {
   readonly ended: boolean
 }
 
+const noLabels: Envelope["labels"] = []
+
 /** Bytes of a source id. */
 export const maxSourceBytes = 512
 /** Chunks of one round: at about 1 MB each far above any source's byte limit. */
@@ -88,17 +90,19 @@ const sourceId = (bytes: Uint8Array, where: string): string | Refusal =>
         ? text(bytes)
         : refusal("bad-header", `the source id (${where}) is not valid UTF-8`)
 
-let lastKey = new Uint8Array(0)
-let lastId: string | Refusal = ""
+/** Keys that came lately, in places by some of their bytes. Copies: a key is a view of all that was fetched with it. */
+const lately: Array<{ readonly key: Uint8Array; readonly id: string | Refusal } | undefined> = new Array(256)
 
-/** A source's records come one after the other: its id is made a string of once. */
+/** Sources send again and again: their ids are made strings of once. */
 const keyId = (key: Uint8Array): string | Refusal => {
-  if (key.length === 0 || key.length !== lastKey.length || !sameBytes(key, 0, key.length, lastKey, 0, lastKey.length)) {
-    lastId = sourceId(key, "the record's key")
-    // A copy: the key is a view of all that was fetched with it.
-    lastKey = new Uint8Array(key.subarray(0, maxSourceBytes + 1))
-  }
-  return lastId
+  const { length } = key
+  if (length === 0 || length > maxSourceBytes) return sourceId(key, "the record's key")
+  const place = (31 * key[length - 1]! + 7 * key[length >> 1]! + 3 * key[length >> 2]! + length) & 255
+  const last = lately[place]
+  if (last !== undefined && sameBytes(key, 0, length, last.key, 0, last.key.length)) return last.id
+  const id = sourceId(key, "the record's key")
+  lately[place] = { key: new Uint8Array(key), id }
+  return id
 }
 
 let lastBare: LogRecord["headers"] = {}
@@ -164,6 +168,10 @@ export const readIdentity = (record: LogRecord, tp: TopicPartition): Identity | 
   return { source: keyed ?? header ?? `unknown/${tp.topic}/${tp.partition}`, number, index, count }
 }
 
+/** What a record with a key and without headers says. The same object where it is the same. */
+const plain = { number: undefined, index: 1, count: 1, mode: "samples", labels: noLabels, format: "text" } as const
+let lastPlain: Envelope = { ...plain, source: "", time: 0, ended: false }
+
 /** `sourceLabel` is the pod's to set: a sender may not give it by `k2p-labels`. */
 export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel: string): Envelope | Refusal => {
   const { headers, value } = record
@@ -172,17 +180,9 @@ export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel:
     if (typeof source === "object") return source
     const ended = value === null || value.length === 0
     const { timestamp: time } = record
-    return {
-      source,
-      number: undefined,
-      index: 1,
-      count: 1,
-      time,
-      mode: "samples",
-      labels: noLabels,
-      format: "text",
-      ended
-    }
+    if (lastPlain.source !== source || lastPlain.time !== time || lastPlain.ended !== ended)
+      lastPlain = { ...plain, source, time, ended }
+    return lastPlain
   }
   const identity = readIdentity(record, tp)
   if (isRefused(identity)) return identity
@@ -225,8 +225,6 @@ export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel:
 }
 
 const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-const noLabels: Envelope["labels"] = []
-
 const formatOf = remembered(inputFormat)
 
 const readLabels = (header: Uint8Array | undefined): Envelope["labels"] | Refusal => {
