@@ -160,6 +160,24 @@ describe("samples", () => {
     partitionBytes: fc.integer({ min: 60, max: 400 })
   })
 
+  it.each([
+    ["a series that is new", [97, 123, 120, 61, 34, 255, 34, 125, 32, 49]],
+    ["a name that is new", [98, 255, 32, 49]]
+  ])("of %s are refused where they are not UTF-8", (_, bytes) => {
+    const limits = { ...defaultParseLimits, ...defaultCacheLimits }
+    const options: CacheOptions = { expiry: 100, timestamps: "scrape", sourceLabel: "instance", limits }
+    const cache = new PartitionCache(
+      { topic: "t", partition: 0 },
+      options,
+      new Budget("pod", { series: 9, bytes: 999 })
+    )
+    const now = { wall: 0, mono: 0 }
+    cache.take(toRecord(0, { text: "a 1" }), 0, now)
+    cache.take({ ...toRecord(1, { text: "" }), value: Uint8Array.from(bytes) }, 0, now)
+    assert.deepStrictEqual([...cache.takeTally().refused], [["not-utf8", 1]])
+    assert.strictEqual(cache.size().series, 1)
+  })
+
   it("are what the parser makes of each record, in whatever order they come", () => {
     fc.assert(
       fc.property(
