@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from "node:buffer"
 import { type Attachment, prepareAttachment } from "./Attachment.ts"
-import { Families, Refused } from "./Families.ts"
+import { Families } from "./Families.ts"
 import { LineBuffer } from "./LineBuffer.ts"
 import { plainLine } from "./PlainLine.ts"
 import type { Envelope } from "./Record.ts"
@@ -54,9 +54,9 @@ export class LineReader {
     output.length = 0
     try {
       if (samples.read(0) !== end + 1) return undefined
-    } catch (error) {
-      if (error instanceof Refused) return undefined
-      throw error
+    } catch {
+      // Refused, or a defect: the parser comes to the same and says so.
+      return undefined
     }
     const { length } = output
     if (length > limits.maxBytes) return undefined

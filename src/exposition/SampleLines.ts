@@ -10,6 +10,7 @@ import type { PlainLine } from "./PlainLine.ts"
 import type { Envelope } from "./Record.ts"
 import { placeSeries, type SeriesPlace, sampleFloats, seriesKey } from "./Series.ts"
 import { SlotIndex } from "./SlotIndex.ts"
+import { SlotOrder } from "./SlotOrder.ts"
 import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE } from "./Syntax.ts"
 import { copyText, sameText } from "./Words.ts"
 
@@ -29,10 +30,8 @@ const VALUE_AT = 10
 /** The end of its name and own labels; 0 where it is not to be compared with a text. */
 const OWN_END = 11
 const KEY_LENGTH = 12
-/** In the order of their last update, slot + 1. */
-const OLDER = 13
-const NEWER = 14
-/** The indices' parts. */
+/** What the order and the indices keep of it, two each. */
+const BY_UPDATE = 13
 const BY_TEXT = 15
 const BY_SERIES = 17
 
@@ -76,8 +75,8 @@ export class SampleLines<K> {
   private readonly kinds: Array<K | undefined> = []
   /** What was attached to those that came as a plain line. */
   private readonly labels: Array<Envelope["labels"] | undefined> = []
-  private oldest = 0
-  private newest = 0
+  /** Of their last update. */
+  private readonly order = new SlotOrder(INTS, BY_UPDATE)
   private readonly byText = new SlotIndex(INTS, BY_TEXT)
   private readonly bySeries = new SlotIndex(INTS, BY_SERIES)
   /** Those that found no room in the index, by their keys. Hashes that are not made to agree never do so often. */
@@ -85,16 +84,17 @@ export class SampleLines<K> {
 
   /** The offset of the one that was updated longest ago. */
   get first(): number {
-    return this.oldest === 0 ? Number.POSITIVE_INFINITY : this.doubles[(this.oldest - 1) * DOUBLES + OFFSET]!
+    const { first } = this.order
+    return first < 0 ? Number.POSITIVE_INFINITY : this.doubles[first * DOUBLES + OFFSET]!
   }
 
   /** In the order of their last update: the slot that comes first, and the one after another; -1 at the end. */
   get firstSlot(): number {
-    return this.oldest - 1
+    return this.order.first
   }
 
   slotAfter(slot: number): number {
-    return this.ints[slot * INTS + NEWER]! - 1
+    return this.order.after(slot)
   }
 
   /** Undefined where the slot has no line. */
@@ -160,9 +160,9 @@ export class SampleLines<K> {
     this.ints[at + LENGTH] = length
     this.bytes += length - before
     this.stamp(slot, stamp)
-    if (this.newest === slot + 1) return
-    this.unchain(slot)
-    this.chain(slot)
+    if (this.order.last === slot) return
+    this.order.remove(slot)
+    this.order.append(slot)
   }
 
   /** In place of the line in `slot`, or in a new one where that is -1. */
@@ -188,7 +188,7 @@ export class SampleLines<K> {
     if (shape !== undefined) this.byText.add(shape.hash, slot)
     if (!this.bySeries.add(series.hash, slot)) this.crowded.set(seriesKey(line.bytes, line.start, sampleFloats), slot)
     this.stamp(slot, stamp)
-    this.chain(slot)
+    this.order.append(slot)
   }
 
   remove(slot: number): void {
@@ -208,8 +208,7 @@ export class SampleLines<K> {
   /** The same lines in memory of their size, in the order of their last update. */
   compacted(): SampleLines<K> {
     const other = new SampleLines<K>()
-    for (let s = this.oldest; s !== 0; s = this.ints[(s - 1) * INTS + NEWER]!) {
-      const slot = s - 1
+    for (let slot = this.order.first; slot >= 0; slot = this.order.after(slot)) {
       const start = this.ints[slot * INTS + AT]!
       const series = { hash: 0, length: 0, valueAt: 0 }
       placeSeries(this.text, start, series)
@@ -262,26 +261,7 @@ export class SampleLines<K> {
     this.byText.remove(slot)
     if (!this.bySeries.remove(slot))
       this.crowded.delete(seriesKey(this.text, this.ints[slot * INTS + AT]!, sampleFloats))
-    this.unchain(slot)
-  }
-
-  private chain(slot: number): void {
-    const { ints, newest } = this
-    ints[slot * INTS + OLDER] = newest
-    ints[slot * INTS + NEWER] = 0
-    if (newest === 0) this.oldest = slot + 1
-    else ints[(newest - 1) * INTS + NEWER] = slot + 1
-    this.newest = slot + 1
-  }
-
-  private unchain(slot: number): void {
-    const { ints } = this
-    const older = ints[slot * INTS + OLDER]!
-    const newer = ints[slot * INTS + NEWER]!
-    if (older === 0) this.oldest = newer
-    else ints[(older - 1) * INTS + NEWER] = newer
-    if (newer === 0) this.newest = older
-    else ints[(newer - 1) * INTS + OLDER] = older
+    this.order.remove(slot)
   }
 
   private take(): number {
@@ -297,6 +277,7 @@ export class SampleLines<K> {
     doubles.set(this.doubles)
     this.doubles = doubles
     this.ints = new Int32Array(doubles.buffer)
+    this.order.use(this.ints)
     this.byText.use(this.ints)
     this.bySeries.use(this.ints)
   }
