@@ -59,7 +59,6 @@ export class LineReader {
       return undefined
     }
     const { length } = output
-    if (length > limits.maxBytes) return undefined
     if (output.bytes.buffer !== view.buffer) view = new DataView(output.bytes.buffer)
     const series = samples.place()
     const shape = { hash, ownEnd: samples.ownEnd, labels }

@@ -153,6 +153,8 @@ describe("samples", () => {
   const step = fc.record({
     text,
     k2pLabels: fc.constantFrom("", "", '{"job":"j"}', '{"job":"j","z":"1"}'),
+    // Now and then of another kind: what came before must have left the same behind.
+    kind: fc.constantFrom({}, {}, {}, {}, {}, {}, { v: "1.1" }, { v: "1.2" }, { v: "1.2", mode: "samples" as const }),
     passes: fc.constantFrom(0, 0, 0, 1, 60, 101)
   })
   const bounds = fc.record({
@@ -199,18 +201,21 @@ describe("samples", () => {
           const shown = (cache: PartitionCache) => [
             cache.size(),
             cache.lowest(1000),
-            cache.takeTally().refused,
+            cache.committable(1000),
+            ((tally) => [tally.refused, tally.ignored, tally.accepted, tally.ages, tally.expired])(cache.takeTally()),
+            cache.content(() => now).sources(10),
             cache
               .content(() => now)
               .dumps()
               .flatMap((d) => d.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })))
           ]
-          steps.forEach(({ text, k2pLabels, passes }, offset) => {
+          steps.forEach(({ text, k2pLabels, kind, passes }, offset) => {
             now.wall += passes
             now.mono += passes
             const sent: Sent = {
               text,
               ts: now.wall,
+              ...kind,
               ...(k2pLabels === "" ? {} : { headers: { "k2p-labels": k2pLabels } })
             }
             short.take(toRecord(offset, sent), 0, now)

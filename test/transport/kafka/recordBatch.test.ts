@@ -69,7 +69,7 @@ const sentArbitrary: fc.Arbitrary<Sent> = fc.record({
 
 describe("decodeBatches", () => {
   it("a record has its own key, also beside others that begin or end alike", async () => {
-    const keys = ["a", "a", "ab", null, "ab", "", "b", "b", "ab"]
+    const keys = ["a", "a", "ab", null, "ab", "ac", "ab", "", "b", "b", "ab"]
     const sent = keys.map((key) => ({ key: key === null ? null : Buffer.from(key), value: Buffer.from("v") }))
     const { records } = await decodeBatches(await batch(sent), 0, [])
     assert.deepStrictEqual(
