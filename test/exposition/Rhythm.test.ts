@@ -24,6 +24,7 @@ it("the rhythm that is forgotten is that of the source seen longest ago", () => 
     rhythms.note({ source, number: undefined, timestamp, first: timestamp })
   const a = note("a", 0)
   const b = note("b", 0)
+  assert.strictEqual(note("b", 5), b)
   note("a", 10)
   note("a", 20)
   note("c", 20)
