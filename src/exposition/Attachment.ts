@@ -31,6 +31,13 @@ export const finishHash = (h: number): number => {
   return Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) | 0
 }
 
+/** Of a name alone, where it goes on with a value. */
+export const hashOfName = (name: string): number => {
+  let h = HASH_START
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), HASH_PRIME)
+  return h
+}
+
 export const hashOf = (name: Uint8Array, value: Uint8Array): number => {
   let h = HASH_START
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name[i]!, HASH_PRIME)

@@ -154,6 +154,10 @@ export class Families {
     this.lines = lines
   }
 
+  get size(): number {
+    return this.byTextName.size
+  }
+
   all(): ReadonlyArray<FamilyBuilder> {
     return [...this.byTextName.values()]
   }

@@ -4,7 +4,15 @@
  * A sample's labels come out final: empty ones gone, the attached ones there, a foreign value of the source label renamed.
  * It also sums up their hashes, in whatever order they come, for finding series and groups again.
  */
-import { type Attachment, finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOf } from "./Attachment.ts"
+import {
+  type Attachment,
+  finishHash,
+  HASH_PRIME,
+  HASH_SEPARATOR,
+  HASH_START,
+  hashOf,
+  hashOfName
+} from "./Attachment.ts"
 import type { ParseLimits } from "./Dump.ts"
 import { type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
 import type { LineBuffer } from "./LineBuffer.ts"
@@ -29,6 +37,8 @@ import {
   startsLabelName
 } from "./Syntax.ts"
 
+const LE_HASH = hashOfName("le")
+const QUANTILE_HASH = hashOfName("quantile")
 const EXPORTED = encode("exported_")
 
 /** Bytes that end the plain run of a label value: the quote, the backslash, what may not stand there. */
@@ -40,13 +50,15 @@ export class LabelParser {
   innerHash = 0
   /** The number in `le` or `quantile`. */
   bound: number | undefined
+  /** It may have a label named `le` or `quantile`, whatever its family. */
+  mayHaveNumber = false
   /** It has the label named as its stateset. */
   hasState = false
   /** Where in the line buffer its own labels end and the attached ones begin; without own labels, where the name ends. */
   ownEnd = 0
   private readonly input: Uint8Array
   private readonly limits: ParseLimits
-  private readonly attachment: Attachment
+  private attachment: Attachment
   private readonly line: LineBuffer
   /** The names so far, by their position in the input. */
   private readonly starts: Int32Array
@@ -54,7 +66,7 @@ export class LabelParser {
   private readonly nameHashes: Int32Array
   private readonly kept: Uint8Array
   private count = 0
-  private readonly attached: Uint8Array
+  private attached: Uint8Array
 
   constructor(input: Uint8Array, limits: ParseLimits, attachment: Attachment, line: LineBuffer) {
     this.input = input
@@ -68,6 +80,12 @@ export class LabelParser {
     this.attached = new Uint8Array(attachment.labels.length)
   }
 
+  /** For lines of another source. */
+  attach(attachment: Attachment): void {
+    this.attachment = attachment
+    if (this.attached.length !== attachment.labels.length) this.attached = new Uint8Array(attachment.labels.length)
+  }
+
   /** From the `{`, or from whatever follows the name of a line without labels. Answers where it goes on. */
   parse(from: number, name: SampleName): number {
     const { input: b, line, attached } = this
@@ -75,7 +93,7 @@ export class LabelParser {
     const { family } = name
     this.count = this.hash = this.innerHash = 0
     this.bound = undefined
-    this.hasState = false
+    this.hasState = this.mayHaveNumber = false
     for (let k = 0; k < attached.length; k++) attached[k] = 0
     const nameEnd = line.length
     line.put(BRACE_OPEN)
@@ -93,10 +111,11 @@ export class LabelParser {
         const k = this.count - 1
         const labelEnd = this.ends[k]!
         const valueAt = line.length
-        let hash = this.parseValue(valueStart, this.nameHashes[k]!, name)
+        const nameHash = this.nameHashes[k]!
+        let hash = this.parseValue(valueStart, nameHash, name)
         const valueEnd = valueStart + line.length - 1 - valueAt
         if (family.float !== undefined && sameBytes(b, nameStart, labelEnd, family.float, 0, family.float.length))
-          hash = this.readBound(valueAt, this.nameHashes[k]!, family, name)
+          hash = this.readBound(valueAt, nameHash, family, name)
         const which = this.attachmentNamed(nameStart, labelEnd)
         // An empty label is a missing one.
         let keep = valueEnd > valueStart
@@ -109,6 +128,7 @@ export class LabelParser {
         if (keep) {
           written++
           this.hash = (this.hash + hash) | 0
+          if (nameHash === LE_HASH || nameHash === QUANTILE_HASH) this.mayHaveNumber = true
           if (which >= 0) attached[which] = 1
           else if (
             family.inner !== undefined &&

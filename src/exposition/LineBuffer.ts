@@ -4,14 +4,19 @@
  */
 import { canonicalFloatBytes, EQUALS, QUOTE, SPACE } from "./Syntax.ts"
 
-let kept = new Uint8Array(256 * 1024)
+let kept: Uint8Array = new Uint8Array(256 * 1024)
 /** One huge dump does not hold its memory for good. */
 const MAX_KEPT = 8 * 1024 * 1024
 
 export class LineBuffer {
   /** The lines so far are `bytes[0, length)`. */
-  bytes = kept
+  bytes: Uint8Array
   length = 0
+
+  /** `own`: memory that it need not share. */
+  constructor(own = kept) {
+    this.bytes = own
+  }
 
   /** Makes room for so many bytes more. */
   reserve(more: number): void {

@@ -12,12 +12,14 @@
  */
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
-import { Budget } from "./Budget.ts"
+import { Budget, type Size } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
 import { giveBackLines } from "./LineMemory.ts"
+import { LineReader } from "./LineReader.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
-import { claimedSource, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
+import { plainLine } from "./PlainLine.ts"
+import { claimedSource, type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
 import { RefusalLog } from "./RefusalLog.ts"
 import { Rhythms } from "./Rhythm.ts"
 import { type Content, type Part, RoundReader } from "./RoundReader.ts"
@@ -49,7 +51,7 @@ export interface CacheOptions {
 
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
 const rememberedSources = 4
-const noTime = new Uint8Array(0)
+const nothing: Size = { series: 0, bytes: 0 }
 
 export class PartitionCache {
   private readonly tp: TopicPartition
@@ -61,6 +63,7 @@ export class PartitionCache {
   private readonly rhythms: Rhythms
   private readonly refused = new RefusalLog()
   private readonly reader: RoundReader
+  private readonly lines: LineReader
   private tally = newTally()
   /** How often the content was looked at. */
   private looks = 0
@@ -82,6 +85,7 @@ export class PartitionCache {
       },
       (defect) => this.tally.defects.push(defect)
     )
+    this.lines = new LineReader(options)
     this.rounds = new Rounds({ expiry, gatherBytes: limits.gatherBytes, maxSources })
   }
 
@@ -95,6 +99,7 @@ export class PartitionCache {
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
+    if (this.takeLine(envelope, record, stamp, now)) return
     const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined, shape: undefined }
     const step = this.rounds.take(envelope, record, record.value?.length ?? 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
@@ -208,7 +213,7 @@ export class PartitionCache {
     if (envelope.ended) this.remove(source)
     else {
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
-      const shown = this.renewed(before, round, since) ?? this.show(before, round, since)
+      const shown = this.show(before, round, since)
       if (isRefused(shown)) {
         this.refuse(shown, source, stamp, now)
         return
@@ -216,28 +221,42 @@ export class PartitionCache {
       if (before !== undefined) this.giveBack(before)
       this.contents.set(source, { shown, number, stamp, time: envelope.time, first, rhythm, looks: this.looks })
     }
-    this.tally.accepted++
-    if (!stamp.replayed) this.tally.ages.push(Math.max(0, now.wall - envelope.time) / 1000)
+    this.accepted(stamp, envelope.time, now)
   }
 
-  /** Samples of one line that is known but for its value: by far the most of those that come one by one. */
-  private renewed(
-    before: SourceContent | undefined,
-    round: Round<Part>,
-    stamp: Stamp
-  ): SourceContent["shown"] | undefined {
-    const part = round.parts[0]!
-    if (before?.shown.mode !== "samples" || round.parts.length > 1 || part.parsed !== undefined) return undefined
-    const { envelope, value } = part
-    if (envelope.mode !== "samples" || envelope.format !== "text") return undefined
-    const { shown } = before
-    const time = this.options.timestamps === "event" ? encode(` ${timestampText(envelope.time)}`) : noTime
-    const renewal = shown.series.recognise(value!, envelope.labels, time)
-    if (renewal === undefined || shown.series.bytes + renewal.bytes > this.options.limits.maxBytes) return undefined
-    if (this.budget.refuses(renewal) !== undefined) return undefined
-    shown.series.renew(renewal, stamp)
-    this.budget.change(renewal)
-    return shown
+  private accepted({ replayed }: Stamp, time: number, now: Now): void {
+    this.tally.accepted++
+    if (!replayed) this.tally.ages.push(Math.max(0, now.wall - time) / 1000)
+  }
+
+  /**
+   * One plain line of a source that has samples: by far the most of those that come one by one. False, and nothing done, where that
+   * is not all there is to it: then it goes the way of every round, which comes to the same.
+   */
+  private takeLine(envelope: Envelope, { value, offset, timestamp }: LogRecord, stamp: Stamp, now: Now): boolean {
+    const { source, labels, time } = envelope
+    if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
+    if (envelope.format !== "text" || value === null || !plainLine.read(value)) return false
+    const content = this.contents.get(source)
+    if (content?.shown.mode !== "samples") return false
+    const { series } = content.shown
+    const stampText = this.options.timestamps === "event" ? encode(timestampText(time)) : undefined
+    const known = series.recognise(plainLine, labels, stampText)
+    const line = known === undefined ? this.lines.read(envelope, stampText) : undefined
+    const change = known ?? (line === undefined ? undefined : series.measureLine(line))
+    if (change === undefined || this.noRoom(series, change) !== undefined) return false
+    if (line === undefined) series.renew(change, plainLine, stampText, stamp)
+    else series.addLine(change, line, stampText !== undefined, stamp)
+    this.budget.change(change)
+    this.rounds.single(source, offset, timestamp)
+    content.rhythm = this.rhythms.note({ source, number: undefined, timestamp, first: offset })
+    content.number = undefined
+    content.stamp = stamp
+    content.time = time
+    content.first = offset
+    content.looks = this.looks
+    this.accepted(stamp, time, now)
+    return true
   }
 
   private show(before: SourceContent | undefined, round: Round<Part>, stamp: Stamp): SourceContent["shown"] | Refusal {
@@ -255,7 +274,7 @@ export class PartitionCache {
     const { limits } = this.options
     if (before === undefined && this.contents.size >= limits.maxSources)
       return refusal("too-many-sources", `the partition has ${limits.maxSources} sources with content already`)
-    const was = before === undefined ? { series: 0, bytes: 0 } : sizeOf(before)
+    const was = before === undefined ? nothing : sizeOf(before)
     if (envelope.mode === "snapshot") {
       const change = { series: dump.series - was.series, bytes: dump.bytes - was.bytes }
       const full = this.budget.refuses(change)
@@ -265,20 +284,26 @@ export class PartitionCache {
     }
     const present = before?.shown.mode === "samples" ? before.shown.series : undefined
     const series = present ?? new SampleSeries()
-    const addition = series.measure(dump)
-    if (series.series + addition.series > limits.maxSeries)
-      return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode`)
-    if (series.bytes + addition.bytes > limits.maxBytes)
-      return refusal("too-large", `more than ${limits.maxBytes} bytes in samples mode`)
-    const replaced = present === undefined ? was : { series: 0, bytes: 0 }
-    const full = this.budget.refuses({
-      series: addition.series - replaced.series,
-      bytes: addition.bytes - replaced.bytes
-    })
+    const addition = series.measure(dump, shape)
+    const replaced = present === undefined ? was : nothing
+    const full = this.noRoom(series, addition, replaced)
     if (full !== undefined) return full
     this.budget.change({ series: -replaced.series, bytes: -replaced.bytes })
-    this.accounting(series, () => series.add(addition, stamp, shape))
+    this.accounting(series, () => series.add(addition, stamp))
     return { mode: "samples", series }
+  }
+
+  /** Why samples find no room, in place of what goes for them; undefined where they do. */
+  private noRoom(samples: SampleSeries, addition: Size, replaced = nothing): Refusal | undefined {
+    const { limits } = this.options
+    if (samples.series + addition.series > limits.maxSeries)
+      return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode`)
+    if (samples.bytes + addition.bytes > limits.maxBytes)
+      return refusal("too-large", `more than ${limits.maxBytes} bytes in samples mode`)
+    const { series, bytes } = addition
+    return this.budget.refuses(
+      replaced === nothing ? addition : { series: series - replaced.series, bytes: bytes - replaced.bytes }
+    )
   }
 
   private accounting<A>(series: SampleSeries, change: () => A): A {

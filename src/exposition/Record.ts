@@ -9,6 +9,7 @@ import { isUtf8 } from "node:buffer"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import type { InputFormat, Refusal, RefusalReason } from "./Dump.ts"
 import { inputFormat } from "./Negotiation.ts"
+import { sameBytes } from "./Syntax.ts"
 
 /** A sender's own numbering of its rounds: `k2p-round`. */
 export interface RoundNumber {
@@ -38,6 +39,8 @@ export interface Envelope extends Identity {
   /** An empty or null value: the source has ended. */
   readonly ended: boolean
 }
+
+const noLabels: Envelope["labels"] = []
 
 /** Bytes of a source id. */
 export const maxSourceBytes = 512
@@ -87,6 +90,31 @@ const sourceId = (bytes: Uint8Array, where: string): string | Refusal =>
         ? text(bytes)
         : refusal("bad-header", `the source id (${where}) is not valid UTF-8`)
 
+/** Keys that came lately, in places by some of their bytes. Copies: a key is a view of all that was fetched with it. */
+const lately: Array<{ readonly key: Uint8Array; readonly id: string | Refusal } | undefined> = new Array(256)
+
+/** Sources send again and again: their ids are made strings of once. */
+const keyId = (key: Uint8Array): string | Refusal => {
+  const { length } = key
+  if (length === 0 || length > maxSourceBytes) return sourceId(key, "the record's key")
+  const place = (31 * key[length - 1]! + 7 * key[length >> 1]! + 3 * key[length >> 2]! + length) & 255
+  const last = lately[place]
+  if (last !== undefined && sameBytes(key, 0, length, last.key, 0, last.key.length)) return last.id
+  const id = sourceId(key, "the record's key")
+  lately[place] = { key: new Uint8Array(key), id }
+  return id
+}
+
+let lastBare: LogRecord["headers"] = {}
+
+/** Without headers: all that they say by default is in `readEnvelope`. */
+const isBare = (headers: LogRecord["headers"]): boolean => {
+  if (headers === lastBare) return true
+  for (const _ in headers) return false
+  lastBare = headers
+  return true
+}
+
 /** Whose a record says it is, for people: also where the id itself, or another header, is refused. */
 export const claimedSource = ({ key, headers }: LogRecord): string => {
   const bytes = key ?? headers["k2p-source"]
@@ -109,7 +137,7 @@ const timeForm = /^(\d{1,15})$/
 export const readIdentity = (record: LogRecord, tp: TopicPartition): Identity | Refusal => {
   const { key, headers } = record
   const named = headers["k2p-source"]
-  const keyed = key === null ? undefined : sourceId(key, "the record's key")
+  const keyed = key === null ? undefined : keyId(key)
   if (typeof keyed === "object") return keyed
   const header = named === undefined ? undefined : sourceId(named, "header k2p-source")
   if (typeof header === "object") return header
@@ -140,11 +168,24 @@ export const readIdentity = (record: LogRecord, tp: TopicPartition): Identity | 
   return { source: keyed ?? header ?? `unknown/${tp.topic}/${tp.partition}`, number, index, count }
 }
 
+/** What a record with a key and without headers says. The same object where it is the same. */
+const plain = { number: undefined, index: 1, count: 1, mode: "samples", labels: noLabels, format: "text" } as const
+let lastPlain: Envelope = { ...plain, source: "", time: 0, ended: false }
+
 /** `sourceLabel` is the pod's to set: a sender may not give it by `k2p-labels`. */
 export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel: string): Envelope | Refusal => {
+  const { headers, value } = record
+  if (isBare(headers) && record.key !== null) {
+    const source = keyId(record.key)
+    if (typeof source === "object") return source
+    const ended = value === null || value.length === 0
+    const { timestamp: time } = record
+    if (lastPlain.source !== source || lastPlain.time !== time || lastPlain.ended !== ended)
+      lastPlain = { ...plain, source, time, ended }
+    return lastPlain
+  }
   const identity = readIdentity(record, tp)
   if (isRefused(identity)) return identity
-  const { headers, value } = record
 
   const type = headers["content-type"]
   const format = type === undefined ? inputFormat(undefined) : formatOf(text(type))
@@ -184,8 +225,6 @@ export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel:
 }
 
 const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-const noLabels: Envelope["labels"] = []
-
 const formatOf = remembered(inputFormat)
 
 const readLabels = (header: Uint8Array | undefined): Envelope["labels"] | Refusal => {

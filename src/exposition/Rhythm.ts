@@ -16,23 +16,28 @@ interface Beat {
 const kept = 3
 
 export class Rhythm {
-  private intervals: ReadonlyArray<number> = []
-  private last: Beat | undefined
-  private before: Beat | undefined
+  private readonly intervals: Array<number> = []
+  // Of the last round. Not what came with it: a whole round would stay in memory for its time.
+  private number: RoundNumber | undefined
+  private timestamp = Number.NaN
+  private first = Number.POSITIVE_INFINITY
+  /** Of the round before it. */
+  private firstBefore = Number.POSITIVE_INFINITY
 
   note({ number, timestamp, first }: Beat): void {
-    const { last } = this
-    // Not what came with it: a whole round would stay in memory for its time.
-    const beat = { number, timestamp, first }
-    this.before = last
-    this.last = beat
-    if (last === undefined) return
     const rounds =
-      last.number !== undefined && beat.number !== undefined && last.number.epoch === beat.number.epoch
-        ? Math.max(1, beat.number.round - last.number.round)
+      this.number !== undefined && number !== undefined && this.number.epoch === number.epoch
+        ? Math.max(1, number.round - this.number.round)
         : 1
-    const interval = (beat.timestamp - last.timestamp) / rounds
-    if (interval > 0) this.intervals = [...this.intervals, interval].slice(-kept)
+    const interval = (timestamp - this.timestamp) / rounds
+    this.firstBefore = this.first
+    this.number = number
+    this.timestamp = timestamp
+    this.first = first
+    // The first round makes none.
+    if (!(interval > 0)) return
+    this.intervals.push(interval)
+    if (this.intervals.length > kept) this.intervals.shift()
   }
 
   /** Milliseconds without a round after which the source has expired. */
@@ -44,14 +49,16 @@ export class Rhythm {
 
   /** From where a new owner learns what this one knows: the round before too where it would let the source expire much earlier. */
   get need(): number {
-    return Math.min(this.last?.first ?? Number.POSITIVE_INFINITY, this.before?.first ?? Number.POSITIVE_INFINITY)
+    return Math.min(this.first, this.firstBefore)
   }
 }
 
 /** Of the sources seen latest, also of those that expired, so that a slow one is known when it comes back. */
 export class Rhythms {
   private readonly limit: number
+  /** In the order in which they were last seen. */
   private readonly rhythms = new Map<string, Rhythm>()
+  private latest = ""
 
   constructor(limit: number) {
     this.limit = limit
@@ -59,10 +66,14 @@ export class Rhythms {
 
   note(round: Beat & { readonly source: string }): Rhythm {
     const { rhythms } = this
-    const rhythm = rhythms.get(round.source) ?? new Rhythm()
-    rhythms.delete(round.source)
-    rhythms.set(round.source, rhythm)
-    if (rhythms.size > this.limit) rhythms.delete(rhythms.keys().next().value!)
+    const { source } = round
+    const rhythm = rhythms.get(source) ?? new Rhythm()
+    if (source !== this.latest || rhythms.size === 0) {
+      rhythms.delete(source)
+      rhythms.set(source, rhythm)
+      if (rhythms.size > this.limit) rhythms.delete(rhythms.keys().next().value!)
+      this.latest = source
+    }
     rhythm.note(round)
     return rhythm
   }

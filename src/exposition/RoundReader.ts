@@ -10,7 +10,8 @@ import { mergeChunks } from "./MergeChunks.ts"
 import { type Parsed, parseRound } from "./Parser.ts"
 import { type Envelope, isRefused, refusal } from "./Record.ts"
 import type { Round } from "./Rounds.ts"
-import { type Shape, shapeOf } from "./SampleSeries.ts"
+import type { Shape } from "./SampleLines.ts"
+import { shapeOf } from "./SampleSeries.ts"
 
 /** One record on its way into a round. */
 export interface Part {

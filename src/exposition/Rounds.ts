@@ -90,6 +90,12 @@ export class Rounds<P> {
     source.memory.skip({ ...number, ...place, first }, readable && id.count === 1, stretch)
   }
 
+  /** A record that is a whole round without a number, as `take` does: it is accepted, whatever it holds. */
+  single(source: string, offset: number, timestamp: number): void {
+    this.clock.tick(offset, timestamp)
+    if (this.sources.size > 0) this.sources.get(source)?.memory.overtaken()
+  }
+
   take(id: Identity, place: Place, bytes: number, payload: P): Step<P> {
     this.pass(place)
     if (id.count > 1) this.gatherings.weigh(bytes)

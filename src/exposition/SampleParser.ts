@@ -12,6 +12,7 @@ import { LabelParser } from "./LabelParser.ts"
 import type { LayoutRecorder } from "./LayoutRecorder.ts"
 import { endOfName, sameLabels } from "./Line.ts"
 import type { LineBuffer } from "./LineBuffer.ts"
+import { placeSeries, type SeriesPlace, seriesHash } from "./Series.ts"
 import { SeriesTable } from "./SeriesTable.ts"
 import {
   ascii,
@@ -46,11 +47,12 @@ export class SampleParser {
   private readonly line: LineBuffer
   private readonly labels: LabelParser
   /** What a line can grow by on its way into the buffer. */
-  private readonly growth: number
+  private growth: number
   private readonly seen: SeriesTable
-  private readonly time: Uint8Array | undefined
+  private time: Uint8Array | undefined
   private readonly recorder: LayoutRecorder | undefined
-  private valueAt = 0
+  /** Where in the line buffer the value of the sample at hand begins. */
+  valueAt = 0
   private last: SampleName | undefined
   private lineStart = 0
   private readonly point: Point = {
@@ -83,8 +85,40 @@ export class SampleParser {
     this.time = options.timestamps === "event" ? encode(timestampText(options.time)) : undefined
   }
 
-  /** Parses the line whose first byte is at `from`; answers the position after its line feed. */
+  /** The name of the sample at hand. */
+  get name(): SampleName | undefined {
+    return this.last
+  }
+
+  /** Where in the line buffer its own labels end. */
+  get ownEnd(): number {
+    return this.labels.ownEnd
+  }
+
+  /** Which series the sample at hand belongs to in samples mode, alone in the line buffer. */
+  place(): SeriesPlace {
+    const { labels, valueAt } = this
+    const place = { hash: seriesHash(this.last!.hash, labels.hash), length: valueAt - 2, valueAt }
+    if (labels.mayHaveNumber) placeSeries(this.line.bytes, 0, place)
+    return place
+  }
+
+  /** For lines of another source, or time. */
+  attach(attachment: Attachment, time: Uint8Array | undefined): void {
+    this.labels.attach(attachment)
+    this.growth = attachment.growth
+    this.time = time
+  }
+
+  /** Parses the line whose first byte is at `from` into the dump; answers the position after its line feed. */
   parse(from: number): number {
+    const end = this.read(from)
+    this.enter(this.last!)
+    return end
+  }
+
+  /** The line alone: whether it goes with the others of its dump is not asked. */
+  read(from: number): number {
     const { input: b, line } = this
     line.reserve(b.length - from + this.growth)
     this.lineStart = line.length
@@ -101,7 +135,6 @@ export class SampleParser {
     if (b[i] === HASH && this.format === "openmetrics") i = this.parseExemplar(i + 1, name)
     if (b[i] !== LF) throw new Refused("syntax", `${name.text}: unexpected ${shown(b, i)} after the value`)
     line.put(LF)
-    this.enter(name)
     return i + 1
   }
 
@@ -112,7 +145,7 @@ export class SampleParser {
     if (++this.series > limits.maxSeries) throw new Refused("too-many-series", `more than ${limits.maxSeries} series`)
     if (line.length > limits.maxBytes)
       throw new Refused("too-large", `more than ${limits.maxBytes} bytes with the attached labels`)
-    const added = this.seen.add((Math.imul(name.hash, 31) + labels.hash) | 0, lineStart, this.sameSeries)
+    const added = this.seen.add(seriesHash(name.hash, labels.hash), lineStart, this.sameSeries)
     if (added === "seen") throw new Refused("duplicate-series", `${name.text} comes twice with the same labels`)
     if (added === "too-many-collisions") throw new Refused("syntax", `${name.text}: too many colliding label sets`)
     let rule = NO_RULE

@@ -9,21 +9,13 @@ import type { Ages, Now, Stamp } from "./Ages.ts"
 import type { Size } from "./Budget.ts"
 import type { Dump, Family, MetricType } from "./Dump.ts"
 import type { Known } from "./Layout.ts"
+import { endOfName } from "./Line.ts"
+import type { LineRead } from "./LineReader.ts"
+import { type PlainLine, plainLine } from "./PlainLine.ts"
 import type { Envelope } from "./Record.ts"
-import { hashOfLine, plainValue, SampleLine } from "./SampleLine.ts"
-import { eachSeries } from "./Series.ts"
-import { LF } from "./Syntax.ts"
-
-interface Entry {
-  readonly key: string
-  readonly line: SampleLine
-  readonly name: string
-  readonly meta: Meta
-  /** Of the text that the line came as; undefined where it did not come alone. */
-  readonly hash: number | undefined
-  stamp: Stamp
-  bytes: number
-}
+import { type NewLine, SampleLines, type Shape } from "./SampleLines.ts"
+import { placeSeries } from "./Series.ts"
+import { ascii, LF } from "./Syntax.ts"
 
 /** What is known of a family. */
 interface Meta {
@@ -38,130 +30,128 @@ interface Meta {
   timestamps: boolean
 }
 
-interface Line {
-  readonly key: string
-  readonly name: string
-  readonly line: Uint8Array
-}
+type Described = Omit<Family, "series" | "sampleNames" | "bytes">
 
-/** How a record of nothing but one sample line became the line: by that it is known again. */
-export interface Shape {
-  readonly hash: number
-  readonly ownEnd: number
-  readonly valueAt: number
-  readonly labels: Envelope["labels"]
+/** What lines of one name have in common. */
+interface Kind {
+  readonly name: string
+  readonly meta: Meta
 }
 
 /** Undefined where the record is more than one line, or was not read as it is written. */
 export const shapeOf = (text: Uint8Array, known: Known | undefined, labels: Envelope["labels"]): Shape | undefined => {
-  const from = plainValue(text)
-  if (from < 0 || known === undefined) return undefined
-  const { owns, tails, commentLines } = known.layout
-  if (owns.length !== 1 || commentLines.length > 0) return undefined
-  return { hash: hashOfLine(text, from), ownEnd: owns[0]!, valueAt: owns[0]! + tails[0]!, labels }
-}
-
-/** A record that brings a series again, with the line that it becomes known and nothing else to decide. */
-export interface Renewal extends Size {
-  readonly entry: Entry
-  readonly text: Uint8Array
-  readonly from: number
-  readonly end: number
-  readonly time: Uint8Array
+  if (known === undefined) return undefined
+  const { owns, commentLines } = known.layout
+  if (owns.length !== 1 || commentLines.length > 0 || !plainLine.read(text)) return undefined
+  return { hash: plainLine.hash, ownEnd: owns[0]!, labels }
 }
 
 /** A parsed record, taken apart: what it would add is known before it is let in. */
-export interface Addition {
-  readonly families: ReadonlyArray<{ readonly family: Family; readonly lines: ReadonlyArray<Line> }>
-  readonly series: number
-  readonly bytes: number
+export interface Addition extends Size {
+  readonly families: ReadonlyArray<{ readonly family: Family; readonly lines: ReadonlyArray<NewLine> }>
+}
+
+/** What a single line would change: a line that is there in its slot, or a new one (-1). */
+export interface Change extends Size {
+  readonly slot: number
 }
 
 /** An unknown type says nothing about order or range; the others' rules hold within a record, not across them. */
 const orderless: ReadonlySet<MetricType> = new Set(["counter", "gauge", "unknown", "info"])
-/** Whatever the type: a later record may declare that it is one of numbers, and a series must not be there twice then. */
-const floats = ["le", "quantile"]
-/** Keys are held besides the lines. */
-const heldBytes = (key: string, line: { readonly length: number }): number => key.length + line.length
+/** A source that has a fraction of the series that it had gives their memory back. */
+const SPARSE = 4
+const SMALL = 64
+/** Eight bytes can be written where the last of a line is. */
+const SLACK = 8
 
 export class SampleSeries {
-  bytes = 0
-  /** In the order of their last update. */
-  private readonly entries = new Map<string, Entry>()
+  private lines = new SampleLines<Kind>()
   private readonly metas = new Map<string, Meta>()
   /** The typed family that a sample name belongs to. */
   private readonly owners = new Map<string, Meta>()
-  /** Entries by the hash of the text that their line came as. */
-  private readonly byText = new Map<number, Entry>()
+  /** Of the last line that was read alone. */
+  private kind: Kind | undefined
   private built: { readonly dump: Dump; readonly until: number } | undefined
 
   get series(): number {
-    return this.entries.size
+    return this.lines.count
+  }
+
+  get bytes(): number {
+    return this.lines.bytes
   }
 
   /** The lowest offset that a series is from. */
   get first(): number {
-    const oldest = this.entries.values().next()
-    return oldest.done === true ? Number.POSITIVE_INFINITY : oldest.value.stamp.offset
+    return this.lines.first
   }
 
   /** What the record would add; nothing is changed. */
-  measure(dump: Dump): Addition {
+  measure(dump: Dump, shape: Shape | undefined): Addition {
     let series = 0
     let bytes = 0
     const families = dump.families.map((family) => {
-      const lines: Array<Line> = []
-      eachSeries(family, floats, ({ key, name, start, end }) => {
-        const line = family.bytes.subarray(start, end)
-        const before = this.entries.get(key)
-        if (before === undefined) series++
-        bytes += heldBytes(key, line) - (before?.bytes ?? 0)
-        lines.push({ key, name, line })
-      })
+      const lines: Array<NewLine> = []
+      const { buffer, byteOffset, length } = family.bytes
+      const view = new DataView(buffer, byteOffset, length)
+      for (let start = 0, end = 0; start < length; start = end) {
+        end = family.bytes.indexOf(LF, start) + 1
+        const place = { hash: 0, length: 0, valueAt: 0 }
+        placeSeries(family.bytes, start, place)
+        const line = { bytes: family.bytes, view, start, length: end - start, series: place, shape }
+        const before = this.lines.find(line)
+        if (before < 0) series++
+        bytes += sizeOf(line) - (before < 0 ? 0 : this.lines.sizeOf(before))
+        lines.push(line)
+      }
       return { family, lines }
     })
     return { families, series, bytes }
   }
 
-  /** The series that the record brings again, in the family that it is in; undefined where it takes the parser to tell what it brings. */
-  recognise(text: Uint8Array, labels: Envelope["labels"], time: Uint8Array): Renewal | undefined {
-    const from = plainValue(text)
-    if (from < 0) return undefined
-    const entry = this.byText.get(hashOfLine(text, from))
-    if (entry === undefined || entry.line.valueOf(text, labels) !== from) return undefined
-    const end = text[text.length - 1] === LF ? text.length - 1 : text.length
-    const bytes = entry.line.lengthWith(end - from, time.length) - entry.line.length
-    return { entry, text, from, end, time, series: 0, bytes }
-  }
-
-  renew({ entry, text, from, end, time, bytes }: Renewal, stamp: Stamp): void {
-    this.built = undefined
-    entry.line.write(text, from, end, time)
-    entry.stamp = stamp
-    entry.bytes += bytes
-    this.bytes += bytes
-    this.entries.delete(entry.key)
-    this.entries.set(entry.key, entry)
-  }
-
-  /** `shape` where the record was one line. */
-  add(addition: Addition, stamp: Stamp, shape: Shape | undefined): void {
+  add(addition: Addition, stamp: Stamp): void {
     this.built = undefined
     for (const { family, lines } of addition.families) {
       const declared = family.type !== "unknown"
       if (declared) this.announce(family)
-      for (const { key, name, line } of lines) {
+      let kind: Kind | undefined
+      for (const line of lines) {
+        const name = ascii(line.bytes, line.start, endOfName(line.bytes, line.start))
         const meta = this.note(declared ? undefined : this.owners.get(name), family)
-        const before = this.entries.get(key)
-        if (before !== undefined) this.remove(key, before)
-        const bytes = heldBytes(key, line)
-        const kept = new SampleLine(line, shape?.ownEnd ?? 0, shape?.valueAt ?? 0, shape?.labels)
-        const entry = { key, line: kept, name, meta, hash: shape?.hash, stamp, bytes }
-        this.entries.set(key, entry)
-        if (shape !== undefined) this.byText.set(shape.hash, entry)
-        this.bytes += bytes
+        if (kind?.name !== name || kind.meta !== meta) kind = { name, meta }
+        this.lines.put(this.lines.find(line), line, kind, stamp)
       }
     }
+  }
+
+  /** What the text changes that brings a known line again; undefined where it takes a closer look to tell what it brings. */
+  recognise(text: PlainLine, labels: Envelope["labels"], time: Uint8Array | undefined): Change | undefined {
+    const slot = this.lines.findText(text, labels)
+    return slot < 0
+      ? undefined
+      : { slot, series: 0, bytes: this.lines.lengthWith(slot, text, time) - this.lines.lengthOf(slot) }
+  }
+
+  /** What was recognised. */
+  renew({ slot }: Change, text: PlainLine, time: Uint8Array | undefined, stamp: Stamp): void {
+    this.built = undefined
+    this.lines.renew(slot, text, time, stamp)
+  }
+
+  /** What a line that was read alone would change. */
+  measureLine(line: LineRead): Change {
+    const slot = this.lines.find(line)
+    return slot < 0
+      ? { slot, series: 1, bytes: sizeOf(line) }
+      : { slot, series: 0, bytes: sizeOf(line) - this.lines.sizeOf(slot) }
+  }
+
+  addLine({ slot }: Change, line: LineRead, timestamps: boolean, stamp: Stamp): void {
+    this.built = undefined
+    const { name } = line
+    const meta = this.note(this.owners.get(name), { ...undeclared, name, textName: name, timestamps })
+    if (this.kind?.name !== name || this.kind.meta !== meta) this.kind = { name, meta }
+    this.lines.put(slot, line, this.kind, stamp)
   }
 
   /** The series that are not older than `expiry`, or undefined where there are none. Frees the others. */
@@ -171,28 +161,33 @@ export class SampleSeries {
       // Until the fence everything may turn out older than it seems.
       this.built = { dump: this.build(), until: ages.settled ? now.mono + left : Number.NEGATIVE_INFINITY }
     }
-    return this.entries.size === 0 ? undefined : this.built.dump
+    return this.series === 0 ? undefined : this.built.dump
   }
 
   /** Frees expired series; answers the milliseconds until the next one expires. */
   sweep(ages: Ages, now: Now, expiry: number): number {
+    const { lines } = this
     let left = expiry
     let expired = false
-    for (const [key, entry] of this.entries) {
-      const rest = expiry - ages.age(entry.stamp, now)
+    for (let slot = 0; slot < lines.slots; slot++) {
+      if (lines.kindOf(slot) === undefined) continue
+      const rest = expiry - ages.age(lines.stampOf(slot), now)
       if (rest < 0) {
-        this.remove(key, entry)
+        lines.remove(slot)
         expired = true
       } else left = Math.min(left, rest)
     }
-    if (expired) this.forgetFamilies()
+    if (expired) {
+      this.forgetFamilies()
+      if (lines.slots > SMALL && lines.count * SPARSE < lines.slots) this.lines = lines.compacted()
+    }
     return left
   }
 
   private announce(family: Family): void {
     const known = this.metas.get(family.textName)
     if (known !== undefined && known.type !== family.type) {
-      if (known.type !== "unknown") this.removeWhere((entry) => entry.meta === known)
+      if (known.type !== "unknown") this.removeWhere(({ meta }) => meta === known)
       known.type = family.type
       known.name = family.name
       known.conforms = true
@@ -200,13 +195,12 @@ export class SampleSeries {
     const meta = this.note(undefined, family)
     for (const name of family.sampleNames) {
       const owner = this.owners.get(name) ?? this.metas.get(name)
-      if (owner !== undefined && owner !== meta)
-        this.removeWhere((entry) => entry.name === name && entry.meta === owner)
+      if (owner !== undefined && owner !== meta) this.removeWhere((kind) => kind.name === name && kind.meta === owner)
       this.owners.set(name, meta)
     }
   }
 
-  private note(owner: Meta | undefined, family: Family): Meta {
+  private note(owner: Meta | undefined, family: Described): Meta {
     let meta = owner ?? this.metas.get(family.textName)
     if (meta === undefined) {
       const { name, textName, type, help, unit, timestamps } = family
@@ -226,48 +220,79 @@ export class SampleSeries {
 
   /** Those without series. */
   private forgetFamilies(): void {
-    this.built = undefined
+    const { lines } = this
+    this.built = this.kind = undefined
     const live = new Set<Meta>()
-    for (const entry of this.entries.values()) live.add(entry.meta)
+    for (let slot = 0; slot < lines.slots; slot++) {
+      const kind = lines.kindOf(slot)
+      if (kind !== undefined) live.add(kind.meta)
+    }
     for (const [name, meta] of this.metas) if (!live.has(meta)) this.metas.delete(name)
     for (const [name, meta] of this.owners) if (!live.has(meta)) this.owners.delete(name)
   }
 
-  private remove(key: string, entry: Entry): void {
-    this.entries.delete(key)
-    if (entry.hash !== undefined && this.byText.get(entry.hash) === entry) this.byText.delete(entry.hash)
-    this.bytes -= entry.bytes
-  }
-
-  private removeWhere(is: (entry: Entry) => boolean): void {
-    for (const [key, entry] of this.entries) if (is(entry)) this.remove(key, entry)
+  private removeWhere(is: (kind: Kind) => boolean): void {
+    const { lines } = this
+    for (let slot = 0; slot < lines.slots; slot++) {
+      const kind = lines.kindOf(slot)
+      if (kind !== undefined && is(kind)) lines.remove(slot)
+    }
   }
 
   private build(): Dump {
-    const byFamily = new Map<Meta, Array<Entry>>()
+    const { lines } = this
+    const byFamily = new Map<Meta, Part>()
+    let last: Part | undefined
+    for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
+      const kind = lines.kindOf(slot)!
+      if (last?.meta !== kind.meta) last = partOf(byFamily, kind.meta)
+      last.series++
+      last.length += lines.lengthOf(slot)
+      if (last.names[last.names.length - 1] !== kind.name && !last.names.includes(kind.name)) last.names.push(kind.name)
+    }
+    for (const part of byFamily.values()) part.view = new DataView(Buffer.allocUnsafeSlow(part.length + SLACK).buffer)
+    for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
+      const kind = lines.kindOf(slot)!
+      if (last!.meta !== kind.meta) last = byFamily.get(kind.meta)!
+      lines.copy(slot, last!.view!, last!.at)
+      last!.at += lines.lengthOf(slot)
+    }
     let bytes = 0
-    for (const entry of this.entries.values()) {
-      const lines = byFamily.get(entry.meta)
-      if (lines === undefined) byFamily.set(entry.meta, [entry])
-      else lines.push(entry)
-    }
-    const families: Array<Family> = []
-    for (const [meta, entries] of byFamily) {
-      const length = entries.reduce((sum, { line }) => sum + line.length, 0)
-      const lines = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
-      let at = 0
-      for (const { line } of entries) {
-        line.copy(lines, at)
-        at += line.length
-      }
+    const families = Array.from(byFamily.values(), ({ meta, series, names, view, length }): Family => {
       bytes += length
-      families.push({
-        ...meta,
-        series: entries.length,
-        sampleNames: [...new Set(entries.map((entry) => entry.name))],
-        bytes: lines
-      })
-    }
-    return { families, series: this.entries.size, bytes }
+      return { ...meta, series, sampleNames: names, bytes: new Uint8Array(view!.buffer, 0, length) }
+    })
+    return { families, series: this.series, bytes }
   }
 }
+
+/** A family of a dump that is being built. */
+interface Part {
+  readonly meta: Meta
+  readonly names: Array<string>
+  series: number
+  length: number
+  view: DataView | undefined
+  at: number
+}
+
+const partOf = (parts: Map<Meta, Part>, meta: Meta): Part => {
+  let part = parts.get(meta)
+  if (part === undefined) {
+    part = { meta, names: [], series: 0, length: 0, view: undefined, at: 0 }
+    parts.set(meta, part)
+  }
+  return part
+}
+
+/** Keys are held besides the lines, or what is as large. */
+const sizeOf = ({ length, series }: NewLine): number => length + series.length
+
+const undeclared = {
+  type: "unknown",
+  help: "",
+  unit: "",
+  conforms: true,
+  exemplars: false,
+  floatLabels: false
+} as const

@@ -2,9 +2,20 @@
  * Series: which series a canonical sample line belongs to, as a key that ignores the order of labels and the spelling of
  * numbers in `le` and `quantile`. Pure. It trusts the parser's form of a line.
  */
+import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START } from "./Attachment.ts"
 import type { Family, MetricType } from "./Dump.ts"
 import { endOfLabels, endOfName, endOfValue } from "./Line.ts"
-import { COMMA, canonicalFloat, EQUALS, LF, numberIsValid, parseNumber } from "./Syntax.ts"
+import {
+  ascii,
+  COMMA,
+  canonicalFloat,
+  canonicalFloatBytes,
+  EQUALS,
+  LF,
+  numberIsValid,
+  parseNumber,
+  SPACE
+} from "./Syntax.ts"
 
 export interface SeriesLine {
   /** One character a byte, so it is exact for any text. */
@@ -22,17 +33,20 @@ export const floatLabelsOf = (type: MetricType): ReadonlyArray<string> =>
 /** `floats`: labels whose values are compared as numbers, where they are numbers. */
 export const eachSeries = (family: Family, floats: ReadonlyArray<string>, visit: (line: SeriesLine) => void): void => {
   const { bytes } = family
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(LF, start) + 1
-    const nameEnd = endOfName(bytes, start)
-    const name = text.toString("latin1", start, nameEnd)
-    visit({ key: `${name}{${labelsKey(bytes, text, nameEnd, floats)}`, name, start, end })
+    const name = ascii(bytes, start, endOfName(bytes, start))
+    visit({ key: seriesKey(bytes, start, floats), name, start, end })
     start = end
   }
 }
 
-const labelsKey = (bytes: Uint8Array, text: Buffer, nameEnd: number, floats: ReadonlyArray<string>): string => {
+export const seriesKey = (bytes: Uint8Array, line: number, floats: ReadonlyArray<string>): string => {
+  const nameEnd = endOfName(bytes, line)
+  return `${ascii(bytes, line, nameEnd)}{${labelsKey(bytes, nameEnd, floats)}`
+}
+
+const labelsKey = (bytes: Uint8Array, nameEnd: number, floats: ReadonlyArray<string>): string => {
   const labelsEnd = endOfLabels(bytes, nameEnd)
   if (labelsEnd <= nameEnd + 2) return ""
   const labels: Array<string> = []
@@ -41,7 +55,7 @@ const labelsKey = (bytes: Uint8Array, text: Buffer, nameEnd: number, floats: Rea
     let equals = at
     while (bytes[equals] !== EQUALS) equals++
     const end = endOfValue(bytes, equals + 2) + 1
-    let label = text.toString("latin1", at, end)
+    let label = ascii(bytes, at, end)
     for (const float of floats) {
       if (equals - at !== float.length || !label.startsWith(float)) continue
       const value = parseNumber(bytes, equals + 2, end - 1)
@@ -53,4 +67,62 @@ const labelsKey = (bytes: Uint8Array, text: Buffer, nameEnd: number, floats: Rea
     at = end + 1
   }
   return (sorted ? labels : labels.sort()).join(",")
+}
+
+/** Of the series of a line without its key being made: what is equal for lines of equal keys, and the value's place. */
+export interface SeriesPlace {
+  hash: number
+  /** The key's length. */
+  length: number
+  /** From the line's start. */
+  valueAt: number
+}
+
+/** Of the hashes of a name and of its labels, as the parser makes them. */
+export const seriesHash = (name: number, labels: number): number => (Math.imul(name, 31) + labels) | 0
+
+/** With `le` and `quantile` as numbers, whatever the family's type. */
+export const placeSeries = (b: Uint8Array, line: number, place: SeriesPlace): void => {
+  const nameEnd = endOfName(b, line)
+  let name = 0
+  for (let i = line; i < nameEnd; i++) name = Math.imul(name ^ b[i]!, HASH_PRIME)
+  let labels = 0
+  let shift = 0
+  let at = nameEnd
+  if (b[at] !== SPACE) {
+    do {
+      const label = ++at
+      let h = HASH_START
+      for (; b[at] !== EQUALS; at++) h = Math.imul(h ^ b[at]!, HASH_PRIME)
+      h = Math.imul(h ^ HASH_SEPARATOR, HASH_PRIME)
+      const end = endOfValue(b, at + 2)
+      if (isFloat(b, label, at)) {
+        const value = parseNumber(b, at + 2, end)
+        if (numberIsValid()) {
+          const canonical = canonicalFloatBytes(value)
+          for (let i = 0; i < canonical.length; i++) h = Math.imul(h ^ canonical[i]!, HASH_PRIME)
+          shift += canonical.length - (end - at - 2)
+          at = end
+        }
+      }
+      for (at += at < end ? 2 : 0; at < end; at++) h = Math.imul(h ^ b[at]!, HASH_PRIME)
+      labels = (labels + finishHash(h)) | 0
+      at = end + 1
+    } while (b[at] === COMMA)
+    at++
+  }
+  place.hash = seriesHash(name, labels)
+  place.valueAt = at + 1 - line
+  place.length = b[nameEnd] === SPACE ? nameEnd + 1 - line : at - 1 - line + shift
+}
+
+/** In samples mode: a later record may declare the series as one of numbers, and it must not be there twice then. */
+export const sampleFloats: ReadonlyArray<string> = ["le", "quantile"]
+
+const isFloat = (b: Uint8Array, from: number, to: number): boolean => {
+  const length = to - from
+  if (length !== 2 && length !== 8) return false
+  const name = sampleFloats[length === 2 ? 0 : 1]!
+  for (let i = 0; i < length; i++) if (b[from + i] !== name.charCodeAt(i)) return false
+  return true
 }

@@ -20,15 +20,15 @@ export interface SourceContent {
         readonly known: ReadonlyArray<Known | undefined>
       }
     | { readonly mode: "samples"; readonly series: SampleSeries }
-  /** Of its latest round. */
-  readonly number: RoundNumber | undefined
-  readonly stamp: Stamp
-  readonly time: number
+  /** Of its latest round, as all that follows. */
+  number: RoundNumber | undefined
+  stamp: Stamp
+  time: number
   /** The lowest offset of the round's chunks. */
-  readonly first: number
-  readonly rhythm: Rhythm
+  first: number
+  rhythm: Rhythm
   /** How often the cache had been looked at when it came. */
-  readonly looks: number
+  looks: number
 }
 
 export const sizeOf = ({ shown }: SourceContent): Size => (shown.mode === "snapshot" ? shown.dump : shown.series)

@@ -66,21 +66,30 @@ const rounds = (what: string, perFamily: number, timestamps: "scrape" | "event")
   ]
 }
 
-const singleLines = (): Row => {
+/** The first round of lines, of which each is the first of its series, and those after it. */
+const singleLines = (): ReadonlyArray<Row> => {
   const cache = newCache()
   const costs: Array<number> = []
   let bytes = 0
   for (let round = 0; round < 12; round++) {
-    const records = Array.from({ length: 20_000 }, (_, n): LogRecord => {
+    const records = Array.from({ length: 100_000 }, (_, n): LogRecord => {
       const labels = `route="/api/v1/orders/:id",code="200",zone="eu-central-1a",tenant="customer-${n % 1000}"`
       const value = Buffer.from(`http_requests_total{method="GET",${labels},pod="checkout-7d9f8b6c5d"} ${n + round}`)
-      return { offset: round * 20_000 + n, timestamp: 0, key: Buffer.from(`host-${n % 100}`), value, headers: {} }
+      const key = Buffer.from(`host-${Math.floor(n / 1000)}`)
+      return { offset: round * 100_000 + n, timestamp: 0, key, value, headers: {} }
     })
     bytes = sum(records)
     costs.push(costOf(() => records.forEach((record) => cache.take(record, 0, now))))
   }
-  const ns = median(costs.slice(4))
-  return ["single lines", `${shown(ns, bytes)}, ${(ns / 20_000_000).toFixed(2)} µs a record`, "3.7 µs with the fetch"]
+  const row = (what: string, ns: number, goal: string): Row => [
+    `single lines, ${what}`,
+    `${shown(ns, bytes)}, ${(ns / 100_000_000).toFixed(2)} µs a record`,
+    goal
+  ]
+  return [
+    row("each the first of its series", costs[0]!, "3 µs a record"),
+    row("of known series", median(costs.slice(4)), "0.5 µs a record")
+  ]
 }
 
 const scrape = (format: "text" | "openmetrics"): Row => {
@@ -107,7 +116,7 @@ report("From record to body, one thread", [
   ...rounds("dumps of 10 lines a family", 10, "scrape"),
   ...rounds("the same with --timestamps event", 10, "event"),
   ...rounds("dumps of 2 lines a family", 2, "scrape"),
-  singleLines(),
+  ...singleLines(),
   scrape("text"),
   scrape("openmetrics")
 ])

@@ -34,6 +34,40 @@ const plain: Envelope = {
   ended: false
 }
 
+describe("a record with nothing but a key", () => {
+  it("is its key's, whatever keys came before", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: fc.constantFrom("a", "x"), minLength: 1, maxLength: 5 })), (ids) => {
+        for (const source of ids) {
+          const key = utf8.encode(source)
+          assert.deepStrictEqual(read({}, { key }), { ...plain, source })
+          // The memory of a key is used again for what is fetched next.
+          key[0] = 120
+        }
+      })
+    )
+  })
+
+  it("has its own time, and says by its own value whether the source has ended", () => {
+    const of = (timestamp: number, value: Uint8Array | null) =>
+      readEnvelope({ ...record({}, { value }), timestamp }, tp, "instance")
+    assert.deepStrictEqual(of(5, utf8.encode("up 1")), { ...plain, time: 5 })
+    assert.deepStrictEqual(of(6, utf8.encode("up 1")), { ...plain, time: 6 })
+    assert.deepStrictEqual(of(6, null), { ...plain, time: 6, ended: true })
+    assert.deepStrictEqual(of(6, utf8.encode("up 1")), { ...plain, time: 6 })
+  })
+
+  it("is told from one with headers", () => {
+    const time = { ...plain, time: 3 }
+    for (const [headers, expected] of [
+      [{}, plain],
+      [{ "k2p-time": "3" }, time],
+      [{}, plain]
+    ] as const)
+      assert.deepStrictEqual(read(headers), expected)
+  })
+})
+
 describe("what a record says", () => {
   const cases: ReadonlyArray<readonly [string, Parameters<typeof record>, Partial<Envelope>]> = [
     ["nothing but a key: samples in text, ordered by offset", [{}], {}],

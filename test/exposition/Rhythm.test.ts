@@ -17,3 +17,17 @@ it("a rhythm keeps nothing of a round but its number and its times", () => {
     assert.strictEqual(rhythm.span(100), round === 1 ? 100 : 3000)
   }
 })
+
+it("the rhythm that is forgotten is that of the source seen longest ago", () => {
+  const rhythms = new Rhythms(2)
+  const note = (source: string, timestamp: number) =>
+    rhythms.note({ source, number: undefined, timestamp, first: timestamp })
+  const a = note("a", 0)
+  const b = note("b", 0)
+  assert.strictEqual(note("b", 5), b)
+  note("a", 10)
+  note("a", 20)
+  note("c", 20)
+  assert.strictEqual(note("a", 30), a)
+  assert.notStrictEqual(note("b", 30), b)
+})

@@ -68,6 +68,16 @@ const sentArbitrary: fc.Arbitrary<Sent> = fc.record({
 })
 
 describe("decodeBatches", () => {
+  it("a record has its own key, also beside others that begin or end alike", async () => {
+    const keys = ["a", "a", "ab", null, "ab", "ac", "ab", "", "b", "b", "ab"]
+    const sent = keys.map((key) => ({ key: key === null ? null : Buffer.from(key), value: Buffer.from("v") }))
+    const { records } = await decodeBatches(await batch(sent), 0, [])
+    assert.deepStrictEqual(
+      records.map(({ key }) => (key === null ? null : Buffer.from(key).toString())),
+      keys
+    )
+  })
+
   it("gives back what kafkajs encodes, from any offset of it, in every codec it writes", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -10,8 +10,9 @@ import { defaultParseLimits } from "../../src/exposition/Dump.ts"
 import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
 import { isRefusal, parseRound } from "../../src/exposition/Parser.ts"
 import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
+import { plainLine } from "../../src/exposition/PlainLine.ts"
 import type { Envelope } from "../../src/exposition/Record.ts"
-import { SampleSeries, shapeOf } from "../../src/exposition/SampleSeries.ts"
+import { type Change, SampleSeries, shapeOf } from "../../src/exposition/SampleSeries.ts"
 import { type Sent, toRecord } from "./records.ts"
 
 const utf8 = new TextEncoder()
@@ -25,11 +26,13 @@ describe("a record of one line", () => {
     const parsed = parseRound(utf8.encode(first), options, undefined)
     if (isRefusal(parsed)) assert.fail(parsed.detail)
     const series = new SampleSeries()
-    series.add(series.measure(parsed.dump), stamp, shapeOf(utf8.encode(first), parsed.known, labels))
+    series.add(series.measure(parsed.dump, shapeOf(utf8.encode(first), parsed.known, labels)), stamp)
     return series
   }
   const recognises = (first: string, next: string, with_ = labels): boolean =>
-    known(first).recognise(utf8.encode(next), with_, new Uint8Array(0)) !== undefined
+    comes(known(first), next, with_) !== undefined
+  const comes = (series: SampleSeries, next: string, with_ = labels): Change | undefined =>
+    plainLine.read(utf8.encode(next)) ? series.recognise(plainLine, with_, undefined) : undefined
 
   it.each([
     ["a 1", "a 2", true],
@@ -53,6 +56,35 @@ describe("a record of one line", () => {
 
   it("is not known under other labels", () => assert.isFalse(recognises("a 1", "a 2", [["job", "k"]])))
 
+  it("is known when most of the others have expired", () => {
+    const series = known("a 1")
+    for (let n = 0; n < 1000; n++) {
+      const options = { format: "text", attach, limits: defaultParseLimits, timestamps: "scrape", time: 0 } as const
+      const parsed = parseRound(utf8.encode(`b{n="${n}"} ${n}`), options, undefined)
+      if (isRefusal(parsed)) assert.fail(parsed.detail)
+      const shape = shapeOf(utf8.encode(`b{n="${n}"} ${n}`), parsed.known, labels)
+      series.add(series.measure(parsed.dump, shape), {
+        offset: n + 1,
+        timestamp: 0,
+        mono: n < 10 ? 100 : 0,
+        replayed: false
+      })
+    }
+    const { bytes } = series
+    series.sweep(new Ages(1000), { wall: 0, mono: 1001 }, 1000)
+    assert.strictEqual(series.series, 10)
+    assert.isBelow(series.bytes, bytes / 50)
+    assert.strictEqual(series.first, 1)
+    assert.isUndefined(comes(series, "a 7"))
+    for (let n = 0; n < 10; n++) series.renew(comes(series, `b{n="${n}"} 7`)!, plainLine, undefined, stamp)
+    assert.isUndefined(comes(series, 'b{n="10"} 7'))
+    const { families } = series.dump(new Ages(1000), { wall: 0, mono: 1001 }, 2000)!
+    assert.deepStrictEqual(
+      families.map((f) => Buffer.from(f.bytes).toString().trim().split("\n")),
+      [Array.from({ length: 10 }, (_, n) => `b{n="${n}",instance="s",job="j"} 7`)]
+    )
+  })
+
   it("changes nothing that was handed out", () => {
     const series = known("a 1")
     const now = { wall: 0, mono: 0 }
@@ -60,8 +92,7 @@ describe("a record of one line", () => {
     const text = () => Buffer.from(series.dump(ages, now, 1000)!.families[0]!.bytes).toString()
     const before = series.dump(ages, now, 1000)!
     for (const value of ["7", "12345678901234567890", "3"]) {
-      const renewal = series.recognise(utf8.encode(`a ${value}`), labels, new Uint8Array(0))
-      series.renew(renewal!, stamp)
+      series.renew(comes(series, `a ${value}`)!, plainLine, undefined, stamp)
       assert.strictEqual(text(), `a{instance="s",job="j"} ${value}\n`)
     }
     assert.strictEqual(Buffer.from(before.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
@@ -78,7 +109,17 @@ describe("samples", () => {
     '{x="1",}',
     '{le="1"}',
     '{le="1.0"}',
-    '{job="k"}'
+    '{job="k"}',
+    '{x="1",quantile="0.50"}',
+    '{quantile="0.5",x="1"}',
+    '{le="x"}',
+    '{instance="other",exported_instance="s"}',
+    '{x="\\n\\"é"}',
+    '{x="\\t"}',
+    '{x=""}',
+    '{ x = "1" , }',
+    '{x="1",x="1"}',
+    '{__x="1"}'
   )
   const value = fc.constantFrom(
     "0",
@@ -112,11 +153,31 @@ describe("samples", () => {
   const step = fc.record({
     text,
     k2pLabels: fc.constantFrom("", "", '{"job":"j"}', '{"job":"j","z":"1"}'),
+    // Now and then of another kind: what came before must have left the same behind.
+    kind: fc.constantFrom({}, {}, {}, {}, {}, {}, { v: "1.1" }, { v: "1.2" }, { v: "1.2", mode: "samples" as const }),
     passes: fc.constantFrom(0, 0, 0, 1, 60, 101)
   })
   const bounds = fc.record({
     maxBytes: fc.integer({ min: 60, max: 400 }),
     partitionBytes: fc.integer({ min: 60, max: 400 })
+  })
+
+  it.each([
+    ["a series that is new", [97, 123, 120, 61, 34, 255, 34, 125, 32, 49]],
+    ["a name that is new", [98, 255, 32, 49]]
+  ])("of %s are refused where they are not UTF-8", (_, bytes) => {
+    const limits = { ...defaultParseLimits, ...defaultCacheLimits }
+    const options: CacheOptions = { expiry: 100, timestamps: "scrape", sourceLabel: "instance", limits }
+    const cache = new PartitionCache(
+      { topic: "t", partition: 0 },
+      options,
+      new Budget("pod", { series: 9, bytes: 999 })
+    )
+    const now = { wall: 0, mono: 0 }
+    cache.take(toRecord(0, { text: "a 1" }), 0, now)
+    cache.take({ ...toRecord(1, { text: "" }), value: Uint8Array.from(bytes) }, 0, now)
+    assert.deepStrictEqual([...cache.takeTally().refused], [["not-utf8", 1]])
+    assert.strictEqual(cache.size().series, 1)
   })
 
   it("are what the parser makes of each record, in whatever order they come", () => {
@@ -140,18 +201,21 @@ describe("samples", () => {
           const shown = (cache: PartitionCache) => [
             cache.size(),
             cache.lowest(1000),
-            cache.takeTally().refused,
+            cache.committable(1000),
+            ((tally) => [tally.refused, tally.ignored, tally.accepted, tally.ages, tally.expired])(cache.takeTally()),
+            cache.content(() => now).sources(10),
             cache
               .content(() => now)
               .dumps()
               .flatMap((d) => d.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })))
           ]
-          steps.forEach(({ text, k2pLabels, passes }, offset) => {
+          steps.forEach(({ text, k2pLabels, kind, passes }, offset) => {
             now.wall += passes
             now.mono += passes
             const sent: Sent = {
               text,
               ts: now.wall,
+              ...kind,
               ...(k2pLabels === "" ? {} : { headers: { "k2p-labels": k2pLabels } })
             }
             short.take(toRecord(offset, sent), 0, now)
