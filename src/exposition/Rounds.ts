@@ -83,10 +83,12 @@ export class Rounds<P> {
     const { number } = id
     const source = this.touch(id.source)
     // With the chunks that came before it the round may be complete for others; so may be an older one by what was dropped with it.
+    // Here neither can be: what was dropped may have taken the chunks' place, under another count.
     const begun = source.numbered.filter((g) => compareRounds(g.number!, number) <= 0)
     const chunks = begun.flatMap((g) => [...g.chunks.values()])
     const first = chunks.reduce((lowest, chunk) => Math.min(lowest, chunk.offset), place.offset)
-    this.supersede(source, number)
+    for (const g of begun) this.gatherings.drop(g, "unfinished")
+    source.numbered = source.numbered.filter((g) => !begun.includes(g))
     source.memory.skip({ ...number, ...place, first }, readable && id.count === 1, stretch)
   }
 
