@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 /**
  * The program: a command line in, an exit code out. SIGTERM and SIGINT interrupt the command, whose Scopes then close in
  * order (leave the group, stop the server); that is a success. What is a failure was told by the command itself.

@@ -4,7 +4,7 @@
  * killed. Nothing here knows what the processes do.
  */
 import { spawn } from "node:child_process"
-import { rmSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,6 +12,8 @@ import { guardOver } from "./guard.ts"
 
 /** As in a checkout, or as built where the benchmarks say so: in TypeScript each thread carries what strips the types. */
 const main = process.env.K2P_PROGRAM ?? new URL("../../src/main.ts", import.meta.url).pathname
+/** What its first line tells node. */
+const nodeOptions = readFileSync(main, "utf8").split("\n", 1)[0]!.match(/--\S+/g) ?? []
 
 export interface Ended {
   readonly code: number | null
@@ -128,7 +130,7 @@ export const openStage = async (): Promise<Stage> => {
   return {
     dir,
     run,
-    program: (name, args, options) => run(name, process.execPath, [main, ...args], options),
+    program: (name, args, options) => run(name, process.execPath, [...nodeOptions, main, ...args], options),
     logs: () => all.map(({ name, pid, out }) => `--- ${name} (${pid})\n${out.stderr}${out.stdout}`).join("\n"),
     close: async () => {
       await Promise.all(all.map((running) => running.kill()))
