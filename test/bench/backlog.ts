@@ -1,11 +1,14 @@
 /**
- * Backlog: a topic filled before anyone reads it, with whole dumps or with single lines, compressed or not, and what must be shown of
- * it in the end: the newest round of every source. Written with this project's own producer; any other writes the same bytes.
+ * Backlog: a topic filled with whole dumps or with single lines, compressed or not, and what must be shown of it in the end: the newest
+ * round of every source. Filled before anyone reads it (`fillTopic`), or in parts while a reader is there (`openTopic`). Batches are
+ * made in one place and sent in one of two ways: by this project's own producer (any other writes the same bytes), or `atOnce`, in one
+ * transaction of kafkajs' producer: readers of committed data get none of it, then all.
  *
  * Batches are as senders make them: an agent sends a dump when it is written, so whole dumps come about one to a record batch;
  * single lines come a thousand to a batch, which is kind to every reader (and the more so to clients with a high price per batch).
  */
 import { Effect } from "effect"
+import kafkajs from "kafkajs"
 import { KafkaTransport } from "../../src/transport/kafka/KafkaTransport.ts"
 import { type Compression, type OutgoingRecord, Transport } from "../../src/transport/Transport.ts"
 import type { KafkaCluster } from "../support/kafka.ts"
@@ -13,13 +16,16 @@ import { mixedService, sourceName } from "./dumps/mixed.ts"
 
 export type Shape = "dumps" | "lines"
 
-export interface BacklogSpec {
+export interface TopicSpec {
   readonly topic: string
   readonly shape: Shape
   readonly compression: Compression
   readonly sources: number
-  readonly rounds: number
   readonly partitions: number
+}
+
+export interface BacklogSpec extends TopicSpec {
+  readonly rounds: number
 }
 
 export interface Backlog extends BacklogSpec {
@@ -34,61 +40,155 @@ export interface Backlog extends BacklogSpec {
 
 const linesPerBatch = 1_000
 const dumpsPerRequest = 8
+const transactionTimeout = 300_000
 export const jobLabel = "checkout"
 
-const bytes = (text: string): Uint8Array => Buffer.from(text, "utf8")
+type Records = ReadonlyArray<OutgoingRecord>
 
-/** Reads of it never end before `ends`; the topic must exist and be empty. */
-export const fillTopic = async (cluster: KafkaCluster, spec: BacklogSpec): Promise<Backlog> => {
-  const { topic, shape, compression, sources, rounds, partitions } = spec
-  await cluster.createTopic(topic, partitions)
-  const services = Array.from({ length: sources }, (_, i) => mixedService(i, shape === "lines"))
-  const newest = new Map<string, string>()
-  let [records, size] = [0, 0]
+const bytes = (text: string): Buffer => Buffer.from(text, "utf8")
 
-  const batches = function* (): Generator<ReadonlyArray<OutgoingRecord>> {
-    for (let round = 1; round <= rounds; round++)
-      for (let at = 0; at < sources; at += dumpsPerRequest) {
-        const some = services.slice(at, at + dumpsPerRequest).map((service, i) => ({ service, index: at + i }))
-        if (shape === "dumps") {
-          yield some.map(({ service, index }) => {
-            const value = service.round()
-            if (round === rounds) newest.set(sourceName(index), value.toString("utf8"))
-            return {
-              ...{ topic, partition: index % partitions, key: bytes(sourceName(index)), value },
-              headers: { "k2p-round": bytes(`1.${round}`), "k2p-labels": bytes(`{"job":"${jobLabel}"}`) }
-            }
-          })
-        } else
-          for (const { service, index } of some) {
-            const lines = service.lines()
-            if (round === rounds) newest.set(sourceName(index), lines.join(""))
-            const key = bytes(sourceName(index))
-            for (let i = 0; i < lines.length; i += linesPerBatch)
-              yield lines
-                .slice(i, i + linesPerBatch)
-                .map((line) => ({ topic, partition: index % partitions, key, value: bytes(line), headers: {} }))
-          }
-      }
+/** The sources of a topic, and what was sent of them so far. */
+class Sources {
+  readonly #spec: TopicSpec
+  readonly #services
+  readonly #newest = new Map<string, string>()
+  readonly #ends: Map<number, number>
+  #rounds = 0
+  #records = 0
+  #bytes = 0
+
+  constructor(spec: TopicSpec) {
+    this.#spec = spec
+    this.#services = Array.from({ length: spec.sources }, (_, i) => mixedService(i, spec.shape === "lines"))
+    this.#ends = new Map(Array.from({ length: spec.partitions }, (_, partition) => [partition, 0]))
   }
 
+  /** The next rounds of all sources, in batches that count as sent. */
+  *batches(rounds: number): Generator<Records> {
+    for (let i = 1; i <= rounds; i++) {
+      this.#rounds += 1
+      for (let at = 0; at < this.#services.length; at += dumpsPerRequest)
+        for (const batch of this.#some(at, i === rounds)) {
+          this.#records += batch.length
+          for (const { partition, value } of batch) {
+            this.#bytes += value!.length
+            this.#ends.set(partition, this.#ends.get(partition)! + 1)
+          }
+          yield batch
+        }
+    }
+  }
+
+  /** A transaction of all partitions was ended: its marker takes an offset of each. */
+  marked(): void {
+    for (const [partition, end] of this.#ends) this.#ends.set(partition, end + 1)
+  }
+
+  sent(): Backlog {
+    const [ends, newest] = [new Map(this.#ends), new Map(this.#newest)]
+    return { ...this.#spec, rounds: this.#rounds, records: this.#records, bytes: this.#bytes, ends, newest }
+  }
+
+  *#some(from: number, last: boolean): Generator<Records> {
+    const { topic, shape, partitions } = this.#spec
+    const some = this.#services.slice(from, from + dumpsPerRequest).map((service, i) => {
+      const index = from + i
+      const key = bytes(sourceName(index))
+      return { service, name: sourceName(index), of: { topic, partition: index % partitions, key } }
+    })
+    if (shape === "dumps") {
+      yield some.map(({ service, name, of }) => {
+        const value = service.round()
+        if (last) this.#newest.set(name, value.toString("utf8"))
+        return {
+          ...{ ...of, value },
+          headers: { "k2p-round": bytes(`1.${this.#rounds}`), "k2p-labels": bytes(`{"job":"${jobLabel}"}`) }
+        }
+      })
+    } else
+      for (const { service, name, of } of some) {
+        const lines = service.lines()
+        if (last) this.#newest.set(name, lines.join(""))
+        for (let i = 0; i < lines.length; i += linesPerBatch)
+          yield lines.slice(i, i + linesPerBatch).map((line) => ({ ...of, value: bytes(line), headers: {} }))
+      }
+  }
+}
+
+/** Taken by the leaders when it returns. */
+const produce = async (cluster: KafkaCluster, { compression }: TopicSpec, batches: Iterable<Records>) => {
   const program = Effect.gen(function* () {
     const transport = yield* Transport
     const producer = yield* transport.producer({ clientId: "backlog", acks: 1, compression })
-    for (const batch of batches()) {
-      yield* producer.produce(batch)
-      records += batch.length
-      size += batch.reduce((sum, { value }) => sum + value!.length, 0)
-    }
+    for (const batch of batches) yield* producer.produce(batch)
   })
   const options = {
     ...{ brokers: cluster.bootstrap, clientId: "backlog" },
     ...{ connectionTimeout: 5_000, requestTimeout: 30_000 }
   }
   await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(KafkaTransport.layer(options))))
-  const offsets = await cluster.admin.fetchTopicOffsets(topic)
-  const ends = new Map(offsets.map(({ partition, high }) => [partition, Number(high)]))
-  const end = [...ends.values()].reduce((sum, n) => sum + n, 0)
-  if (end !== records) throw new Error(`the topic ${topic} holds ${end} records, ${records} were written`)
-  return { ...spec, records, bytes: size, ends, newest }
+}
+
+const { CompressionTypes, Kafka, logLevel } = kafkajs
+const compressionTypes = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, zstd: CompressionTypes.ZSTD }
+
+/** Answers what commits. */
+const prepare = async (cluster: KafkaCluster, { topic, compression }: TopicSpec, batches: Iterable<Records>) => {
+  // What fails is thrown; what it only tries again is not worth a line.
+  const client = new Kafka({ brokers: [...cluster.bootstrap], clientId: "backlog", logLevel: logLevel.NOTHING })
+  const transactional = { transactionalId: topic, idempotent: true, maxInFlightRequests: 1, transactionTimeout }
+  const producer = client.producer(transactional)
+  await producer.connect()
+  const transaction = await producer.transaction()
+  for (const batch of batches) {
+    const messages = batch.map(({ partition, key, value, headers }) => ({
+      ...{ partition, key: key as Buffer, value: value as Buffer },
+      headers: headers as Record<string, Buffer>
+    }))
+    await transaction.send({ topic, messages, acks: -1, compression: compressionTypes[compression] })
+  }
+  return async () => {
+    await transaction.commit()
+    await producer.disconnect()
+  }
+}
+
+export interface GrowingTopic {
+  /** Sends the next rounds of all sources. Answers all that there is now. */
+  readonly add: (rounds: number) => Promise<Backlog>
+  /** Sends them such that nobody sees them before `commit`; `backlog` is what there is then. The topic must have more sources than partitions. */
+  readonly atOnce: (rounds: number) => Promise<{ readonly commit: () => Promise<void>; readonly backlog: Backlog }>
+  /** Throws where the log holds something else than what was sent. */
+  readonly check: () => Promise<void>
+}
+
+/** The topic is made, and empty. */
+export const openTopic = async (cluster: KafkaCluster, spec: TopicSpec): Promise<GrowingTopic> => {
+  await cluster.createTopic(spec.topic, spec.partitions)
+  const sources = new Sources(spec)
+  return {
+    add: async (rounds) => {
+      await produce(cluster, spec, sources.batches(rounds))
+      return sources.sent()
+    },
+    atOnce: async (rounds) => {
+      const commit = await prepare(cluster, spec, sources.batches(rounds))
+      sources.marked()
+      return { commit, backlog: sources.sent() }
+    },
+    check: async () => {
+      const { ends } = sources.sent()
+      for (const { partition, high } of await cluster.admin.fetchTopicOffsets(spec.topic))
+        if (Number(high) !== ends.get(partition))
+          throw new Error(`partition ${partition} of ${spec.topic} ends at ${high}, ${ends.get(partition)} was written`)
+    }
+  }
+}
+
+/** Reads of it never end before `ends`; the topic must not exist. */
+export const fillTopic = async (cluster: KafkaCluster, { rounds, ...spec }: BacklogSpec): Promise<Backlog> => {
+  const topic = await openTopic(cluster, spec)
+  const backlog = await topic.add(rounds)
+  await topic.check()
+  return backlog
 }

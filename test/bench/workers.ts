@@ -1,61 +1,103 @@
 /**
- * Scaling on cores: the same backlog of whole dumps read by one pod with `--workers 1` and with `--workers 2`, uncompressed and as zstd.
+ * Scaling on cores: what one pod reads in steady state with `--workers 1` and with `--workers 2`, uncompressed and as zstd.
  *
- * What limits it here: the broker uses the same cores, so on a machine with two of them two workers cannot be twice as fast. Beside
- * each wall is therefore what the broker used, and how many cores were busy in all: where that is all the machine has, the machine is the
- * limit. Of zstd the broker sends a tenth of the bytes, so there it is the workers' own scaling that is seen. Wall is without the start.
+ * Steady means: the pod runs on an empty topic until each worker has its share of the partitions, reads two rounds of all sources, so that
+ * code is compiled and layouts are known, and then gets the backlog at once, as one transaction. The clock starts with the commit and
+ * ends when the status says that everything is read; joining, handing over and compiling are in none of the figures.
+ *
+ * What limits it here: the broker uses the same cores, so on a machine with two of them two workers cannot be twice as fast. The bound is
+ * what all cores would need if none of them ever idled: CPU of the pod and the broker by cores, with the CPU of that row.
  */
+import { availableParallelism } from "node:os"
 import type { KafkaCluster } from "../support/kafka.ts"
-import { type Bench, MB, median, type Row } from "./Bench.ts"
-import { fillTopic } from "./backlog.ts"
-import { podReader } from "./peers/pod.ts"
-import { readOf } from "./peers/Reader.ts"
-import { usageOf } from "./usage.ts"
+import type { Pod } from "../support/pods.ts"
+import { until } from "../support/until.ts"
+import { type Bench, MB, median, type Rig, type Row } from "./Bench.ts"
+import { openTopic, type TopicSpec } from "./backlog.ts"
+import { attachedByPod, startBenchPod, untilRead } from "./peers/pod.ts"
+import { faultsOf } from "./shown.ts"
+import { less, type Usage, usageOf } from "./usage.ts"
 
 const partitions = 8
 const lookEvery = 50
+const knownRounds = 2
 
-const brokerCpu = async ({ nodes }: KafkaCluster): Promise<number> => (await usageOf(nodes[0]!.pid())).cpu
+interface Steady {
+  readonly bytes: number
+  /** Seconds from the commit until all was read. */
+  readonly wall: number
+  readonly pod: Usage
+  readonly broker: Usage
+  readonly faults: ReadonlyArray<string>
+}
+
+const brokerUsage = ({ nodes }: KafkaCluster): Promise<Usage> => usageOf(nodes[0]!.pid())
+
+const untilShared = async (pod: Pod, count: number): Promise<void> => {
+  let last = ""
+  await until(
+    async () => {
+      const held = (await pod.status()).shards.map((shard) => shard.partitions.filter((p) => p.visible).length)
+      last = held.join(", ")
+      return held.length === count && held.every((n) => n === partitions / count)
+    },
+    {
+      within: 60_000,
+      what: () => `each of ${count} workers with its share of ${partitions} partitions; last seen: ${last}`
+    }
+  )
+}
+
+const steady = async (rig: Rig, spec: TopicSpec, count: number, rounds: number): Promise<Steady> => {
+  const cluster = await rig.kafka()
+  const topic = await openTopic(cluster, spec)
+  const pod = await startBenchPod({ stage: rig.stage, cluster }, spec.topic, ["--workers", String(count)])
+  await untilShared(pod, count)
+  const known = await topic.add(knownRounds)
+  await untilRead(pod, known)
+  const { commit, backlog } = await topic.atOnce(rounds)
+  const before = await Promise.all([usageOf(pod.process.pid), brokerUsage(cluster)])
+  const started = performance.now()
+  const committed = commit()
+  await untilRead(pod, backlog, lookEvery)
+  const wall = (performance.now() - started) / 1000
+  const after = await Promise.all([usageOf(pod.process.pid), brokerUsage(cluster)])
+  await committed
+  await topic.check()
+  const body = await pod.get("/metrics", { timeout: 120_000 })
+  const faults = faultsOf(body, { newest: backlog.newest, attached: attachedByPod(spec.shape) })
+  await pod.process.kill()
+  await cluster.admin.deleteTopics({ topics: [spec.topic] })
+  const [ofPod, ofBroker] = [less(after[0], before[0]), less(after[1], before[1])]
+  return { bytes: backlog.bytes - known.bytes, wall, pod: ofPod, broker: ofBroker, faults }
+}
 
 export const workers: Bench = {
   name: "workers",
-  about: "--workers 1 against --workers 2 on the same backlogs",
+  about: "--workers 1 against --workers 2 on backlogs that come at once",
   run: async (rig) => {
-    const cluster = await rig.kafka()
-    const env = { stage: rig.stage, cluster }
-    const spec = { shape: "dumps", partitions, sources: rig.quick ? 40 : 400 } as const
-    const empty = await fillTopic(cluster, {
-      ...spec,
-      topic: "workers-empty",
-      compression: "none",
-      sources: 0,
-      rounds: 0
-    })
+    const times = rig.quick ? 1 : 3
+    const sources = rig.quick ? 40 : 400
+    const rounds = rig.quick ? 2 : 20
+    const cores = availableParallelism()
     const rows: Array<Row> = []
     let [bytes, notes] = [0, [] as Array<string>]
     for (const compression of ["none", "zstd"] as const) {
-      const topic = `workers-${compression}`
-      const backlog = await fillTopic(cluster, { ...spec, topic, compression, rounds: rig.quick ? 2 : 20 })
-      bytes = backlog.bytes
       let single = 0
-      for (const count of ["1", "2"]) {
-        const reader = podReader(["--workers", count], lookEvery)
-        const starts = []
-        const runs = []
-        for (let i = 0; i < (rig.quick ? 1 : 5); i++) {
-          const start = await reader.drain(env, empty)
-          starts.push(start.wall)
-          const before = await brokerCpu(cluster)
-          const reading = await readOf(reader, env, backlog, start)
-          runs.push({ ...reading, broker: (await brokerCpu(cluster)) - before })
+      for (const count of [1, 2]) {
+        const runs: Array<Steady> = []
+        for (let i = 0; i < times; i++) {
+          const topic = `workers-${compression}-${count}-${i}`
+          runs.push(await steady(rig, { topic, shape: "dumps", compression, sources, partitions }, count, rounds))
+          rig.say(`${compression}, --workers ${count}: ${runs[i]!.wall.toFixed(2)} s`)
         }
-        const wall = median(runs.map((run) => run.wall)) - median(starts)
-        if (count === "1") single = wall
-        const cpu = median(runs.map(({ net }) => net.cpu))
-        const broker = median(runs.map((run) => run.broker))
-        const faults = runs.flatMap((run) => run.faults ?? [])
+        const of = (pick: (run: Steady) => number): number => median(runs.map(pick))
+        bytes = of((run) => run.bytes)
+        const wall = of((run) => run.wall)
+        if (count === 1) single = wall
+        const [cpu, broker] = [of((run) => run.pod.cpu), of((run) => run.broker.cpu)]
+        const faults = runs.flatMap((run) => run.faults)
         notes = [...notes, ...faults.slice(0, 3)]
-        rig.say(`${compression}, --workers ${count}: ${wall.toFixed(2)} s`)
         rows.push({
           name: `${compression}, --workers ${count}`,
           cells: [
@@ -65,7 +107,8 @@ export const workers: Bench = {
             cpu,
             broker,
             (cpu + broker) / wall,
-            median(runs.map(({ usage }) => usage.peak)) / MB,
+            (cpu + broker) / cores,
+            of((run) => run.pod.peak) / MB,
             faults.length === 0 ? "all newest" : `${faults.length} FAULTS`
           ]
         })
@@ -73,7 +116,7 @@ export const workers: Bench = {
     }
     return [
       {
-        title: `Workers on ${(bytes / MB).toFixed(0)} MB of whole dumps`,
+        title: `Workers on ${(bytes / MB).toFixed(0)} MB of whole dumps that come at once, ${sources} sources, ${rounds} rounds, ${partitions} partitions`,
         columns: [
           { name: "wall s", better: "less", digits: 2 },
           { name: "MB per second of wall", better: "more", digits: 0 },
@@ -81,12 +124,13 @@ export const workers: Bench = {
           { name: "CPU s", better: "less", digits: 2 },
           { name: "broker's CPU s", better: "neither", digits: 2 },
           { name: "cores busy", better: "neither", digits: 2 },
+          { name: `bound of ${cores} cores, s`, better: "neither", digits: 2 },
           { name: "peak RSS, MB", better: "less", digits: 0 },
           { name: "endpoint shows", better: "neither" }
         ],
         rows,
         notes: [
-          `Medians of ${rig.quick ? 1 : 5} runs. Wall is to ${lookEvery} ms, the interval at which the status is asked; cores busy are the pod's and the broker's, without what else runs.`,
+          `Medians of ${times} runs. Wall is to ${lookEvery} ms, the interval at which the status is asked; cores busy are the pod's and the broker's, without what else runs.`,
           ...notes
         ]
       }

@@ -23,6 +23,9 @@ export interface FetchAnswer {
   /** kafkajs' name: how long the broker asks us to wait before the next request. */
   readonly clientSideThrottleTime: number
   readonly fetched: ReadonlyArray<Fetched>
+  /** Bytes of the answer, and of what was unpacked of it. */
+  readonly stored: number
+  readonly unpacked: number
 }
 
 export type Unreadable = (request: FetchRequest, reason: string) => void
@@ -35,10 +38,12 @@ export const decodeFetch = async (
 ): Promise<FetchAnswer> => {
   const { errorCode, throttle, partitions } = split(payload, version, requests)
   const memory = new AnswerMemory(payload)
+  const stored = payload.length
   const fetched = await Promise.all(partitions.map((partition) => read(partition, memory, unreadable)))
   memory.decoded()
   // Since version 8 the broker has not waited itself.
-  return { errorCode, clientSideThrottleTime: version >= 8 ? throttle : 0, fetched }
+  const clientSideThrottleTime = version >= 8 ? throttle : 0
+  return { errorCode, clientSideThrottleTime, fetched, stored, unpacked: memory.unpacked }
 }
 
 const read = async (answer: PartitionAnswer, memory: AnswerMemory, unreadable: Unreadable): Promise<Fetched> => {

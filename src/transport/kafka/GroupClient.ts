@@ -13,6 +13,7 @@ import {
   type TopicPartition,
   TransportError
 } from "../Transport.ts"
+import { keepFreed } from "./AnswerMemory.ts"
 import { byTopic } from "./ByTopic.ts"
 import { protocolType } from "./Envelope.ts"
 import { failed, refused, toTransportError } from "./Errors.ts"
@@ -212,6 +213,7 @@ class KafkaGroup {
 }
 
 export const makeGroupClient = (links: Links, group: string, unreadable: Unreadable): GroupClient => {
+  keepFreed()
   const kafka = new KafkaGroup(links, group)
   const log = new LogReader(links, unreadable)
   return {

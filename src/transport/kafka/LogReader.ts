@@ -14,6 +14,7 @@ import {
 import { byTopic } from "./ByTopic.ts"
 import { failed, refused } from "./Errors.ts"
 import { decodeFetch, type FetchAnswer } from "./FetchAnswer.ts"
+import { Growth } from "./Growth.ts"
 import { showAddress } from "./KafkaOptions.ts"
 import type { Links } from "./Links.ts"
 import { encode } from "./Protocol.ts"
@@ -30,6 +31,7 @@ export type Unreadable = (tp: TopicPartition, offset: number, reason: string) =>
 export class LogReader {
   readonly links: Links
   readonly #unreadable: Unreadable
+  readonly #growth = new Growth()
   #turn = 0
   readonly #offsets = new Together((tps, timestamp) => this.#listOffsets(tps, timestamp))
 
@@ -56,12 +58,12 @@ export class LogReader {
         isolationLevel: 1,
         maxWaitTime: options.maxWait,
         minBytes: 1,
-        maxBytes: options.maxBytes,
+        maxBytes: this.#growth.stored(options.maxBytes),
         rackId: "",
         topics: byTopic(turned, ({ tp, offset }) => ({
           partition: tp.partition,
           fetchOffset: String(offset),
-          maxBytes: options.maxBytesPerPartition
+          maxBytes: this.#growth.stored(options.maxBytesPerPartition)
         }))
       })
       const version = request.request.apiVersion
@@ -76,6 +78,7 @@ export class LogReader {
       }
     })) as FetchAnswer
     if (answer.errorCode !== 0) throw refused("fetch", answer.errorCode, `node ${node}`)
+    this.#growth.saw(answer.stored, answer.unpacked)
     return answer.fetched
   }
 

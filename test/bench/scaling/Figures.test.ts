@@ -39,11 +39,12 @@ const tables: ReadonlyArray<Table> = [
     ]
   ),
   table(
-    "Workers on 492 MB of whole dumps",
+    "Workers on 492 MB of whole dumps that come at once, 400 sources, 20 rounds, 8 partitions",
     ["broker's CPU s"],
     [
-      { name: "--workers 1", cells: [0.492] },
-      { name: "--workers 2", cells: [0.6] }
+      { name: "none, --workers 1", cells: [0.492] },
+      { name: "none, --workers 2", cells: [0.6] },
+      { name: "zstd, --workers 1", cells: [0.1] }
     ]
   )
 ]
@@ -71,9 +72,9 @@ describe("the scaling model's figures", () => {
   })
   it("do not take a text for a number", () => {
     const refused = table(
-      "Workers on 492 MB of whole dumps",
+      "Workers on 492 MB of whole dumps that come at once, 400 sources, 20 rounds, 8 partitions",
       ["broker's CPU s"],
-      [{ name: "--workers 1", cells: ["refused by this version"] }]
+      [{ name: "none, --workers 1", cells: ["refused by this version"] }]
     )
     assert.include(coefficientsFrom([refused]).kept, "broker")
   })

@@ -192,7 +192,7 @@ export const coefficientsFrom = (tables: ReadonlyArray<Table>, before: Coefficie
       brokerFetch: or(
         "broker",
         from(
-          [find(workers, "--workers 1", "broker's CPU s"), numberIn(tables, workers, /([\d.]+) MB/)],
+          [find(workers, "none, --workers 1", "broker's CPU s"), numberIn(tables, workers, /([\d.]+) MB/)],
           (cpu, size) => cpu / (size * MB)
         ),
         before.brokerFetch

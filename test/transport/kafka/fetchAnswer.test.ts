@@ -113,6 +113,16 @@ describe("decodeFetch", () => {
     assert.strictEqual(record!.value!.length, 0)
   })
 
+  it("tells how much was stored and how much was unpacked of it, although its memory is freed", async () => {
+    const bytes = await batch(0, "a".repeat(300_000), GZIP)
+    const payload = Buffer.concat([answer(11, [{ partition: 0, bytes }]), Buffer.alloc(200_000)])
+    const size = payload.length
+    const { stored, unpacked } = await decodeFetch(payload, 11, [request(0)], () => {})
+    assert.strictEqual(stored, size)
+    // The record's own framing around its value.
+    assert.approximately(unpacked, 300_010, 10)
+  })
+
   it("frees nothing that is too small to have memory of its own", async () => {
     const { fetched } = await decodeFetch(
       answer(11, [{ partition: 0, bytes: await batch(0, "small") }]),
