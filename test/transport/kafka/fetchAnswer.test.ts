@@ -12,6 +12,7 @@ const int = (size: 2 | 4 | 8, value: number): Buffer => {
   else bytes.writeIntBE(value, 0, size)
   return bytes
 }
+const text = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString()
 const string = (text: string): Buffer => Buffer.concat([int(2, text.length), Buffer.from(text)])
 
 const GZIP = 1
@@ -94,7 +95,7 @@ describe("decodeFetch", () => {
     ])
     const { fetched } = await decodeFetch(payload, 11, [request(0), request(1), request(2)], () => {})
     fetched[0]!.release!()
-    assert.strictEqual(String(fetched[1]!.records[0]!.value), values[1])
+    assert.isTrue(text(fetched[1]!.records[0]!.value) === values[1])
     fetched[1]!.release!()
     assert.strictEqual(payload.length, 0)
     assert.isUndefined(fetched[2]!.release)
@@ -108,7 +109,7 @@ describe("decodeFetch", () => {
     const { fetched } = await decodeFetch(payload, 11, [request(0)], () => {})
     assert.strictEqual(payload.length, 0)
     const [record] = fetched[0]!.records
-    assert.strictEqual(String(record!.value), value)
+    assert.isTrue(text(record!.value) === value)
     fetched[0]!.release!()
     assert.strictEqual(record!.value!.length, 0)
   })
@@ -131,7 +132,7 @@ describe("decodeFetch", () => {
       () => {}
     )
     fetched[0]!.release!()
-    assert.strictEqual(String(fetched[0]!.records[0]!.value), "small")
+    assert.strictEqual(text(fetched[0]!.records[0]!.value), "small")
   })
 
   it("fails on an answer that is cut off, wherever", async () => {
