@@ -8,26 +8,27 @@ import { type Assumptions, type Coefficients, type Load, MB, type Settings } fro
 
 /** From one run of the benchmarks on two cores of an AMD EPYC (Zen 5), Node 24.21, Kafka 3.9.1, and the commands named here. */
 export const defaults: Coefficients = {
-  // ingest-dumps-none at e617e2d: 2.74 ms/MB, a tenth of it first rounds; gzip and zstd: what they added at 0bd8179 (2.76 and 2.53).
-  ingest: { none: 2.12e-9, gzip: 4.88e-9, zstd: 4.65e-9 },
-  // ingest-lines-none at e617e2d.
-  ingestLines: 91.2e-9,
-  // parser, prom-client, first time, at 0bd8179.
-  firstRound: 6.18e-9,
-  // scrape, as Prometheus asks, at 0bd8179: 0.360 CPU s and 419 ms for 67.5 MB; 3.9 MB with gzip (render).
-  scrapeCpu: 0.36 / (67.5 * MB),
-  scrapeWall: 0.419 / (67.5 * MB),
+  // All but the idle pods from one run of all benchmarks at 44777d1; docs/benchmarks.md has its tables.
+  // ingest-dumps: 1.56, 2.73 and 2.69 ms/MB; a twentieth of what was read is first rounds, here without them.
+  ingest: { none: 1.26e-9, gzip: 2.42e-9, zstd: 2.38e-9 },
+  // ingest-lines-none.
+  ingestLines: 9.56e-9,
+  // parser, prom-client, first time.
+  firstRound: 6.12e-9,
+  // scrape, as Prometheus asks: 0.185 CPU s and 122 ms for 67.5 MB; 3.9 MB with gzip.
+  scrapeCpu: 0.185 / (67.5 * MB),
+  scrapeWall: 0.122 / (67.5 * MB),
   scrapeRatio: 67.5 / 3.9,
   bodyPerLive: 67.5 / 49.2,
-  // memory, steady life, least squares through 49, 98 and 197 MB at 0bd8179.
-  memoryBase: 210 * MB,
-  memoryPerLive: 3.59,
-  // `npm run scaling -- --check`: idle pods of 159, 289 and 442 MB with 1, 2 and 4 workers; the second brings a main thread with it.
-  memoryPerWorker: 95 * MB,
+  // memory, steady life, least squares through 49, 98 and 197 MB.
+  memoryBase: 146 * MB,
+  memoryPerLive: 1.69,
+  // `npm run scaling -- --check`: idle pods of 116, 227 and 333 MB with 1, 2 and 4 workers; the second brings a main thread with it.
+  memoryPerWorker: 72 * MB,
   // docs/handoff.md: an idle pod with 256 partitions uses 1.06 CPU seconds a minute.
   idleWorker: 1.06 / 60,
-  // workers: 0.36 CPU s of the broker while 492 MB were read.
-  brokerFetch: 0.36 / (492 * MB),
+  // workers: 0.29 CPU s of the broker while 986 MB were read.
+  brokerFetch: 0.29 / (986 * MB),
   // `npm run scaling -- --check` prints them: node's zlib at its default levels, one dump of 123 KB a batch.
   ratio: { none: 1, gzip: 13.9, zstd: 12.8 },
   // What Claims and Assignor encode, and 150 bytes of ids, host and timeouts a member; Model.test.ts compares.
