@@ -7,7 +7,8 @@
  *    Copies may come in any order and repeat; the latest counts. VersionMemory says whether it is accepted.
  *  - A newer round's chunk supersedes the chunks of older rounds before it. Another chunk count for the same round takes
  *    the place of what was gathered under the old count, and is refused where it did.
- *  - Records without a number are ordered by offset: chunks 1..n must come in order, each complete round is accepted.
+ *  - Records without a number are ordered by offset: chunks 1..n must come in order with no other round between them, each
+ *    complete round is accepted.
  *    They neither know nor change the numbered rounds' memory: a source that mixes both shows what came last.
  *  - Of at most `maxSources` sources the memory is kept, the latest seen; losing one is counted.
  *
@@ -95,7 +96,7 @@ export class Rounds<P> {
   /** A record that is a whole round without a number, as `take` does: it is accepted, whatever it holds. */
   single(source: string, offset: number, timestamp: number): void {
     this.clock.tick(offset, timestamp)
-    if (this.sources.size > 0) this.sources.get(source)?.memory.overtaken()
+    if (this.sources.size > 0) this.overtake(this.sources.get(source))
   }
 
   take(id: Identity, place: Place, bytes: number, payload: P): Step<P> {
@@ -153,7 +154,7 @@ export class Rounds<P> {
 
   private takeUnnumbered(id: Identity, place: Place, payload: P): Step<P> {
     if (id.count === 1) {
-      this.sources.get(id.source)?.memory.overtaken()
+      this.overtake(this.sources.get(id.source))
       return accepted(id, { ...place, parts: [payload], first: place.offset })
     }
     const source = this.touch(id.source)
@@ -178,6 +179,15 @@ export class Rounds<P> {
     source.unnumbered = undefined
     source.memory.overtaken()
     return accepted(id, this.complete(gathering, place))
+  }
+
+  /** By a whole round without a number: chunks that came before it would complete a round that began earlier. */
+  private overtake(source: Source<P> | undefined): void {
+    if (source === undefined) return
+    source.memory.overtaken()
+    if (source.unnumbered === undefined) return
+    this.gatherings.drop(source.unnumbered, "superseded")
+    source.unnumbered = undefined
   }
 
   private complete(gathering: Gathering<P>, place: Place): Completed<P> {

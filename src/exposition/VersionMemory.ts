@@ -7,7 +7,9 @@
  *
  * `need` is the price of that: the offset from which a new owner must read to decide alike. A blocked round needs its
  * blocker as long as it is remembered itself, or the new owner would take it for news. [r10 shown, r9 comes late and is
- * ignored, r10 is forgotten first; an owner that starts between the two shows r9.] A chunk that was dropped unseen may be of
+ * ignored, r10 is forgotten first; an owner that starts between the two shows r9.] The same where a round was ignored after the
+ * latest one and before its repetition. [e1 and then e3 shown; e1 comes again and is a repetition, then e3 again; an owner that starts at
+ * the first e3 takes e1 for a sender that came back, and the last e3 for a repetition.] A chunk that was dropped unseen may be of
  * a round that never comes complete: a new owner that reads on from it learns nothing, so what it takes the place of is still
  * needed, and with several chunks what was dropped between them. [r10 shown, the first chunk of r11 dropped, its second never
  * comes; an owner that starts at r11 shows a late r9.]
@@ -86,7 +88,12 @@ export class VersionMemory {
       this.held = this.held.filter((h) => outlasts(h, round))
     }
     const latest = blocker === undefined || repeatsLatest
-    this.push({ ...round, until: round.timestamp, latest, need, dropped: false })
+    const next: Seen = { ...round, until: round.timestamp, latest, need, dropped: false }
+    // Whoever knows the latest one itself, and not why something after it was ignored, shows that, and takes this for a repetition.
+    if (repeatsLatest)
+      for (const s of this.seen)
+        if (s.offset > equal!.offset && s.need < equal!.first && !outlasts(s, next)) this.hold(s, next)
+    this.push(next)
     return blocker === undefined
       ? undefined
       : blocker === equal

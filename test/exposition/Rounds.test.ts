@@ -280,6 +280,28 @@ describe("one source", () => {
     assert.strictEqual(next.read(4, { v: "1.1", ts: 0 }), "older")
   })
 
+  it("L holds why a round was ignored between the latest one and its repetition", () => {
+    const log: ReadonlyArray<Rec> = [
+      { v: "1.1", ts: 1000 },
+      { v: "3.1", ts: 960 },
+      { v: "1.1", ts: 1070 },
+      { v: "3.1", ts: 1070 }
+    ]
+    const owner = new Owner().readAll(log)
+    assert.strictEqual(owner.rounds.lowest(4), 0)
+    assert.strictEqual(owner.shown.get("s")!.content, "3.1")
+    // What an owner would show that started at the second record.
+    assert.strictEqual(new Owner().readAll(log, 1).shown.get("s")!.content, "1.1")
+    for (let ts = 1080; ts <= 1280; ts += 10) owner.read(4 + ts, { v: "3.1", ts })
+    assert.isAbove(owner.rounds.lowest(2000), 3, "not for ever")
+  })
+
+  it("a whole round without a number ends what was gathered before it", () => {
+    const log: ReadonlyArray<Rec> = [{ chunk: "1/2", ts: 0 }, { ts: 60 }, { chunk: "2/2", ts: 20 }]
+    assert.deepStrictEqual(run(log), ["gathering", "accepted @1", "chunk-conflict"])
+    assert.deepStrictEqual(run(log.slice(1)), ["accepted @0", "chunk-conflict"])
+  })
+
   it("L is not held for ever where chunks are dropped without an end", () => {
     const owner = new Owner()
     let deepest = 0
