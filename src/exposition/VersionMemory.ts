@@ -92,7 +92,7 @@ export class VersionMemory {
     // Whoever knows the latest one itself, and not why something after it was ignored, shows that, and takes this for a repetition.
     if (repeatsLatest)
       for (const s of this.seen)
-        if (s.offset > equal!.offset && s.need < equal!.first && !outlasts(s, next)) this.hold(s, next)
+        if (s !== equal && s.need < Math.min(s.first, equal!.first) && !outlasts(s, next)) this.hold(s, next)
     this.push(next)
     return blocker === undefined
       ? undefined

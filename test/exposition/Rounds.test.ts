@@ -292,6 +292,8 @@ describe("one source", () => {
     assert.strictEqual(owner.shown.get("s")!.content, "3.1")
     // What an owner would show that started at the second record.
     assert.strictEqual(new Owner().readAll(log, 1).shown.get("s")!.content, "1.1")
+    const late = [...log.slice(0, 2), { v: "1.1", ts: 1075 }, ...log.slice(3), { v: "3.1", ts: 1080 }]
+    assert.strictEqual(new Owner().readAll(late).rounds.lowest(5), 0, "also at a later repetition")
     for (let ts = 1080; ts <= 1280; ts += 10) owner.read(4 + ts, { v: "3.1", ts })
     assert.isAbove(owner.rounds.lowest(2000), 3, "not for ever")
   })
