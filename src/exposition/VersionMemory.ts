@@ -7,8 +7,8 @@
  *
  * `need` is the price of that: the offset from which a new owner must read to decide alike. A blocked round needs its
  * blocker as long as it is remembered itself, or the new owner would take it for news. [r10 shown, r9 comes late and is
- * ignored, r10 is forgotten first; an owner that starts between the two shows r9.] The same where a round was ignored after the
- * latest one and before its repetition. [e1 and then e3 shown; e1 comes again and is a repetition, then e3 again; an owner that starts at
+ * ignored, r10 is forgotten first; an owner that starts between the two shows r9.] The same where a round was ignored after another
+ * one and before that one's repetition. [e1 and then e3 shown; e1 comes again and is a repetition, then e3 again; an owner that starts at
  * the first e3 takes e1 for a sender that came back, and the last e3 for a repetition.] A chunk that was dropped unseen may be of
  * a round that never comes complete: a new owner that reads on from it learns nothing, so what it takes the place of is still
  * needed, and with several chunks what was dropped between them. [r10 shown, the first chunk of r11 dropped, its second never
@@ -89,10 +89,7 @@ export class VersionMemory {
     }
     const latest = blocker === undefined || repeatsLatest
     const next: Seen = { ...round, until: round.timestamp, latest, need, dropped: false }
-    // Whoever knows the latest one itself, and not why something after it was ignored, shows that, and takes this for a repetition.
-    if (repeatsLatest)
-      for (const s of this.seen)
-        if (s !== equal && s.need < Math.min(s.first, equal!.first) && !outlasts(s, next)) this.hold(s, next)
+    if (blocker !== undefined) this.holdReasons(next, blocker)
     this.push(next)
     return blocker === undefined
       ? undefined
@@ -122,6 +119,7 @@ export class VersionMemory {
       dropped: true
     }
     if (!whole) for (const s of this.seen) if (!outlasts(s, next)) this.hold(s, next)
+    if (whole && blocker !== undefined) this.holdReasons(next, blocker)
     this.push(next)
   }
 
@@ -170,6 +168,12 @@ export class VersionMemory {
     const [a, b, ...rest] = this.seen as [Seen, Seen, ...Array<Seen>]
     const later = { timestamp: Math.max(a.timestamp, b.timestamp), until: Math.max(a.until, b.until) }
     this.seen = [{ ...a, ...later, offset: b.offset, need: Math.min(a.need, b.need) }, ...rest]
+  }
+
+  /** Why something was ignored is needed still where only `next` takes its place: who does not know it, and the blocker, shows that. */
+  private holdReasons(next: Seen, blocker: Seen): void {
+    for (const s of this.seen)
+      if (s !== blocker && s.need < Math.min(s.first, blocker.first) && !outlasts(s, next)) this.hold(s, next)
   }
 
   /** What was dropped between two chunks may be as young as the later one. Those of about one time are put together. */

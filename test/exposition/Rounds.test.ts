@@ -294,6 +294,10 @@ describe("one source", () => {
     assert.strictEqual(new Owner().readAll(log, 1).shown.get("s")!.content, "1.1")
     const late = [...log.slice(0, 2), { v: "1.1", ts: 1075 }, ...log.slice(3), { v: "3.1", ts: 1080 }]
     assert.strictEqual(new Owner().readAll(late).rounds.lowest(5), 0, "also at a later repetition")
+    const overtaken = [...log.slice(0, 2), { ts: 960 }, ...log.slice(2)]
+    assert.strictEqual(new Owner().readAll(overtaken).rounds.lowest(5), 0, "also where something else is shown")
+    const last = { ...log[3]!, kind: "dropped" } as const
+    assert.strictEqual(new Owner().readAll([...log.slice(0, 3), last]).rounds.lowest(4), 0, "also where it is dropped")
     for (let ts = 1080; ts <= 1280; ts += 10) owner.read(4 + ts, { v: "3.1", ts })
     assert.isAbove(owner.rounds.lowest(2000), 3, "not for ever")
   })
@@ -431,7 +435,8 @@ const logs = (options: {
       })
     })
 
-const runs = 3000
+/** `K2P_RUNS` makes them so many times as many, for a hunt: give `--testTimeout`, too. */
+const runs = 3000 * Number(process.env.K2P_RUNS ?? 1)
 
 describe("any log", () => {
   for (const [name, options] of Object.entries({
