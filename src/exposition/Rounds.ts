@@ -80,6 +80,7 @@ export class Rounds<P> {
   /** A record that was dropped unseen in a stretch. `readable`: whoever reads it takes it for what its identity says. */
   skip(id: Identity, place: Place, stretch: Stretch, readable = true): void {
     this.pass(place)
+    this.endUnnumbered(this.sources.get(id.source))
     if (id.number === undefined) return
     const { number } = id
     const source = this.touch(id.source)
@@ -133,6 +134,7 @@ export class Rounds<P> {
 
   private takeNumbered(id: Identity, number: RoundNumber, place: Place, payload: P): Step<P> {
     const source = this.touch(id.source)
+    this.endUnnumbered(source)
     this.supersede(source, number)
     const lost = this.dropOtherCounts(source, number, id.count)
     if (id.count === 1) return this.decide(source, id, { ...place, parts: [payload], first: place.offset })
@@ -181,11 +183,16 @@ export class Rounds<P> {
     return accepted(id, this.complete(gathering, place))
   }
 
-  /** By a whole round without a number: chunks that came before it would complete a round that began earlier. */
+  /** By a whole round without a number. */
   private overtake(source: Source<P> | undefined): void {
     if (source === undefined) return
     source.memory.overtaken()
-    if (source.unnumbered === undefined) return
+    this.endUnnumbered(source)
+  }
+
+  /** Another round came: chunks that are still to come would complete one that began before it. */
+  private endUnnumbered(source: Source<P> | undefined): void {
+    if (source?.unnumbered === undefined) return
     this.gatherings.drop(source.unnumbered, "superseded")
     source.unnumbered = undefined
   }

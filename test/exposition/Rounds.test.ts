@@ -302,10 +302,14 @@ describe("one source", () => {
     assert.isAbove(owner.rounds.lowest(2000), 3, "not for ever")
   })
 
-  it("a whole round without a number ends what was gathered before it", () => {
+  it("chunks without a number are one round only where nothing else of the source came between them", () => {
     const log: ReadonlyArray<Rec> = [{ chunk: "1/2", ts: 0 }, { ts: 60 }, { chunk: "2/2", ts: 20 }]
     assert.deepStrictEqual(run(log), ["gathering", "accepted @1", "chunk-conflict"])
     assert.deepStrictEqual(run(log.slice(1)), ["accepted @0", "chunk-conflict"])
+    const numbered = [log[0]!, { v: "1.1", ts: 60 }, log[2]!]
+    assert.deepStrictEqual(run(numbered), ["gathering", "accepted 1.1:1/1", "chunk-conflict"])
+    const dropped = [log[0]!, { ts: 60, kind: "dropped" } as const, log[2]!]
+    assert.deepStrictEqual(run(dropped), ["gathering", "-", "chunk-conflict"])
   })
 
   it("L is not held for ever where chunks are dropped without an end", () => {
