@@ -570,6 +570,7 @@ describe("any log", () => {
         const rounds = new Rounds<number>(defaults)
         const committable: Array<number> = []
         const stale = new Set<number>()
+        const highest = new Map<string | undefined, number>()
         for (const [offset, r] of log.entries()) {
           committable.push(rounds.committable(offset))
           assert.isAtMost(rounds.lowest(offset), offset)
@@ -577,7 +578,12 @@ describe("any log", () => {
           if (r.kind === "refused") rounds.pass(place)
           else {
             const step = rounds.take(identity(r), place, 1, offset)
+            const round = Number(r.v?.split(".")[1] ?? 0)
+            const best = highest.get(r.source) ?? 0
             if (step._tag === "Gathering" && step.stale) stale.add(offset)
+            // A refused chunk is not said to be stale; it may be where as high a round was accepted before.
+            if (step._tag === "Refused" && round <= best) stale.add(offset)
+            if (step._tag === "Accepted") highest.set(r.source, Math.max(best, round))
             if (step._tag !== "Accepted" || step.round.parts.length === 1) continue
             // A round that would have been ignored when its chunks came does not hold anything back.
             if (step.round.parts.some((part) => stale.has(part))) continue
