@@ -14,7 +14,6 @@ import { EngineFailed } from "./Engine.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Batch, PartitionProcessor, ProcessorError } from "./PartitionProcessor.ts"
-import { recordBytes } from "./PartitionQueue.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"
 import { newerWitness, testify, type Witness, witnessOf } from "./Witness.ts"
 
@@ -148,11 +147,9 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
         yield* processing.process(batch)
         const newest = item.records[item.records.length - 1]
         if (newest !== undefined && newest.offset > (p.witness?.offset ?? -1)) p.knows(witnessOf(newest))
-        let bytes = 0
-        for (const r of item.records) bytes += recordBytes(r)
         host.metrics.recordsConsumed.inc(labels, item.records.length)
-        host.metrics.bytesConsumed.inc(labels, bytes)
-        p.load.consumed(item.records.length, bytes)
+        host.metrics.bytesConsumed.inc(labels, item.bytes)
+        p.load.consumed(item.records.length, item.bytes)
         if (processing.borrows === true) item.loan.giveBack()
       }
       p.position = item.next

@@ -19,6 +19,8 @@ export type QueueItem =
       readonly type: "records"
       readonly records: ReadonlyArray<LogRecord>
       readonly next: number
+      /** What they counted against the byte bound. */
+      readonly bytes: number
       /** To be returned by whoever keeps nothing of the records' bytes; without it they are never released. */
       readonly loan: Loan
     }
@@ -165,7 +167,7 @@ export class PartitionQueue {
     const loan = entry.loan.hold()
     if (last) this.shift()
     else entry.head = end
-    return { type: "records", records, next, loan }
+    return { type: "records", records, next, bytes, loan }
   }
 
   get empty(): boolean {

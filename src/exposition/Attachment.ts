@@ -3,6 +3,7 @@
  * the parser can tell, label by label, whether a series has one already.
  */
 import type { Attach, ParseLimits, Refusal } from "./Dump.ts"
+import { hashOf } from "./Hash.ts"
 import { encode, escapeValue, isLabelName } from "./Syntax.ts"
 
 export interface AttachedLabel {
@@ -18,32 +19,6 @@ export interface Attachment {
   readonly labels: ReadonlyArray<AttachedLabel>
   /** An upper bound of what a line can grow by. */
   readonly growth: number
-}
-
-/** FNV-1a over `name`, then over the value; finished so that the hashes of a set can be added up in any order. */
-export const HASH_START = 0x811c9dc5 | 0
-export const HASH_PRIME = 0x01000193
-/** Stands between name and value: no byte of UTF-8. */
-export const HASH_SEPARATOR = 0xff
-
-export const finishHash = (h: number): number => {
-  const mixed = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  return Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) | 0
-}
-
-/** Of a name alone, where it goes on with a value. */
-export const hashOfName = (name: string): number => {
-  let h = HASH_START
-  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), HASH_PRIME)
-  return h
-}
-
-export const hashOf = (name: Uint8Array, value: Uint8Array): number => {
-  let h = HASH_START
-  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name[i]!, HASH_PRIME)
-  h = Math.imul(h ^ HASH_SEPARATOR, HASH_PRIME)
-  for (let i = 0; i < value.length; i++) h = Math.imul(h ^ value[i]!, HASH_PRIME)
-  return finishHash(h)
 }
 
 /** Names that carry meaning for a histogram or a summary cannot be attached: they would make its lines others. */

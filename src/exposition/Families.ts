@@ -4,8 +4,10 @@
  * Families are kept by their text 0.0.4 name, so that gauge `foo` and counter `foo_total`, which every Go program has, are two
  * in both formats. Lines of one family may be interrupted by others': they are put together. A name is resolved once.
  */
+
 import { Conformity, type Role } from "./Conformity.ts"
 import type { Family, InputFormat, MetricType, RefusalReason } from "./Dump.ts"
+import { hashOfSample } from "./Hash.ts"
 import { intern, internList } from "./Interned.ts"
 import { sameLabels } from "./Line.ts"
 import { encode } from "./Syntax.ts"
@@ -201,8 +203,7 @@ export class Families {
     if (seen !== undefined) return seen
     const [family, role] = this.claim(name)
     const bytes = encode(name)
-    let hash = 0
-    for (const c of bytes) hash = Math.imul(hash ^ c, 0x01000193)
+    const hash = hashOfSample(bytes, 0, bytes.length)
     const sample: SampleName = { text: name, bytes, family, role, hash }
     family.sampleNames.push(sample)
     this.bySampleName.set(name, sample)

@@ -4,17 +4,10 @@
  * A sample's labels come out final: empty ones gone, the attached ones there, a foreign value of the source label renamed.
  * It also sums up their hashes, in whatever order they come, for finding series and groups again.
  */
-import {
-  type Attachment,
-  finishHash,
-  HASH_PRIME,
-  HASH_SEPARATOR,
-  HASH_START,
-  hashOf,
-  hashOfName
-} from "./Attachment.ts"
+import type { Attachment } from "./Attachment.ts"
 import type { ParseLimits } from "./Dump.ts"
 import { type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
+import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOf, hashOfName, hashOfValue } from "./Hash.ts"
 import type { LineBuffer } from "./LineBuffer.ts"
 import {
   ascii,
@@ -37,8 +30,8 @@ import {
   startsLabelName
 } from "./Syntax.ts"
 
-const LE_HASH = hashOfName("le")
-const QUANTILE_HASH = hashOfName("quantile")
+const LE_HASH = hashOfName(encode("le"))
+const QUANTILE_HASH = hashOfName(encode("quantile"))
 const EXPORTED = encode("exported_")
 
 /** Bytes that end the plain run of a label value: the quote, the backslash, what may not stand there. */
@@ -272,9 +265,7 @@ export class LabelParser {
     const canonical = canonicalFloatBytes(value)
     if (!sameBytes(bytes, valueAt, length - 1, canonical, 0, canonical.length)) family.floatLabels = true
     this.bound = value
-    let h = Math.imul(nameHash ^ HASH_SEPARATOR, HASH_PRIME)
-    for (let k = 0; k < canonical.length; k++) h = Math.imul(h ^ canonical[k]!, HASH_PRIME)
-    return finishHash(h)
+    return hashOfValue(nameHash, canonical)
   }
 
   private attachmentNamed(start: number, end: number): number {

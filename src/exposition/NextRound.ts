@@ -228,24 +228,9 @@ class NextRound {
     if (layout.order === undefined) lines.set(output.bytes.subarray(0, length))
     let at = 0
     const families: Array<Family> = before.dump.families.map((family, k) => {
-      const { name, textName, type, help, unit, series, sampleNames, conforms, exemplars, floatLabels, timestamps } =
-        family
       const bytes = lines.subarray(at, ends[k])
       at = ends[k]!
-      return {
-        name,
-        textName,
-        type,
-        help,
-        unit,
-        series,
-        sampleNames,
-        bytes,
-        conforms,
-        exemplars,
-        floatLabels,
-        timestamps
-      }
+      return { ...family, bytes }
     })
     const { series, bytes } = before.dump
     const dump = { families, series, bytes: bytes - before.lines.length + length }

@@ -9,11 +9,9 @@ import { endOfDecimal, LF, SPACE } from "./Syntax.ts"
 
 /** Longer ones are read as dumps are. */
 const MAX_LENGTH = 8192
-/** So that eight bytes can be read at once anywhere. */
-const SLACK = 16
 
 export class PlainLine {
-  readonly bytes = new Uint8Array(MAX_LENGTH + SLACK)
+  readonly bytes = new Uint8Array(MAX_LENGTH + 1)
   readonly view = new DataView(this.bytes.buffer)
   valueAt = 0
   /** After the value: the line feed. */

@@ -37,8 +37,6 @@ const BY_SERIES = 17
 
 /** Room for values that grow, so that they need no new place each time. */
 const GROWTH = 12
-/** Eight bytes can be read anywhere. */
-const SLACK = 8
 
 /** A line to be kept: in some memory, with all that is known of it. */
 export interface NewLine {
@@ -296,7 +294,7 @@ export class SampleLines<K> {
 
   private place(slot: number, length: number): void {
     const room = length + GROWTH
-    if (this.used + room + SLACK > this.text.length) this.gather(room)
+    if (this.used + room > this.text.length) this.gather(room)
     this.ints[slot * INTS + AT] = this.used
     this.ints[slot * INTS + ROOM] = room
     this.used += room
@@ -306,7 +304,7 @@ export class SampleLines<K> {
   private gather(more: number): void {
     const live = this.used - this.wasted
     const size = Math.max(256, Math.ceil((live + more) * (live < 128 * 1024 ? 2 : 1.5)))
-    const text = new Uint8Array(Buffer.allocUnsafeSlow(size + SLACK).buffer)
+    const text = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
     const view = new DataView(text.buffer)
     const { ints } = this
     if (this.wasted === 0) text.set(this.text.subarray(0, this.used))

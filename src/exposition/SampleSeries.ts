@@ -61,8 +61,6 @@ const orderless: ReadonlySet<MetricType> = new Set(["counter", "gauge", "unknown
 /** A source that has a fraction of the series that it had gives their memory back. */
 const SPARSE = 4
 const SMALL = 64
-/** Eight bytes can be written where the last of a line is. */
-const SLACK = 8
 
 export class SampleSeries {
   private lines = new SampleLines<Kind>()
@@ -250,7 +248,7 @@ export class SampleSeries {
       last.length += lines.lengthOf(slot)
       if (last.names[last.names.length - 1] !== kind.name && !last.names.includes(kind.name)) last.names.push(kind.name)
     }
-    for (const part of byFamily.values()) part.view = new DataView(Buffer.allocUnsafeSlow(part.length + SLACK).buffer)
+    for (const part of byFamily.values()) part.view = new DataView(Buffer.allocUnsafeSlow(part.length).buffer)
     for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
       const kind = lines.kindOf(slot)!
       if (last!.meta !== kind.meta) last = byFamily.get(kind.meta)!

@@ -2,8 +2,9 @@
  * Series: which series a canonical sample line belongs to, as a key that ignores the order of labels and the spelling of
  * numbers in `le` and `quantile`. Pure. It trusts the parser's form of a line.
  */
-import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START } from "./Attachment.ts"
+
 import type { Family, MetricType } from "./Dump.ts"
+import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOfSample, hashOn } from "./Hash.ts"
 import { endOfLabels, endOfName, endOfValue } from "./Line.ts"
 import {
   ascii,
@@ -84,8 +85,7 @@ export const seriesHash = (name: number, labels: number): number => (Math.imul(n
 /** With `le` and `quantile` as numbers, whatever the family's type. */
 export const placeSeries = (b: Uint8Array, line: number, place: SeriesPlace): void => {
   const nameEnd = endOfName(b, line)
-  let name = 0
-  for (let i = line; i < nameEnd; i++) name = Math.imul(name ^ b[i]!, HASH_PRIME)
+  const name = hashOfSample(b, line, nameEnd)
   let labels = 0
   let shift = 0
   let at = nameEnd
@@ -100,7 +100,7 @@ export const placeSeries = (b: Uint8Array, line: number, place: SeriesPlace): vo
         const value = parseNumber(b, at + 2, end)
         if (numberIsValid()) {
           const canonical = canonicalFloatBytes(value)
-          for (let i = 0; i < canonical.length; i++) h = Math.imul(h ^ canonical[i]!, HASH_PRIME)
+          h = hashOn(h, canonical, 0, canonical.length)
           shift += canonical.length - (end - at - 2)
           at = end
         }

@@ -5,6 +5,7 @@
  * compared exactly where hashes agree. Open addressing in one typed array: no object for a series. Collisions are bounded,
  * since a hostile dump can make as many as it likes, and in the same way for every pod, since all must decide alike.
  */
+import { mixed } from "./Hash.ts"
 
 /** Honest series do not come near either: their hashes differ, and at half load runs of taken slots are short. */
 const MAX_EQUAL_HASHES = 32
@@ -57,8 +58,5 @@ export class SeriesTable {
   }
 }
 
-/** Even, and mixed: multiplicative hashes leave their low bits poor. */
-const start = (hash: number): number => {
-  const h = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-  return ((h ^ (h >>> 13)) << 1) >>> 0
-}
+/** Even: an entry takes two. */
+const start = (hash: number): number => (mixed(hash) << 1) >>> 0

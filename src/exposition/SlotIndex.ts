@@ -6,6 +6,8 @@
  * Whoever sends the text can choose its hashes: so chains are bounded, and a slot that finds no room in its chain is not in
  * the index, which the owner is told.
  */
+import { mixed } from "./Hash.ts"
+
 const MAX_CHAIN = 48
 /** A record of zeros is in no chain. */
 const UNLINKED = 0
@@ -32,7 +34,7 @@ export class SlotIndex {
 
   /** A slot with that hash, or -1; the others by `next`. */
   first(hash: number): number {
-    return this.seek(this.heads[start(hash) & (this.heads.length - 1)]!, hash)
+    return this.seek(this.heads[mixed(hash) & (this.heads.length - 1)]!, hash)
   }
 
   next(slot: number): number {
@@ -50,7 +52,7 @@ export class SlotIndex {
   add(hash: number, slot: number): boolean {
     if (this.size >= this.heads.length) this.spread()
     const { heads, records, stride, field } = this
-    const chain = start(hash) & (heads.length - 1)
+    const chain = mixed(hash) & (heads.length - 1)
     let length = 0
     for (let s = heads[chain]!; s > 0; s = records[(s - 1) * stride + field + 1]!)
       if (++length >= MAX_CHAIN) return false
@@ -65,7 +67,7 @@ export class SlotIndex {
     const at = slot * stride + field
     const after = records[at + 1]!
     if (after === UNLINKED) return false
-    const chain = start(records[at]!) & (heads.length - 1)
+    const chain = mixed(records[at]!) & (heads.length - 1)
     if (heads[chain] === slot + 1) heads[chain] = Math.max(0, after)
     else {
       let before = (heads[chain]! - 1) * stride + field
@@ -99,12 +101,6 @@ export class SlotIndex {
     const { records, stride, field } = this
     this.heads = new Int32Array(this.heads.length * 4)
     for (let slot = 0, at = field; at < records.length; slot++, at += stride)
-      if (records[at + 1] !== UNLINKED) this.link(slot, records[at]!, start(records[at]!) & (this.heads.length - 1))
+      if (records[at + 1] !== UNLINKED) this.link(slot, records[at]!, mixed(records[at]!) & (this.heads.length - 1))
   }
-}
-
-/** Mixed: sums and multiplicative hashes leave their low bits poor. */
-const start = (hash: number): number => {
-  const h = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-  return h ^ (h >>> 13)
 }

@@ -118,8 +118,9 @@ export class VersionMemory {
       need,
       dropped: true
     }
-    if (!whole) for (const s of this.seen) if (!outlasts(s, next)) this.hold(s, next)
-    if (whole && blocker !== undefined) this.holdReasons(next, blocker)
+    if (whole) {
+      if (blocker !== undefined) this.holdReasons(next, blocker)
+    } else for (const s of this.seen) if (!outlasts(s, next)) this.hold(s, next)
     this.push(next)
   }
 

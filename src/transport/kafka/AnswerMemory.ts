@@ -52,6 +52,7 @@ export class AnswerMemory {
   }
 }
 
-const free = ({ buffer }: Buffer): void => {
+/** At once; nothing where the memory is small. Whoever else has a view of it finds it empty. */
+export const free = ({ buffer }: Buffer): void => {
   if (buffer instanceof ArrayBuffer && buffer.byteLength >= LEAST) buffer.transfer(0)
 }

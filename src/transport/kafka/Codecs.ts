@@ -7,6 +7,7 @@ import { promisify } from "node:util"
 import { gunzip, gunzipSync, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib"
 import kafkajs from "kafkajs"
 import type { Compression } from "../Transport.ts"
+import { free } from "./AnswerMemory.ts"
 import { unpackLz4 } from "./Lz4.ts"
 import { unpackSnappy } from "./Snappy.ts"
 
@@ -32,7 +33,7 @@ const fitting = (plain: Buffer): Buffer => {
   if (plain.buffer.byteLength <= plain.length * 1.25) return plain
   const copy = Buffer.allocUnsafeSlow(plain.length)
   copy.set(plain)
-  if (plain.buffer instanceof ArrayBuffer && plain.buffer.byteLength >= CHUNK) plain.buffer.transfer(0)
+  free(plain)
   return copy
 }
 

@@ -47,14 +47,13 @@ export const attachedByPod =
   (source: string): ReadonlyArray<string> =>
     shape === "dumps" ? [`instance="${source}"`, `job="${jobLabel}"`] : [`instance="${source}"`]
 
-/** `every`: ms between two looks at its status. */
-export const podReader = (args: ReadonlyArray<string> = [], every = 200): Reader => ({
+export const podReader = (args: ReadonlyArray<string> = []): Reader => ({
   name: ["kafka2prom serve", ...args].join(" "),
   version,
   drain: async (env, backlog) => {
     const started = performance.now()
     const pod = await startBenchPod(env, backlog.topic, args)
-    await untilRead(pod, backlog, every)
+    await untilRead(pod, backlog)
     const wall = (performance.now() - started) / 1000
     const usage = await usageOf(pod.process.pid)
     const body = await pod.get("/metrics", { timeout: 120_000 })
