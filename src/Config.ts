@@ -106,6 +106,7 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
         sessionTimeout,
         rebalanceTimeout: Math.max(defaultEngineOptions.rebalanceTimeout, sessionTimeout),
         lookback,
+        lateness: values.expiry / 2,
         queueRecords: values.queueRecords,
         queueBytes: values.queueBytes,
         commit: values.commit,

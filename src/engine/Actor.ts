@@ -15,6 +15,7 @@ import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Batch, PartitionProcessor, ProcessorError } from "./PartitionProcessor.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"
+import { askedQuickly, timeOf } from "./Timekeeper.ts"
 import { newerWitness, testify, type Witness, witnessOf } from "./Witness.ts"
 
 /** Bytes taken from the queue at a time: small enough that a scrape never waits long for the thread. */
@@ -66,10 +67,45 @@ const replaced = (host: ActorHost, p: Partition, w: Witness): Effect.Effect<bool
     return testimony === "another"
   })
 
+/** Whether the stamps of the log's records are the senders': asked of one batch where nothing else tells how old records are. */
+const sendersTime = (host: ActorHost, p: Partition, offset: number): Effect.Effect<boolean, TransportError> =>
+  Effect.gen(function* () {
+    const node = host.leader(p.key)
+    if (node === undefined) {
+      host.stale()
+      return yield* unasked(p, offset, "no leader is known")
+    }
+    const size = { maxWait: 0, maxBytes: witnessBytes, maxBytesPerPartition: witnessBytes }
+    const [answer] = yield* host.client.fetch(node, [{ tp: p.tp, offset }], size)
+    if (answer?.error !== undefined) {
+      host.stale()
+      return yield* unasked(p, offset, answer.error)
+    }
+    const senders = answer?.records[0]?.sendersTime !== false
+    answer?.release?.()
+    return senders
+  })
+
+const unasked = (p: Partition, offset: number, detail: string) =>
+  new TransportError({
+    op: "fetch",
+    code: "OTHER",
+    retriable: true,
+    detail: `the record at offset ${offset} of ${p.key}, by which it is told whose timestamps the topic has, cannot be read: ${detail}`
+  })
+
+interface Prepared {
+  readonly plan: StartPlan
+  /** When the log's end was asked for, and when it was known. */
+  readonly askedAt: number
+  readonly knownAt: number
+}
+
 /** Reads C, R, L and the log's bounds after the sync (rule 2) and plans the start. */
-const prepare = (host: ActorHost, p: Partition): Effect.Effect<StartPlan, TransportError> =>
+const prepare = (host: ActorHost, p: Partition): Effect.Effect<Prepared, TransportError> =>
   Effect.gen(function* () {
     const { client, options } = host
+    const askedAt = host.now()
     const since = (yield* Clock.currentTimeMillis) - options.lookback
     const [committed, ends, starts, lookback] = yield* Effect.all(
       [
@@ -97,18 +133,24 @@ const prepare = (host: ActorHost, p: Partition): Effect.Effect<StartPlan, Transp
     const present = w !== null && logStart <= w.offset && w.offset < logEnd
     const other = present && (yield* replaced(host, p, w))
     p.knows(w)
-    return planStart({
+    const knownAt = host.now()
+    const lookbackOffset = lookback.get(p.key) ?? logEnd
+    const oldest = Math.min(lookbackOffset, logEnd - 1)
+    const senders = metadata === null && oldest >= logStart && (yield* sendersTime(host, p, oldest))
+    const plan = planStart({
       committed: c === undefined ? null : { offset: c.offset, metadata },
       logStart,
       logEnd,
-      lookbackOffset: lookback.get(p.key) ?? logEnd,
+      lookbackOffset: senders ? logEnd : lookbackOffset,
+      sendersTime: senders,
       exposed: p.exposed,
       seen: Math.max(p.fence, p.fetchPosition, p.exposed, w === null ? 0 : w.offset + 1),
       replaced: other ? w.offset : null
     })
+    return { plan, askedAt, knownAt }
   })
 
-const prepareRetrying = (host: ActorHost, p: Partition): Effect.Effect<StartPlan> => {
+const prepareRetrying = (host: ActorHost, p: Partition): Effect.Effect<Prepared> => {
   let tries = 0
   return prepare(host, p).pipe(
     Effect.timeout(host.options.sessionTimeout),
@@ -154,7 +196,7 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
       }
       p.position = item.next
       p.movedSinceReread = true
-      if (p.phase === "replaying" && p.position >= p.fence) p.phase = "serving"
+      p.serveFrom(host.now())
       host.moved(p)
     }
   })
@@ -162,8 +204,9 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
 const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError, Scope.Scope> =>
   Effect.gen(function* () {
     p.prepare()
-    const plan = yield* prepareRetrying(host, p)
-    const processing = yield* host.processor.open(p.tp)
+    const { plan, askedAt, knownAt } = yield* prepareRetrying(host, p)
+    p.takeTime(plan, knownAt)
+    const processing = yield* host.processor.open(p.tp, timeOf(p, host.now, host.options))
     // Runs before the processor's own finalizers: hidden first, then gone.
     yield* Effect.addFinalizer(() => Effect.sync(() => p.end(p.phase === "evicting" ? "evicting" : "restarting")))
     if (plan.lost > 0) {
@@ -175,6 +218,8 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
       yield* Effect.logError(`${p.key}: ${plan.why}; only what arrives from offset ${plan.start} on is shown`)
     }
     p.begin(plan, processing)
+    if (askedQuickly(host.options, askedAt, knownAt)) p.mark(plan.logEnd, knownAt)
+    p.serveFrom(host.now())
     p.load.begin(plan.logEnd, host.now())
     host.began(p, plan)
     yield* work(host, p)

@@ -1,7 +1,10 @@
 /**
  * CommitMetadata: the few numbers that travel with a committed offset to the next owner, in the metadata string of the
  * commit. Pure codec. Anything it cannot read decodes to null, and the next owner then takes the careful path (fence = log end).
+ * It stays under 1,024 bytes, which is all that Event Hubs keeps.
  */
+import { type MarkAgo, maxMarks } from "./Marks.ts"
+import type { Quarantine } from "./Quarantine.ts"
 import type { Witness } from "./Witness.ts"
 
 export interface CommitMetadata {
@@ -11,6 +14,10 @@ export interface CommitMetadata {
   readonly lowest: number
   /** By which the next owner recognizes the log; null while nothing was read of it. */
   readonly witness: Witness | null
+  /** The partition's time, down to L; empty in commits of versions that had none. */
+  readonly marks: ReadonlyArray<MarkAgo>
+  /** Until L has passed it; null where there is none. */
+  readonly quarantine: Quarantine | null
 }
 
 export const encodeCommitMetadata = (m: CommitMetadata): string =>
@@ -18,8 +25,39 @@ export const encodeCommitMetadata = (m: CommitMetadata): string =>
     v: 1,
     r: m.reservation,
     l: m.lowest,
-    ...(m.witness === null ? {} : { w: [m.witness.offset, m.witness.crc] })
+    ...(m.witness === null ? {} : { w: [m.witness.offset, m.witness.crc] }),
+    ...(m.marks.length === 0 ? {} : { m: packMarks(m.marks) }),
+    ...(m.quarantine === null ? {} : { q: m.quarantine.until ?? -1 })
   })
+
+/** Three numbers a mark, each the difference to the one before: end, how far reading was behind it, ms ago. */
+const packMarks = (marks: ReadonlyArray<MarkAgo>): ReadonlyArray<number> => {
+  const packed: Array<number> = []
+  let [lastEnd, lastAgo] = [0, 0]
+  for (const { end, read, ago } of marks) {
+    packed.push(end - lastEnd, end - read, lastAgo - ago)
+    lastEnd = end
+    lastAgo = ago
+  }
+  return packed
+}
+
+const unpackMarks = (packed: unknown): ReadonlyArray<MarkAgo> | null => {
+  if (packed === undefined) return []
+  if (!Array.isArray(packed) || packed.length % 3 !== 0 || packed.length > 3 * maxMarks) return null
+  if (!packed.every(Number.isSafeInteger)) return null
+  const numbers = packed as ReadonlyArray<number>
+  const marks: Array<MarkAgo> = []
+  let [end, ago, read] = [0, 0, 0]
+  for (let i = 0; i < numbers.length; i += 3) {
+    const nextAgo = ago - numbers[i + 2]!
+    const [nextEnd, nextRead] = [end + numbers[i]!, end + numbers[i]! - numbers[i + 1]!]
+    if (nextEnd < end || nextRead < read || nextAgo < 0 || (i > 0 && nextAgo > ago)) return null
+    ;[end, read, ago] = [nextEnd, nextRead, nextAgo]
+    marks.push({ end, read, ago })
+  }
+  return marks
+}
 
 const isOffset = (n: unknown): n is number => typeof n === "number" && Number.isSafeInteger(n) && n >= 0
 const isCrc = (n: unknown): n is number => isOffset(n) && n <= 0xffff_ffff
@@ -33,10 +71,18 @@ export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
     return null
   }
   if (typeof json !== "object" || json === null) return null
-  const { v, r, l, w } = json as Record<string, unknown>
+  const { v, r, l, w, m, q } = json as Record<string, unknown>
   if (v !== 1 || !isOffset(r) || !isOffset(l)) return null
-  if (w === undefined) return { reservation: r, lowest: l, witness: null }
-  if (!Array.isArray(w)) return null
+  const witness = w === undefined ? null : unpackWitness(w)
+  const marks = unpackMarks(m)
+  if (witness === undefined || marks === null) return null
+  if (q !== undefined && q !== -1 && !isOffset(q)) return null
+  const quarantine = q === undefined ? null : { until: q === -1 ? null : q }
+  return { reservation: r, lowest: l, witness, marks, quarantine }
+}
+
+const unpackWitness = (w: unknown): Witness | undefined => {
+  if (!Array.isArray(w)) return undefined
   const [offset, crc] = w as ReadonlyArray<unknown>
-  return isOffset(offset) && isCrc(crc) ? { reservation: r, lowest: l, witness: { offset, crc } } : null
+  return isOffset(offset) && isCrc(crc) ? { offset, crc } : undefined
 }

@@ -7,10 +7,10 @@
  */
 import { Effect, Semaphore } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import type { Commit, GroupClient, TransportError } from "../transport/Transport.ts"
+import type { GroupClient, TransportError } from "../transport/Transport.ts"
 import type { HandoffEvent, HandoffState } from "./Handoff.ts"
-import type { EngineOptions } from "./Options.ts"
-import { commitText, type Partition } from "./Partition.ts"
+import { type EngineOptions, markInterval } from "./Options.ts"
+import type { Partition, PartitionCommit } from "./Partition.ts"
 import { type CommitOutcome, commitAnswered, commitSent, inDoubt } from "./Reservation.ts"
 import { Signal } from "./Signal.ts"
 
@@ -33,10 +33,10 @@ export interface Committer {
   /** Runs until interrupted. */
   readonly loop: Effect.Effect<never>
   /** The last commit of a partition that is being evicted; bounded, never fails. */
-  readonly final: (p: Partition, commit: Commit & { readonly r: number }) => Effect.Effect<void>
+  readonly final: (p: Partition, commit: PartitionCommit) => Effect.Effect<void>
 }
 
-type Prepared = readonly [p: Partition, commit: Commit & { readonly r: number }]
+type Prepared = readonly [p: Partition, commit: PartitionCommit]
 
 export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
   Effect.gen(function* () {
@@ -67,12 +67,15 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
           }
           const batch = prepare()
           if (batch.length === 0) return
-          for (const [p, c] of batch) p.reservation = commitSent(p.reservation, c.r, generation)
           const sentAt = host.now()
+          for (const [p, c] of batch) {
+            p.reservation = commitSent(p.reservation, c.r, c.l, generation)
+            p.sentAt = sentAt
+          }
           const settle = (outcome: CommitOutcome) => {
             for (const [p, c] of batch) {
               p.reservation = commitAnswered(p.reservation, outcome)
-              if (outcome === "confirmed") p.confirmedCommit = commitText(c)
+              if (outcome === "confirmed") p.confirmedCommit = c.text
             }
             metrics.commits.inc({ outcome })
             host.changed()
@@ -125,10 +128,11 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
       const batch: Array<Prepared> = []
       for (const p of host.partitions()) {
         if (p.processing === undefined || p.phase === "evicting" || !p.mayCommit) continue
-        const c = p.commit(exposable, options.commit)
+        const c = p.commit(exposable, options.commit, host.now())
+        const untimely = host.now() - p.sentAt > markInterval(options)
         // One in doubt is repeated, too: only a confirmation in a later generation ends the doubt.
-        if (repeat || p.reservation.confirmed === null || inDoubt(p.reservation) || commitText(c) !== p.confirmedCommit)
-          batch.push([p, c])
+        const again = repeat || untimely || p.reservation.confirmed === null || inDoubt(p.reservation)
+        if (again || c.text !== p.confirmedCommit) batch.push([p, c])
       }
       return batch
     }

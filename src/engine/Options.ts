@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly leastHeadroom: number
   /** How far before the commit (or the log end, without one) a new owner without metadata starts. */
   readonly lookback: number
+  /** How long after a newer record of its kind an older one may still arrive: half of the expiry, after which an agent gives up. */
+  readonly lateness: number
   readonly queueRecords: number
   readonly queueBytes: number
   readonly fetchMaxWait: number
@@ -31,6 +33,9 @@ export interface EngineOptions {
   readonly settingsHash: string
 }
 
+/** How far apart marks are: a little more than half the lateness, so that two intervals surely cover it. */
+export const markInterval = ({ lateness }: Pick<EngineOptions, "lateness">): number => (lateness * 17) / 32
+
 export const defaultEngineOptions: EngineOptions = {
   group: "kafka2prom",
   topics: ["metrics"],
@@ -43,6 +48,7 @@ export const defaultEngineOptions: EngineOptions = {
   commitInterval: 1_000,
   leastHeadroom: 1_000,
   lookback: 90_000,
+  lateness: 45_000,
   queueRecords: 1_000,
   queueBytes: 16 * 1024 * 1024,
   fetchMaxWait: 250,

@@ -5,19 +5,19 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { type Commit, partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import { type ActorHost, runActor } from "./Actor.ts"
 import type { Strategy } from "./Backpressure.ts"
 import type { Committer } from "./Committer.ts"
 import { EngineFailed } from "./Engine.ts"
 import type { HandoffLog } from "./HandoffLog.ts"
 import type { EngineOptions } from "./Options.ts"
-import { Partition } from "./Partition.ts"
+import { Partition, type PartitionCommit } from "./Partition.ts"
 
 interface Owned {
   readonly partition: Partition
   readonly scope: Scope.Closeable
-  last: (Commit & { readonly r: number }) | undefined
+  last: PartitionCommit | undefined
   started: boolean
   evicting: boolean
 }
@@ -86,7 +86,7 @@ export class Ownerships {
     const { partition: p } = o
     p.mayCommit &&= commit
     if (p.phase !== "evicting" && p.processing !== undefined && p.mayCommit)
-      o.last = p.commit(this.host.leaseValid(), this.host.options.commit)
+      o.last = p.commit(this.host.leaseValid(), this.host.options.commit, this.host.now())
     p.phase = "evicting"
   }
 

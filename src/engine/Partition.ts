@@ -11,8 +11,10 @@ import type { Strategy } from "./Backpressure.ts"
 import { encodeCommitMetadata } from "./CommitMetadata.ts"
 import type { PartitionPhase } from "./Engine.ts"
 import { Load } from "./Load.ts"
+import { Marks } from "./Marks.ts"
 import type { Processing } from "./PartitionProcessor.ts"
 import { PartitionQueue } from "./PartitionQueue.ts"
+import { outlives, type Quarantine } from "./Quarantine.ts"
 import { exposeLimit, nextReservation, type Reservation, unreserved } from "./Reservation.ts"
 import { Signal } from "./Signal.ts"
 import type { StartPlan } from "./StartPlan.ts"
@@ -46,6 +48,12 @@ export class Partition {
   scraped = 0
   /** The newest record that is known of the log, by this owner or an earlier one. */
   witness: Witness | null = null
+  /** L as last planned: it never falls, in one owner or across owners. */
+  lowest = 0
+  marks = new Marks([], 0)
+  /** When the fence was reached; what is asked of the log from then on is beyond it. */
+  servingSince = Number.POSITIVE_INFINITY
+  quarantine: Quarantine | null = null
   /** What the actor waits to be allowed to process. */
   wanted = 0
   highWatermark = -1
@@ -66,6 +74,8 @@ export class Partition {
   shownOnce = false
   /** Of the commit that was confirmed last. */
   confirmedCommit = ""
+  /** When a commit of it was sent last: marks go on counting only in commits. */
+  sentAt = Number.NEGATIVE_INFINITY
   private lastCommitPosition = 0
   private pace = 0
 
@@ -82,6 +92,17 @@ export class Partition {
     if (this.phase !== "evicting") this.phase = "preparing"
   }
 
+  /** Before the processor is opened: it may ask of the partition's time at once. A restarted actor goes on with its own. */
+  takeTime(plan: StartPlan, now: number): void {
+    const fresh = plan.restarted || this.marks.newest === Number.NEGATIVE_INFINITY
+    this.marks = new Marks(fresh ? plan.marks : this.marks.ago(now), now)
+    this.lowest = plan.restarted ? plan.lowest : Math.max(this.lowest, plan.lowest)
+    this.quarantine = plan.restarted ? null : (this.quarantine ?? plan.quarantine)
+    if (this.reservation.confirmed === null || plan.restarted)
+      this.reservation = { ...this.reservation, kept: plan.lowest }
+    this.servingSince = Number.POSITIVE_INFINITY
+  }
+
   begin(plan: StartPlan, processing: Processing): void {
     this.queue = new PartitionQueue()
     this.incarnation += 1
@@ -96,7 +117,19 @@ export class Partition {
     this.paused = this.dropping = false
     this.reread = undefined
     this.processing = processing
-    if (this.phase !== "evicting") this.phase = plan.start >= plan.fence ? "serving" : "replaying"
+    if (this.phase !== "evicting") this.phase = "replaying"
+  }
+
+  /** The position moved: past the fence the partition serves. An eviction that was decided meanwhile is never undone. */
+  serveFrom(now: number): void {
+    if (this.phase !== "replaying" || this.position < this.fence) return
+    this.phase = "serving"
+    this.servingSince = now
+  }
+
+  /** A mark as this owner makes it: while it replays, what it has read again is not read for the first time. */
+  mark(end: number, now: number): void {
+    this.marks.add({ end, read: Math.max(this.position, this.fence), at: now })
   }
 
   /** An earlier owner's witness, that of the commit, may be ahead of ours: the log still has to hold it. */
@@ -141,7 +174,7 @@ export class Partition {
    * The commit that is true now. C moves only over what a cut could have shown (`exposable`: the lease holds, too);
    * R covers the fence, everything exposed and the way to the next commit; L is where a new owner must begin.
    */
-  commit(exposable: boolean, mode: "visible" | "scraped"): Commit & { readonly r: number } {
+  commit(exposable: boolean, mode: "visible" | "scraped", now: number): PartitionCommit {
     const p = this.processing!
     if (exposable && this.visible) {
       const shown = mode === "visible" ? this.position : Math.min(this.scraped, this.position)
@@ -151,15 +184,25 @@ export class Partition {
     this.lastCommitPosition = this.position
     const reach = Math.max(this.position, this.wanted) + this.headroom
     const r = nextReservation(this.reservation, this.fence, this.exposed, reach)
-    const lowest = Math.min(p.lowest(this.position), this.position)
+    this.lowest = Math.max(this.lowest, Math.min(p.lowest(this.position), this.position, this.committed))
+    this.marks.keepFrom(this.lowest)
+    const { committed: offset, lowest, witness } = this
+    const quarantine = outlives(this.quarantine, lowest)
+    const content = { reservation: r, lowest, witness, quarantine }
     return {
       tp: this.tp,
-      offset: this.committed,
-      metadata: encodeCommitMetadata({ reservation: r, lowest, witness: this.witness }),
-      r
+      offset,
+      metadata: encodeCommitMetadata({ ...content, marks: this.marks.ago(now) }),
+      r,
+      l: lowest,
+      text: `${offset} ${encodeCommitMetadata({ ...content, marks: [] })}`
     }
   }
 }
 
-/** Equal commits need no repetition, except for the lease. */
-export const commitText = (c: Commit): string => `${c.offset} ${c.metadata}`
+export interface PartitionCommit extends Commit {
+  readonly r: number
+  readonly l: number
+  /** What it says but for the time that went by: equal ones need no repetition, except for the lease and now and then for the time. */
+  readonly text: string
+}

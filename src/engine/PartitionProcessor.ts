@@ -23,6 +23,26 @@ export interface Batch {
   readonly fence: number
 }
 
+/**
+ * What the engine knows of a partition's time, beyond its records (see Marks): counted by all owners together, never by
+ * a sender's clock. One for each incarnation of the actor.
+ */
+export interface LogTime {
+  /**
+   * The offset before which everything is so old that nothing late can follow it: of two moments after it that lie `apart` ms from each
+   * other, all that was in the log at the later one was processed, and that was `counted` ms ago. 0: nothing is. Ascending.
+   */
+  readonly settled: (apart: number, counted: number) => number
+  /** For how many ms earlier owners, when this one began, had read past the record; undefined where they did not count that far back. */
+  readonly readAgo: (offset: number) => number | undefined
+  /** For how many ms the record is known to be in the log; 0 for one that may just have come. */
+  readonly appendedAgo: (offset: number) => number
+  /** No owner after this one begins before it: what was seen before may be forgotten, nothing else may. Ascending. */
+  readonly keptFrom: () => number
+  /** Nothing from before it may be shown, it is only remembered: earlier owners may have shown something newer. Mostly 0. */
+  readonly shownFrom: () => number
+}
+
 export interface Processing {
   /**
    * True: of a record's key, value and headers nothing is looked at any more when `process` has ended, what is kept is a copy. The
@@ -48,6 +68,6 @@ export interface Processing {
 export class PartitionProcessor extends Context.Service<
   PartitionProcessor,
   {
-    readonly open: (tp: TopicPartition) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
+    readonly open: (tp: TopicPartition, time: LogTime) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
   }
 >()("k2p/engine/PartitionProcessor") {}

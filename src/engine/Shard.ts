@@ -34,6 +34,7 @@ import type { Partition } from "./Partition.ts"
 import { PartitionProcessor } from "./PartitionProcessor.ts"
 import { shardStatus } from "./ShardStatus.ts"
 import { Signal } from "./Signal.ts"
+import { keepTime } from "./Timekeeper.ts"
 import { Topology } from "./Topology.ts"
 
 /** How often the topics' partitions are looked at, ms. */
@@ -236,6 +237,7 @@ const make = (options: EngineOptions) =>
         loadLoop(membership),
         committer.loop,
         runFetcher(fetcher),
+        keepTime({ client, options, now, partitions, wake: committer.wake }),
         topologyLoop(membership, topologyInterval, () => {
           const stale = staleTopology
           staleTopology = false

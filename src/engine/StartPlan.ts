@@ -3,14 +3,18 @@
  * handoff). Pure: from the commit, the log's bounds and the lookback to one plan.
  */
 import type { CommitMetadata } from "./CommitMetadata.ts"
+import type { MarkAgo } from "./Marks.ts"
+import type { Quarantine } from "./Quarantine.ts"
 
 export interface PlanInput {
   /** C and its metadata as the coordinator gave them; null where the group never committed this partition. */
   readonly committed: { readonly offset: number; readonly metadata: CommitMetadata | null } | null
   readonly logStart: number
   readonly logEnd: number
-  /** The first offset within the lookback (by timestamp); the log end where no record is that young. */
+  /** The first offset within the lookback, by the broker's timestamps; the log end where no record is that young, or the stamps are the senders'. */
   readonly lookbackOffset: number
+  /** Whether timestamps are the senders': nothing can be told from them. */
+  readonly sendersTime: boolean
   /** The highest next-offset that this very owner already exposed (an actor restarted); 0 for a fresh owner. */
   readonly exposed: number
   /** The highest next-offset that the log is known to have reached: what this very owner fetched, exposed or has as its fence, and what the commit's witness says. 0 where nothing is known. */
@@ -24,6 +28,10 @@ export interface StartPlan {
   /** C to go on committing until something newer was exposed. */
   readonly committed: number
   readonly fence: number
+  /** L to go on from: it never falls. */
+  readonly lowest: number
+  readonly marks: ReadonlyArray<MarkAgo>
+  readonly quarantine: Quarantine | null
   /** As it was when the plan was made. */
   readonly logEnd: number
   /** Offsets that retention took before anybody committed them. */
@@ -34,11 +42,15 @@ export interface StartPlan {
   readonly why: string
 }
 
+const noTime = { marks: [], quarantine: null } as const
+
 /** Rule 9. Nothing that is in a new log now may be shown. */
 const newLog = (logEnd: number, why: string): StartPlan => ({
   start: logEnd,
   committed: logEnd,
   fence: logEnd,
+  lowest: logEnd,
+  ...noTime,
   logEnd,
   lost: 0,
   restarted: true,
@@ -62,14 +74,20 @@ export const planStart = (i: PlanInput): StartPlan => {
       `the record at offset ${i.replaced} is not the one that was read there before: the log was truncated or recreated, and grew again`
     )
   if (c === null) {
+    // Nobody exposed anything without a commit, so there is nothing to be older than.
     const fence = Math.max(logEnd, i.exposed)
-    return { start: lookback, committed: lookback, fence, logEnd, lost: 0, restarted: false, why: "no commit yet" }
+    const start = i.sendersTime ? logEnd : lookback
+    const why = i.sendersTime ? "no commit yet, and no time by which to look back" : "no commit yet"
+    return { start, committed: start, fence, lowest: start, ...noTime, logEnd, lost: 0, restarted: false, why }
   }
   if (c.offset < logStart) {
     return {
       start: logStart,
       committed: logStart,
       fence: Math.max(logEnd, i.exposed),
+      lowest: logStart,
+      marks: c.metadata?.marks ?? [],
+      quarantine: c.metadata?.quarantine ?? null,
       logEnd,
       lost: logStart - c.offset,
       restarted: false,
@@ -77,20 +95,28 @@ export const planStart = (i: PlanInput): StartPlan => {
     }
   }
   if (c.metadata === null) {
+    const start = Math.min(lookback, c.offset)
     return {
-      start: Math.min(lookback, c.offset),
+      start,
       committed: c.offset,
       fence: Math.max(logEnd, i.exposed),
+      lowest: start,
+      marks: [],
+      quarantine: i.sendersTime ? { until: null } : null,
       logEnd,
       lost: 0,
       restarted: false,
       why: "the commit carries no metadata of ours: hidden up to the log end"
     }
   }
+  const start = clamp(Math.min(c.metadata.lowest, c.offset), logStart, logEnd)
   return {
-    start: clamp(Math.min(c.metadata.lowest, c.offset), logStart, logEnd),
+    start,
     committed: c.offset,
     fence: Math.max(Math.min(logEnd, Math.max(c.metadata.reservation, c.offset)), i.exposed),
+    lowest: start,
+    marks: c.metadata.marks,
+    quarantine: c.metadata.quarantine,
     logEnd,
     lost: 0,
     restarted: false,

@@ -2,12 +2,13 @@
  * Ages: how long ago content was news, for expiry (P6). Pure: the caller brings the pod's clocks.
  *
  * Content accepted at or beyond the fence is new at that moment and ages on the monotonic clock. Replayed content was shown
- * by someone else before: at the fence it is as old as both the log (its newest record before the fence) and the wall clock
- * say, the younger of the two, so that neither a quiet log nor a wrong clock hides what is alive; from there on it ages
- * on the monotonic clock. While the replay runs nobody sees it and it does not age.
+ * by someone else before: at the fence it is as old as the partition's owners together count (see engine/Marks), and from there on it
+ * ages on the monotonic clock. While the replay runs nobody sees it and it does not age.
  *
- * Replayed content that the log has passed by more than `memory` is beyond any age: what its version was compared with is
- * forgotten by then, so it may be a late copy of something older than what was shown. Doubt is silence.
+ * Where nobody counted that far back, in a group's first start, the broker's timestamps tell: it is as old as both the log (its
+ * newest record before the fence) and the wall clock say, the younger of the two, so that neither a quiet log nor a wrong clock
+ * hides what is alive. A sender's timestamp tells nothing: such content is not shown before a round at or beyond the fence. Doubt is
+ * silence.
  */
 export interface Now {
   /** Milliseconds since the epoch. */
@@ -19,23 +20,26 @@ export interface Now {
 /** When and where a record was accepted. */
 export interface Stamp {
   readonly offset: number
+  /** The broker's; -Infinity where the record has its sender's. */
   readonly timestamp: number
   readonly mono: number
   readonly replayed: boolean
 }
 
 export class Ages {
-  private readonly memory: number
+  /** Ms that earlier owners counted since they had read a record; undefined where they did not. */
+  private readonly readAgo: (offset: number) => number | undefined
   private newest = Number.NEGATIVE_INFINITY
   private passed: Now | undefined
 
-  /** `memory`: how long the log's rounds are remembered. */
-  constructor(memory: number) {
-    this.memory = memory
+  constructor(readAgo: (offset: number) => number | undefined) {
+    this.readAgo = readAgo
   }
 
-  stamp(offset: number, timestamp: number, fence: number, now: Now): Stamp {
+  stamp(record: StampedRecord, fence: number, now: Now): Stamp {
+    const { offset } = record
     const replayed = offset < fence
+    const timestamp = record.sendersTime === true ? Number.NEGATIVE_INFINITY : record.timestamp
     if (replayed) this.newest = Math.max(this.newest, timestamp)
     return { offset, timestamp, mono: now.mono, replayed }
   }
@@ -52,8 +56,11 @@ export class Ages {
 
   age(stamp: Stamp, now: Now): number {
     if (!stamp.replayed) return now.mono - stamp.mono
-    if (this.newest > stamp.timestamp + this.memory) return Number.POSITIVE_INFINITY
     const base = this.passed ?? now
-    return Math.max(0, Math.min(this.newest, base.wall) - stamp.timestamp) + (now.mono - base.mono)
+    const counted = this.readAgo(stamp.offset)
+    const before = counted ?? Math.max(0, Math.min(this.newest, base.wall) - stamp.timestamp)
+    return before + (now.mono - base.mono)
   }
 }
+
+type StampedRecord = { readonly offset: number; readonly timestamp: number; readonly sendersTime?: boolean }

@@ -65,9 +65,9 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       })
 
       return PartitionProcessor.of({
-        open: Effect.fn("MetricsProcessor.open")(function* (tp) {
+        open: Effect.fn("MetricsProcessor.open")(function* (tp, time) {
           const key = partitionKey(tp)
-          const cache = new PartitionCache(tp, { ...options, limits }, pod)
+          const cache = new PartitionCache(tp, time, { ...options, limits }, pod)
           const report = reporter(cache, metrics)
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {
@@ -116,11 +116,8 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
             borrows: true,
             process: (batch) => guarded(slice(batch, (record, at) => cache.take(record, batch.fence, at), 0)),
             dropped: (batch) => {
-              const stretch = {
-                from: batch.records[0]?.offset ?? batch.next,
-                until: batch.records.reduce((newest, r) => Math.max(newest, r.timestamp), Number.NEGATIVE_INFINITY)
-              }
-              return guarded(slice(batch, (record, at) => cache.drop(record, stretch, batch.fence, at), 0))
+              const from = batch.records[0]?.offset ?? batch.next
+              return guarded(slice(batch, (record, at) => cache.drop(record, from, batch.fence, at), 0))
             },
             committable: (position) => cache.committable(position),
             lowest: (position) => cache.lowest(position),

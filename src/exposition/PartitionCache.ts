@@ -2,7 +2,7 @@
  * PartitionCache: the content of one partition, from records to the dumps that a scrape may show. Synchronous, no Effect; the
  * caller brings the clocks.
  *
- * Two kinds of decision are kept apart. Whether a round is accepted is Rounds' and depends on the log alone. What is
+ * Two kinds of decision are kept apart. Whether a round is accepted is Rounds' and depends on the log alone, by no clock. What is
  * shown of the accepted ones may depend on this pod, and only hides: content that does not parse or finds no room under the
  * partition's or pod's limits is refused, content that fell silent by the clocks is hidden and freed. So admission by a
  * shared limit cannot make two owners disagree about versions. After a refusal the good round before stays, but below the fence
@@ -10,6 +10,7 @@
  *
  * A source has a snapshot or samples; a change of mode replaces what was there.
  */
+import type { LogTime } from "../engine/PartitionProcessor.ts"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Budget, type Size } from "./Budget.ts"
@@ -25,10 +26,9 @@ import { Rhythms } from "./Rhythm.ts"
 import { type Content, type Part, RoundReader } from "./RoundReader.ts"
 import { type Round, Rounds } from "./Rounds.ts"
 import { SampleSeries } from "./SampleSeries.ts"
-import { isLive, isOlder, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
+import { isLive, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
 import { encode, timestampText } from "./Syntax.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
-import { memorySpan, type Stretch } from "./VersionMemory.ts"
 
 export interface CacheLimits {
   /** Sources with content in one partition. */
@@ -55,6 +55,7 @@ const nothing: Size = { series: 0, bytes: 0 }
 
 export class PartitionCache {
   private readonly tp: TopicPartition
+  private readonly time: LogTime
   private readonly options: CacheOptions
   private readonly budget: Budget
   private readonly rounds: Rounds<Part>
@@ -67,16 +68,19 @@ export class PartitionCache {
   private tally = newTally()
   /** How often the content was looked at. */
   private looks = 0
+  /** Nothing from before it may be shown (LogTime). */
+  private shownFrom = 0
   private reported: Readonly<Record<string, number>> = {}
 
-  constructor(tp: TopicPartition, options: CacheOptions, pod: Budget) {
+  constructor(tp: TopicPartition, time: LogTime, options: CacheOptions, pod: Budget) {
     const { limits, expiry } = options
     this.tp = tp
+    this.time = time
     this.options = options
     this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
     const maxSources = rememberedSources * limits.maxSources
     this.rhythms = new Rhythms(maxSources)
-    this.ages = new Ages(memorySpan(expiry))
+    this.ages = new Ages(time.readAgo)
     this.reader = new RoundReader(
       options,
       (source, chunk) => {
@@ -86,14 +90,16 @@ export class PartitionCache {
       (defect) => this.tally.defects.push(defect)
     )
     this.lines = new LineReader(options)
-    this.rounds = new Rounds({ expiry, gatherBytes: limits.gatherBytes, maxSources })
+    // For as long a late copy of what was shown is known for one.
+    const settled = () => time.settled(2 * expiry, 0)
+    this.rounds = new Rounds({ gatherBytes: limits.gatherBytes, maxSources }, { kept: time.keptFrom, settled })
   }
 
   take(record: LogRecord, fence: number, now: Now): void {
-    const stamp = this.ages.stamp(record.offset, record.timestamp, fence, now)
+    this.hideEarlier()
+    const stamp = this.ages.stamp(record, fence, now)
     const envelope = readEnvelope(record, this.tp, this.options.sourceLabel)
     if (isRefused(envelope)) {
-      this.rounds.pass(record)
       const id = readIdentity(record, this.tp)
       const why = { ...envelope, sample: excerpt(record.value, 0) }
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
@@ -109,20 +115,20 @@ export class PartitionCache {
     else this.reader.parse(part)
   }
 
-  /** A record that was dropped unseen in a stretch: rounds older than it will be ignored, and below the fence its source goes. */
-  drop(record: LogRecord, stretch: Stretch, fence: number, now: Now): void {
-    const stamp = this.ages.stamp(record.offset, record.timestamp, fence, now)
+  /** A record that was dropped unseen among others, from `from` on: rounds older than it will be ignored, and below the fence its source goes. */
+  drop(record: LogRecord, from: number, fence: number, now: Now): void {
+    this.hideEarlier()
+    const stamp = this.ages.stamp(record, fence, now)
     const id = readIdentity(record, this.tp)
-    if (isRefused(id)) this.rounds.pass(record)
-    else {
-      const readable = !isRefused(readEnvelope(record, this.tp, this.options.sourceLabel))
-      this.rounds.skip(id, record, stretch, readable)
-      if (stamp.replayed) this.remove(id.source)
-    }
+    if (isRefused(id)) return
+    const readable = !isRefused(readEnvelope(record, this.tp, this.options.sourceLabel))
+    this.rounds.skip(id, record, from, readable)
+    if (stamp.replayed) this.remove(id.source)
   }
 
   /** Everything before `position` was taken. */
   reached(position: number, fence: number, now: Now): void {
+    this.hideEarlier()
     this.ages.reached(position, fence, now)
   }
 
@@ -131,8 +137,10 @@ export class PartitionCache {
   }
 
   lowest(position: number): number {
+    const { expiry } = this.options
+    if (this.ages.settled) this.rounds.settle(this.time.settled(expiry / 2, expiry / 2))
     let lowest = this.rounds.lowest(position)
-    for (const content of this.contents.values()) lowest = Math.min(lowest, needOf(content, this.options.expiry))
+    for (const content of this.contents.values()) lowest = Math.min(lowest, needOf(content, expiry))
     return lowest
   }
 
@@ -160,7 +168,7 @@ export class PartitionCache {
 
   takeTally(): Tally {
     const { tally, rounds } = this
-    const lost: Readonly<Record<string, number>> = { ...rounds.givenUp, "memory-full": rounds.forgotten }
+    const lost: Readonly<Record<string, number>> = rounds.givenUp
     for (const [cause, n] of Object.entries(lost)) count(tally.ignored, cause, n - (this.reported[cause] ?? 0))
     this.reported = lost
     this.tally = newTally()
@@ -204,12 +212,11 @@ export class PartitionCache {
     const { source, number, first } = round
     const { envelope } = round.parts[0]!
     const before = this.contents.get(source)
-    // The log has forgotten the newer one, this pod still shows it. Hiding is the pod's to decide, showing older is not.
-    if (before !== undefined && isOlder(number, before.number) && isLive(before, this.ages, now, this.options.expiry)) {
-      count(this.tally.ignored, "older")
+    const rhythm = this.rhythms.note({ source, number, first, appended: now.mono - this.time.appendedAgo(first) })
+    if (first < this.shownFrom) {
+      count(this.tally.ignored, "quarantined")
       return
     }
-    const rhythm = this.rhythms.note(round)
     if (envelope.ended) this.remove(source)
     else {
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
@@ -233,7 +240,7 @@ export class PartitionCache {
    * One plain line of a source that has samples: by far the most of those that come one by one. False, and nothing done, where that
    * is not all there is to it: then it goes the way of every round, which comes to the same.
    */
-  private takeLine(envelope: Envelope, { value, offset, timestamp }: LogRecord, stamp: Stamp, now: Now): boolean {
+  private takeLine(envelope: Envelope, { value, offset }: LogRecord, stamp: Stamp, now: Now): boolean {
     const { source, labels, time } = envelope
     if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
     if (envelope.format !== "text" || value === null || !plainLine.read(value)) return false
@@ -248,8 +255,9 @@ export class PartitionCache {
     if (line === undefined) series.renew(change, plainLine, stampText, stamp)
     else series.addLine(change, line, stampText !== undefined, stamp)
     this.budget.change(change)
-    this.rounds.single(source, offset, timestamp)
-    content.rhythm = this.rhythms.note({ source, number: undefined, timestamp, first: offset })
+    this.rounds.single(source)
+    const appended = now.mono - this.time.appendedAgo(offset)
+    content.rhythm = this.rhythms.note({ source, number: undefined, first: offset, appended })
     content.number = undefined
     content.stamp = stamp
     content.time = time
@@ -318,6 +326,13 @@ export class PartitionCache {
     count(this.tally.refused, why.reason)
     this.refused.add(why, { ...this.tp, at: now.wall, offset, source: source ?? claimed })
     if (replayed && source !== undefined) this.remove(source)
+  }
+
+  /** A quarantine began while it was replayed: what came before its end is only remembered. */
+  private hideEarlier(): void {
+    const from = this.time.shownFrom()
+    if (from > this.shownFrom) for (const source of this.contents.keys()) this.remove(source)
+    this.shownFrom = from
   }
 
   private remove(source: string): void {

@@ -1,15 +1,16 @@
 /**
  * Rhythm: how often a source sends a round, and thus when it counts as silent (P6). Pure.
  *
- * The interval is the median of the last three between accepted rounds, by record timestamps, with missing numbers of one
- * epoch counted as rounds that were lost. It only decides how long content is shown, never what is accepted, so it may
+ * The interval is the median of the last three between accepted rounds, by when they were appended as the partition's owners
+ * count it (see engine/Marks), with missing numbers of one epoch counted as rounds that were lost. It only decides how long content is shown, never what is accepted, so it may
  * depend on what this pod has seen: after a handoff one interval is known again where `lowest` kept two rounds.
  */
 import type { RoundNumber } from "./Record.ts"
 
 interface Beat {
   readonly number: RoundNumber | undefined
-  readonly timestamp: number
+  /** When it was appended, on the pod's monotonic clock. */
+  readonly appended: number
   readonly first: number
 }
 
@@ -19,20 +20,20 @@ export class Rhythm {
   private readonly intervals: Array<number> = []
   // Of the last round. Not what came with it: a whole round would stay in memory for its time.
   private number: RoundNumber | undefined
-  private timestamp = Number.NaN
+  private appended = Number.NaN
   private first = Number.POSITIVE_INFINITY
   /** Of the round before it. */
   private firstBefore = Number.POSITIVE_INFINITY
 
-  note({ number, timestamp, first }: Beat): void {
+  note({ number, appended, first }: Beat): void {
     const rounds =
       this.number !== undefined && number !== undefined && this.number.epoch === number.epoch
         ? Math.max(1, number.round - this.number.round)
         : 1
-    const interval = (timestamp - this.timestamp) / rounds
+    const interval = (appended - this.appended) / rounds
     this.firstBefore = this.first
     this.number = number
-    this.timestamp = timestamp
+    this.appended = appended
     this.first = first
     // The first round makes none.
     if (!(interval > 0)) return

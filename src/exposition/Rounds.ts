@@ -1,8 +1,8 @@
 /**
  * Rounds: which records of a partition make a complete round, and whether it is accepted (rule 8 of the handoff). Pure.
  *
- * Everything is decided by the log alone: content, order and record timestamps. Stronger: by the records from `lowest()`
- * on, so that an owner that starts there (or anywhere before) decides every later record as this one does. The rules:
+ * Everything is decided by the log alone, by content and order; no timestamp and no clock has a say. An owner that starts where an
+ * earlier one's L was never shows anything older than that one did: what is remembered is what any owner sees from there on. The rules:
  *  - A numbered round is complete with the record after which a live copy of each of its chunks is there (see Gathering).
  *    Copies may come in any order and repeat; the latest counts. VersionMemory says whether it is accepted.
  *  - A newer round's chunk supersedes the chunks of older rounds before it. Another chunk count for the same round takes
@@ -10,18 +10,17 @@
  *  - Records without a number are ordered by offset: chunks 1..n must come in order with no other round between them, each
  *    complete round is accepted.
  *    They neither know nor change the numbered rounds' memory: a source that mixes both shows what came last.
- *  - Of at most `maxSources` sources the memory is kept, the latest seen; losing one is counted.
+ *  - Of at most `maxSources` sources something is remembered. At the bound a newcomer is refused, nobody is forgotten; and who comes
+ *    anew until that refusal is settled may have been refused: it is remembered, and shown only then.
  *
  * What a round contains is not looked at: a round whose content is refused later still counts as accepted here.
  */
-import type { Refusal } from "./Dump.ts"
+import type { Refusal, RefusalReason } from "./Dump.ts"
 import { type Gathering, Gatherings, type GivenUp, type Place } from "./Gathering.ts"
-import { LogClock } from "./LogClock.ts"
 import { type Identity, quoted, type RoundNumber, refusal } from "./Record.ts"
-import { compareRounds, type IgnoredReason, type Stretch, VersionMemory } from "./VersionMemory.ts"
+import { type Bounds, compareRounds, type IgnoredReason, VersionMemory } from "./VersionMemory.ts"
 
 export interface RoundsOptions {
-  readonly expiry: number
   readonly gatherBytes: number
   readonly maxSources: number
 }
@@ -31,19 +30,21 @@ export interface Round<P> extends Place {
   readonly number: RoundNumber | undefined
   /** One a chunk, by index. */
   readonly parts: ReadonlyArray<P>
-  /** The lowest offset of its chunks; `offset` is the completing record's, `timestamp` the newest. */
+  /** The lowest offset of its chunks; `offset` is the completing record's. */
   readonly first: number
 }
 
 export type Step<P> =
   | { readonly _tag: "Accepted"; readonly round: Round<P> }
-  | { readonly _tag: "Ignored"; readonly reason: IgnoredReason }
+  | { readonly _tag: "Ignored"; readonly reason: IgnoredReason | "newcomer" }
   /** A chunk of an unfinished round. `stale`: as things are the round would be ignored. */
   | { readonly _tag: "Gathering"; readonly stale: boolean }
   | { readonly _tag: "Refused"; readonly refusal: Refusal }
 
 interface Source<P> {
   readonly memory: VersionMemory
+  /** It came after this offset at which a newcomer was refused: it may have been that one. */
+  readonly refusedAt: number
   numbered: ReadonlyArray<Gathering<P>>
   unnumbered: Gathering<P> | undefined
 }
@@ -52,19 +53,19 @@ interface Source<P> {
 const maxSpans = 4096
 
 export class Rounds<P> {
-  /** Sources whose memory was lost to `maxSources`. */
-  forgotten = 0
   private readonly options: RoundsOptions
-  private readonly clock = new LogClock()
+  private readonly bounds: Bounds
   private readonly gatherings: Gatherings<P>
-  /** In the order in which they were last seen. */
+  /** Where a newcomer was refused last. */
+  private fullAt = -1
   private readonly sources = new Map<string, Source<P>>()
   /** Rounds of several chunks that were completed after what was last asked to be committed, in order. */
   private spans: Array<{ readonly first: number; readonly offset: number }> = []
 
-  constructor(options: RoundsOptions) {
+  constructor(options: RoundsOptions, bounds: Bounds) {
     this.options = options
-    this.gatherings = new Gatherings(this.clock, options.expiry, options.gatherBytes)
+    this.bounds = bounds
+    this.gatherings = new Gatherings(options.gatherBytes, bounds.kept)
   }
 
   /** Chunks given up so far, by cause. */
@@ -72,40 +73,44 @@ export class Rounds<P> {
     return this.gatherings.givenUp
   }
 
-  /** A record without a round: a refused one. Its timestamp counts. */
-  pass(place: Place): void {
-    this.clock.tick(place.offset, place.timestamp)
-  }
-
-  /** A record that was dropped unseen in a stretch. `readable`: whoever reads it takes it for what its identity says. */
-  skip(id: Identity, place: Place, stretch: Stretch, readable = true): void {
-    this.pass(place)
+  /** A record that was dropped unseen among others, from `from` on. `readable`: whoever reads it takes it for what its identity says. */
+  skip(id: Identity, place: Place, from: number, readable: boolean): void {
     this.endUnnumbered(this.sources.get(id.source))
     if (id.number === undefined) return
     const { number } = id
-    const source = this.touch(id.source)
+    const source = this.touch(id.source, place.offset)
+    if (source === undefined) return
     // With the chunks that came before it the round may be complete for others; so may be an older one by what was dropped with it.
     // Here neither can be: what was dropped may have taken the chunks' place, under another count.
     const begun = source.numbered.filter((g) => compareRounds(g.number!, number) <= 0)
     const chunks = begun.flatMap((g) => [...g.chunks.values()])
-    const first = chunks.reduce((lowest, chunk) => Math.min(lowest, chunk.offset), place.offset)
+    const whole = readable && id.count === 1
+    const first = chunks.reduce((lowest, chunk) => Math.min(lowest, chunk.offset), whole ? place.offset : from)
     for (const g of begun) this.gatherings.drop(g, "unfinished")
     source.numbered = source.numbered.filter((g) => !begun.includes(g))
-    source.memory.skip({ ...number, ...place, first }, readable && id.count === 1, stretch)
+    source.memory.skip({ ...number, ...place, first: whole ? place.offset : first }, whole)
   }
 
   /** A record that is a whole round without a number, as `take` does: it is accepted, whatever it holds. */
-  single(source: string, offset: number, timestamp: number): void {
-    this.clock.tick(offset, timestamp)
-    if (this.sources.size > 0) this.overtake(this.sources.get(source))
+  single(source: string): void {
+    if (this.sources.size > 0) this.endUnnumbered(this.sources.get(source))
   }
 
   take(id: Identity, place: Place, bytes: number, payload: P): Step<P> {
-    this.pass(place)
     if (id.count > 1) this.gatherings.weigh(bytes)
+    if (id.number === undefined && id.count === 1) {
+      this.endUnnumbered(this.sources.get(id.source))
+      return accepted(id, { ...place, parts: [payload], first: place.offset })
+    }
+    const source = this.touch(id.source, place.offset)
+    if (source === undefined)
+      return refused(
+        "too-many-sources",
+        `the rounds of ${this.options.maxSources} sources of the partition are remembered already; ${quoted(id.source)} is new`
+      )
     return id.number === undefined
-      ? this.takeUnnumbered(id, place, payload)
-      : this.takeNumbered(id, id.number, place, payload)
+      ? this.takeUnnumbered(source, id, place, payload)
+      : this.takeNumbered(source, id, id.number, place, payload)
   }
 
   /** C: the first chunk of a round that was unfinished at `position` and may still be accepted, or was. At most `position`. */
@@ -114,14 +119,19 @@ export class Rounds<P> {
     const first = this.spans.reduce((lowest, span) => Math.min(lowest, span.first), position)
     return this.gatherings.first(
       first,
-      ({ source, number, timestamp }) =>
-        number === undefined || this.sources.get(source)?.memory.blocks(number, timestamp) !== true
+      ({ source, number }) => number === undefined || this.sources.get(source)?.memory.blocks(number) !== true
     )
   }
 
-  /** L as far as decisions go: from here on a new owner must read to decide later records alike. Linear in the sources. */
+  /** Nothing late can follow what lies before it: unfinished rounds are given up. For an owner that is past its fence. */
+  settle(settled: number): void {
+    this.gatherings.settle(settled)
+  }
+
+  /** L as far as decisions go: from here on a new owner must read to decide later records. Linear in the sources. */
   lowest(position: number): number {
     let lowest = this.gatherings.first(position, () => true)
+    if (this.fullAt >= this.bounds.settled()) lowest = Math.min(lowest, this.fullAt)
     for (const [id, source] of this.sources) {
       lowest = Math.min(lowest, source.memory.lowest())
       source.numbered = source.numbered.filter((g) => this.gatherings.anyAlive(g))
@@ -132,8 +142,7 @@ export class Rounds<P> {
     return lowest
   }
 
-  private takeNumbered(id: Identity, number: RoundNumber, place: Place, payload: P): Step<P> {
-    const source = this.touch(id.source)
+  private takeNumbered(source: Source<P>, id: Identity, number: RoundNumber, place: Place, payload: P): Step<P> {
     this.endUnnumbered(source)
     this.supersede(source, number)
     const lost = this.dropOtherCounts(source, number, id.count)
@@ -149,17 +158,13 @@ export class Rounds<P> {
     if (gathering.chunks.size === id.count) return this.decide(source, id, this.complete(gathering, place))
     if (lost > 0)
       return refused(
+        "chunk-conflict",
         `chunk ${id.index}/${id.count} of round ${number.epoch}.${number.round} of ${quoted(id.source)}: chunks before it named another count; ${lost} of those are thrown away`
       )
-    return { _tag: "Gathering", stale: source.memory.blocks(number, place.timestamp) }
+    return { _tag: "Gathering", stale: source.memory.blocks(number) }
   }
 
-  private takeUnnumbered(id: Identity, place: Place, payload: P): Step<P> {
-    if (id.count === 1) {
-      this.overtake(this.sources.get(id.source))
-      return accepted(id, { ...place, parts: [payload], first: place.offset })
-    }
-    const source = this.touch(id.source)
+  private takeUnnumbered(source: Source<P>, id: Identity, place: Place, payload: P): Step<P> {
     let gathering = source.unnumbered
     if (gathering !== undefined && (id.index === 1 || !this.gatherings.allAlive(gathering))) {
       this.gatherings.drop(gathering, id.index === 1 ? "superseded" : "unfinished")
@@ -173,21 +178,14 @@ export class Rounds<P> {
       if (gathering !== undefined) this.gatherings.drop(gathering, "conflict")
       source.unnumbered = undefined
       return refused(
+        "chunk-conflict",
         `chunk ${id.index}/${id.count} of ${quoted(id.source)} came without the chunks before it; without k2p-round they must come in order`
       )
     }
     this.gatherings.add(gathering, id.index, id.source, place, payload)
     if (gathering.chunks.size < id.count) return { _tag: "Gathering", stale: false }
     source.unnumbered = undefined
-    source.memory.overtaken()
     return accepted(id, this.complete(gathering, place))
-  }
-
-  /** By a whole round without a number. */
-  private overtake(source: Source<P> | undefined): void {
-    if (source === undefined) return
-    source.memory.overtaken()
-    this.endUnnumbered(source)
   }
 
   /** Another round came: chunks that are still to come would complete one that began before it. */
@@ -205,9 +203,12 @@ export class Rounds<P> {
   }
 
   private decide(source: Source<P>, id: Identity, round: Completed<P>): Step<P> {
-    const { offset, timestamp, first } = round
-    const reason = source.memory.arrive({ ...id.number!, offset, timestamp, first })
-    return reason === undefined ? accepted(id, round) : { _tag: "Ignored", reason }
+    const { offset, first, parts } = round
+    const reason = source.memory.arrive({ ...id.number!, offset, first })
+    if (reason !== undefined) return { _tag: "Ignored", reason }
+    // Chunks that made it complete before were handed out then: a repetition, though its version is forgotten.
+    if (parts.length < id.count) return { _tag: "Ignored", reason: "repeated" }
+    return source.refusedAt >= this.bounds.kept() ? { _tag: "Ignored", reason: "newcomer" } : accepted(id, round)
   }
 
   private supersede(source: Source<P>, by: RoundNumber): void {
@@ -228,30 +229,34 @@ export class Rounds<P> {
     return this.gatherings.drop(other, "conflict")
   }
 
-  private touch(id: string): Source<P> {
+  /** Undefined where there is no room for a newcomer. */
+  private touch(id: string, offset: number): Source<P> | undefined {
     const { sources, options } = this
-    let source = sources.get(id)
-    if (source !== undefined) sources.delete(id)
-    else source = { memory: new VersionMemory(this.clock, options.expiry), numbered: [], unnumbered: undefined }
+    const known = sources.get(id)
+    if (known !== undefined) return known
+    if (sources.size >= options.maxSources) {
+      this.fullAt = offset
+      return undefined
+    }
+    const source: Source<P> = {
+      memory: new VersionMemory(this.bounds),
+      refusedAt: this.fullAt,
+      numbered: [],
+      unnumbered: undefined
+    }
     sources.set(id, source)
-    if (sources.size > options.maxSources) this.forget(sources.keys().next().value!)
     return source
-  }
-
-  private forget(id: string): void {
-    const source = this.sources.get(id)!
-    this.sources.delete(id)
-    for (const gathering of source.numbered) this.gatherings.drop(gathering, "forgotten")
-    if (source.unnumbered !== undefined) this.gatherings.drop(source.unnumbered, "forgotten")
-    if (!source.memory.empty) this.forgotten++
   }
 }
 
 type Completed<P> = Omit<Round<P>, "source" | "number">
 
-const accepted = <P>({ source, number }: Identity, { offset, timestamp, first, parts }: Completed<P>): Step<P> => ({
+const accepted = <P>({ source, number }: Identity, { offset, first, parts }: Completed<P>): Step<P> => ({
   _tag: "Accepted",
-  round: { source, number, parts, first, offset, timestamp }
+  round: { source, number, parts, first, offset }
 })
 
-const refused = (detail: string): Step<never> => ({ _tag: "Refused", refusal: refusal("chunk-conflict", detail) })
+const refused = (reason: RefusalReason, detail: string): Step<never> => ({
+  _tag: "Refused",
+  refusal: refusal(reason, detail)
+})

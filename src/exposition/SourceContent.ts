@@ -48,9 +48,6 @@ export const needOf = (content: SourceContent, expiry: number): number =>
       ? Math.min(content.first, content.rhythm.need)
       : content.first
 
-export const isOlder = (a: RoundNumber | undefined, b: RoundNumber | undefined): boolean =>
-  a !== undefined && b !== undefined && a.epoch === b.epoch && a.round < b.round
-
 export const statusOf = (
   source: string,
   content: SourceContent,

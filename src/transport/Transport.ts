@@ -21,8 +21,10 @@ export const partitionKey = (tp: TopicPartition): string => `${tp.topic}/${tp.pa
 /** A record as it was read. Its bytes are immutable and may be kept by reference, until they are released (see `Fetched`). */
 export interface LogRecord {
   readonly offset: number
-  /** Milliseconds since the Unix epoch; the broker's own where the topic is LogAppendTime. */
+  /** Milliseconds since the Unix epoch; the broker's own where the topic is LogAppendTime (see `sendersTime`). */
   readonly timestamp: number
+  /** True: the timestamp is the sender's (CreateTime), not the broker's. */
+  readonly sendersTime?: boolean
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   /** Header values by name, names as sent. Where a name repeats, the last one. */

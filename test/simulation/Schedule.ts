@@ -34,6 +34,8 @@ export interface Schedule {
   readonly latency: number
   /** At most so many ms lie between a request's arrival and its cut, as where a shard has a thread of its own; none where absent. */
   readonly lateCuts?: number
+  /** Whose time the topic's records have: the broker's, or the senders', each of whom has another idea of it. The broker's where absent. */
+  readonly stamps?: "broker" | "senders"
   readonly faults: ReadonlyArray<Timed>
 }
 
@@ -268,6 +270,7 @@ export const makeSchedule = (
     latency: one(int, [0, 5, 40, 150]),
     faults: quiet ? calm(count, profile, r, int) : stormy(count, { profile, often: options.often ?? [] }, r, int),
     // Drawn last: the rest of a seed's history is as it was.
-    lateCuts: one(int, [0, 0, 30, 400])
+    lateCuts: one(int, [0, 0, 30, 400]),
+    stamps: one(int, ["broker", "senders"])
   }
 }

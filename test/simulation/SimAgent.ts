@@ -122,15 +122,14 @@ export class SimSource {
     })
 
   /**
-   * An older round arrives again. Bounded by what the log remembers: a round of this epoch for twice the expiry after a newer
-   * one came, one of an earlier epoch for the expiry. A plain record cannot be told from a new one, so those never repeat.
+   * An older round arrives again, within what its owners remember: twice the expiry after a newer one came. A plain record cannot be
+   * told from a new one, so those never repeat.
    */
   readonly repeat = (producer: Producer, back: number, now: number) =>
     Effect.suspend(() => {
       const dump = this.sent[this.sent.length - 1 - back]
       if (this.kind === "plain" || dump === undefined) return Effect.void
-      const span = dump.epoch === this.epoch ? 1.8 : 0.9
-      return now - this.lastSent > span * simExpiry ? Effect.void : this.send(producer, dump.records)
+      return now - this.lastSent > 1.8 * simExpiry ? Effect.void : this.send(producer, dump.records)
     })
 
   /** The agent restarts with another clock; its epoch is max(now, last + 1), from disk. */

@@ -25,6 +25,7 @@ export const simEngine: EngineOptions = {
   rebalanceTimeout: 9_000,
   leaseMargin: 300,
   lookback: 10_000,
+  lateness: 5_000,
   // Small, so that queues fill and reservations bind at the pace of a few records a second.
   leastHeadroom: 2,
   queueRecords: 6,
@@ -128,7 +129,7 @@ export class SimPod {
   /** Slow in processing and in evicting, and failing, as it is told. */
   private hamper(inner: PartitionProcessor["Service"]): PartitionProcessor["Service"] {
     return {
-      open: (tp) =>
+      open: (tp, time) =>
         Effect.gen({ self: this }, function* () {
           const key = partitionKey(tp)
           const counted = () =>
@@ -136,7 +137,7 @@ export class SimPod {
               ?.dropped ?? 0
           const watched = this.judge.opened(this.name, key, counted)
           yield* Effect.addFinalizer(() => Effect.sync(watched.closed))
-          const processing = yield* inner.open(tp)
+          const processing = yield* inner.open(tp, time)
           yield* Effect.addFinalizer(() => Effect.suspend(() => Effect.sleep(this.evictionDelay)))
           const watching =
             (how: "processed" | "dropped", work: Processing["process"]): Processing["process"] =>

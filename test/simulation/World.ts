@@ -42,6 +42,9 @@ const longestAbsence = 20_000
 /** The queue's bound, and the records of a fetch that was under way when it was reached: none is shorter than 25 bytes. */
 const mostQueued = simEngine.queueRecords + simEngine.fetchMaxBytesPartition / 25
 
+/** Where nothing tells how old records are, those before a group's first commit are not its own. By then it has committed. */
+const groupBegins = 3_000
+
 /** By the pods' own handoff logs, those of dead pods included. */
 const acquired =
   (pods: ReadonlyArray<SimPod>, time: VirtualTime): Acquired =>
@@ -62,10 +65,33 @@ const judgeCommits = (schedule: Schedule): boolean =>
   schedule.backpressure === "pause" &&
   schedule.faults.every(({ fault }) => fault.type !== "strategy")
 
+/** What senders make of the time: fast by minutes, in microseconds, in seconds, slow, far ahead, and right. */
+const clocks: ReadonlyArray<(now: number) => number> = [
+  (now) => now + 240_000,
+  (now) => now,
+  (now) => now * 1_000,
+  (now) => Math.floor(now / 1_000),
+  (now) => now - 600_000,
+  () => Date.UTC(9999, 0)
+]
+
+const oddStamp = (record: { readonly key: Uint8Array | null }, now: number): number =>
+  clocks[
+    Number(
+      Buffer.from(record.key ?? [])
+        .toString()
+        .slice(1)
+    ) % clocks.length
+  ]!(now)
+
 const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracle, tell: Sim["tell"]) =>
   Effect.gen(function* () {
     const log = yield* EmbeddedLog.make({ nodes: 2, requestTimeout: 4_000 })
-    yield* log.createTopic(topic, schedule.partitions)
+    yield* log.createTopic(
+      topic,
+      schedule.partitions,
+      schedule.stamps === "senders" ? { sendersTime: oddStamp, retentionMs: Number.MAX_SAFE_INTEGER } : {}
+    )
     const producer = yield* Effect.orDie(
       log.transport.producer({ clientId: "agents", acks: "all", compression: "none" })
     )
@@ -149,7 +175,7 @@ const dumping = (sim: Sim, source: SimSource, index: number) => {
   return Effect.gen(function* () {
     yield* Effect.sleep(source.every * (0.7 + 0.6 * r()))
     if (sim.time.now >= source.silentUntil) yield* source.dump(sim.producer, wallNow(sim))
-  }).pipe(Effect.forever, Effect.delay(100 * index))
+  }).pipe(Effect.forever, Effect.delay(100 * index + (sim.schedule.stamps === "senders" ? groupBegins : 0)))
 }
 
 /** What is not as it must be when everything is quiet. */

@@ -15,7 +15,7 @@ import { type Broker, transportOver } from "./EmbeddedClient.ts"
 import { Faults, type Script } from "./Faults.ts"
 import { Outbox } from "./Outbox.ts"
 import { makeTimers } from "./Timers.ts"
-import { Topics } from "./Topics.ts"
+import { type TopicSettings, Topics } from "./Topics.ts"
 import { Wire } from "./Wire.ts"
 
 export interface EmbeddedLogOptions {
@@ -43,7 +43,9 @@ export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
   requestTimeout: 30_000
 }
 
-export type TopicOptions = Partial<Pick<EmbeddedLogOptions, "retentionBytes" | "retentionMs" | "maxRecordBytes">>
+export type TopicOptions = Partial<
+  Pick<EmbeddedLogOptions, "retentionBytes" | "retentionMs" | "maxRecordBytes"> & Pick<TopicSettings, "sendersTime">
+>
 
 export interface EmbeddedLogStats {
   readonly recordsAppended: number
@@ -100,10 +102,10 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
       const inspection: Inspection = {
         brokers: topics.nodes.map((node) => ({ node, address: `embedded:${node}` })),
         topics: known.value.map(({ partitions, topic }) => {
-          const { maxRecordBytes, retention } = topics.topic(topic).settings
+          const { maxRecordBytes, retention, sendersTime } = topics.topic(topic).settings
           const settings = {
             "cleanup.policy": "delete",
-            "message.timestamp.type": "LogAppendTime",
+            "message.timestamp.type": sendersTime === undefined ? "LogAppendTime" : "CreateTime",
             "max.message.bytes": String(maxRecordBytes),
             "min.insync.replicas": "1",
             "retention.bytes": String(retention.bytes),
@@ -135,7 +137,8 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
       createTopic: (topic, partitions, own = {}) =>
         turn(() => {
           const { maxRecordBytes, retentionBytes, retentionMs } = { ...options, ...own }
-          topics.create(topic, partitions, { maxRecordBytes, retention: { bytes: retentionBytes, ms: retentionMs } })
+          const retention = { bytes: retentionBytes, ms: retentionMs }
+          topics.create(topic, partitions, { maxRecordBytes, retention, sendersTime: own.sendersTime })
         }),
       addPartitions: (topic, partitions) => turn(() => topics.grow(topic, partitions)),
       deleteRecords: (tp, offset) => turn(() => topics.change(tp, (log) => log.advanceStart(offset))),

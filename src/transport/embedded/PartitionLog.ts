@@ -45,12 +45,12 @@ export class PartitionLog {
     return this.#start + this.#records.length - this.#head
   }
 
-  append(record: OutgoingRecord, timestamp: number, bytes: number): void {
+  append(record: OutgoingRecord, timestamp: number, bytes: number, sendersTime = false): void {
     const headers: Record<string, Uint8Array> = {}
     for (const name in record.headers) headers[name] = copy(record.headers[name]!)
     const key = record.key && copy(record.key)
     const value = record.value && copy(record.value)
-    this.#records.push({ offset: this.end, timestamp, key, value, headers })
+    this.#records.push({ offset: this.end, timestamp, sendersTime, key, value, headers })
     this.#sizes.push(bytes)
     this.bytes += bytes
     this.appended++

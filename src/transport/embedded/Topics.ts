@@ -23,6 +23,8 @@ export interface TopicSettings {
   /** Of each partition. */
   readonly retention: Retention
   readonly maxRecordBytes: number
+  /** What the senders stamp their records with (CreateTime), given the true time; undefined: the broker's time (LogAppendTime). */
+  readonly sendersTime: ((record: OutgoingRecord, now: number) => number) | undefined
 }
 
 export interface FetchOptions {
@@ -123,8 +125,9 @@ export class Topics {
       const record = records[i]!
       if (refusals.size > 0 && refusals.has(partitionKey(record))) continue
       const partition = this.partition(record)
-      partition.log.append(record, now, sizes[i]!)
-      if (!touched.has(partition)) touched.set(partition, this.topic(record.topic).settings.retention)
+      const { retention, sendersTime } = this.topic(record.topic).settings
+      partition.log.append(record, sendersTime?.(record, now) ?? now, sizes[i]!, sendersTime !== undefined)
+      if (!touched.has(partition)) touched.set(partition, retention)
     }
     for (const [partition, retention] of touched) partition.log.retain(retention, now)
     for (const partition of touched.keys()) this.#wake(partition)

@@ -126,7 +126,15 @@ const decodeRecords = (
     const key = read.key()
     const value = read.bytes()
     const headers = read.headers()
-    into.push({ offset, timestamp: time.append >= 0 ? time.append : time.first + timestamp, key, value, headers })
+    const sendersTime = time.append < 0
+    into.push({
+      offset,
+      timestamp: sendersTime ? time.first + timestamp : time.append,
+      sendersTime,
+      key,
+      value,
+      headers
+    })
     if (read.at > end) throw new Error("a record is malformed")
     read.at = end
   }

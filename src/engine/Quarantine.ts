@@ -1,0 +1,18 @@
+/**
+ * Quarantine: a partition whose owner cannot know all versions that earlier owners showed. Until the late copies of what was
+ * shown can have come, nothing older than the quarantine's end is shown; it is read and remembered. Pure.
+ *
+ * The end is M: where the log ended when it was asked `lateness` ms after the owner had reached its fence. It outlives its
+ * owner: the next one goes on with the same M, or asks for its own where there was none yet.
+ */
+export interface Quarantine {
+  /** M; null until it was asked for. */
+  readonly until: number | null
+}
+
+/** What is shown must be from here on. 0: everything may be. */
+export const shownFrom = (q: Quarantine | null): number => (q === null ? 0 : (q.until ?? Number.POSITIVE_INFINITY))
+
+/** Whether the next owner must hear of it: it may read content from before M. */
+export const outlives = (q: Quarantine | null, lowest: number): Quarantine | null =>
+  q === null || (q.until !== null && lowest >= q.until) ? null : q

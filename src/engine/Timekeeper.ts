@@ -1,0 +1,76 @@
+/**
+ * Timekeeper: makes the marks of a member's partitions, by asking where their logs end, all in one request; and asks for the end
+ * of a quarantine. It decides nothing: Marks and Quarantine do.
+ */
+import { Effect } from "effect"
+import type { GroupClient, TransportError } from "../transport/Transport.ts"
+import { type EngineOptions, markInterval } from "./Options.ts"
+import type { Partition } from "./Partition.ts"
+import type { LogTime } from "./PartitionProcessor.ts"
+import { shownFrom } from "./Quarantine.ts"
+import { keptFrom } from "./Reservation.ts"
+
+export interface TimekeeperHost {
+  readonly client: GroupClient
+  readonly options: EngineOptions
+  readonly now: () => number
+  readonly partitions: () => Iterable<Partition>
+  /** A commit is wanted now. */
+  readonly wake: () => void
+}
+
+/** A mark has one time, an answer two: what lies between them must not count. Quicker than this, in ms, is at once. */
+const slack = (options: EngineOptions): number => options.lateness / 32
+
+export const askedQuickly = (options: EngineOptions, askedAt: number, knownAt: number): boolean =>
+  knownAt - askedAt <= slack(options)
+
+/** What a processor is told of a partition's time. */
+export const timeOf = (p: Partition, now: () => number, options: EngineOptions): LogTime => ({
+  settled: (apart, counted) => p.marks.settled(p.position, apart + slack(options), counted, now()),
+  readAgo: (offset) => p.marks.readAgo(offset),
+  appendedAgo: (offset) => p.marks.appendedAgo(offset, now()),
+  keptFrom: () => keptFrom(p.reservation),
+  shownFrom: () => shownFrom(p.quarantine)
+})
+
+const wantsMark = (p: Partition, options: EngineOptions, now: number): boolean =>
+  p.processing !== undefined && p.phase !== "evicting" && now - p.marks.newest >= markInterval(options)
+
+const wantsEnd = (p: Partition, options: EngineOptions, now: number): boolean =>
+  p.processing !== undefined && p.quarantine?.until === null && now - p.servingSince >= options.lateness
+
+const look = (host: TimekeeperHost): Effect.Effect<void, TransportError> =>
+  Effect.gen(function* () {
+    const { options } = host
+    const askedAt = host.now()
+    const due = [...host.partitions()].filter((p) => wantsMark(p, options, askedAt) || wantsEnd(p, options, askedAt))
+    if (due.length === 0) return
+    const incarnations = due.map((p) => p.incarnation)
+    const ends = yield* host.client.listOffsets(
+      due.map((p) => p.tp),
+      "end"
+    )
+    const knownAt = host.now()
+    const quickly = askedQuickly(options, askedAt, knownAt)
+    for (const [i, p] of due.entries()) {
+      const end = ends.get(p.key)
+      if (end === undefined || p.incarnation !== incarnations[i] || p.processing === undefined) continue
+      if (quickly && wantsMark(p, options, knownAt)) p.mark(end, knownAt)
+      if (wantsEnd(p, options, askedAt)) {
+        p.quarantine = { until: Math.max(end, p.fence) }
+        host.wake()
+      }
+    }
+  })
+
+/** Runs until interrupted. */
+export const keepTime = (host: TimekeeperHost): Effect.Effect<never> => {
+  const pause = host.options.lateness / 16
+  return look(host).pipe(
+    Effect.timeout(host.options.sessionTimeout),
+    Effect.catch((error) => Effect.logDebug(`asking where the logs end failed: ${error.message}; it is asked again`)),
+    Effect.andThen(Effect.sleep(pause)),
+    Effect.forever
+  )
+}
