@@ -59,17 +59,21 @@ export class Marks {
   }
 
   /**
-   * Everything before the answer is so old that nothing late can follow it: of two marks beyond it that were made `apart`
-   * ms from each other, the later one was passed by `position` and has counted `counted` ms. 0: nothing is.
+   * Everything before the answer was in the log for `apart` ms when all that had been appended by then was read: nothing that comes
+   * less late can follow it. Of two marks beyond it that were made that far apart, the later one was passed by `position`. 0: nothing.
    */
-  settled(position: number, apart: number, counted: number, now: number): number {
+  settled(position: number, apart: number): number {
     const { marks } = this
     let later = marks.length - 1
-    while (later >= 0 && (marks[later]!.end > position || now - marks[later]!.at < counted)) later--
-    if (later < 0) return 0
+    while (later >= 0 && marks[later]!.end > position) later--
     let earlier = later - 1
     while (earlier >= 0 && marks[later]!.at - marks[earlier]!.at < apart) earlier--
     return earlier < 0 ? 0 : marks[earlier]!.end
+  }
+
+  /** Everything before the answer was read by an owner at least so many ms ago. */
+  readBefore(ago: number, now: number): number {
+    return this.marks.findLast((mark) => now - mark.at >= ago)?.read ?? 0
   }
 
   /** For how long earlier owners, when this one began, had read past the record; undefined where no mark of theirs lies before it. */

@@ -29,10 +29,12 @@ export interface Batch {
  */
 export interface LogTime {
   /**
-   * The offset before which everything is so old that nothing late can follow it: of two moments after it that lie `apart` ms from each
-   * other, all that was in the log at the later one was processed, and that was `counted` ms ago. 0: nothing is. Ascending.
+   * Everything before the answer was in the log for `apart` ms when all that had been appended by then was processed: what comes less
+   * late than that came. 0: nothing. Ascending.
    */
-  readonly settled: (apart: number, counted: number) => number
+  readonly settled: (apart: number) => number
+  /** Everything before the answer was first read by an owner at least so many ms ago. Ascending. */
+  readonly readBefore: (ago: number) => number
   /** For how many ms earlier owners, when this one began, had read past the record; undefined where they did not count that far back. */
   readonly readAgo: (offset: number) => number | undefined
   /** For how many ms the record is known to be in the log; 0 for one that may just have come. */

@@ -27,7 +27,8 @@ export const askedQuickly = (options: EngineOptions, askedAt: number, knownAt: n
 
 /** What a processor is told of a partition's time. */
 export const timeOf = (p: Partition, now: () => number, options: EngineOptions): LogTime => ({
-  settled: (apart, counted) => p.marks.settled(p.position, apart + slack(options), counted, now()),
+  settled: (apart) => p.marks.settled(p.position, apart + slack(options)),
+  readBefore: (ago) => p.marks.readBefore(ago, now()),
   readAgo: (offset) => p.marks.readAgo(offset),
   appendedAgo: (offset) => p.marks.appendedAgo(offset, now()),
   keptFrom: () => keptFrom(p.reservation),

@@ -29,6 +29,7 @@ import { SampleSeries } from "./SampleSeries.ts"
 import { isLive, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
 import { encode, timestampText } from "./Syntax.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
+import { memorySpan } from "./VersionMemory.ts"
 
 export interface CacheLimits {
   /** Sources with content in one partition. */
@@ -90,9 +91,16 @@ export class PartitionCache {
       (defect) => this.tally.defects.push(defect)
     )
     this.lines = new LineReader(options)
-    // For as long a late copy of what was shown is known for one.
-    const settled = () => time.settled(2 * expiry, 0)
-    this.rounds = new Rounds({ gatherBytes: limits.gatherBytes, maxSources }, { kept: time.keptFrom, settled })
+    this.rounds = new Rounds(
+      { gatherBytes: limits.gatherBytes, maxSources },
+      {
+        kept: time.keptFrom,
+        // What comes less late than that is known for late.
+        settled: () => time.settled(memorySpan(expiry)),
+        // Two late rounds, that far apart at most, may look like a slow source, which is shown for three of its intervals.
+        outlived: () => time.readBefore(3 * memorySpan(expiry))
+      }
+    )
   }
 
   take(record: LogRecord, fence: number, now: Now): void {
@@ -138,7 +146,7 @@ export class PartitionCache {
 
   lowest(position: number): number {
     const { expiry } = this.options
-    if (this.ages.settled) this.rounds.settle(this.time.settled(expiry / 2, expiry / 2))
+    if (this.ages.settled) this.rounds.settle(Math.min(this.time.settled(expiry / 2), this.time.readBefore(expiry / 2)))
     let lowest = this.rounds.lowest(position)
     for (const content of this.contents.values()) lowest = Math.min(lowest, needOf(content, expiry))
     return lowest

@@ -28,9 +28,13 @@ export interface Arrival extends RoundNumber {
 }
 
 interface Seen extends Arrival {
-  /** Until it is settled a new owner must read from here on. */
+  /** Until it is settled a new owner must read from here on; also until it is outlived where it was ignored: else it is taken for news. */
   readonly need: number
+  readonly ignored: boolean
 }
+
+/** How late an older round may come after a newer one and still be known for it. */
+export const memorySpan = (expiry: number): number => 2 * expiry
 
 export const compareRounds = (a: RoundNumber, b: RoundNumber): number => a.epoch - b.epoch || a.round - b.round
 
@@ -43,6 +47,8 @@ export interface Bounds {
   readonly kept: () => number
   /** Nothing late can follow what lies before it. */
   readonly settled: () => number
+  /** No owner shows what lies before it, were it the newest that it knows. */
+  readonly outlived: () => number
 }
 
 export class VersionMemory {
@@ -60,12 +66,22 @@ export class VersionMemory {
   arrive(round: Arrival): IgnoredReason | undefined {
     const blocker = this.highest()
     if (blocker === undefined || compareRounds(blocker, round) < 0) {
-      this.seen = entered(this.seen, { ...round, need: round.first })
+      this.seen = entered(this.seen, { ...round, need: round.first, ignored: false })
       this.unsure = this.unsure.filter((u) => u.first > round.first || compareRounds(u, round) > 0)
       return undefined
     }
-    this.seen = entered(this.seen, { ...round, need: this.needWith(round.first, blocker) })
-    if (compareRounds(blocker, round) === 0) return "repeated"
+    const need = this.needWith(round.first, blocker)
+    const repeated = compareRounds(blocker, round) === 0
+    // A repetition is known to whoever starts before it, and is settled with the first of its kind.
+    const seen = repeated
+      ? {
+          first: Math.max(blocker.first, round.first),
+          offset: Math.min(blocker.offset, round.offset),
+          ignored: blocker.ignored
+        }
+      : { ignored: true }
+    this.seen = entered(this.seen, { ...round, ...seen, need })
+    if (repeated) return "repeated"
     return blocker.epoch === round.epoch ? "older" : "lower-epoch"
   }
 
@@ -74,7 +90,10 @@ export class VersionMemory {
    * new owner that reads the record learns as much from it.
    */
   skip(round: Arrival, whole: boolean): void {
-    const before = { ...round, round: round.round - 1, need: this.needWith(round.first, this.highest()) }
+    const blocker = this.highest()
+    const ignored = blocker !== undefined && compareRounds(blocker, round) >= 0
+    // Between it and the round before it.
+    const before = { ...round, round: round.round - 0.5, need: this.needWith(round.first, blocker), ignored }
     if (whole) this.seen = entered(this.seen, before)
     else this.unsure = entered(this.unsure, before)
   }
@@ -88,9 +107,10 @@ export class VersionMemory {
   /** From where a new owner must read to know what blocks and is not settled; Infinity where nothing is. */
   lowest(): number {
     const settled = this.bounds.settled()
+    const outlived = Math.min(settled, this.bounds.outlived())
     let lowest = Number.POSITIVE_INFINITY
     for (const list of [this.seen, this.unsure])
-      for (const s of list) if (s.offset >= settled) lowest = Math.min(lowest, s.need)
+      for (const s of list) if (s.offset >= (s.ignored ? outlived : settled)) lowest = Math.min(lowest, s.need)
     return lowest
   }
 
@@ -115,25 +135,23 @@ export class VersionMemory {
   }
 }
 
-/** The list with one more. A repetition is known to whoever starts before it, and is settled with the first of its kind. */
+/** The list with one more, which takes the place of its equal. */
 const entered = (list: ReadonlyArray<Seen>, next: Seen): ReadonlyArray<Seen> => {
-  const equal = list.find((s) => compareRounds(s, next) === 0)
-  const entry =
-    equal === undefined
-      ? next
-      : {
-          ...next,
-          first: Math.max(equal.first, next.first),
-          offset: Math.min(equal.offset, next.offset),
-          need: Math.min(equal.need, next.need)
-        }
-  if (list.some((s) => s.first >= entry.first && compareRounds(s, entry) > 0)) return list
-  const left = list.filter((s) => s !== equal && (s.first > entry.first || compareRounds(s, entry) > 0))
-  const at = left.findIndex((s) => s.first > entry.first)
-  const all = at < 0 ? [...left, entry] : [...left.slice(0, at), entry, ...left.slice(at)]
+  if (list.some((s) => s.first >= next.first && compareRounds(s, next) > 0)) return list
+  const left = list.filter((s) => compareRounds(s, next) > 0 || (s.first > next.first && compareRounds(s, next) < 0))
+  const at = left.findIndex((s) => s.first > next.first)
+  const all = at < 0 ? [...left, next] : [...left.slice(0, at), next, ...left.slice(at)]
   if (all.length <= maxSeen) return all
   // The two oldest become one: it blocks what the higher did, for as long as the later is known.
   const [a, b, ...rest] = all as [Seen, Seen, ...Array<Seen>]
-  const need = Math.min(a.need, b.need)
-  return [{ ...a, first: b.first, offset: Math.max(a.offset, b.offset), need }, ...rest]
+  return [
+    {
+      ...a,
+      first: b.first,
+      offset: Math.max(a.offset, b.offset),
+      need: Math.min(a.need, b.need),
+      ignored: a.ignored || b.ignored
+    },
+    ...rest
+  ]
 }
