@@ -1,21 +1,46 @@
-/** CommitMetadata: R, L and the witness in the commit's metadata string; whatever is not ours reads as absent. */
+/** CommitMetadata: R, L, the witness and the partition's time in the commit's metadata string; whatever is not ours reads as absent. */
 
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { decodeCommitMetadata, encodeCommitMetadata } from "../../src/engine/CommitMetadata.ts"
+import { maxMarks } from "../../src/engine/Marks.ts"
 
 const offset = fc.maxSafeNat()
 const witness = fc.option(fc.record({ offset, crc: fc.nat(0xffff_ffff) }))
+const quarantine = fc.option(fc.record({ until: fc.option(offset) }))
+
+/** Marks of a busy partition, as an owner makes them: ascending offsets, falling ages. */
+const marks = fc
+  .tuple(
+    fc.nat(2 ** 45),
+    fc.array(fc.record({ more: fc.nat(1e7), lag: fc.nat(1e6), ms: fc.nat(30_000) }), { maxLength: maxMarks })
+  )
+  .map(([start, steps]) => {
+    let [end, read] = [start, 0]
+    let ago = steps.reduce((sum, { ms }) => sum + ms, 0)
+    return steps.map(({ more, lag, ms }) => {
+      end += more
+      read = Math.max(read, end - lag, 0)
+      ago -= ms
+      return { end, read, ago }
+    })
+  })
 
 describe("commit metadata", () => {
-  it("reads back what was written, and fits Kafka's 4,000 bytes", () => {
+  it("reads back what was written, and fits the 1,024 bytes that Event Hubs keeps", () => {
     fc.assert(
-      fc.property(offset, offset, witness, (reservation, lowest, witness) => {
-        const text = encodeCommitMetadata({ reservation, lowest, witness })
-        assert.deepStrictEqual(decodeCommitMetadata(text), { reservation, lowest, witness })
-        assert.isBelow(text.length, 4_000)
+      fc.property(offset, offset, witness, marks, quarantine, (reservation, lowest, witness, marks, quarantine) => {
+        const metadata = { reservation, lowest, witness, marks, quarantine }
+        const text = encodeCommitMetadata(metadata)
+        assert.deepStrictEqual(decodeCommitMetadata(text), metadata)
+        assert.isBelow(text.length, 1_024)
       })
     )
+  })
+
+  it("a commit of a version without marks has none", () => {
+    const metadata = { reservation: 5, lowest: 3, witness: null, marks: [], quarantine: null }
+    assert.deepStrictEqual(decodeCommitMetadata('{"v":1,"r":5,"l":3}'), metadata)
   })
 
   it.each([
@@ -34,6 +59,11 @@ describe("commit metadata", () => {
     ["a witness that is not a pair", '{"v":1,"r":5,"l":3,"w":4}'],
     ["a witness without a checksum", '{"v":1,"r":5,"l":3,"w":[4]}'],
     ["a checksum beyond 32 bits", '{"v":1,"r":5,"l":3,"w":[4,4294967296]}'],
+    ["marks that are no triples", '{"v":1,"r":5,"l":3,"m":[1,0]}'],
+    ["marks that run backwards", '{"v":1,"r":5,"l":3,"m":[9,0,-50,-1,0,10]}'],
+    ["marks of the future", '{"v":1,"r":5,"l":3,"m":[9,0,50]}'],
+    ["a mark that is no number", '{"v":1,"r":5,"l":3,"m":[9,0,"5"]}'],
+    ["a quarantine that is no offset", '{"v":1,"r":5,"l":3,"q":-2}'],
     ["a cut-off record", '{"v":1,"r":5,"l']
   ])("%s reads as absent", (_what, text) => {
     assert.isNull(decodeCommitMetadata(text))

@@ -13,6 +13,7 @@ import {
   commitSent,
   exposeLimit,
   inDoubt,
+  keptFrom,
   nextReservation,
   type Reservation,
   unreserved
@@ -70,7 +71,7 @@ class World {
       case "send": {
         if (this.onTheWire !== null) return
         const r = nextReservation(this.owner, this.fence, Math.max(0, this.shown), o.wanted)
-        this.owner = commitSent(this.owner, r, this.generation)
+        this.owner = commitSent(this.owner, r, 0, this.generation)
         this.onTheWire = { r, generation: this.generation, carriedOut: false, accepted: false }
         this.sentInGeneration.push(r)
         return
@@ -183,31 +184,31 @@ describe("against a broker that loses answers and carries commits out late", () 
   })
 
   it("what is kept of unknown outcomes is one entry a generation", () => {
-    let s = commitAnswered(commitSent(unreserved, 10, 1), "unknown")
-    for (let r = 11; r < 1_000; r++) s = commitAnswered(commitSent(s, r, 1), "unknown")
-    assert.deepStrictEqual(s.unknown, [{ r: 10, generation: 1 }])
+    let s = commitAnswered(commitSent(unreserved, 10, 0, 1), "unknown")
+    for (let r = 11; r < 1_000; r++) s = commitAnswered(commitSent(s, r, 0, 1), "unknown")
+    assert.deepStrictEqual(s.unknown, [{ r: 10, l: 0, generation: 1 }])
   })
 })
 
 describe("one commit after the other", () => {
   const confirmed = (s: Reservation, r: number, generation = 1) =>
-    commitAnswered(commitSent(s, r, generation), "confirmed")
+    commitAnswered(commitSent(s, r, 0, generation), "confirmed")
 
   it("before the first answered commit nothing is shown", () => {
     assert.strictEqual(exposeLimit(unreserved), -1)
-    assert.strictEqual(exposeLimit(commitSent(unreserved, 50, 1)), -1)
-    assert.strictEqual(exposeLimit(commitAnswered(commitSent(unreserved, 50, 1), "unknown")), -1)
-    assert.strictEqual(exposeLimit(commitAnswered(commitSent(unreserved, 50, 1), "refused")), -1)
+    assert.strictEqual(exposeLimit(commitSent(unreserved, 50, 0, 1)), -1)
+    assert.strictEqual(exposeLimit(commitAnswered(commitSent(unreserved, 50, 0, 1), "unknown")), -1)
+    assert.strictEqual(exposeLimit(commitAnswered(commitSent(unreserved, 50, 0, 1), "refused")), -1)
   })
 
   it("a larger R counts from its answer", () => {
-    const sent = commitSent(confirmed(unreserved, 50), 80, 1)
+    const sent = commitSent(confirmed(unreserved, 50), 80, 0, 1)
     assert.strictEqual(exposeLimit(sent), 50)
     assert.strictEqual(exposeLimit(commitAnswered(sent, "confirmed")), 80)
   })
 
   it("a smaller R counts from the moment it is sent, and stays when its answer does not come", () => {
-    const sent = commitSent(confirmed(unreserved, 80), 50, 1)
+    const sent = commitSent(confirmed(unreserved, 80), 50, 0, 1)
     assert.strictEqual(exposeLimit(sent), 50)
     assert.strictEqual(exposeLimit(commitAnswered(sent, "unknown")), 50)
     assert.strictEqual(exposeLimit(confirmed(commitAnswered(sent, "unknown"), 90)), 50)
@@ -215,7 +216,7 @@ describe("one commit after the other", () => {
   })
 
   it("a refused R binds nobody, but the next one is not below it", () => {
-    const s = commitAnswered(commitSent(confirmed(unreserved, 50), 80, 1), "refused")
+    const s = commitAnswered(commitSent(confirmed(unreserved, 50), 80, 0, 1), "refused")
     assert.strictEqual(exposeLimit(s), 50)
     assert.strictEqual(nextReservation(s, 0, 0, 60), 80)
   })
@@ -224,7 +225,20 @@ describe("one commit after the other", () => {
     assert.strictEqual(nextReservation(unreserved, 1_000, 0, 40), 1_000)
   })
 
+  it("nothing is forgotten from an L on that a next owner might read: confirmed, in flight or of unknown outcome", () => {
+    const owner = { ...unreserved, kept: 10 }
+    const sent = commitSent(owner, 50, 20, 1)
+    assert.strictEqual(keptFrom(owner), 10)
+    assert.strictEqual(keptFrom(sent), 10)
+    assert.strictEqual(keptFrom(commitAnswered(sent, "confirmed")), 20)
+    assert.strictEqual(keptFrom(commitAnswered(sent, "refused")), 10)
+    const lost = commitAnswered(commitSent(commitAnswered(sent, "confirmed"), 60, 30, 1), "unknown")
+    assert.strictEqual(keptFrom(lost), 20)
+    assert.strictEqual(keptFrom(commitAnswered(commitSent(lost, 70, 40, 1), "confirmed")), 30, "it may still arrive")
+    assert.strictEqual(keptFrom(commitAnswered(commitSent(lost, 70, 40, 2), "confirmed")), 40)
+  })
+
   it("a second commit in flight is a defect", () => {
-    assert.throws(() => commitSent(commitSent(unreserved, 10, 1), 20, 1), /second commit/)
+    assert.throws(() => commitSent(commitSent(unreserved, 10, 0, 1), 20, 0, 1), /second commit/)
   })
 })

@@ -4,11 +4,14 @@ import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { type PlanInput, planStart, type StartPlan } from "../../src/engine/StartPlan.ts"
 
+const ours = { reservation: 150, lowest: 80, witness: null, marks: [{ end: 70, read: 70, ago: 9 }], quarantine: null }
+
 const base: PlanInput = {
-  committed: { offset: 100, metadata: { reservation: 150, lowest: 80, witness: null } },
+  committed: { offset: 100, metadata: ours },
   logStart: 0,
   logEnd: 1_000,
   lookbackOffset: 900,
+  sendersTime: false,
   exposed: 0,
   seen: 0,
   replaced: null
@@ -30,12 +33,12 @@ describe("rules 2, 3 and 9", () => {
     ],
     [
       "2: an R below C (not ours to explain) hides up to C",
-      { committed: { offset: 100, metadata: { reservation: 5, lowest: 80, witness: null } } },
+      { committed: { offset: 100, metadata: { ...ours, reservation: 5 } } },
       { start: 80, fence: 100 }
     ],
     [
       "3: never from after C, whatever L says",
-      { committed: { offset: 100, metadata: { reservation: 150, lowest: 130, witness: null } } },
+      { committed: { offset: 100, metadata: { ...ours, lowest: 130 } } },
       { start: 100, committed: 100 }
     ],
     [
@@ -121,6 +124,20 @@ describe("rules 2, 3 and 9", () => {
       { start: 1_000, committed: 1_000, fence: 1_000, lost: 900, restarted: false }
     ]
   ]
+  it("8: L and the time go on from the commit; senders' stamps tell nothing", () => {
+    assert.include(planStart(base), { lowest: 80, marks: ours.marks, quarantine: null })
+    const quarantine = { until: 130 }
+    assert.include(planStart({ ...base, committed: { offset: 100, metadata: { ...ours, quarantine } } }), {
+      quarantine
+    })
+    const unknown = { ...base, committed: { offset: 100, metadata: null }, lookbackOffset: 40 }
+    assert.deepInclude(planStart(unknown), { start: 40, quarantine: null, marks: [] })
+    const senders = planStart({ ...unknown, sendersTime: true, lookbackOffset: 1_000 })
+    assert.deepInclude(senders, { start: 100, fence: 1_000, quarantine: { until: null } })
+    const first = planStart({ ...base, committed: null, sendersTime: true })
+    assert.deepInclude(first, { start: 1_000, committed: 1_000, fence: 1_000, quarantine: null })
+  })
+
   it.each(table)("%s", (_fact, change, expected) => {
     const plan = planStart({ ...base, ...change })
     for (const [name, value] of Object.entries(expected)) assert.strictEqual(plan[name as keyof StartPlan], value, name)
@@ -138,12 +155,21 @@ const inputs: fc.Arbitrary<PlanInput> = fc
     committed: fc.option(
       fc.record({
         offset: fc.nat(50),
-        metadata: fc.option(fc.record({ reservation: fc.nat(60), lowest: fc.nat(60), witness: fc.constant(null) }))
+        metadata: fc.option(
+          fc.record({
+            reservation: fc.nat(60),
+            lowest: fc.nat(60),
+            witness: fc.constant(null),
+            marks: fc.constant([]),
+            quarantine: fc.constant(null)
+          })
+        )
       })
     ),
     logStart: fc.nat(50),
     length: fc.nat(30),
     lookbackOffset: fc.nat(90),
+    sendersTime: fc.boolean(),
     exposed: fc.oneof(fc.constant(0), fc.nat(60)),
     beyond: fc.nat(10),
     replaced: fc.option(fc.nat(60), { freq: 1 })

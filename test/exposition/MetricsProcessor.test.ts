@@ -9,6 +9,7 @@ import { type Batch, PartitionProcessor } from "../../src/engine/PartitionProces
 import { MetricsCache } from "../../src/exposition/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/exposition/MetricsProcessor.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
+import { noTime } from "../support/logTime.ts"
 import { linesOf, type Sent, toRecord } from "./records.ts"
 
 const tp = { topic: "metrics", partition: 0 }
@@ -38,7 +39,7 @@ const gauges = Effect.gen(function* () {
   }))
 })
 
-const open = Effect.flatMap(PartitionProcessor, (processor) => processor.open(tp))
+const open = Effect.flatMap(PartitionProcessor, (processor) => processor.open(tp, noTime))
 
 describe("MetricsProcessor", () => {
   it.effect("what is processed is visible at once, and counted", () =>
@@ -89,7 +90,7 @@ describe("MetricsProcessor", () => {
     Effect.gen(function* () {
       const processor = yield* PartitionProcessor
       const scope = yield* Scope.make()
-      const one = yield* Scope.provide(processor.open({ topic: "metrics", partition: 1 }), scope)
+      const one = yield* Scope.provide(processor.open({ topic: "metrics", partition: 1 }, noTime), scope)
       yield* one.process(batch([{ v: "1.1", text: "a 1\n" }]))
       const two = yield* open
       yield* two.process(batch([{ v: "1.1", text: "a 1\n" }]))

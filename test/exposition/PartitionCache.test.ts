@@ -5,6 +5,8 @@
 import { assert, it } from "@effect/vitest"
 import fc from "fast-check"
 import { describe } from "vitest"
+import { type MarkAgo, Marks } from "../../src/engine/Marks.ts"
+import type { LogTime } from "../../src/engine/PartitionProcessor.ts"
 import { Budget } from "../../src/exposition/Budget.ts"
 import { defaultParseLimits } from "../../src/exposition/Dump.ts"
 import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
@@ -30,9 +32,26 @@ class Pod {
   mono = 0
   next = 0
   fence = 0
+  marks: Marks
+  /** As the engine would move them. */
+  kept = 0
+  shownFrom = 0
 
-  constructor(opts: CacheOptions = options(), budget = new Budget("pod", { series: 1e9, bytes: 1e12 })) {
-    this.cache = new PartitionCache(tp, opts, budget)
+  constructor(
+    opts: CacheOptions = options(),
+    budget = new Budget("pod", { series: 1e9, bytes: 1e12 }),
+    marks: ReadonlyArray<MarkAgo> = []
+  ) {
+    this.marks = new Marks(marks, 0)
+    const time: LogTime = {
+      settled: (apart) => this.marks.settled(this.next, apart),
+      readBefore: (ago) => this.marks.readBefore(ago, this.mono),
+      readAgo: (offset) => this.marks.readAgo(offset),
+      appendedAgo: (offset) => this.marks.appendedAgo(offset, this.mono),
+      keptFrom: () => this.kept,
+      shownFrom: () => this.shownFrom
+    }
+    this.cache = new PartitionCache(tp, time, opts, budget)
     this.content = this.cache.content(() => this.now)
   }
 
@@ -50,9 +69,15 @@ class Pod {
     return this
   }
 
+  /** The log ends where this pod has read it. */
+  mark(): this {
+    this.marks.add({ end: this.next, read: Math.max(this.next, this.fence), at: this.mono })
+    return this
+  }
+
   drop(sent: Sent): this {
     const record = toRecord(this.next++, sent)
-    this.cache.drop(record, { from: record.offset, until: record.timestamp }, this.fence, this.now)
+    this.cache.drop(record, record.offset, this.fence, this.now)
     spoil(record)
     return this
   }
@@ -82,9 +107,9 @@ describe("snapshots", () => {
 
   it("a chunk that came while its round would have been ignored is shown as it was sent", () => {
     const pod = new Pod()
-    pod.take({ v: "2.1", text: "a 1\n" }, { v: "1.5", chunk: "1/2", text: "a 5\n", ts: 60 })
-    pod.passes(expiry + 1)
-    pod.take({ v: "1.5", chunk: "2/2", text: "b 5\n", ts: expiry + 1 })
+    pod.take({ v: "2.1", text: "a 1\n" }, { v: "1.5", chunk: "1/2", text: "a 5\n" })
+    pod.kept = 1
+    pod.take({ v: "1.5", chunk: "2/2", text: "b 5\n" })
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 5', 'b{instance="s"} 5'])
   })
 
@@ -158,17 +183,6 @@ describe("snapshots", () => {
     assert.deepStrictEqual(pod.lines, [])
     pod.take({ v: "1.7", text: "a 3\n" })
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 3'])
-  })
-
-  it("a round that the log no longer knows to be older is not shown over the newer one", () => {
-    const pod = new Pod().take(
-      { v: "1.1", text: "a 1\n", ts: 0 },
-      { v: "1.2", text: "a 2\n", ts: 300 },
-      { source: "t", v: "1.1", text: "b 1\n", ts: 501 },
-      { v: "1.1", text: "a 1\n", ts: 501 }
-    )
-    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2', 'b{instance="t"} 1'])
-    assert.deepStrictEqual([...pod.cache.takeTally().ignored], [["older", 1]])
   })
 
   it("event mode shows the dump's own time", () => {
@@ -281,27 +295,74 @@ describe("expiry", () => {
   })
 
   it("the memory of its version stays: a late older round does not bring it back", () => {
-    const pod = new Pod().take({ v: "1.2", text: "a 2\n", ts: 0 }).passes(expiry + 1)
+    const pod = new Pod().take({ v: "1.2", text: "a 2\n" }).passes(expiry + 1)
     pod.cache.sweep(pod.now)
-    pod.take({ v: "1.1", text: "a 1\n", ts: expiry + 1 })
+    pod.take({ v: "1.1", text: "a 1\n" })
     assert.deepStrictEqual(pod.lines, [])
   })
 
   it("a slow source has three times its own interval", () => {
-    const pod = new Pod().take({ v: "1.1", text: "a 1\n", ts: 0 }).passes(200)
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n", ts: 9e15 }).passes(200)
     pod.cache.sweep(pod.now)
-    pod.take({ v: "1.2", text: "a 2\n", ts: 200 }).passes(600)
+    pod.take({ v: "1.2", text: "a 2\n", ts: 1 }).passes(600)
     assert.lengthOf(pod.lines, 1)
     assert.deepStrictEqual(pod.passes(1).lines, [])
   })
 
   it("a lost round does not make a source look slower", () => {
-    const pod = new Pod().take({ v: "1.1", text: "a 1\n", ts: 0 }, { v: "1.5", text: "a 2\n", ts: 200 })
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }).passes(200).take({ v: "1.5", text: "a 2\n" })
     assert.lengthOf(pod.passes(150).lines, 1)
     assert.deepStrictEqual(pod.passes(1).lines, [])
   })
 
-  it("replayed content is as old as both the log and the wall clock say", () => {
+  it("replayed content is as old as its owners count, whatever its stamps say", () => {
+    const log: ReadonlyArray<Sent> = [
+      { v: "1.1", text: "a 1\n", ts: 9e15 },
+      { source: "t", v: "1.1", text: "b 1\n", ts: 1 },
+      { source: "u", v: "1.1", text: "c 1\n", ts: 5 }
+    ]
+    const old = new Pod().mark()
+    for (const sent of log) old.take(sent).mark().passes(60)
+    const next = new Pod(options(), undefined, old.marks.ago(old.mono))
+    next.fence = 3
+    next.passes(1_000)
+    next.take(...log)
+    assert.deepStrictEqual(next.lines, ['c{instance="u"} 1'])
+    assert.lengthOf(next.passes(expiry - 60).lines, 1)
+    assert.lengthOf(next.passes(1).lines, 0)
+  })
+
+  it("replayed content that nobody counted and that has its sender's stamp is not shown before its next round", () => {
+    const pod = new Pod()
+    pod.fence = 1
+    const record = { ...toRecord(0, { v: "1.1", text: "a 1\n" }), sendersTime: true }
+    pod.cache.take(record, pod.fence, pod.now)
+    pod.cache.reached(++pod.next, pod.fence, pod.now)
+    assert.deepStrictEqual(pod.lines, [])
+    assert.deepStrictEqual(pod.take({ v: "1.2", text: "a 2\n" }).lines, ['a{instance="s"} 2'])
+  })
+
+  it("in quarantine what comes before its end is remembered, not shown", () => {
+    const pod = new Pod()
+    pod.fence = 1
+    pod.take({ v: "1.5", text: "a 5\n" })
+    assert.lengthOf(pod.lines, 1)
+    pod.shownFrom = Number.POSITIVE_INFINITY
+    pod.take({ source: "t", text: "b 1\n" }, { v: "1.6", text: "a 6\n" })
+    assert.deepStrictEqual(pod.lines, [])
+    pod.shownFrom = 4
+    pod.take({ source: "t", text: "b 2\n" }, { v: "1.4", text: "a 4\n" })
+    assert.deepStrictEqual(pod.lines, [])
+    pod.take({ source: "t", text: "b 3\n" }, { v: "1.6", text: "a 6\n" }, { v: "1.7", text: "a 7\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 7', 'b{instance="t"} 3'])
+    assert.deepStrictEqual([...pod.cache.takeTally().ignored].sort(), [
+      ["older", 1],
+      ["quarantined", 3],
+      ["repeated", 1]
+    ])
+  })
+
+  it("where nobody counted, replayed content is as old as both the log and the wall clock say, by the broker's stamps", () => {
     const at = (wall: number, newest: number) => {
       const pod = new Pod()
       pod.wall = wall
@@ -314,7 +375,6 @@ describe("expiry", () => {
     assert.include(at(1000 + expiry, late).lines, 'a{instance="s"} 1', "the clock says alive")
     assert.notInclude(at(2000, late).lines, 'a{instance="s"} 1', "both say silent")
     assert.include(at(0, late).lines, 'a{instance="s"} 1', "a clock that is behind")
-    assert.notInclude(at(0, late + 1).lines, 'a{instance="s"} 1', "forgotten by the log, whatever the clock says")
     const pod = at(1060, 1060)
     assert.include(pod.passes(expiry - 60).lines, 'a{instance="s"} 1')
     assert.notInclude(pod.passes(1).lines, 'a{instance="s"} 1')
@@ -330,17 +390,24 @@ describe("expiry", () => {
   })
 
   it("L holds two rounds of a slow source, so that its interval survives a handoff", () => {
-    const log: Array<Sent> = [0, 200, 400].map((ts, i) => ({ v: `1.${i}`, text: `a ${i}\n`, ts }))
-    const old = new Pod().take(...log)
+    const log = [0, 1, 2].map((i) => ({ v: `1.${i}`, text: `a ${i}\n` }))
+    const reads = (pod: Pod, every: number) => {
+      pod.mark()
+      for (const sent of log) {
+        pod.take(sent)
+        for (let ms = 0; ms < every; ms += 20) pod.mark().passes(20)
+      }
+      return pod
+    }
+    const old = reads(new Pod(), 200)
     assert.strictEqual(old.cache.lowest(3), 1)
-    const next = new Pod()
+    const next = new Pod(options(), undefined, old.marks.ago(old.mono))
     next.next = 1
     next.fence = 3
-    next.wall = 400
-    next.take(...log.slice(1)).passes(600)
+    next.take(...log.slice(1)).passes(400)
     assert.lengthOf(next.lines, 1)
-    const fast = new Pod().take(...log.map((r, i) => ({ ...r, ts: 30 * i })))
-    assert.strictEqual(fast.cache.lowest(3), 2)
+    assert.lengthOf(next.passes(expiry).lines, 0)
+    assert.strictEqual(reads(new Pod(), 40).cache.lowest(3), 2)
   })
 })
 

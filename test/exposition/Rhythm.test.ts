@@ -8,7 +8,7 @@ it("a rhythm keeps nothing of a round but its number and its times", () => {
     const arrived = {
       source: "s",
       number: { epoch: 1, round },
-      timestamp: round * 1000,
+      appended: round * 1000,
       first: round,
       parts: ["the lines"]
     }
@@ -20,8 +20,8 @@ it("a rhythm keeps nothing of a round but its number and its times", () => {
 
 it("the rhythm that is forgotten is that of the source seen longest ago", () => {
   const rhythms = new Rhythms(2)
-  const note = (source: string, timestamp: number) =>
-    rhythms.note({ source, number: undefined, timestamp, first: timestamp })
+  const note = (source: string, appended: number) =>
+    rhythms.note({ source, number: undefined, appended, first: appended })
   const a = note("a", 0)
   const b = note("b", 0)
   assert.strictEqual(note("b", 5), b)

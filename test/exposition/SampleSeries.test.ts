@@ -13,6 +13,7 @@ import { type CacheOptions, PartitionCache } from "../../src/exposition/Partitio
 import { plainLine } from "../../src/exposition/PlainLine.ts"
 import type { Envelope } from "../../src/exposition/Record.ts"
 import { type Change, SampleSeries, shapeOf } from "../../src/exposition/SampleSeries.ts"
+import { noTime } from "../support/logTime.ts"
 import { type Sent, toRecord } from "./records.ts"
 
 const utf8 = new TextEncoder()
@@ -71,14 +72,14 @@ describe("a record of one line", () => {
       })
     }
     const { bytes } = series
-    series.sweep(new Ages(1000), { wall: 0, mono: 1001 }, 1000)
+    series.sweep(new Ages(noTime.readAgo), { wall: 0, mono: 1001 }, 1000)
     assert.strictEqual(series.series, 10)
     assert.isBelow(series.bytes, bytes / 50)
     assert.strictEqual(series.first, 1)
     assert.isUndefined(comes(series, "a 7"))
     for (let n = 0; n < 10; n++) series.renew(comes(series, `b{n="${n}"} 7`)!, plainLine, undefined, stamp)
     assert.isUndefined(comes(series, 'b{n="10"} 7'))
-    const { families } = series.dump(new Ages(1000), { wall: 0, mono: 1001 }, 2000)!
+    const { families } = series.dump(new Ages(noTime.readAgo), { wall: 0, mono: 1001 }, 2000)!
     assert.deepStrictEqual(
       families.map((f) => Buffer.from(f.bytes).toString().trim().split("\n")),
       [Array.from({ length: 10 }, (_, n) => `b{n="${n}",instance="s",job="j"} 7`)]
@@ -88,7 +89,7 @@ describe("a record of one line", () => {
   it("changes nothing that was handed out", () => {
     const series = known("a 1")
     const now = { wall: 0, mono: 0 }
-    const ages = new Ages(1000)
+    const ages = new Ages(noTime.readAgo)
     const text = () => Buffer.from(series.dump(ages, now, 1000)!.families[0]!.bytes).toString()
     const before = series.dump(ages, now, 1000)!
     for (const value of ["7", "12345678901234567890", "3"]) {
@@ -170,6 +171,7 @@ describe("samples", () => {
     const options: CacheOptions = { expiry: 100, timestamps: "scrape", sourceLabel: "instance", limits }
     const cache = new PartitionCache(
       { topic: "t", partition: 0 },
+      noTime,
       options,
       new Budget("pod", { series: 9, bytes: 999 })
     )
@@ -195,7 +197,12 @@ describe("samples", () => {
             limits
           }
           const pod = () =>
-            new PartitionCache({ topic: "t", partition: 0 }, options, new Budget("pod", { series: 1e9, bytes: 1e9 }))
+            new PartitionCache(
+              { topic: "t", partition: 0 },
+              noTime,
+              options,
+              new Budget("pod", { series: 1e9, bytes: 1e9 })
+            )
           const [short, long] = [pod(), pod()]
           const now = { wall: 0, mono: 0 }
           const shown = (cache: PartitionCache) => [

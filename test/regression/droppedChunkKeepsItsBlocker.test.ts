@@ -41,20 +41,21 @@ it("a late echo stays unseen after its newer rounds were dropped chunk by chunk 
 })
 
 it("who begins at L after chunks were dropped ignores the same late round as the owner that dropped them", () => {
-  const options = { expiry: 100, gatherBytes: 1_000_000, maxSources: 10 }
+  const options = { gatherBytes: 1_000_000, maxSources: 10 }
+  const bounds = { kept: () => 0, settled: () => 0, outlived: () => 0 }
   const chunk = (round: number, index: number) => ({ source: "s", number: { epoch: 1, round }, index, count: 2 })
   const log = [chunk(3, 1), chunk(3, 2), chunk(4, 1), chunk(4, 2), chunk(5, 1), chunk(5, 2)]
   const echo = [chunk(2, 1), chunk(2, 2)]
   for (let taken = 0; taken <= log.length; taken += 1) {
-    const dropper = new Rounds<string>(options)
+    const dropper = new Rounds<string>(options, bounds)
     for (const [offset, id] of log.entries())
-      if (offset < taken) dropper.take(id, { offset, timestamp: offset }, 1, "x")
-      else dropper.skip(id, { offset, timestamp: offset }, { from: offset, until: offset })
-    const successor = new Rounds<string>(options)
+      if (offset < taken) dropper.take(id, { offset }, 1, "x")
+      else dropper.skip(id, { offset }, offset, true)
+    const successor = new Rounds<string>(options, bounds)
     for (let offset = dropper.lowest(log.length); offset < log.length; offset++)
-      successor.take(log[offset]!, { offset, timestamp: offset }, 1, "x")
+      successor.take(log[offset]!, { offset }, 1, "x")
     for (const owner of [dropper, successor]) {
-      const [, last] = echo.map((id, i) => owner.take(id, { offset: log.length + i, timestamp: 50 }, 1, "x"))
+      const [, last] = echo.map((id, i) => owner.take(id, { offset: log.length + i }, 1, "x"))
       assert.deepInclude(last, { _tag: "Ignored", reason: "older" }, `${taken} taken`)
     }
   }

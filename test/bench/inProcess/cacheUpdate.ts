@@ -10,6 +10,7 @@ import { encodeRound } from "../../../src/agent/RoundRecord.ts"
 import { Budget } from "../../../src/exposition/Budget.ts"
 import { PartitionCache } from "../../../src/exposition/PartitionCache.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
+import { noTime } from "../../support/logTime.ts"
 import type { Stage } from "../../support/processes.ts"
 import type { Table } from "../Bench.ts"
 import { corpora } from "../dumps/corpus.ts"
@@ -21,7 +22,7 @@ type Unnumbered = Omit<LogRecord, "offset" | "timestamp">
 
 /** One partition with its cache; offsets and rounds go on for ever. */
 class Subject {
-  private readonly cache = new PartitionCache({ topic: "metrics", partition: 0 }, cacheOptions, podBudget())
+  private readonly cache = new PartitionCache({ topic: "metrics", partition: 0 }, noTime, cacheOptions, podBudget())
   private offset = 0
   private accepted = 0
 

@@ -156,7 +156,13 @@ describe("the model's numbers of the protocol", () => {
     const metadata = encodeCommitMetadata({
       reservation: 123_456_789,
       lowest: 123_455_789,
-      witness: { offset: 123_456_000, crc: 4_000_000_000 }
+      witness: { offset: 123_456_000, crc: 4_000_000_000 },
+      marks: Array.from({ length: 10 }, (_, i) => ({
+        end: 123_440_000 + 1_600 * i,
+        read: 123_440_000 + 1_600 * i,
+        ago: 24_000 * (9 - i)
+      })),
+      quarantine: null
     })
     // Key: version, group, topic, partition; value: version, offset, epoch, metadata, time; record and batch around them.
     const rest = 2 + (2 + "kafka2prom".length) + (2 + topic.length) + 4 + (2 + 8 + 4 + 2 + 8) + 15
