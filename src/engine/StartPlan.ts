@@ -102,7 +102,8 @@ export const planStart = (i: PlanInput): StartPlan => {
       fence: Math.max(logEnd, i.exposed),
       lowest: start,
       marks: [],
-      quarantine: i.sendersTime ? { until: null } : null,
+      // Whoever showed what, and when, is in the metadata that is gone.
+      quarantine: { until: null },
       logEnd,
       lost: 0,
       restarted: false,

@@ -79,6 +79,7 @@ export type RefusalReason =
   | "chunk-conflict"
   | "too-many-sources"
   | "partition-full"
+  | "future"
 
 /** What the parser adds to every series of a dump, as a direct scrape would. */
 export interface Attach {

@@ -52,6 +52,8 @@ export interface CacheOptions {
 
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
 const rememberedSources = 4
+/** Clocks differ: a dump may be so many ms ahead of the broker's stamp or the pod's clock. */
+const ahead = 60_000
 const nothing: Size = { series: 0, bytes: 0 }
 
 export class PartitionCache {
@@ -191,7 +193,7 @@ export class PartitionCache {
         const now = clock()
         const { expiry } = this.options
         return [...this.contents]
-          .filter(([, content]) => isLive(content, this.ages, now, expiry))
+          .filter(([, content]) => isLive(content, this.ages, now, expiry) && this.isDue(content, now))
           .slice(0, limit)
           .map(([source, content]) => statusOf(source, content, this.ages, now, expiry))
       },
@@ -206,6 +208,7 @@ export class PartitionCache {
     const dumps: Array<Dump> = []
     for (const content of this.contents.values()) {
       const { shown } = content
+      if (!this.isDue(content, now)) continue
       if (shown.mode === "snapshot") {
         if (isLive(content, this.ages, now, expiry)) dumps.push(shown.dump)
       } else {
@@ -227,6 +230,11 @@ export class PartitionCache {
     }
     if (envelope.ended) this.remove(source)
     else {
+      const early = this.tooEarly(stamp, envelope.time)
+      if (early !== undefined) {
+        this.refuse(early, source, stamp, now)
+        return
+      }
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
       const shown = this.show(before, round, since)
       if (isRefused(shown)) {
@@ -237,6 +245,20 @@ export class PartitionCache {
       this.contents.set(source, { shown, number, stamp, time: envelope.time, first, rhythm, looks: this.looks })
     }
     this.accepted(stamp, envelope.time, now)
+  }
+
+  /** By the broker's stamp. Where there is none the pod's clock hides it until it is due. */
+  private tooEarly({ timestamp }: Stamp, time: number): Refusal | undefined {
+    if (this.options.timestamps !== "event" || !(time > timestamp + ahead) || timestamp < 0) return undefined
+    return refusal(
+      "future",
+      `its time is ${new Date(time).toISOString()}, ${Math.round((time - timestamp) / 1000)} s after it arrived`
+    )
+  }
+
+  /** Its own stamp may hide a source, until it is due. */
+  private isDue({ time, stamp }: SourceContent, now: Now): boolean {
+    return this.options.timestamps !== "event" || stamp.timestamp >= 0 || time <= now.wall + ahead
   }
 
   private accepted({ replayed }: Stamp, time: number, now: Now): void {
@@ -252,6 +274,7 @@ export class PartitionCache {
     const { source, labels, time } = envelope
     if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
     if (envelope.format !== "text" || value === null || !plainLine.read(value)) return false
+    if (this.tooEarly(stamp, time) !== undefined) return false
     const content = this.contents.get(source)
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown

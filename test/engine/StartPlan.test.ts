@@ -131,7 +131,7 @@ describe("rules 2, 3 and 9", () => {
       quarantine
     })
     const unknown = { ...base, committed: { offset: 100, metadata: null }, lookbackOffset: 40 }
-    assert.deepInclude(planStart(unknown), { start: 40, quarantine: null, marks: [] })
+    assert.deepInclude(planStart(unknown), { start: 40, quarantine: { until: null }, marks: [] })
     const senders = planStart({ ...unknown, sendersTime: true, lookbackOffset: 1_000 })
     assert.deepInclude(senders, { start: 100, fence: 1_000, quarantine: { until: null } })
     const first = planStart({ ...base, committed: null, sendersTime: true })

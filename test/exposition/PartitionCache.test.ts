@@ -187,8 +187,37 @@ describe("snapshots", () => {
 
   it("event mode shows the dump's own time", () => {
     const pod = new Pod(options({}, { timestamps: "event" }))
-    pod.take({ v: "1.1", text: "a 1\n", headers: { "k2p-time": "1700000000000" } })
+    pod.take({ v: "1.1", text: "a 1\n", ts: 1_700_000_000_000, headers: { "k2p-time": "1700000000000" } })
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1 1700000000000'])
+  })
+
+  describe("in event mode a dump of the future", () => {
+    const at = (time: number) => ({ text: "a 1\n", headers: { "k2p-time": String(time) } })
+    const event = () => new Pod(options({}, { timestamps: "event" }))
+    const far = Date.UTC(9999, 0)
+
+    it("is refused where the broker's stamp says so, and its version counts", () => {
+      const pod = event().take({ v: "1.1", ts: 100, ...at(60_100) })
+      assert.lengthOf(pod.lines, 1)
+      pod.take({ v: "1.2", ts: 100, ...at(60_101) }, { source: "t", ts: 100, ...at(far) })
+      assert.deepStrictEqual(pod.refusedFor(), { future: 2 })
+      pod.take({ v: "1.1", ts: 100, ...at(100) })
+      assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1 60100'])
+      assert.deepStrictEqual([...pod.cache.takeTally().ignored], [["older", 1]])
+    })
+
+    it("is hidden until it is due where the stamps are the senders', and hides nobody else", () => {
+      const pod = event()
+      const sent = [
+        { v: "1.1", ts: 5, ...at(70_000) },
+        { source: "t", ts: far, text: "b 1\n" },
+        { source: "u", ts: 1, text: "c 1\n" }
+      ]
+      for (const each of sent) pod.cache.take({ ...toRecord(pod.next++, each), sendersTime: true }, 0, pod.now)
+      assert.deepStrictEqual(pod.lines, ['c{instance="u"} 1 1'])
+      pod.wall = 10_000
+      assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1 70000', 'c{instance="u"} 1 1'])
+    })
   })
 
   it("labels from the headers are added where the dump has none", () => {

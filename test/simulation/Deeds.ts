@@ -5,7 +5,7 @@ import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
 import { topic } from "./SimAgent.ts"
-import { SimPod } from "./SimPod.ts"
+import { SimPod, simEngine } from "./SimPod.ts"
 
 const maxPods = 5
 
@@ -168,6 +168,20 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
         yield* Effect.forkScoped(
           Effect.delay(
             Effect.forEach(Array.from({ length: fault.pods }), () => startPod(sim)),
+            fault.down
+          )
+        )
+        break
+      case "toolResets":
+        for (const pod of running(sim)) pod.kill()
+        // What was shown is not known any more: quarantine covers what an agent may send late, no more.
+        for (const each of sources) each.lateness = 0.45
+        yield* Effect.forkScoped(
+          Effect.delay(
+            Effect.andThen(
+              log.stripCommits(simEngine.group),
+              Effect.forEach(Array.from({ length: fault.pods }), () => startPod(sim))
+            ),
             fault.down
           )
         )

@@ -153,6 +153,7 @@ const kinds: Kinds = [
   [1, (_, int) => ({ type: "moveLeader", partition: int(6), node: 1 + int(2) })],
   [1, (_, int) => ({ type: "restartAll", pods: 1 + int(3), down: int(8_000) })],
   [1, (_, int) => ({ type: "addPartitions", count: 1 + int(2) })],
+  [1, (_, int) => ({ type: "toolResets", pods: 1 + int(3), down: int(8_000) })],
   [5, (_, int) => ({ type: "burst", rounds: 10 + int(60) })],
   [5, (_, int) => ({ type: "repeat", source: int(8), back: 1 + int(6) })],
   [3, (_, int) => ({ type: "reorder", source: int(8) })],

@@ -34,6 +34,8 @@ export class SimSource {
   value = 0
   silentUntil = -1
   wideUntil = -1
+  /** How many expiries an older round may come after a newer one. */
+  lateness = 1.8
   /** Ms between its dumps. */
   readonly every: number
   private epoch: number
@@ -122,14 +124,15 @@ export class SimSource {
     })
 
   /**
-   * An older round arrives again, within what its owners remember: twice the expiry after a newer one came. A plain record cannot be
+   * An older round arrives again, within what its owners remember: twice the expiry after a newer one came, half of it where they
+   * lost their memory. A plain record cannot be
    * told from a new one, so those never repeat.
    */
   readonly repeat = (producer: Producer, back: number, now: number) =>
     Effect.suspend(() => {
       const dump = this.sent[this.sent.length - 1 - back]
       if (this.kind === "plain" || dump === undefined) return Effect.void
-      return now - this.lastSent > 1.8 * simExpiry ? Effect.void : this.send(producer, dump.records)
+      return now - this.lastSent > this.lateness * simExpiry ? Effect.void : this.send(producer, dump.records)
     })
 
   /** The agent restarts with another clock; its epoch is max(now, last + 1), from disk. */

@@ -63,7 +63,7 @@ const judgeCommits = (schedule: Schedule): boolean =>
   schedule.profile !== "logBack" &&
   schedule.profile !== "calmLogBack" &&
   schedule.backpressure === "pause" &&
-  schedule.faults.every(({ fault }) => fault.type !== "strategy")
+  schedule.faults.every(({ fault }) => fault.type !== "strategy" && fault.type !== "toolResets")
 
 /** What senders make of the time: fast by minutes, in microseconds, in seconds, slow, far ahead, and right. */
 const clocks: ReadonlyArray<(now: number) => number> = [

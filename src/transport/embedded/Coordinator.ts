@@ -112,6 +112,12 @@ export class Coordinator {
     for (const stored of this.#commits.values()) for (const tp of tps) stored.delete(partitionKey(tp))
   }
 
+  /** Offsets stay, what came with them is gone: as after a tool that sets offsets. */
+  stripCommits(group: string): void {
+    const stored = this.#commits.get(group)
+    for (const [key, { offset }] of stored ?? []) stored!.set(key, { offset, metadata: "" })
+  }
+
   /** See `Group.reload`. */
   move(groupId: string): void {
     this.#groups.get(groupId)?.reload()

@@ -75,6 +75,8 @@ interface Shape {
   readonly recreate: (topic: string) => Effect.Effect<void>
   /** Moves a partition's leader; -1: it has none. */
   readonly setLeader: (tp: TopicPartition, node: number) => Effect.Effect<void>
+  /** The group's commits stay, their metadata is gone, as after a tool that sets offsets. */
+  readonly stripCommits: (group: string) => Effect.Effect<void>
   /** The group's coordinator moves: it is back at its last completed generation, and pending joins fail. */
   readonly moveCoordinator: (group: string) => Effect.Effect<void>
   /** Installs a script for as long as the Scope lasts. */
@@ -149,6 +151,7 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
           coordinator.forgetCommits(topics.topic(topic).partitions.map((_, partition) => ({ topic, partition })))
         }),
       setLeader: (tp, node) => turn(() => topics.setLeader(tp, node)),
+      stripCommits: (group) => turn(() => coordinator.stripCommits(group)),
       moveCoordinator: (group) => turn(() => coordinator.move(group)),
       intercept: (script) =>
         Effect.acquireRelease(

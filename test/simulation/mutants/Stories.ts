@@ -265,6 +265,54 @@ export const silentAndMoved: Story = (int) => {
   ]
 }
 
+/** The epoch falls behind, and an older round of the higher one arrives while all of that is moved about. */
+export const fallsBehind: Story = (int) => {
+  const source = int(8)
+  return [
+    at(0, { type: "repeat", source, back: 1 + int(3) }),
+    at(int(2_000), { type: "silence", source, ms: 30_000 }),
+    ...[9_000, 14_000, 17_500].map((ms) => at(ms + int(900), { type: "repeat", source, back: 1 + int(3) })),
+    ...[18_500, 20_500, 22_500, 24_500].map((ms) => at(ms + int(1_500), { type: "join" })),
+    ...[19_500, 21_500, 23_500, 25_500].map((ms) => at(ms + int(1_500), { type: "leave", pod: int(5) }))
+  ]
+}
+
+/** A pod reads nothing for longer than versions are remembered; what it reads then has an older round in it. */
+export const stallsAndReads: Story = (int) => {
+  const source = int(8)
+  return [
+    at(0, { type: "silence", source, ms: 45_000 }),
+    ...everyPod(10, (pod) => ({ type: "slowPod", pod, ms: 28_000, perRecord: 700 + int(600) })),
+    at(20, { type: "burst", rounds: 30 }),
+    at(3_000 + int(9_000), { type: "repeat", source, back: 1 + int(3) })
+  ]
+}
+
+/** Commits are lost while versions are forgotten, the owners die, and older rounds arrive before and after. */
+export const forgetsTooSoon: Story = (int) => {
+  const source = int(8)
+  return [
+    at(0, { type: "silence", source, ms: 34_000 }),
+    at(14_000 + int(3_000), { type: "repeat", source, back: 1 + int(3) }),
+    ...everyPod(17_000 + int(3_000), (pod) => ({ type: "lostCommitAnswers", pod, ms: 8_000 })),
+    ...[20_500, 22_500].map((ms) => at(ms + int(1_500), { type: "repeat", source, back: 1 + int(3) })),
+    ...allDie(24_000 + int(2_000), int)
+  ]
+}
+
+/** A tool sets the group's offsets, and rounds that were late arrive after it. */
+export const toolAndLate: Story = (int) => {
+  const source = int(8)
+  return [
+    at(0, { type: "restartAgent", source, clockBy: 0 }),
+    at(1_200, { type: "burst", rounds: 10 }),
+    at(2_000, { type: "silence", source, ms: 9_000 }),
+    at(2_100, { type: "toolResets", pods: 2, down: int(500) }),
+    ...[3_000, 4_000, 5_500].map((ms) => at(ms + int(700), { type: "repeat", source, back: 1 + int(3) })),
+    at(3_800 + int(3_000), { type: "restartAll", pods: 2, down: 0 })
+  ]
+}
+
 /** The same of several sources, and the last that came of each is a chunk that its owner had to drop. */
 export const droppedAndMoved: Story = (int) => {
   const repeats = 16_500 + int(800)

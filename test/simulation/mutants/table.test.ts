@@ -1,6 +1,7 @@
 /** The table in docs/handoff.md is of these mutants and of no others. Its figures are what the hunts print. */
 import { readFileSync } from "node:fs"
 import { assert, it } from "@effect/vitest"
+import { clockMutants } from "./Clocks.ts"
 import { evictionMutants } from "./Eviction.ts"
 import { fenceMutants } from "./Fence.ts"
 import { logBackMutants } from "./LogBack.ts"
@@ -21,6 +22,7 @@ it("the handoff's page lists each rule that is broken on purpose", () => {
     ...proofMutants,
     ...membershipMutants,
     ...roundsMutants,
+    ...clockMutants,
     ...logBackMutants
   ].map((m) => `${m.rule} | ${m.breaks} | ${m.found}`)
   assert.deepStrictEqual(listed.sort(), broken.sort())
