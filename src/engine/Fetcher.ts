@@ -25,6 +25,8 @@ export interface FetcherHost {
   readonly arrived: (p: Partition) => void
   /** The leaders are not where we thought. */
   readonly stale: () => void
+  /** The topic's records carry their senders' timestamps. */
+  readonly sendersTime: (topic: string) => void
 }
 
 /** Which of a node's two loops reads a partition now. It changes once in an incarnation, at the fence. */
@@ -57,6 +59,7 @@ const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void
     }
   }
   p.highWatermark = Math.max(f.highWatermark, -1)
+  if (f.records[0]?.sendersTime === true) host.sendersTime(p.tp.topic)
   if (f.next > f.from) {
     p.queue.push(f.records, f.next, f.release)
     p.fetchPosition = f.next

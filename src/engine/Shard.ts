@@ -216,6 +216,7 @@ const make = (options: EngineOptions) =>
           fork(Effect.logWarning(`${settingsDiffer.length} members run with other settings than this pod: see status`))
       }
     }
+    const stampedBySenders = new Set<string>()
     const fetcher: FetcherHost = {
       client,
       options,
@@ -227,7 +228,16 @@ const make = (options: EngineOptions) =>
         press(p)
         p.signal.notify()
       },
-      stale
+      stale,
+      sendersTime: (topic) => {
+        if (stampedBySenders.has(topic)) return
+        stampedBySenders.add(topic)
+        fork(
+          Effect.logWarning(
+            `topic ${topic} carries its senders' timestamps (message.timestamp.type is CreateTime). They decide nothing but the time of the sender's own samples: all promises hold. A group's first start shows a source only from its next round on; with LogAppendTime it would show at once what was sent within --lookback`
+          )
+        )
+      }
     }
 
     const work = Effect.all(
