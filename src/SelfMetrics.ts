@@ -118,6 +118,11 @@ const make = (defaults: boolean) => {
       ["reason"]
     ),
     recordsRefused: counter("k2p_records_refused_total", "Records refused, by reason.", ["reason"]),
+    linesRefused: counter(
+      "k2p_lines_refused_total",
+      "Lines refused alone, by reason; the rest of their record is shown.",
+      ["reason"]
+    ),
     sourcesExpired: counter("k2p_sources_expired_total", "Sources that fell silent and left the endpoint."),
     sources: gauge("k2p_sources", "Sources with content in the cache."),
     series: gauge("k2p_series", "Series in the cache."),
