@@ -134,6 +134,11 @@ const make = (defaults: boolean) => {
     ),
     // server
     scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),
+    connectionsClosed: counter(
+      "k2p_http_connections_closed_total",
+      "Connections closed because there were too many: idle ones that made room, or the new one where all were busy.",
+      ["why"]
+    ),
     scrapeSeconds: histogram(
       "k2p_scrape_seconds",
       "From request to the last byte of a scrape.",
