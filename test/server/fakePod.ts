@@ -172,7 +172,12 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
     const routes = podRoutes(pod, metrics, { version: "9.9.9", adminToken: undefined, settings: [], ...options })
     const draining = () => pod.phase === "leaving"
     const server = yield* Layer.build(
-      Server.layer({ listen: { host: "127.0.0.1", port: 0 }, routes, draining, onClosed: () => {} })
+      Server.layer({
+        listen: { host: "127.0.0.1", port: 0 },
+        routes,
+        draining,
+        onClosed: (why) => metrics.connectionsClosed.inc({ why })
+      })
     ).pipe(Effect.orDie)
     const [first] = shards
     return {
