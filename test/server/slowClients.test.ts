@@ -177,6 +177,18 @@ describe("clients that say nothing, or do not stop", () => {
     assert.isAtLeast(await answered(pod, "127.0.8.2"), size(pod))
   })
 
+  test("scrapes in a row on one connection end with it, also those that still wait for the first", async (pod, dial) => {
+    pod.dumps = large()
+    const socket = await dial("127.0.8.1", scrape.repeat(maxOfClient))
+    await until(pod, () => pod.engine.cuts === maxOfClient)
+    socket.destroy()
+    await until(
+      pod,
+      async () => (await scrapes(pod.metrics, "gone")) + (await scrapes(pod.metrics, "stalled")) === maxOfClient
+    )
+    assert.strictEqual(await scrapes(pod.metrics, "gone"), maxOfClient)
+  })
+
   test("a header that is too long is refused, a HEAD takes no slot", async (pod, dial) => {
     pod.dumps = [gauge("up_time", "a")]
     const socket = await dial("127.0.9.1", `GET /metrics HTTP/1.1\r\nHost: p\r\nX: ${"x".repeat(20_000)}\r\n\r\n`)
