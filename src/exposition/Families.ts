@@ -175,6 +175,8 @@ export class Families {
 
   declareType(name: string, word: string): void {
     const type = (this.format === "text" ? textTypes : openMetricsTypes).get(word)
+    // Of a histogram `up` Prometheus may make one series `up`. OpenMetrics' counters and infos have names of their own.
+    if (this.isReserved(name) && (this.format === "text" || (type !== "counter" && type !== "info"))) return
     if (type === undefined) throw new Refused("syntax", `unknown metric type ${JSON.stringify(word.slice(0, 40))}`)
     const names = { name, textName: name }
     if (this.format === "openmetrics") {
@@ -220,7 +222,7 @@ export class Families {
   }
 
   private claim(name: string): readonly [FamilyBuilder, Role] {
-    if (!this.allowReservedNames && reservedNames.has(name)) return [this.reserve(name), "value"]
+    if (this.isReserved(name)) return [this.reserve(name), "value"]
     const exact = this.byTextName.get(name)
     if (exact !== undefined) {
       const suffixed = exact.name !== exact.textName
@@ -240,7 +242,11 @@ export class Families {
     return [this.create({ name, textName: name }, "unknown", false, name), "value"]
   }
 
-  /** A family of its own, whatever one of that name says: what is left of a summary `up` is its sum and count. */
+  private isReserved(name: string): boolean {
+    return !this.allowReservedNames && reservedNames.has(name)
+  }
+
+  /** A family beside all others. What else a summary `up` had, its sum and count, are families like any without a type. */
   private reserve(name: string): FamilyBuilder {
     const family = new FamilyBuilder({ name, textName: name }, "unknown", false, this.lines, true)
     this.reserved.push(family)

@@ -91,20 +91,35 @@ describe("a name that Prometheus itself writes", () => {
     assert.deepStrictEqual(pod.counted(), { refused: 0, lines: 0, accepted: 3 })
   })
 
-  it("in a summary costs the quantiles, not sum and count", () => {
-    const pod = rounds('# TYPE up summary\nup{quantile="0.5"} 1\nup_sum 3\nup_count 2\n')
-    assert.deepStrictEqual(pod.lines, ["up_count 2", "up_sum 3"])
-    assert.deepStrictEqual(
-      pod.cache
-        .content(() => now)
-        .dumps()[0]!
-        .families.map(({ name, type, conforms }) => [name, type, conforms]),
-      [["up", "summary", true]]
-    )
-  })
+  it.each([
+    ["summary", 'up{quantile="0.5"} 1\nup_sum 3\nup_count 2\n'],
+    ["histogram", 'up_bucket{le="+Inf"} 2\nup_sum 3\nup_count 2\nup 7\n']
+  ])(
+    "takes its type along: of a %s the other lines are left, and Prometheus makes no series of that name of them",
+    (type, text) => {
+      for (const typed of [
+        `# HELP up x\n# TYPE up ${type}\n${text}`,
+        `${text}# TYPE up ${type}\n# TYPE up ${type}\n# TYPE up x\n`
+      ]) {
+        const pod = rounds(typed)
+        const { families } = pod.cache.content(() => now).dumps()[0]!
+        assert.deepStrictEqual(
+          families.map(({ textName, type, help }) => [textName, type, help]),
+          (type === "summary" ? [] : [["up_bucket", "unknown", ""]]).concat([
+            ["up_sum", "unknown", ""],
+            ["up_count", "unknown", ""]
+          ])
+        )
+        assert.strictEqual(pod.counted().lines, 3)
+      }
+    }
+  )
 
   it("in OpenMetrics is the gauge, not the counter, whose line is up_total", () => {
-    assert.deepStrictEqual(rounds("# TYPE up counter\nup_total 1\n# EOF\n", openMetrics).lines, ["up_total 1"])
+    const pod = rounds("# HELP up Times.\n# TYPE up counter\nup_total 1\nup 1\n# EOF\n", openMetrics)
+    assert.deepStrictEqual(pod.lines, ["up_total 1"])
+    const [family] = pod.cache.content(() => now).dumps()[0]!.families
+    assert.deepStrictEqual([family!.name, family!.type, family!.help], ["up", "counter", "Times."])
     assert.deepStrictEqual(rounds("# TYPE up gauge\nup 1\n# TYPE a gauge\na 1\n# EOF\n", openMetrics).lines, ["a 1"])
   })
 
