@@ -29,6 +29,8 @@ export interface PrometheusOptions {
   readonly discover?: ReadonlyArray<string>
   /** With the README's scrape config, word for word, but for the targets. */
   readonly asInReadme?: boolean
+  /** Of scrapes, and how long one may take; 1s where nothing is said. */
+  readonly interval?: string
 }
 
 const readmeConfig = async (targets: ReadonlyArray<string>): Promise<string> => {
@@ -41,10 +43,10 @@ const readmeConfig = async (targets: ReadonlyArray<string>): Promise<string> => 
 export const startPrometheus = async (
   stage: Stage,
   targets: ReadonlyArray<string>,
-  { name = "prometheus", discover = [], asInReadme = false }: PrometheusOptions = {}
+  { name = "prometheus", discover = [], asInReadme = false, interval = "1s" }: PrometheusOptions = {}
 ): Promise<PrometheusServer> => {
   const config = join(stage.dir, `${name}.yaml`)
-  const global = "global: { scrape_interval: 1s, scrape_timeout: 1s }"
+  const global = `global: { scrape_interval: ${interval}, scrape_timeout: ${interval} }`
   await writeFile(
     config,
     asInReadme
