@@ -36,7 +36,7 @@ export class ResponseStalled extends Error {
 }
 
 /** Ms. */
-const defaultPatience = 10_000
+const patience = 10_000
 
 export class ResponseOutlet implements Outlet {
   private readonly response: ServerResponse
@@ -50,7 +50,7 @@ export class ResponseOutlet implements Outlet {
   private moved = performance.now()
   private readonly timer: NodeJS.Timeout
 
-  constructor(response: ServerResponse, patience = defaultPatience) {
+  constructor(response: ServerResponse) {
     this.response = response
     this.timer = setTimeout(() => (this.waiting > 0 ? this.letGo() : this.timer.refresh()), patience)
     response.once("close", () => {
