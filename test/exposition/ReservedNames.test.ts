@@ -2,6 +2,8 @@
  * Names that Prometheus itself writes: exactly their lines are not shown, whatever family they stand in and whichever way a record
  * is read; everything else of the record is shown, and what is not is counted.
  */
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Budget } from "../../src/exposition/Budget.ts"
 import { defaultParseLimits } from "../../src/exposition/Dump.ts"
@@ -56,15 +58,17 @@ const rounds = (text: string, headers: Record<string, string> = {}, pod = new Po
   pod.take({ v: "1.1", text, headers }, { v: "1.2", text, headers }, { v: "1.3", text, headers })
 
 describe("a name that Prometheus itself writes", () => {
-  it("is one of a list", () =>
-    assert.deepStrictEqual(
-      [...reservedNames].sort(),
-      [
-        ...["ALERTS", "ALERTS_FOR_STATE", "up", "scrape_duration_seconds", "scrape_samples_scraped"],
-        ...["scrape_samples_post_metric_relabeling", "scrape_series_added", "scrape_timeout_seconds"],
-        ...["scrape_sample_limit", "scrape_body_size_bytes"]
-      ].sort()
-    ))
+  it("is one of a list, which the README has, too", async () => {
+    const list = [
+      ...["ALERTS", "ALERTS_FOR_STATE", "up", "scrape_duration_seconds", "scrape_samples_scraped"],
+      ...["scrape_samples_post_metric_relabeling", "scrape_series_added", "scrape_timeout_seconds"],
+      ...["scrape_sample_limit", "scrape_body_size_bytes"]
+    ].sort()
+    assert.deepStrictEqual([...reservedNames].sort(), list)
+    const readme = await readFile(join(import.meta.dirname, "../../README.md"), "utf8")
+    const [, said] = /Lines named ([\s\S]*?) are not shown/.exec(readme) ?? []
+    assert.deepStrictEqual([...(said ?? "").matchAll(/`(\w+)`/g)].map(([, name]) => name!).sort(), list)
+  })
 
   it.each([...reservedNames])("%s costs its own lines alone, and they are counted", (name) => {
     const pod = rounds(`a 1\n# HELP ${name} x\n# TYPE ${name} gauge\n${name} 0\n${name}{job="kafka2prom"} 0\nb 2\n`)
