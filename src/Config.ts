@@ -80,6 +80,7 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
     expiry: values.expiry,
     timestamps: values.timestamps,
     sourceLabel: values.sourceLabel,
+    allowReservedNames: values.allowReservedNames,
     limits: {
       ...defaultParseLimits,
       maxSeries: values.maxSourceSeries,

@@ -118,6 +118,11 @@ const make = (defaults: boolean) => {
       ["reason"]
     ),
     recordsRefused: counter("k2p_records_refused_total", "Records refused, by reason.", ["reason"]),
+    linesRefused: counter(
+      "k2p_lines_refused_total",
+      "Lines refused alone, by reason; the rest of their record is shown.",
+      ["reason"]
+    ),
     sourcesExpired: counter("k2p_sources_expired_total", "Sources that fell silent and left the endpoint."),
     sources: gauge("k2p_sources", "Sources with content in the cache."),
     series: gauge("k2p_series", "Series in the cache."),
@@ -129,6 +134,11 @@ const make = (defaults: boolean) => {
     ),
     // server
     scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),
+    connectionsClosed: counter(
+      "k2p_http_connections_closed_total",
+      "Connections closed because there were too many: idle ones that made room, or the new one where all were busy.",
+      ["why"]
+    ),
     scrapeSeconds: histogram(
       "k2p_scrape_seconds",
       "From request to the last byte of a scrape.",

@@ -22,7 +22,7 @@ const ownServer = (listen: Address) =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
     const routes = [selfMetricsRoute(metrics), healthRoute]
-    const server = yield* Layer.build(Server.layer({ listen, routes, draining: () => false, onRefused: () => {} }))
+    const server = yield* Layer.build(Server.layer({ listen, routes, draining: () => false, onClosed: () => {} }))
     const { address } = yield* Effect.provide(Server, server)
     yield* Effect.logInfo(`listening on http://${formatAddress(address)}/self/metrics`)
   })

@@ -128,6 +128,12 @@ export const serve = settings({
     fallback: "visible"
   },
   sourceLabel: { kind: Kind.label, about: "The label that carries the source id.", fallback: "instance" },
+  allowReservedNames: {
+    kind: Kind.flag,
+    about:
+      "Show series of the names that Prometheus itself writes (up, scrape_duration_seconds, ALERTS and their like).",
+    fallback: "false"
+  },
   maxSourceSeries: {
     kind: Kind.integer(1, 100_000_000),
     about: "Series of one source beyond which its round is refused.",

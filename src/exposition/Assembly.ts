@@ -45,17 +45,48 @@ export const assemble = (
     add(builder, end)
   }
   for (const builder of builders) {
-    if (builder.series === 0 || woven.has(builder)) continue
-    let end = at
-    const { stretches } = builder
-    for (let k = 0; k < stretches.length; k += 2) {
-      buffer.set(lines.bytes.subarray(stretches[k], stretches[k + 1]), end)
-      end += stretches[k + 1]! - stretches[k]!
-      recorder?.place(stretches[k]!, stretches[k + 1]!)
-    }
-    add(builder, end)
+    if (builder.series === 0 || woven.has(builder) || builder.reserved) continue
+    add(builder, putStretches(builder.stretches, lines.bytes, buffer, at, recorder))
   }
-  return { dump: { families, series, bytes: buffer.length + metadata }, bytes: buffer }
+  const count = passOver(builders, lines.bytes, buffer, at, recorder)
+  const dump = { families, series, bytes: buffer.length + metadata }
+  return { dump: count === 0 ? dump : { ...dump, reserved: { count, bytes: buffer.subarray(at) } }, bytes: buffer }
+}
+
+/** Lines that are not shown lie behind all families. Answers how many there are. */
+const passOver = (
+  builders: ReadonlyArray<FamilyBuilder>,
+  from: Uint8Array,
+  to: Uint8Array,
+  start: number,
+  recorder: LayoutRecorder | undefined
+): number => {
+  let at = start
+  let count = 0
+  for (const { reserved, stretches, series } of builders) {
+    if (!reserved) continue
+    at = putStretches(stretches, from, to, at, recorder)
+    recorder?.endFamily()
+    count += series
+  }
+  return count
+}
+
+/** Answers the end of what it wrote. */
+const putStretches = (
+  stretches: ReadonlyArray<number>,
+  from: Uint8Array,
+  to: Uint8Array,
+  start: number,
+  recorder: LayoutRecorder | undefined
+): number => {
+  let end = start
+  for (let k = 0; k < stretches.length; k += 2) {
+    to.set(from.subarray(stretches[k], stretches[k + 1]), end)
+    end += stretches[k + 1]! - stretches[k]!
+    recorder?.place(stretches[k]!, stretches[k + 1]!)
+  }
+  return end
 }
 
 const CREATED = "_created"

@@ -51,6 +51,14 @@ export interface Dump {
   readonly series: number
   /** Bytes held by this dump: what the limits count. */
   readonly bytes: number
+  /** Absent where there are none. */
+  readonly reserved?: ReservedLines
+}
+
+/** Good lines that are not shown, because Prometheus writes series of their names itself (see ReservedNames). */
+export interface ReservedLines {
+  readonly count: number
+  readonly bytes: Uint8Array
 }
 
 /** Why a text was not accepted. `reason` is a closed set, used as a metric label. */
@@ -80,6 +88,7 @@ export type RefusalReason =
   | "too-many-sources"
   | "partition-full"
   | "future"
+  | "reserved-name"
 
 /** What the parser adds to every series of a dump, as a direct scrape would. */
 export interface Attach {
@@ -98,6 +107,8 @@ export interface ParseOptions {
   readonly timestamps: "scrape" | "event"
   /** Milliseconds; the dump's own time for `event`. */
   readonly time: number
+  /** Whether names that Prometheus itself writes are shown. */
+  readonly allowReservedNames?: boolean
 }
 
 export interface ParseLimits {

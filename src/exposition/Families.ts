@@ -10,6 +10,7 @@ import type { Family, InputFormat, MetricType, RefusalReason } from "./Dump.ts"
 import { hashOfSample } from "./Hash.ts"
 import { intern, internList } from "./Interned.ts"
 import { sameLabels } from "./Line.ts"
+import { reservedNames } from "./ReservedNames.ts"
 import { encode } from "./Syntax.ts"
 
 /** Raised by the parts of the parser and caught by `parseDump` alone. */
@@ -65,6 +66,8 @@ export class FamilyBuilder {
   readonly textName: string
   readonly type: MetricType
   readonly declared: boolean
+  /** Its lines are not shown. */
+  readonly reserved: boolean
   help = ""
   unit = ""
   series = 0
@@ -83,12 +86,14 @@ export class FamilyBuilder {
     names: { readonly name: string; readonly textName: string },
     type: MetricType,
     declared: boolean,
-    lines: () => Uint8Array
+    lines: () => Uint8Array,
+    reserved = false
   ) {
     this.name = names.name
     this.textName = names.textName
     this.type = type
     this.declared = declared
+    this.reserved = reserved
     this.float = type === "summary" ? QUANTILE : type === "histogram" || type === "gaugehistogram" ? LE : undefined
     this.inner = type === "stateset" ? encode(names.name) : this.float
     this.conformity = Conformity.governs(type)
@@ -142,6 +147,8 @@ export class Families {
   private readonly format: InputFormat
   private readonly limit: number
   private readonly lines: () => Uint8Array
+  private readonly allowReservedNames: boolean
+  private readonly reserved: Array<FamilyBuilder> = []
   private readonly byTextName = new Map<string, FamilyBuilder>()
   private readonly bySampleName = new Map<string, SampleName>()
   /** Help and unit of names whose family is not known yet, by the name in the metadata line. */
@@ -150,22 +157,26 @@ export class Families {
   private current: { readonly name: string; readonly family: FamilyBuilder } | undefined
 
   /** At most `limit` families, with or without samples. `lines` gives the buffer that line offsets point into. */
-  constructor(format: InputFormat, limit: number, lines: () => Uint8Array) {
+  constructor(format: InputFormat, limit: number, lines: () => Uint8Array, allowReservedNames: boolean) {
     this.format = format
     this.limit = limit
     this.lines = lines
+    this.allowReservedNames = allowReservedNames
   }
 
   get size(): number {
     return this.byTextName.size
   }
 
+  /** Those whose lines are not shown come last. */
   all(): ReadonlyArray<FamilyBuilder> {
-    return [...this.byTextName.values()]
+    return [...this.byTextName.values(), ...this.reserved]
   }
 
   declareType(name: string, word: string): void {
     const type = (this.format === "text" ? textTypes : openMetricsTypes).get(word)
+    // Of a histogram `up` Prometheus may make one series `up`. OpenMetrics' counters and infos have names of their own.
+    if (this.isReserved(name) && (this.format === "text" || (type !== "counter" && type !== "info"))) return
     if (type === undefined) throw new Refused("syntax", `unknown metric type ${JSON.stringify(word.slice(0, 40))}`)
     const names = { name, textName: name }
     if (this.format === "openmetrics") {
@@ -211,6 +222,7 @@ export class Families {
   }
 
   private claim(name: string): readonly [FamilyBuilder, Role] {
+    if (this.isReserved(name)) return [this.reserve(name), "value"]
     const exact = this.byTextName.get(name)
     if (exact !== undefined) {
       const suffixed = exact.name !== exact.textName
@@ -228,6 +240,17 @@ export class Families {
       if (counter?.type === "counter") return [counter, role]
     }
     return [this.create({ name, textName: name }, "unknown", false, name), "value"]
+  }
+
+  private isReserved(name: string): boolean {
+    return !this.allowReservedNames && reservedNames.has(name)
+  }
+
+  /** A family beside all others. What else a summary `up` had, its sum and count, are families like any without a type. */
+  private reserve(name: string): FamilyBuilder {
+    const family = new FamilyBuilder({ name, textName: name }, "unknown", false, this.lines, true)
+    this.reserved.push(family)
+    return family
   }
 
   /** `said` is the name that the metadata lines use. */

@@ -49,10 +49,14 @@ export const MAX_VALUE_BYTES = 255
 /** What lies after the lines in the memory of a dump, so that eight bytes can be read at once anywhere in them. */
 export const SLACK = 8
 
-export const fits = ({ options }: Layout, { format, attach, limits, timestamps }: ParseOptions): boolean =>
+export const fits = (
+  { options }: Layout,
+  { format, attach, limits, timestamps, allowReservedNames }: ParseOptions
+): boolean =>
   options.format === format &&
   options.timestamps === timestamps &&
   options.limits === limits &&
+  options.allowReservedNames === allowReservedNames &&
   sameAttach(options.attach, attach)
 
 const sameAttach = (a: Attach, b: Attach): boolean =>

@@ -18,6 +18,8 @@ import { SampleParser } from "./SampleParser.ts"
 /** A line with its name, in memory that the next one is read into. */
 export interface LineRead extends NewLine {
   readonly name: string
+  /** It is not shown: Prometheus writes series of that name itself. */
+  readonly reserved: boolean
 }
 
 /** Names are remembered; starting over only costs time. */
@@ -62,7 +64,10 @@ export class LineReader {
     if (output.bytes.buffer !== view.buffer) view = new DataView(output.bytes.buffer)
     const series = samples.place()
     const shape = { hash, ownEnd: samples.ownEnd, labels }
-    return { bytes: output.bytes, view, start: 0, length, series, shape, name: samples.name!.text }
+    const { text: name, family } = samples.name!
+    // Others are measured with what their source has.
+    if (family.reserved && length > limits.maxBytes) return undefined
+    return { bytes: output.bytes, view, start: 0, length, series, shape, name, reserved: family.reserved }
   }
 
   /** A source's lines come one after the other. */
@@ -78,10 +83,10 @@ export class LineReader {
 
   private parser(): SampleParser {
     if (this.samples !== undefined && this.families!.size <= MAX_NAMES) return this.samples
-    const { limits, timestamps, sourceLabel } = this.options
+    const { limits, timestamps, sourceLabel, allowReservedNames = false } = this.options
     const attach = { sourceLabel, source: "", labels: [] }
     const options = { format: "text", attach, limits, timestamps, time: 0 } as const
-    this.families = new Families("text", Number.POSITIVE_INFINITY, () => output.bytes)
+    this.families = new Families("text", Number.POSITIVE_INFINITY, () => output.bytes, allowReservedNames)
     this.samples = new SampleParser(plainLine.bytes, options, noAttachment, this.families, output, undefined)
     return this.samples
   }

@@ -35,12 +35,15 @@ export interface MetricsOptions {
   readonly sourceLabel: string
   /** Those of the cache that are not given are `defaultCacheLimits`'. */
   readonly limits: ParseLimits & Partial<CacheLimits>
+  /** Whether names that Prometheus itself writes are shown. */
+  readonly allowReservedNames?: boolean
 }
 
 export const defaultMetricsOptions: MetricsOptions = {
   expiry: 90_000,
   timestamps: "scrape",
   sourceLabel: "instance",
+  allowReservedNames: false,
   limits: defaultParseLimits
 }
 
@@ -57,6 +60,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const visible = yield* MetricsCache
       const metrics = yield* SelfMetrics
       const clock = yield* Clock.Clock
+      metrics.linesRefused.inc({ reason: "reserved-name" }, 0)
       const limits = { ...defaultCacheLimits, ...options.limits }
       const pod = new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
       const now = (): Now => ({
@@ -138,6 +142,7 @@ const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => Read
     for (const age of tally.ages) metrics.roundAge.observe(age)
     for (const [reason, n] of tally.ignored) metrics.roundsIgnored.inc({ reason }, n)
     for (const [reason, n] of tally.refused) metrics.recordsRefused.inc({ reason }, n)
+    for (const [reason, n] of tally.refusedLines) metrics.linesRefused.inc({ reason }, n)
     const size = cache.size()
     metrics.sources.inc(size.sources - last.sources)
     metrics.series.inc(size.series - last.series)

@@ -232,9 +232,11 @@ class NextRound {
       at = ends[k]!
       return { ...family, bytes }
     })
-    const { series, bytes } = before.dump
+    const { series, bytes, reserved } = before.dump
     const dump = { families, series, bytes: bytes - before.lines.length + length }
-    return { dump, layout, lines, sizes }
+    // They lie behind all families.
+    const rest = reserved === undefined ? {} : { reserved: { count: reserved.count, bytes: lines.subarray(at) } }
+    return { dump: { ...dump, ...rest }, layout, lines, sizes }
   }
 
   /** Answers where it ends in the input, or -1 where something else stands there. */

@@ -60,7 +60,12 @@ const parse = (bytes: Uint8Array, options: ParseOptions, recorder: LayoutRecorde
   if (isRefusal(attachment)) return attachment
   const input = endingInLineFeed(bytes)
   const lines = new LineBuffer()
-  const families = new Families(options.format, limits.maxSeries, () => lines.bytes)
+  const families = new Families(
+    options.format,
+    limits.maxSeries,
+    () => lines.bytes,
+    options.allowReservedNames === true
+  )
   const samples = new SampleParser(input, options, attachment, families, lines, recorder)
   const reader = new DumpReader(input, options, families, samples, recorder)
   try {

@@ -14,7 +14,7 @@ import type { LogTime } from "../engine/PartitionProcessor.ts"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Budget, type Size } from "./Budget.ts"
-import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
+import type { Dump, ParseLimits, Refusal, ReservedLines } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
 import { giveBackLines } from "./LineMemory.ts"
 import { LineReader } from "./LineReader.ts"
@@ -48,6 +48,7 @@ export interface CacheOptions {
   readonly timestamps: "scrape" | "event"
   readonly sourceLabel: string
   readonly limits: ParseLimits & CacheLimits
+  readonly allowReservedNames?: boolean
 }
 
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
@@ -236,7 +237,16 @@ export class PartitionCache {
         return
       }
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
-      const shown = this.show(before, round, since)
+      const content = this.reader.read(round)
+      if (!isRefused(content) && content.reserved !== undefined) {
+        this.passOver(content.reserved, source, stamp, now)
+        // Samples then add nothing to what there is.
+        if (envelope.mode === "samples" && content.dump.series === 0) {
+          count(this.tally.refused, "reserved-name")
+          return
+        }
+      }
+      const shown = isRefused(content) ? content : this.admit(before, round.parts[0]!, content, since)
       if (isRefused(shown)) {
         this.refuse(shown, source, stamp, now)
         return
@@ -279,15 +289,22 @@ export class PartitionCache {
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
     const stampText = this.options.timestamps === "event" ? encode(timestampText(time)) : undefined
+    const appended = now.mono - this.time.appendedAgo(offset)
     const known = series.recognise(plainLine, labels, stampText)
     const line = known === undefined ? this.lines.read(envelope, stampText) : undefined
+    if (line?.reserved === true) {
+      this.rounds.single(source)
+      this.rhythms.note({ source, number: undefined, first: offset, appended })
+      this.passOver({ count: 1, bytes: line.bytes.subarray(0, line.length) }, source, stamp, now)
+      count(this.tally.refused, "reserved-name")
+      return true
+    }
     const change = known ?? (line === undefined ? undefined : series.measureLine(line))
     if (change === undefined || this.noRoom(series, change) !== undefined) return false
     if (line === undefined) series.renew(change, plainLine, stampText, stamp)
     else series.addLine(change, line, stampText !== undefined, stamp)
     this.budget.change(change)
     this.rounds.single(source)
-    const appended = now.mono - this.time.appendedAgo(offset)
     content.rhythm = this.rhythms.note({ source, number: undefined, first: offset, appended })
     content.number = undefined
     content.stamp = stamp
@@ -296,11 +313,6 @@ export class PartitionCache {
     content.looks = this.looks
     this.accepted(stamp, time, now)
     return true
-  }
-
-  private show(before: SourceContent | undefined, round: Round<Part>, stamp: Stamp): SourceContent["shown"] | Refusal {
-    const content = this.reader.read(round)
-    return isRefused(content) ? content : this.admit(before, round.parts[0]!, content, stamp)
   }
 
   /** Finds room for a round's content in place of what its source has, or says why there is none. */
@@ -364,6 +376,17 @@ export class PartitionCache {
     const from = this.time.shownFrom()
     if (from > this.shownFrom) for (const source of this.contents.keys()) this.remove(source)
     this.shownFrom = from
+  }
+
+  /**
+   * Lines whose names Prometheus itself writes. Other than with what is refused, nothing goes below the fence: all owners
+   * decide alike, and these series are shown by none.
+   */
+  private passOver(lines: ReservedLines, source: string, { offset }: Stamp, now: Now): void {
+    count(this.tally.refusedLines, "reserved-name", lines.count)
+    const detail = `lines under names that Prometheus itself writes are not shown: ${lines.count} of this record; --allow-reserved-names shows them`
+    const why = { ...refusal("reserved-name", detail), sample: excerpt(lines.bytes, 1) }
+    this.refused.add(why, { ...this.tp, at: now.wall, offset, source }, lines.count)
   }
 
   private remove(source: string): void {

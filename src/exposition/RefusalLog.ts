@@ -11,10 +11,15 @@ const kept = 64
 export class RefusalLog {
   private readonly entries = new Map<string, RefusalStatus>()
 
-  add(refusal: Refusal, where: Pick<RefusalStatus, "at" | "topic" | "partition" | "offset" | "source">): void {
+  /** `times`: how many records, or lines where they were refused alone. */
+  add(
+    refusal: Refusal,
+    where: Pick<RefusalStatus, "at" | "topic" | "partition" | "offset" | "source">,
+    times = 1
+  ): void {
     const { reason, detail, sample = "" } = refusal
     const key = `${reason} ${where.source}`
-    const count = (this.entries.get(key)?.count ?? 0) + 1
+    const count = (this.entries.get(key)?.count ?? 0) + times
     this.entries.delete(key)
     this.entries.set(key, { ...where, reason, detail, sample, count })
     if (this.entries.size > kept) this.entries.delete(this.entries.keys().next().value!)

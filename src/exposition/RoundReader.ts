@@ -3,7 +3,7 @@
  * shows where that helps, so that a large round's work is spread over its chunks. Never throws: what the parser throws, which
  * it never should, is reported and refuses the record.
  */
-import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
+import type { Dump, ParseLimits, Refusal, ReservedLines } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
 import type { Known } from "./Layout.ts"
 import { mergeChunks } from "./MergeChunks.ts"
@@ -26,12 +26,15 @@ export interface Part {
 export interface Content {
   readonly dump: Dump
   readonly known: ReadonlyArray<Known | undefined>
+  /** Of all chunks; absent where there are none. */
+  readonly reserved: ReservedLines | undefined
 }
 
 export interface ReaderOptions {
   readonly timestamps: "scrape" | "event"
   readonly sourceLabel: string
   readonly limits: ParseLimits
+  readonly allowReservedNames?: boolean
 }
 
 export class RoundReader {
@@ -66,7 +69,7 @@ export class RoundReader {
     }
     const dump = mergeChunks(dumps, this.options.limits)
     if (isRefused(dump)) return dump
-    return { dump, known: holdsTwice(dump, dumps) ? [] : known }
+    return { dump, known: holdsTwice(dump, dumps) ? [] : known, reserved: reservedOf(dumps) }
   }
 
   /** For later, if ever: a record's bytes are only lent. */
@@ -76,9 +79,10 @@ export class RoundReader {
 
   parse(part: Part): Parsed | Refusal {
     if (part.parsed !== undefined) return part.parsed
-    const { sourceLabel, limits, timestamps } = this.options
+    const { sourceLabel, limits, timestamps, allowReservedNames = false } = this.options
     const { format, source, labels, time, mode, index } = part.envelope
-    const options = { format, attach: { sourceLabel, source, labels }, limits, timestamps, time }
+    const attach = { sourceLabel, source, labels }
+    const options = { format, attach, limits, timestamps, time, allowReservedNames }
     const value = part.value!
     try {
       part.parsed = parseRound(value, options, this.known(source, index - 1))
@@ -92,6 +96,17 @@ export class RoundReader {
     part.value = undefined
     return part.parsed
   }
+}
+
+/** The first of them, and how many. */
+const reservedOf = (chunks: ReadonlyArray<Dump>): ReservedLines | undefined => {
+  let count = 0
+  let bytes: Uint8Array | undefined
+  for (const { reserved } of chunks) {
+    count += reserved?.count ?? 0
+    bytes ??= reserved?.bytes
+  }
+  return bytes === undefined ? undefined : { count, bytes }
 }
 
 /** Families that were cut in two are copies: with them a layout would keep the chunks' lines beside the round's. */

@@ -7,7 +7,7 @@
 import type { Attachment } from "./Attachment.ts"
 import { NO_RULE, type Point } from "./Conformity.ts"
 import type { InputFormat, ParseOptions } from "./Dump.ts"
-import { type Families, Refused, type SampleName } from "./Families.ts"
+import { type Families, type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
 import { LabelParser } from "./LabelParser.ts"
 import type { LayoutRecorder } from "./LayoutRecorder.ts"
 import { endOfName, sameLabels } from "./Line.ts"
@@ -142,9 +142,12 @@ export class SampleParser {
     const { line, lineStart, labels, point } = this
     const { family } = name
     const { limits } = this.options
+    if (family.reserved) {
+      this.pass(family)
+      return
+    }
     if (++this.series > limits.maxSeries) throw new Refused("too-many-series", `more than ${limits.maxSeries} series`)
-    if (line.length > limits.maxBytes)
-      throw new Refused("too-large", `more than ${limits.maxBytes} bytes with the attached labels`)
+    this.checkSize()
     const added = this.seen.add(seriesHash(name.hash, labels.hash), lineStart, this.sameSeries)
     if (added === "seen") throw new Refused("duplicate-series", `${name.text} comes twice with the same labels`)
     if (added === "too-many-collisions") throw new Refused("syntax", `${name.text}: too many colliding label sets`)
@@ -159,6 +162,20 @@ export class SampleParser {
     }
     this.recorder?.line(lineStart, labels.ownEnd, this.valueAt, line.length, rule)
     family.addLine(lineStart, line.length)
+  }
+
+  /** Of a line that is not shown nothing else matters. It is kept, for the layout of the next round. */
+  private pass(family: FamilyBuilder): void {
+    const { line, lineStart } = this
+    this.checkSize()
+    this.recorder?.line(lineStart, this.labels.ownEnd, this.valueAt, line.length, NO_RULE)
+    family.addLine(lineStart, line.length)
+  }
+
+  private checkSize(): void {
+    const { maxBytes } = this.options.limits
+    if (this.line.length > maxBytes)
+      throw new Refused("too-large", `more than ${maxBytes} bytes with the attached labels`)
   }
 
   private readonly sameSeries = (other: number): boolean => {

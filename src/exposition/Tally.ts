@@ -8,6 +8,8 @@ export interface Tally {
   readonly ages: Array<number>
   readonly ignored: Map<string, number>
   readonly refused: Map<string, number>
+  /** Refused alone. */
+  readonly refusedLines: Map<string, number>
   expired: number
   /** What the parser threw, which it never should. */
   readonly defects: Array<unknown>
@@ -18,6 +20,7 @@ export const newTally = (): Tally => ({
   ages: [],
   ignored: new Map(),
   refused: new Map(),
+  refusedLines: new Map(),
   expired: 0,
   defects: []
 })

@@ -8,7 +8,8 @@
  * as down and page someone for a pod that works. The same before the group is joined. `k2p_scrapes_total` by outcome and
  * /readyz tell the difference. `?shard=n` asks for one shard's part, see SdRoute.
  *
- * Bounds: `maxScrapes` at once, further ones get 503; a body not taken within the scrape's own timeout is cut off.
+ * Bounds: so many scrapes at once, and of one client, as ScrapeSlots says, further ones get 503 before anything is done for them; a
+ * client that does not read is let go (see Outlet), and a body not taken within the scrape's own timeout is cut off.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Effect } from "effect"
@@ -17,18 +18,27 @@ import type { FamilyMeta } from "../exposition/MergedFamilies.ts"
 import { acceptsGzip, negotiate } from "../exposition/Negotiation.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { Lines, ShardScrape } from "../shards/ShardView.ts"
+import { clientOf } from "./ClientAddress.ts"
 import { deliver } from "./Delivery.ts"
 import { GzipOutlet } from "./Gzip.ts"
-import { type Outlet, ResponseOutlet } from "./Outlet.ts"
+import { type Outlet, ResponseOutlet, ResponseStalled } from "./Outlet.ts"
 import type { PodState } from "./PodState.ts"
 import { type Route, replyText } from "./Route.ts"
+import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "./ScrapeSlots.ts"
+import { Seldom, standsFor } from "./Seldom.ts"
 
-export const maxScrapes = 16
 /** For requests that name no timeout of their own, and the most that one may ask for. */
 const longestScrape = 120_000
 
-/** `partial`: some shard's part is missing, the others' are there. */
-type Outcome = "ok" | "partial" | "unproven" | "not-running" | "busy" | "gone" | "too-slow" | "failed"
+/**
+ * `partial`: some shard's part is missing, the others' are there. `busy`: refused, as many are running as there may be; `client-busy`:
+ * of that client. `stalled`: its client did not read.
+ */
+const outcomes = [
+  ...(["ok", "partial", "unproven", "not-running", "busy", "client-busy"] as const),
+  ...(["gone", "stalled", "too-slow", "failed"] as const)
+]
+type Outcome = (typeof outcomes)[number]
 
 /** Ms that Prometheus will wait, from its header. */
 const timeoutOf = (request: IncomingMessage): number | undefined => {
@@ -68,8 +78,39 @@ const stream = async (
 }
 
 export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route => {
-  let running = 0
-  const count = (outcome: Outcome): void => metrics.scrapes.inc({ outcome })
+  const slots = new ScrapeSlots(pod.places.length)
+  const told = { refused: new Seldom(), stalled: new Seldom() }
+  const count = (outcome: Outcome, n = 1): void => metrics.scrapes.inc({ outcome }, n)
+  for (const outcome of outcomes) count(outcome, 0)
+
+  /** One that was begun: told once, of whatever comes first. */
+  const ending = (client: string): ((outcome: Outcome) => Effect.Effect<void>) => {
+    let counted = false
+    return (outcome) =>
+      Effect.suspend(() => {
+        if (counted) return Effect.void
+        counted = true
+        count(outcome)
+        const events = outcome === "stalled" ? told.stalled.note(performance.now()) : 0
+        return events === 0
+          ? Effect.void
+          : Effect.logWarning(`a scrape by ${client} was ended: the client does not read its body${standsFor(events)}`)
+      })
+  }
+
+  const refuse = (response: ServerResponse, client: string, bound: "client" | "all"): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      count(bound === "all" ? "busy" : "client-busy")
+      const many =
+        bound === "all"
+          ? `${maxScrapes} scrapes of the whole pod are running already`
+          : `${maxOfClient} scrapes of the whole pod by one client are running already`
+      replyText(response, 503, `${many}, come back later`, { "Retry-After": "1", Connection: "close" })
+      const events = told.refused.note(performance.now())
+      return events === 0
+        ? Effect.void
+        : Effect.logWarning(`a scrape by ${client} was refused: ${many}${standsFor(events)}`)
+    })
 
   /** What it may show, proved, in time for the answer to be of use. */
   const digestOf = (scrape: ShardScrape, allowed: number): Effect.Effect<ReadonlyArray<FamilyMeta> | undefined> =>
@@ -84,7 +125,9 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
     response: ServerResponse,
     asked: ReadonlyArray<number>,
     cuts: ReadonlyArray<ShardScrape>,
-    allowed: number
+    allowed: number,
+    socket: ResponseOutlet,
+    ended: (outcome: Outcome) => Effect.Effect<void>
   ) =>
     Effect.gen(function* () {
       const { format, contentType } = negotiate(request.headers.accept)
@@ -106,9 +149,8 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
         "X-Content-Type-Options": "nosniff",
         ...(gzip ? { "Content-Encoding": "gzip" } : {})
       })
-      const socket = new ResponseOutlet(response)
       const outlet = gzip ? new GzipOutlet(socket) : socket
-      const ended = yield* Effect.tryPromise({
+      const outcome = yield* Effect.tryPromise({
         try: (signal) => stream(plan, lines, outlet, signal, (bytes) => metrics.scrapeBytes.inc(bytes)),
         catch: (error) => error
       }).pipe(
@@ -118,25 +160,28 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
           return whole === asked.length ? "ok" : whole === 0 ? "unproven" : "partial"
         }),
         Effect.catch((error) =>
-          gone(error)
-            ? Effect.succeed<Outcome>("gone")
-            : Effect.as(Effect.logError("a scrape's body could not be made", error), "failed" as const)
+          error instanceof ResponseStalled
+            ? Effect.succeed<Outcome>("stalled")
+            : gone(error)
+              ? Effect.succeed<Outcome>("gone")
+              : Effect.as(Effect.logError("a scrape's body could not be made", error), "failed" as const)
         ),
         Effect.timeoutOrElse({
           duration: Math.max(0, allowed - (performance.now() - startedAt)),
           orElse: () => Effect.succeed<Outcome>("too-slow")
         })
       )
-      const sent = ended === "ok" || ended === "partial"
+      const sent = outcome === "ok" || outcome === "partial"
       if (sent) metrics.scrapeSeconds.observe((performance.now() - startedAt) / 1000)
-      count(ended)
+      yield* ended(outcome)
       return sent ? shown.filter((_, i) => !lines[i]!.broken()) : []
     })
 
   const scrape = (
     request: IncomingMessage,
     response: ServerResponse,
-    asked: ReadonlyArray<number>
+    asked: ReadonlyArray<number>,
+    slot: Slot
   ): Effect.Effect<void> =>
     Effect.suspend(() => {
       const prometheus = timeoutOf(request)
@@ -144,11 +189,15 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
       const arrivedAt = process.hrtime.bigint()
       const cuts = pod.views.filter((view) => asked.includes(view.shard)).map((view) => view.scrape(arrivedAt))
       const delivered = new Set<ShardScrape>()
-      return answer(request, response, asked, cuts, prometheus ?? longestScrape).pipe(
+      const ended = ending(slot.client)
+      const socket = new ResponseOutlet(response)
+      slot.stalledFor = () => socket.stalledFor()
+      slot.end = () => socket.letGo()
+      return answer(request, response, asked, cuts, prometheus ?? longestScrape, socket, ended).pipe(
         Effect.map((whole) => {
           if (prometheus !== undefined) for (const cut of whole) delivered.add(cut)
         }),
-        Effect.onInterrupt(() => Effect.sync(() => count("gone"))),
+        Effect.onInterrupt(() => ended(socket.isStalled ? "stalled" : "gone")),
         Effect.ensuring(
           Effect.sync(() => {
             for (const cut of cuts) cut.end(delivered.has(cut))
@@ -176,17 +225,12 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
           replyText(response, 400, `shard must be a whole number below ${pod.places.length}, the shards of this pod`)
           return Effect.void
         }
-        if (running >= maxScrapes) {
-          count("busy")
-          replyText(response, 503, `${maxScrapes} scrapes are running already, come back later`, { "Retry-After": "1" })
-          return Effect.void
-        }
-        running += 1
+        const client = clientOf(request.socket.remoteAddress)
+        const slot = slots.enter(client, asked.length)
+        if (typeof slot === "string") return refuse(response, client, slot)
         return Effect.ensuring(
-          scrape(request, response, asked),
-          Effect.sync(() => {
-            running -= 1
-          })
+          scrape(request, response, asked, slot),
+          Effect.sync(() => slots.leave(slot))
         )
       })
   }

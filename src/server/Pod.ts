@@ -57,12 +57,13 @@ export const runPod = <R>(
     const metrics = yield* SelfMetrics
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const pod = new PodState(now, shards.count)
+    for (const why of ["idle", "refused"]) metrics.connectionsClosed.inc({ why }, 0)
     const server = yield* Layer.build(
       Server.layer({
         listen: options.listen,
         routes: podRoutes(pod, metrics, options),
         draining: () => pod.phase === "leaving" || pod.phase === "left",
-        onRefused: () => metrics.scrapes.inc({ outcome: "too-many-connections" })
+        onClosed: (why) => metrics.connectionsClosed.inc({ why })
       })
     )
     const { address } = Context.get(server, Server)

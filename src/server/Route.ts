@@ -18,6 +18,9 @@ export interface Route {
   readonly handle: (exchange: Exchange) => Effect.Effect<void>
 }
 
+/** Ms in which a client must have taken a whole answer. */
+const patience = 10_000
+
 /** A whole answer at once. Node leaves the body of a HEAD out and keeps its length. */
 export const reply = (
   response: ServerResponse,
@@ -35,6 +38,8 @@ export const reply = (
     ...headers
   })
   response.end(bytes)
+  const timer = setTimeout(() => response.destroy(), patience)
+  response.once("close", () => clearTimeout(timer))
 }
 
 export const plain = "text/plain; charset=utf-8"

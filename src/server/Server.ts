@@ -9,7 +9,9 @@
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
 import { Cause, Context, Effect, FiberSet, Layer, Schema } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
+import { Connections, connectionBounds } from "./Connections.ts"
 import { type Route, replyText } from "./Route.ts"
+import { Seldom, standsFor } from "./Seldom.ts"
 
 /** The server could not start. The message is for the operator. */
 export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", { message: Schema.String }) {}
@@ -19,11 +21,10 @@ export interface ServerOptions {
   readonly routes: ReadonlyArray<Route>
   /** True while no further request is wanted on a connection: answers then say `Connection: close`. */
   readonly draining: () => boolean
-  /** Called for each connection refused because there are too many. */
-  readonly onRefused: () => void
+  /** Called for each connection that was closed because there are too many (see Connections). */
+  readonly onClosed: (why: "idle" | "refused") => void
 }
 
-const maxConnections = 512
 /** Ms that running answers get at the Scope's close. */
 const drainMillis = 10_000
 const limits = {
@@ -51,6 +52,10 @@ const listening = (server: NodeServer, listen: Address): Effect.Effect<void, Ser
     })
     server.listen(listen.port, listen.host, () => resume(Effect.void))
   })
+
+/** Its body may be of any length and take any time: nobody waits for its end. */
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
 
 /** A connection that is busy now must not be kept alive after its answer: node would wait for it. */
 const closed = (server: NodeServer, answering: ReadonlySet<ServerResponse>): Effect.Effect<void> =>
@@ -82,10 +87,25 @@ const make = (options: ServerOptions) =>
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const server = createServer(limits)
     const answering = new Set<ServerResponse>()
-    server.maxConnections = maxConnections
-    server.on("drop", options.onRefused)
+    const told = { idle: new Seldom(), refused: new Seldom() }
+    const connections = new Connections(connectionBounds, (why, client) => {
+      options.onClosed(why)
+      const events = told[why].note(performance.now())
+      if (events === 0) return
+      const { all, ofClient } = connectionBounds
+      const what =
+        why === "idle"
+          ? "one on which nothing was being answered made room"
+          : "the new one was closed, all others are busy"
+      run(
+        Effect.logWarning(
+          `too many connections (at most ${all}, ${ofClient} of one client): of ${client} ${what}${standsFor(events)}`
+        )
+      )
+    })
+    server.on("connection", (socket) => connections.arrived(socket))
     const dispatch = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
-      if (options.draining() || !server.listening) response.setHeader("Connection", "close")
+      if (options.draining() || !server.listening || hasBody(request)) response.setHeader("Connection", "close")
       const path = (request.url ?? "/").split("?", 1)[0]!
       const method = request.method === "HEAD" ? "GET" : request.method
       const route = options.routes.find((r) => r.path === path && r.method === method)
@@ -103,11 +123,14 @@ const make = (options: ServerOptions) =>
     }
     server.on("request", (request, response) => {
       answering.add(response)
+      const { socket } = request
+      connections.begins(socket)
       // A client may vanish at any time; what that means is decided at "close".
       response.on("error", () => {})
       const fiber = run(dispatch(request, response))
       response.once("close", () => {
         answering.delete(response)
+        connections.ends(socket)
         if (!server.listening) setImmediate(() => server.closeIdleConnections())
         if (!response.writableFinished) fiber.interruptUnsafe()
       })

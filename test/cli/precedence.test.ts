@@ -194,6 +194,7 @@ describe("values", () => {
       ["--lookback", "91s"],
       ["--timestamps", "event"],
       ["--source-label", "src"],
+      ["--allow-reserved-names"],
       ["--max-source-series", "7"],
       ["--max-source-bytes", "1MiB"],
       ["--max-sources", "7"],

@@ -22,7 +22,11 @@ const event: ParseOptions = { ...options, timestamps: "event", time: 1_700_000_0
 const plain = (result: Dump | Refusal) =>
   isRefusal(result)
     ? result
-    : { ...result, families: result.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString("latin1") })) }
+    : {
+        ...result,
+        families: result.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString("latin1") })),
+        reserved: [result.reserved?.count, Buffer.from(result.reserved?.bytes ?? []).toString("latin1")]
+      }
 
 /** As a value of a larger fetch: at an odd place of a buffer whose other bytes are no text. */
 const embedded = (text: string): Uint8Array => {
@@ -75,7 +79,7 @@ const change = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      kind: fc.constantFrom("gone", "twice", "up", "comment", "moved"),
+      kind: fc.constantFrom("gone", "twice", "up", "comment", "moved", "reserved"),
       line: fc.nat(),
       text: fc.constant("")
     })
@@ -104,6 +108,7 @@ const changed = (text: string, { kind, line, text: put }: Change): string => {
   } else if (kind === "gone") lines.splice(at, 1)
   else if (kind === "twice") lines.splice(at, 0, whole)
   else if (kind === "up") lines.splice(0, 0, ...lines.splice(at, 1))
+  else if (kind === "reserved") lines.splice(at, 0, `up{line="${line % 3}"} 1`)
   else if (kind === "comment") lines.splice(at, 0, "# said in between")
   else lines.push(...lines.splice(at, 1))
   return lines.join("\n")
@@ -119,9 +124,10 @@ describe("a round that is read by the layout of the one before", () => {
         fc.array(fc.array(change, { maxLength: 3 }), { minLength: 1, maxLength: 4 }),
         fc.boolean(),
         fc.boolean(),
-        ({ text, format }, steps, inEventMode, ended) => {
+        fc.constantFrom("", "", "# TYPE up gauge\nup 1\n", 'ALERTS{a="b"} 1\nALERTS{a="b"} 1\nup 0\n'),
+        ({ text, format }, steps, inEventMode, ended, reserved) => {
           const how = { ...(inEventMode ? event : options), format }
-          const first = ended && !text.endsWith("\n") ? `${text}\n` : text
+          const first = reserved + (ended && !text.endsWith("\n") ? `${text}\n` : text)
           const all = [first]
           for (const step of steps) all.push(step.reduce(changed, all.at(-1)!))
           ways += check(all, how)
@@ -186,6 +192,14 @@ describe("a round that is read by the layout of the one before", () => {
       "# TYPE a_total counter\na_total 21\n# TYPE a_created gauge\na_created 7.5\n# TYPE b gauge\nb 6\n",
       true
     ],
+    ["a line that is not shown", "# TYPE up gauge\nup 1\na 1\n", "# TYPE up gauge\nup 0\na 22\n", true],
+    [
+      "lines that are not shown, twice the same",
+      'up 1\nup 2\na 1\nALERTS{x="1"} 1\n',
+      'up 33\nup 4\na 2\nALERTS{x="1"} 0\n',
+      true
+    ],
+    ["one more line that is not shown", "a 1\nup 1\n", 'a 1\nup 1\nup{x="1"} 1\n', false],
     [
       "families that were declared in another order",
       "# TYPE a gauge\n# TYPE b gauge\nb 1\na 1\n",
@@ -226,17 +240,19 @@ describe("a round that is read by the layout of the one before", () => {
   })
 
   it("is parsed in full under other options", () => {
-    const first = parseRound(embedded("a 1\n"), options, undefined)
+    const text = "a 1\nup 1\n"
+    const first = parseRound(embedded(text), options, undefined)
     if (isRefusal(first)) assert.fail(first.detail)
     const others: ReadonlyArray<ParseOptions> = [
       event,
+      { ...options, allowReservedNames: true },
       { ...options, attach: { ...options.attach, source: "svc-2" } },
       { ...options, attach: { ...options.attach, labels: [["job", "k"]] } },
       { ...options, limits: { ...defaultParseLimits, maxBytes: 3 } }
     ]
     for (const other of others) {
-      const next = parseRound(embedded("a 1\n"), other, first.known)
-      assert.deepStrictEqual(plain(isRefusal(next) ? next : next.dump), plain(parseDump(embedded("a 1\n"), other)))
+      const next = parseRound(embedded(text), other, first.known)
+      assert.deepStrictEqual(plain(isRefusal(next) ? next : next.dump), plain(parseDump(embedded(text), other)))
     }
   })
 

@@ -101,7 +101,7 @@ describe("a record of one line", () => {
 })
 
 describe("samples", () => {
-  const name = fc.constantFrom("a", "h_sum", "h_count", "h_bucket")
+  const name = fc.constantFrom("a", "h_sum", "h_count", "h_bucket", "up")
   const own = fc.constantFrom(
     "",
     '{x="1"}',
@@ -209,8 +209,14 @@ describe("samples", () => {
             cache.size(),
             cache.lowest(1000),
             cache.committable(1000),
-            ((tally) => [tally.refused, tally.ignored, tally.accepted, tally.ages, tally.expired])(cache.takeTally()),
+            (({ refused, refusedLines, ignored, accepted, ages, expired }) => [
+              ...[refused, refusedLines, ignored, accepted, ages, expired]
+            ])(cache.takeTally()),
             cache.content(() => now).sources(10),
+            cache
+              .content(() => now)
+              .refusals()
+              .filter(({ reason }) => reason === "reserved-name"),
             cache
               .content(() => now)
               .dumps()

@@ -172,7 +172,12 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
     const routes = podRoutes(pod, metrics, { version: "9.9.9", adminToken: undefined, settings: [], ...options })
     const draining = () => pod.phase === "leaving"
     const server = yield* Layer.build(
-      Server.layer({ listen: { host: "127.0.0.1", port: 0 }, routes, draining, onRefused: () => {} })
+      Server.layer({
+        listen: { host: "127.0.0.1", port: 0 },
+        routes,
+        draining,
+        onClosed: (why) => metrics.connectionsClosed.inc({ why })
+      })
     ).pipe(Effect.orDie)
     const [first] = shards
     return {
@@ -202,9 +207,16 @@ export interface Opened {
 }
 
 /** The answer's head has come; nothing of the body is read yet. */
-export const open = (url: string, headers: OutgoingHttpHeaders = {}, method = "GET", body?: string): Promise<Opened> =>
+export const open = (
+  url: string,
+  headers: OutgoingHttpHeaders = {},
+  method = "GET",
+  body?: string,
+  localAddress?: string
+): Promise<Opened> =>
   new Promise((resolve, reject) => {
-    const request = httpRequest(url, { method, headers, agent: false }, (response) => resolve({ request, response }))
+    const options = { method, headers, agent: false, ...(localAddress === undefined ? {} : { localAddress }) }
+    const request = httpRequest(url, options, (response) => resolve({ request, response }))
     request.on("error", reject)
     request.end(body)
   })
@@ -221,6 +233,10 @@ export const ask = async (
   method?: string,
   body?: string
 ): Promise<Answer> => whole(await open(url, headers, method, body))
+
+/** As another client: any address of 127.0.0.0/8 is this machine's. */
+export const askFrom = async (localAddress: string, url: string): Promise<Answer> =>
+  whole(await open(url, {}, "GET", undefined, localAddress))
 
 /** k2p_scrapes_total of one outcome. */
 export const scrapes = async (metrics: SelfMetricsShape, outcome: string): Promise<number> =>

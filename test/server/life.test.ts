@@ -141,7 +141,7 @@ describe("a server", () => {
     draining = () => false
   ): Effect.Effect<string, ServerError, Scope.Scope> =>
     Effect.gen(function* () {
-      const layer = Server.layer({ listen: { host: "127.0.0.1", port: 0 }, routes, draining, onRefused: () => {} })
+      const layer = Server.layer({ listen: { host: "127.0.0.1", port: 0 }, routes, draining, onClosed: () => {} })
       const context = yield* Layer.build(layer)
       const { address } = yield* Effect.provide(Server, context)
       return `http://127.0.0.1:${address.port}`
@@ -238,7 +238,7 @@ describe("a server", () => {
     Effect.gen(function* () {
       const base = yield* serve([hello])
       const listen = { host: "127.0.0.1", port: Number(new URL(base).port) }
-      const layer = Server.layer({ listen, routes: [], draining: () => false, onRefused: () => {} })
+      const layer = Server.layer({ listen, routes: [], draining: () => false, onClosed: () => {} })
       const error = yield* Effect.flip(Layer.build(layer))
       assert.strictEqual(
         error.message,

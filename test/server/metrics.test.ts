@@ -4,8 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Logger } from "effect"
 import { NotProven } from "../../src/engine/Engine.ts"
 import { render } from "../../src/exposition/Renderer.ts"
-import { maxScrapes } from "../../src/server/MetricsRoute.ts"
-import { ask, type FakePod, fakePod, gauge, open, scrapes, sentBytes, until, whole } from "./fakePod.ts"
+import { maxOfClient, maxScrapes } from "../../src/server/ScrapeSlots.ts"
+import { ask, askFrom, type FakePod, fakePod, gauge, open, scrapes, sentBytes, until, whole } from "./fakePod.ts"
 
 const openMetrics = "application/openmetrics-text;version=1.0.0"
 const prometheus = { "X-Prometheus-Scrape-Timeout-Seconds": "10" }
@@ -249,11 +249,13 @@ describe("many scrapes at once", () => {
     pod.engine.prove = Deferred.await(proof)
     const impatient = new AbortController()
     const gone = fetch(`${pod.base}/metrics`, { signal: impatient.signal }).catch(() => "gone")
-    const running = Array.from({ length: maxScrapes - 1 }, () => ask(`${pod.base}/metrics`))
+    const from = (n: number) => askFrom(`127.0.1.${1 + Math.floor(n / maxOfClient)}`, `${pod.base}/metrics`)
+    const running = Array.from({ length: maxScrapes - 1 }, (_, n) => from(n))
     await until(pod, () => pod.engine.cuts === maxScrapes)
     const refused = await ask(`${pod.base}/metrics`)
     assert.deepStrictEqual([refused.status, refused.headers["retry-after"]], [503, "1"])
     assert.strictEqual(await scrapes(pod.metrics, "busy"), 1)
+    assert.strictEqual(pod.engine.cuts, maxScrapes, "nothing was cut for the one that was refused")
     impatient.abort()
     assert.strictEqual(await gone, "gone")
     await until(pod, async () => (await scrapes(pod.metrics, "gone")) === 1)
@@ -262,5 +264,21 @@ describe("many scrapes at once", () => {
     Effect.runSync(Deferred.succeed(proof, undefined))
     for (const answer of await Promise.all(running)) assert.strictEqual(answer.status, 200)
     await until(pod, async () => (await scrapes(pod.metrics, "ok")) === maxScrapes)
+  })
+
+  test("by one client beyond its share get 503, the others' are answered", async (pod) => {
+    pod.dumps = [gauge("up_time", "a")]
+    const proof = Effect.runSync(Deferred.make<void>())
+    pod.engine.prove = Deferred.await(proof)
+    const running = Array.from({ length: maxOfClient }, () => askFrom("127.0.1.1", `${pod.base}/metrics`))
+    await until(pod, () => pod.engine.cuts === maxOfClient)
+    const refused = await askFrom("127.0.1.1", `${pod.base}/metrics`)
+    assert.deepStrictEqual([refused.status, refused.headers["retry-after"]], [503, "1"])
+    assert.match(refused.body.toString(), /^4 scrapes of the whole pod by one client are running already/)
+    assert.deepStrictEqual([await scrapes(pod.metrics, "client-busy"), pod.engine.cuts], [1, maxOfClient])
+    const other = ask(`${pod.base}/metrics`)
+    await until(pod, () => pod.engine.cuts === maxOfClient + 1)
+    Effect.runSync(Deferred.succeed(proof, undefined))
+    for (const { status } of await Promise.all([...running, other])) assert.strictEqual(status, 200)
   })
 })

@@ -2,7 +2,7 @@
  * A real Prometheus for tests, in a folder and on a port of its own: configured as the documentation says for pods (each its own
  * target, honor_labels), with a short scrape interval. Asked through its HTTP API.
  */
-import { writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Running, Stage } from "./processes.ts"
 
@@ -27,27 +27,41 @@ export interface PrometheusOptions {
   readonly name?: string
   /** Addresses of HTTP service discovery, besides the targets. */
   readonly discover?: ReadonlyArray<string>
+  /** With the README's scrape config, word for word, but for the targets. */
+  readonly asInReadme?: boolean
+  /** Of scrapes, and how long one may take; 1s where nothing is said. */
+  readonly interval?: string
+}
+
+const readmeConfig = async (targets: ReadonlyArray<string>): Promise<string> => {
+  const readme = await readFile(join(import.meta.dirname, "../../README.md"), "utf8")
+  const [, config] = /```yaml\n(scrape_configs:\n[\s\S]*?)```/.exec(readme) ?? []
+  if (config === undefined || !/targets: \[[^\]]*\]/.test(config)) throw new Error("the README has no scrape config")
+  return config.replace(/targets: \[[^\]]*\]/, `targets: ${JSON.stringify(targets)}`)
 }
 
 export const startPrometheus = async (
   stage: Stage,
   targets: ReadonlyArray<string>,
-  { name = "prometheus", discover = [] }: PrometheusOptions = {}
+  { name = "prometheus", discover = [], asInReadme = false, interval = "1s" }: PrometheusOptions = {}
 ): Promise<PrometheusServer> => {
   const config = join(stage.dir, `${name}.yaml`)
+  const global = `global: { scrape_interval: ${interval}, scrape_timeout: ${interval} }`
   await writeFile(
     config,
-    [
-      "global: { scrape_interval: 1s, scrape_timeout: 1s }",
-      "scrape_configs:",
-      "  - job_name: k2p-pods",
-      "    honor_labels: true",
-      "    static_configs:",
-      `      - targets: [${targets.map((target) => JSON.stringify(target)).join(", ")}]`,
-      ...(discover.length > 0 ? ["    http_sd_configs:"] : []),
-      ...discover.map((url) => `      - { url: ${JSON.stringify(url)}, refresh_interval: 1s }`),
-      ""
-    ].join("\n")
+    asInReadme
+      ? `${global}\n${await readmeConfig(targets)}`
+      : [
+          global,
+          "scrape_configs:",
+          "  - job_name: k2p-pods",
+          "    honor_labels: true",
+          "    static_configs:",
+          `      - targets: [${targets.map((target) => JSON.stringify(target)).join(", ")}]`,
+          ...(discover.length > 0 ? ["    http_sd_configs:"] : []),
+          ...discover.map((url) => `      - { url: ${JSON.stringify(url)}, refresh_interval: 1s }`),
+          ""
+        ].join("\n")
   )
   const running = stage.run(name, "prometheus", [
     `--config.file=${config}`,

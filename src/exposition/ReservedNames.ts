@@ -1,0 +1,23 @@
+/**
+ * ReservedNames: the names of the series that Prometheus itself writes beside what it scrapes. A proxied series of such a name, with
+ * the job and instance of a pod's own target, would stand in the place of Prometheus' own word on that pod; so its lines are
+ * not shown unless `--allow-reserved-names` says so.
+ *
+ * A list, not a pattern: exactly what Prometheus 2.42 to 3.14 writes (scrape/scrape.go, rules/alerting.go). A counter `up` of
+ * OpenMetrics is not meant: its line is `up_total`.
+ */
+export const reservedNames: ReadonlySet<string> = new Set([
+  // Of each scrape.
+  "up",
+  "scrape_duration_seconds",
+  "scrape_samples_scraped",
+  "scrape_samples_post_metric_relabeling",
+  "scrape_series_added",
+  // Of each scrape, where extra scrape metrics are on.
+  "scrape_timeout_seconds",
+  "scrape_sample_limit",
+  "scrape_body_size_bytes",
+  // Of alerting rules.
+  "ALERTS",
+  "ALERTS_FOR_STATE"
+])
