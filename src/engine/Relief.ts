@@ -1,0 +1,149 @@
+/**
+ * Relief: carries out what back pressure decides for a shard's partitions: pauses them, drops the front of their queues, counts and
+ * says it. And it looks: a partition that is not fetched tells nothing of what arrives, so while one is full, and might have to
+ * drop, the log's end is asked for every `fetchMaxWait`, for all of them at once. What the looks show is judged by Overload.
+ */
+import { Effect } from "effect"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { GroupClient } from "../transport/Transport.ts"
+import type { Backpressure, Strategy } from "./Backpressure.ts"
+import type { EngineOptions } from "./Options.ts"
+import { declared, isBehind, keepsUp, look } from "./Overload.ts"
+import type { Partition } from "./Partition.ts"
+import type { Signal } from "./Signal.ts"
+
+export interface ReliefHost {
+  readonly client: GroupClient
+  readonly options: EngineOptions
+  readonly metrics: SelfMetricsShape
+  readonly backpressure: Backpressure["Service"]
+  readonly now: () => number
+  readonly wallClock: () => number
+  readonly partitions: () => Iterable<Partition>
+  /** Notified whenever a partition becomes fetchable or has to be looked at. */
+  readonly signal: Signal
+  readonly warn: (line: string) => void
+}
+
+export interface Relief {
+  /** The queue, the position or the log's end moved: decides, and does it at once. */
+  readonly press: (p: Partition) => void
+  /** By an operator, in the running pod. */
+  readonly switchTo: (p: Partition, strategy: Strategy) => void
+  /** Runs until interrupted. */
+  readonly looks: Effect.Effect<never>
+}
+
+/** Full, and it matters whether its actor keeps up. */
+const watched = (p: Partition): boolean =>
+  p.paused && p.strategy !== "pause" && p.processing !== undefined && p.phase !== "evicting"
+
+export const makeRelief = (host: ReliefHost): Relief => {
+  const { options, metrics, signal } = host
+
+  const drop = (p: Partition): void => {
+    const { queue } = p
+    const from = queue.oldest
+    const dropped = queue.dropFront(options.queueRecords, options.queueBytes)
+    if (dropped === 0) return
+    p.drops.add(dropped, from, queue.oldest, host.wallClock())
+    metrics.recordsDropped.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, dropped)
+  }
+
+  const tell = (p: Partition): void => {
+    const line = p.drops.due(host.now(), p.lag, p.fence)
+    if (line !== undefined) host.warn(line)
+  }
+
+  const press = (p: Partition): void => {
+    if (p.caughtUp) p.overload = keepsUp
+    const pressure = {
+      records: p.queue.records,
+      bytes: p.queue.bytes,
+      maxRecords: options.queueRecords,
+      maxBytes: options.queueBytes,
+      lag: p.lag,
+      behind: isBehind(p.overload),
+      dropping: p.dropping
+    }
+    const decision = host.backpressure.decide(p.strategy, pressure, p.paused)
+    p.dropping = decision === "drop"
+    if (p.dropping) {
+      drop(p)
+      tell(p)
+    } else {
+      const line = p.drops.end(
+        host.wallClock(),
+        p.caughtUp ? "its actor has caught up" : "its actor starts over or its strategy was switched"
+      )
+      if (line !== undefined) host.warn(line)
+    }
+    const { paused } = p
+    p.paused = decision === "pause"
+    if (paused !== p.paused) signal.notify()
+  }
+
+  const ask = Effect.gen(function* () {
+    const asked = [...host.partitions()].filter(watched).map((p) => ({ p, incarnation: p.incarnation }))
+    if (asked.length === 0) return
+    const ends = yield* host.client
+      .listOffsets(
+        asked.map(({ p }) => p.tp),
+        "end"
+      )
+      .pipe(Effect.timeout(options.sessionTimeout))
+    for (const { p, incarnation } of asked) {
+      const end = ends.get(p.key)
+      if (end === undefined || p.incarnation !== incarnation || !watched(p)) continue
+      // A fetch that was under way may have told of a later one.
+      p.highWatermark = Math.max(p.highWatermark, end)
+      p.overload = look(p.overload, {
+        position: p.position,
+        reaching: p.reaching,
+        fetched: p.fetchPosition,
+        end: p.highWatermark,
+        barred: p.wanted > p.allowed
+      })
+      press(p)
+    }
+  })
+
+  const due = () => {
+    for (const p of host.partitions()) if (watched(p) || p.drops.waiting) return true
+    return false
+  }
+
+  let failures = 0
+  const looks = Effect.gen(function* () {
+    yield* signal.until(due)
+    yield* Effect.sleep(options.fetchMaxWait)
+    for (const p of host.partitions()) tell(p)
+    yield* ask
+    failures = 0
+  }).pipe(
+    Effect.catch((error) => {
+      failures += 1
+      // Who does not know what arrives drops nothing. One line at the start of an outage and one now and then.
+      return failures === 1 || failures % 100 === 0
+        ? Effect.logWarning(
+            `cannot ask where the log ends of partitions that are full (${error.message}), ${failures} times in a row; ` +
+              "until then nothing is dropped and their lag is older than it looks; it is asked again"
+          )
+        : Effect.void
+    }),
+    Effect.forever
+  )
+
+  return {
+    press,
+    switchTo: (p, strategy) => {
+      const full = p.paused || p.dropping
+      if (strategy === "pause") p.overload = keepsUp
+      // Who asks for the emergency mode means what waits now.
+      else if (strategy !== p.strategy && full) p.overload = declared
+      p.strategy = strategy
+      press(p)
+    },
+    looks
+  }
+}
