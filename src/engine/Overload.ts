@@ -3,13 +3,15 @@
  * arrived and what was processed: neither the size of an answer nor how long something took says anything. A clock only decides how
  * often it is looked (Relief).
  *
- * While a partition is full its actor is in a race with the log. It wins when what lies before it became less by as much as the pod
- * held when the race began, and loses when it became more by as much; the second race in a row is over twice that. Who loses two in
- * a row is behind: more arrived than it processed, although it had work all the time. What lay there from the beginning counts
- * for nothing, so one large answer, one burst, or the replay of a long log is no overload; a single leap of the log's end (a
- * pod that was frozen) loses one race at most. So a partition is behind when its lag has grown by three times what the pod holds.
+ * While a partition is full its actor is in a race with the log. It loses when its lag became greater by as much as the pod held when
+ * the race began; the second race in a row is over twice that. Who loses two in a row is behind: more arrived than it
+ * processed, although it had work all the time. The lag that it began with counts for nothing, so one large answer, one
+ * burst, or the replay of a long log is no overload; a single leap of the log's end (a pod that was frozen) loses one
+ * race at most. What it lost is forgotten when the lag is back where the first of the races began. So a partition is behind when its
+ * lag has grown by three times what the pod holds, in more than one leap.
  *
- * An actor that has nothing left to do keeps up; while it waits to be allowed to expose more (rule 2) it is not judged.
+ * An actor that has nothing left to do keeps up, and one of a partition where all that the log has fits into the queue; while it waits
+ * to be allowed to expose more (rule 2) it is not judged.
  */
 
 /** A partition that is full, at one instant. Next offsets. */
@@ -24,9 +26,11 @@ export interface Look {
   readonly barred: boolean
 }
 
+/** In records of lag. */
 interface Race {
-  readonly position: number
-  readonly end: number
+  /** Where the first of those that were lost in a row began. */
+  readonly floor: number
+  readonly from: number
   readonly stake: number
 }
 
@@ -46,16 +50,18 @@ export const declared: Overload = { lost: enough, race: null }
 
 export const isBehind = (o: Overload): boolean => o.lost >= enough
 
-const begin = (lost: number, l: Look): Overload => ({
-  lost,
-  race: { position: l.position, end: l.end, stake: Math.max(leastStake, l.fetched - l.position) * (lost === 0 ? 1 : 2) }
-})
+const begin = (lost: number, l: Look, floor?: number): Overload => {
+  const from = l.end - l.position
+  const held = Math.max(leastStake, l.fetched - l.position)
+  return { lost, race: { floor: floor ?? from, from, stake: lost === 0 ? held : 2 * held } }
+}
 
 export const look = (o: Overload, l: Look): Overload => {
   if (l.barred) return { lost: o.lost, race: null }
-  const { race } = o
-  if (race === null) return begin(o.lost, l)
-  const grown = l.end - race.end - (l.reaching - race.position)
-  if (grown >= race.stake) return begin(Math.min(enough, o.lost + 1), l)
-  return grown <= -race.stake ? begin(0, l) : o
+  const { lost, race } = o
+  if (race === null) return begin(lost, l)
+  const lag = l.end - l.reaching
+  if (lag >= race.from + race.stake) return begin(Math.min(enough, lost + 1), l, race.floor)
+  const won = lost === 0 ? lag <= race.from - race.stake : lag <= race.floor
+  return won ? begin(0, l) : o
 }

@@ -26,8 +26,10 @@ export interface ReliefHost {
 }
 
 export interface Relief {
-  /** The queue, the position or the log's end moved: decides, and does it at once. */
+  /** The queue or the position moved: decides, and does it at once. */
   readonly press: (p: Partition) => void
+  /** An answer of the log is in the queue. */
+  readonly arrived: (p: Partition) => void
   /** By an operator, in the running pod. */
   readonly switchTo: (p: Partition, strategy: Strategy) => void
   /** Runs until interrupted. */
@@ -136,6 +138,13 @@ export const makeRelief = (host: ReliefHost): Relief => {
 
   return {
     press,
+    arrived: (p) => {
+      const { records, bytes } = p.queue
+      const room = records < options.queueRecords && bytes < options.queueBytes
+      // All that the log had a moment ago is here, and within the bounds.
+      if (room && !p.dropping && p.fetchPosition >= p.highWatermark) p.overload = keepsUp
+      press(p)
+    },
     switchTo: (p, strategy) => {
       const full = p.paused || p.dropping
       if (strategy === "pause") p.overload = keepsUp

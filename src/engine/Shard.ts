@@ -211,7 +211,7 @@ const make = (options: EngineOptions) =>
       partitions,
       signal,
       arrived: (p) => {
-        relief.press(p)
+        relief.arrived(p)
         p.signal.notify()
       },
       stale

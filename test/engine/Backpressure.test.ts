@@ -180,6 +180,8 @@ class Loop {
       this.fetchPosition += n
       this.highWatermark = this.logEnd
       this.queue.push(batch, this.fetchPosition)
+      const room = this.queue.records < this.maxRecords && this.queue.bytes < this.maxBytes
+      if (room && !this.dropping && this.fetchPosition === this.logEnd) this.overload = keepsUp
       this.press()
     }
     if (s.takes) this.take()

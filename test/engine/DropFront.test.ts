@@ -234,6 +234,8 @@ describe("an actor that is slower than what arrives", () => {
       const perRecord = [5, 10, 40][int(3)]!
       const perTick = Math.ceil((1.3 + 4 * r()) * (tick / perRecord))
       const engine = { queueRecords: [5, 50][int(2)]!, fetchMaxBytesPartition: [2_000, 20_000][int(2)]! }
+      // What arrives in so many ticks comes at once.
+      const lump = [1, 1, 60][int(3)]!
       let fast = false
       inWorld((world) =>
         Effect.gen(function* () {
@@ -242,7 +244,7 @@ describe("an actor that is slower than what arrives", () => {
           const answer = engine.fetchMaxBytesPartition / 100
           let worst = 0
           for (let t = 0; t < 120_000; t += tick) {
-            yield* world.produce(perTick)
+            if ((t / tick) % lump === 0) yield* world.produce(perTick * lump)
             yield* Effect.sleep(tick)
             const { queue, remainder, position, droppingSince } = status(pod)!
             assert.isAtMost(queue.records, engine.queueRecords)
@@ -250,12 +252,12 @@ describe("an actor that is slower than what arrives", () => {
             if (droppingSince !== null) assert.strictEqual(remainder.records, 0)
             worst = Math.max(worst, world.end() - position)
           }
-          const what = `seed ${seed}: ${JSON.stringify({ perRecord, perTick, engine, worst })}`
+          const what = `seed ${seed}: ${JSON.stringify({ perRecord, perTick, lump, engine, worst })}`
           assert.isAbove(status(pod)!.dropped, 0, what)
           // What the pod holds, three times as much on top, and what arrives between looks.
-          assert.isAtMost(worst, 4 * (engine.queueRecords + answer) + (perTick * 1_000) / tick, what)
+          assert.isAtMost(worst, 4 * (engine.queueRecords + answer) + perTick * Math.max(1_000 / tick, 4 * lump), what)
           const twentieths = new Set(world.processed.map((o) => Math.floor((o * 20) / world.end())))
-          assert.strictEqual(twentieths.size, 20, what)
+          assert.isAtLeast(twentieths.size, lump === 1 ? 20 : 12, what)
           fast = true
           yield* caughtUp(pod, world)
           const { dropped, droppingSince } = status(pod)!
