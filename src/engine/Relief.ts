@@ -1,7 +1,7 @@
 /**
  * Relief: carries out what back pressure decides for a shard's partitions: pauses them, drops the front of their queues, counts and
  * says it. And it looks: a partition that is not fetched tells nothing of what arrives, so while one is full, and might have to
- * drop, the log's end is asked for every `fetchMaxWait`, for all of them at once. What the looks show is judged by Overload.
+ * drop, the log's end is asked for four times a second, for all of them at once. What the looks show is judged by Overload.
  */
 import { Effect } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
@@ -35,6 +35,9 @@ export interface Relief {
   /** Runs until interrupted. */
   readonly looks: Effect.Effect<never>
 }
+
+/** Ms between two looks. A burst that is shorter is one leap. */
+const pace = 250
 
 /** Full, and it matters whether its actor keeps up. */
 const watched = (p: Partition): boolean =>
@@ -85,29 +88,47 @@ export const makeRelief = (host: ReliefHost): Relief => {
     if (paused !== p.paused) signal.notify()
   }
 
+  const judge = (p: Partition, end: number): void => {
+    // A fetch that was under way may have told of a later one.
+    p.highWatermark = Math.max(p.highWatermark, end)
+    p.overload = look(p.overload, {
+      position: p.position,
+      reaching: p.reaching,
+      fetched: p.fetchPosition,
+      end: p.highWatermark,
+      barred: p.wanted > p.allowed
+    })
+    press(p)
+  }
+
+  let failures = 0
+  /** Each by itself, at the same moment: the transport puts them together, and one partition's trouble stays its own. */
   const ask = Effect.gen(function* () {
-    const asked = [...host.partitions()].filter(watched).map((p) => ({ p, incarnation: p.incarnation }))
-    if (asked.length === 0) return
-    const ends = yield* host.client
-      .listOffsets(
-        asked.map(({ p }) => p.tp),
-        "end"
+    const troubles: Array<string> = []
+    const one = (p: Partition) => {
+      const { incarnation } = p
+      return host.client.listOffsets([p.tp], "end").pipe(
+        Effect.timeout(options.sessionTimeout),
+        Effect.match({
+          onSuccess: (ends) => {
+            const end = ends.get(p.key)
+            if (end === undefined) troubles.push(`${p.key}: no answer`)
+            else if (p.incarnation === incarnation && watched(p)) judge(p, end)
+          },
+          onFailure: (error) => {
+            troubles.push(`${p.key}: ${error.message}`)
+          }
+        })
       )
-      .pipe(Effect.timeout(options.sessionTimeout))
-    for (const { p, incarnation } of asked) {
-      const end = ends.get(p.key)
-      if (end === undefined || p.incarnation !== incarnation || !watched(p)) continue
-      // A fetch that was under way may have told of a later one.
-      p.highWatermark = Math.max(p.highWatermark, end)
-      p.overload = look(p.overload, {
-        position: p.position,
-        reaching: p.reaching,
-        fetched: p.fetchPosition,
-        end: p.highWatermark,
-        barred: p.wanted > p.allowed
-      })
-      press(p)
     }
+    yield* Effect.forEach([...host.partitions()].filter(watched), one, { concurrency: "unbounded", discard: true })
+    failures = troubles.length === 0 ? 0 : failures + 1
+    // One line at the start of an outage and one now and then.
+    if (failures > 0 && (failures === 1 || failures % 100 === 0))
+      yield* Effect.logWarning(
+        `cannot ask where the log ends of ${troubles.length} partitions that are full, ${failures} times in a row (${troubles[0]}): ` +
+          "as long as that is unknown they drop nothing, and lag more than it looks; it is asked again"
+      )
   })
 
   const due = () => {
@@ -115,26 +136,12 @@ export const makeRelief = (host: ReliefHost): Relief => {
     return false
   }
 
-  let failures = 0
   const looks = Effect.gen(function* () {
     yield* signal.until(due)
-    yield* Effect.sleep(options.fetchMaxWait)
+    yield* Effect.sleep(pace)
     for (const p of host.partitions()) tell(p)
     yield* ask
-    failures = 0
-  }).pipe(
-    Effect.catch((error) => {
-      failures += 1
-      // Who does not know what arrives drops nothing. One line at the start of an outage and one now and then.
-      return failures === 1 || failures % 100 === 0
-        ? Effect.logWarning(
-            `cannot ask where the log ends of partitions that are full (${error.message}), ${failures} times in a row; ` +
-              "until then nothing is dropped and their lag is older than it looks; it is asked again"
-          )
-        : Effect.void
-    }),
-    Effect.forever
-  )
+  }).pipe(Effect.forever)
 
   return {
     press,

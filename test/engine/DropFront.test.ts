@@ -167,7 +167,7 @@ describe("an actor that keeps up loses nothing", () => {
     )
   })
 
-  it("at random paces, bursts, backlogs, queues and answers", () => {
+  it("at random paces, bursts, backlogs, queues and answers", { timeout: 180_000 }, () => {
     for (let seed = 1; seed <= 30; seed++) {
       const r = random(seed)
       const int = (n: number) => Math.floor(r() * n)
@@ -227,11 +227,13 @@ describe("an actor that keeps up loses nothing", () => {
 })
 
 describe("an actor that is slower than what arrives", () => {
-  it("loses the oldest, stays near now, shows samples of all times, and stops when it has caught up", () => {
-    for (let seed = 1; seed <= 12; seed++) {
+  it("loses the oldest, stays near now, works all the time, and stops when it has caught up", {
+    timeout: 180_000
+  }, () => {
+    for (let seed = 1; seed <= 10; seed++) {
       const r = random(seed * 31)
       const int = (n: number) => Math.floor(r() * n)
-      const perRecord = [5, 10, 40][int(3)]!
+      const perRecord = [10, 20, 40][int(3)]!
       const perTick = Math.ceil((1.3 + 4 * r()) * (tick / perRecord))
       const engine = { queueRecords: [5, 50][int(2)]!, fetchMaxBytesPartition: [2_000, 20_000][int(2)]! }
       // What arrives in so many ticks comes at once.
@@ -243,7 +245,7 @@ describe("an actor that is slower than what arrives", () => {
           yield* visible(pod)
           const answer = engine.fetchMaxBytesPartition / 100
           let worst = 0
-          for (let t = 0; t < 120_000; t += tick) {
+          for (let t = 0; t < 45_000; t += tick) {
             if ((t / tick) % lump === 0) yield* world.produce(perTick * lump)
             yield* Effect.sleep(tick)
             const { queue, remainder, position, droppingSince } = status(pod)!
@@ -255,9 +257,18 @@ describe("an actor that is slower than what arrives", () => {
           const what = `seed ${seed}: ${JSON.stringify({ perRecord, perTick, lump, engine, worst })}`
           assert.isAbove(status(pod)!.dropped, 0, what)
           // What the pod holds, three times as much on top, and what arrives between looks.
-          assert.isAtMost(worst, 4 * (engine.queueRecords + answer) + perTick * Math.max(1_000 / tick, 4 * lump), what)
-          const twentieths = new Set(world.processed.map((o) => Math.floor((o * 20) / world.end())))
-          assert.isAtLeast(twentieths.size, lump === 1 ? 20 : 12, what)
+          const bound = 4 * (engine.queueRecords + answer) + perTick * Math.max(1_000 / tick, 4 * lump)
+          assert.isAtMost(worst, bound, what)
+          const { processed } = world
+          const leaps = processed.slice(1).map((offset, n) => offset - processed[n]!)
+          assert.isAtMost(
+            Math.max(...leaps),
+            bound,
+            `it leaves nothing out at a time but what it lagged behind, ${what}`
+          )
+          // Of a lump it may have dropped all that a small queue cannot hold.
+          const busy = lump === 1 ? 0.9 : 0.5
+          assert.isAtLeast(processed.length, (busy * 45_000) / perRecord, `it has always something to do, ${what}`)
           fast = true
           yield* caughtUp(pod, world)
           const { dropped, droppingSince } = status(pod)!
@@ -286,6 +297,31 @@ describe("an actor that is slower than what arrives", () => {
         }
         yield* Effect.sleep(1_000)
         assert.isBelow(world.end() - status(pod)!.position, 100)
+      })
+    )
+  })
+
+  it("drops nothing while nobody can say what arrives, says so, and is judged when it can be asked again", () => {
+    inWorld((world) =>
+      Effect.gen(function* () {
+        const pod = yield* world.start({
+          engine: { queueRecords: 10, fetchMaxBytesPartition: 2_000 },
+          perRecord: () => 200
+        })
+        yield* visible(pod)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* world.log.intercept((q) => (q.op === "listOffsets" ? { fail: "OTHER" } : undefined))
+            for (let t = 0; t < 10_000; t += tick) {
+              yield* world.produce(5)
+              yield* Effect.sleep(tick)
+            }
+          })
+        )
+        assert.strictEqual(status(pod)!.dropped, 0)
+        assert.lengthOf(world.lines, 1)
+        assert.match(world.lines[0]!, /^cannot ask where the log ends of 1 partitions that are full.*metrics\/0: /)
+        yield* overload(pod, world, 5)
       })
     )
   })
