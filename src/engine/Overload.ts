@@ -3,9 +3,9 @@
  * arrived and what was processed: neither the size of an answer nor how long something took says anything. A clock only decides how
  * often it is looked (Relief).
  *
- * While a partition is full its actor is in a race with the log. It loses when its lag became greater by as much as the pod held when
+ * While a partition does not hold all that the log has its actor is in a race with the log. It loses when its lag became greater by as much as the pod held when
  * the race began; the second race in a row is over twice that. Who loses two in a row is behind: more arrived than it
- * processed, although it had work all the time. The lag that it began with counts for nothing, so one large answer, one
+ * processed, although there was work all the time. The lag that it began with counts for nothing, so one large answer, one
  * burst, or the replay of a long log is no overload; a single leap of the log's end (a pod that was frozen) loses one
  * race at most. What it lost is forgotten when the lag is back where the first of the races began. So a partition is behind when its
  * lag has grown by three times what the pod holds, in more than one leap.
@@ -14,7 +14,7 @@
  * to be allowed to expose more (rule 2) it is not judged.
  */
 
-/** A partition that is full, at one instant. Next offsets. */
+/** Such a partition at one instant. Next offsets. */
 export interface Look {
   readonly position: number
   /** Where the batch that is being processed ends: what the actor has in hand counts for it. */

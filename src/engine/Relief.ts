@@ -1,7 +1,7 @@
 /**
  * Relief: carries out what back pressure decides for a shard's partitions: pauses them, drops the front of their queues, counts and
- * says it. And it looks: a partition that is not fetched tells nothing of what arrives, so while one is full, and might have to
- * drop, the log's end is asked for four times a second, for all of them at once. What the looks show is judged by Overload.
+ * says it. And it looks: a partition that is not fetched tells nothing of what arrives, so while one does not hold all that the log
+ * has, and might have to drop, the log's end is asked for four times a second, for all of them at once. What the looks show is judged by Overload.
  */
 import { Effect } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
@@ -39,9 +39,13 @@ export interface Relief {
 /** Ms between two looks. A burst that is shorter is one leap. */
 const pace = 250
 
-/** Full, and it matters whether its actor keeps up. */
+/** It does not hold all that the log has, or may not, and it matters whether its actor keeps up. */
 const watched = (p: Partition): boolean =>
-  p.paused && p.strategy !== "pause" && p.processing !== undefined && p.phase !== "evicting"
+  (p.paused || p.highWatermark > p.fetchPosition) &&
+  !p.dropping &&
+  p.strategy !== "pause" &&
+  p.processing !== undefined &&
+  p.phase !== "evicting"
 
 export const makeRelief = (host: ReliefHost): Relief => {
   const { options, metrics, signal } = host
@@ -91,6 +95,10 @@ export const makeRelief = (host: ReliefHost): Relief => {
   const judge = (p: Partition, end: number): void => {
     // A fetch that was under way may have told of a later one.
     p.highWatermark = Math.max(p.highWatermark, end)
+    // Where nothing at all could be fetched since the last look its actor is not to blame; the race goes on when something comes.
+    const starved = p.queue.empty && p.reaching <= p.position && p.position === p.looked
+    p.looked = p.position
+    if (starved) return
     p.overload = look(p.overload, {
       position: p.position,
       reaching: p.reaching,

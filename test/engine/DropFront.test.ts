@@ -326,6 +326,45 @@ describe("an actor that is slower than what arrives", () => {
     )
   })
 
+  it("is found behind also where it waits for answers most of the time: it lags more and more all the same", () => {
+    inWorld((world) =>
+      Effect.gen(function* () {
+        const pod = yield* world.start({ engine: { queueRecords: 50, fetchMaxBytesPartition: 20_000 } })
+        yield* visible(pod)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* world.log.intercept((q) => (q.op === "fetch" ? { delayAnswer: 300 } : undefined))
+            yield* overload(pod, world, 30)
+          })
+        )
+        assert.isBelow(world.end(), 3_000)
+      })
+    )
+  })
+
+  it("is not behind because nothing could be fetched", () => {
+    inWorld((world) =>
+      Effect.gen(function* () {
+        const pod = yield* world.start({ engine: { queueRecords: 50, fetchMaxBytesPartition: 2_000 } })
+        yield* visible(pod)
+        yield* world.produce(100)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            let answers = 0
+            yield* world.log.intercept((q) => (q.op === "fetch" && answers++ > 0 ? { fail: "OTHER" } : undefined))
+            for (let t = 0; t < 20_000; t += tick) {
+              yield* world.produce(10)
+              yield* Effect.sleep(tick)
+            }
+            assert.isAbove(world.end() - status(pod)!.position, 3_000)
+          })
+        )
+        yield* caughtUp(pod, world)
+        assertNothingLost(pod, world)
+      })
+    )
+  })
+
   it("is judged anew when it is restarted", () => {
     let fails = false
     inWorld((world) =>
