@@ -95,6 +95,16 @@ const make = (defaults: boolean) => {
     lag: gauge("k2p_partition_lag_records", "Records between the processed position and the log's end.", partition),
     queueRecords: gauge("k2p_partition_queue_records", "Records waiting in a partition's queue.", partition),
     queueBytes: gauge("k2p_partition_queue_bytes", "Bytes waiting in a partition's queue.", partition),
+    remainderRecords: gauge(
+      "k2p_partition_remainder_records",
+      "Records of the last fetch that wait beyond the bounds of a partition's queue.",
+      partition
+    ),
+    remainderBytes: gauge(
+      "k2p_partition_remainder_bytes",
+      "Bytes of the last fetch that wait beyond the bounds of a partition's queue.",
+      partition
+    ),
     partitions: gauge("k2p_partitions", "Partitions owned, by phase.", ["phase"]),
     leaseSeconds: gauge("k2p_lease_seconds", "Seconds that the ownership lease is still good for.", [], "min"),
     settingsDiffer: gauge(

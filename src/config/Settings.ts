@@ -99,22 +99,23 @@ export const serve = settings({
   },
   backpressure: {
     kind: Kind.choice(...strategies),
-    about: "When a partition's queue is full: wait, lose the oldest, or wait until far behind and then lose.",
+    about:
+      "When a partition's queue is full: wait; lose the oldest once more arrives than is processed; or wait until far behind and then lose.",
     fallback: "pause"
   },
   adaptiveLag: {
     kind: Kind.integer(1, 1e12),
-    about: "Records of lag at which the adaptive strategy starts to lose the oldest.",
+    about: "Records of lag beyond which the adaptive strategy loses the oldest where more arrives than is processed.",
     fallback: "100000"
   },
   queueRecords: {
     kind: Kind.integer(1, 10_000_000),
-    about: "Records that may wait for one partition.",
+    about: "Records that may wait for one partition, and what one fetch brings on top.",
     fallback: "1000"
   },
   queueBytes: {
     kind: Kind.size("64KiB", "16GiB"),
-    about: "Bytes that may wait for one partition.",
+    about: "Bytes that may wait for one partition, and one fetch.",
     fallback: "16MiB"
   },
   timestamps: {

@@ -3,9 +3,13 @@
  * waiting and losing, and says which:
  *
  * - `pause`: the partition is not fetched until its queue is half empty. Nothing is lost while the topic keeps it.
- * - `drop-front`: the oldest queued records make room. Lost: what the pod was too slow for, oldest first; counted.
- *   The queue then always holds the newest, so the partition works its way to now instead of jumping to the end.
+ * - `drop-front`: the same, until its actor is behind (Overload): then the oldest queued records make room. Lost: what the pod was
+ *   too slow for, oldest first; counted. The queue then always holds the newest, so the partition works its way to now instead
+ *   of jumping to the end. It ends when the actor has caught up.
  * - `adaptive`: pause, and drop-front once the lag passes a bound, until it has caught up.
+ *
+ * An answer of the log may be larger than the queue has room for: its rest, the remainder, waits behind it, and the partition is not
+ * fetched meanwhile. So beside the queue's bounds a partition holds at most one answer, and nothing is dropped for its size.
  *
  * The decision is pure arithmetic over one partition's numbers, taken per batch. Teams bring other strategies as a Layer.
  */
@@ -22,6 +26,8 @@ export interface Pressure {
   readonly maxBytes: number
   /** Records between the processed position and the log's end; -1 where unknown. */
   readonly lag: number
+  /** More arrives than its actor processes (Overload). */
+  readonly behind: boolean
   /** What the last decision was: hysteresis needs it. */
   readonly dropping: boolean
 }
@@ -36,11 +42,11 @@ const relaxed = (p: Pressure): boolean => p.records * 2 <= p.maxRecords && p.byt
 export const decidePause = (p: Pressure, paused: boolean): Decision =>
   full(p) || (paused && !relaxed(p)) ? "pause" : "fetch"
 
-export const decideDropFront = (p: Pressure): Decision => (full(p) ? "drop" : "fetch")
+export const decideDropFront = (p: Pressure, paused: boolean): Decision => (p.behind ? "drop" : decidePause(p, paused))
 
-/** Dropping starts when the lag passes `lagBound` records and ends when the partition is within a tenth of it. */
+/** Dropping starts when the actor is behind and its lag passes `lagBound` records, and ends when it has caught up. */
 export const decideAdaptive = (p: Pressure, paused: boolean, lagBound: number): Decision =>
-  p.lag > lagBound || (p.dropping && p.lag > lagBound / 10) ? "drop" : decidePause(p, paused)
+  p.lag > lagBound || p.dropping ? decideDropFront(p, paused) : decidePause(p, paused)
 
 export class Backpressure extends Context.Service<
   Backpressure,
@@ -58,7 +64,7 @@ export class Backpressure extends Context.Service<
         strategy === "pause"
           ? decidePause(pressure, paused)
           : strategy === "drop-front"
-            ? decideDropFront(pressure)
+            ? decideDropFront(pressure, paused)
             : decideAdaptive(pressure, paused, lagBound)
     })
   static readonly layerPause = Backpressure.layer("pause")

@@ -43,9 +43,14 @@ export interface PartitionStatus {
   readonly fence: number | null
   readonly highWatermark: number | null
   readonly lag: number | null
+  /** What waits within the queue's bounds. */
   readonly queue: { readonly records: number; readonly bytes: number; readonly paused: boolean }
+  /** What waits beyond them: the rest of one answer of the log. */
+  readonly remainder: { readonly records: number; readonly bytes: number }
   readonly backpressure: Strategy
   readonly dropped: number
+  /** Wall clock, ms: it drops since then, because its actor is behind. */
+  readonly droppingSince: number | null
   readonly restarts: number
   readonly sources: number
   readonly series: number

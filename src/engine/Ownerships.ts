@@ -3,7 +3,7 @@
  * here: hide (one instant), stop the actor, close the Scope so that the content leaves the scrapes, try to commit, and only then
  * report `evicted`, which lets the group give the partition away. Nothing here decides who owns what.
  */
-import { Effect, Exit, Scope } from "effect"
+import { Clock, Effect, Exit, Scope } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import { type ActorHost, runActor } from "./Actor.ts"
@@ -106,6 +106,8 @@ export class Ownerships {
       this.forget(p)
       const took = host.now() - since
       host.log.note(p, p.mayCommit ? "released" : "lost", took, why)
+      const drops = p.drops.end(yield* Clock.currentTimeMillis, "it is given up")
+      if (drops !== undefined) yield* Effect.logWarning(drops)
       yield* Effect.logInfo(`${key} is evicted after ${Math.round(took)} ms: ${why}`)
       host.evicted(key)
     })
@@ -127,7 +129,7 @@ export class Ownerships {
   /** Gauges of a partition end with its ownership; counters stay, as counters do. */
   private forget(p: Partition): void {
     const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
-    for (const gauge of [this.host.metrics.lag, this.host.metrics.queueRecords, this.host.metrics.queueBytes])
-      gauge.remove(labels)
+    const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes } = this.host.metrics
+    for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes]) gauge.remove(labels)
   }
 }

@@ -9,9 +9,11 @@ import type { Commit, TopicPartition } from "../transport/Transport.ts"
 import { partitionKey } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
 import { encodeCommitMetadata } from "./CommitMetadata.ts"
+import { DropLog } from "./DropLog.ts"
 import type { PartitionPhase } from "./Engine.ts"
 import { Load } from "./Load.ts"
 import { Marks } from "./Marks.ts"
+import { keepsUp, type Overload } from "./Overload.ts"
 import type { Processing } from "./PartitionProcessor.ts"
 import { PartitionQueue } from "./PartitionQueue.ts"
 import { outlives, type Quarantine } from "./Quarantine.ts"
@@ -59,7 +61,10 @@ export class Partition {
   highWatermark = -1
   paused = false
   dropping = false
-  dropped = 0
+  overload: Overload = keepsUp
+  /** Its position when it was last looked whether its actor keeps up. */
+  looked = -1
+  readonly drops: DropLog
   strategy: Strategy
   processing: Processing | undefined
   /** Ends the current incarnation without counting a failure: the log moved under us. */
@@ -85,6 +90,7 @@ export class Partition {
     this.strategy = strategy
     this.acquiredAt = now
     this.leastHeadroom = leastHeadroom
+    this.drops = new DropLog(this.key)
   }
 
   /** A new incarnation looks where to start. An eviction that was decided meanwhile is never undone. */
@@ -115,6 +121,7 @@ export class Partition {
     }
     this.wanted = 0
     this.paused = this.dropping = false
+    this.overload = keepsUp
     this.reread = undefined
     this.processing = processing
     if (this.phase !== "evicting") this.phase = "replaying"
@@ -152,6 +159,11 @@ export class Partition {
   /** The actor may process up to here: hidden content up to the fence, shown content up to the limit. */
   get allowed(): number {
     return Math.max(this.fence, exposeLimit(this.reservation))
+  }
+
+  /** The actor has nothing left to do: all that the log is known to have is processed. */
+  get caughtUp(): boolean {
+    return this.queue.empty && this.position >= this.highWatermark
   }
 
   get lag(): number {

@@ -1,7 +1,7 @@
 /**
  * PartitionQueue: the bounded queue in front of one partition's actor. Plain data, no Effect: the fetcher pushes whole
- * batches, the actor takes them, backpressure drops from the front. Bounded in records and in bytes; what exceeds the bounds
- * is one fetched batch at most, because a batch is queued whole (refetching a part of it would cost more than it saves).
+ * batches, the actor takes them, backpressure drops from the front. Bounded in records and in bytes; what exceeds the bounds,
+ * the remainder, is one fetched batch at most, because a batch is queued whole (refetching a part of it would cost more than it saves).
  * A batch's bytes are lent: they are released when nothing of it is queued or being processed any more.
  *
  * Dropped records keep their place in the order as a marker: of each source the first and the last of them, and the one of the
@@ -168,6 +168,33 @@ export class PartitionQueue {
     if (last) this.shift()
     else entry.head = end
     return { type: "records", records, next, bytes, loan }
+  }
+
+  /** The offset of the oldest record that is queued; -1 where there is none. */
+  get oldest(): number {
+    for (let i = this.first; i < this.entries.length; i++) {
+      const { records, head } = this.entries[i]!
+      if (head < records.length) return records[head]!.offset
+    }
+    return -1
+  }
+
+  /** What waits beyond the bounds, behind the records that are within them. The oldest is within, however large. For status: it counts. */
+  remainder(maxRecords: number, maxBytes: number): { readonly records: number; readonly bytes: number } {
+    if (this.records <= maxRecords && this.bytes <= maxBytes) return { records: 0, bytes: 0 }
+    let records = 0
+    let bytes = 0
+    for (let i = this.first; i < this.entries.length; i++) {
+      const entry = this.entries[i]!
+      for (let n = entry.head; n < entry.records.length; n++) {
+        const size = recordBytes(entry.records[n]!)
+        if (records > 0 && (records === maxRecords || bytes + size > maxBytes))
+          return { records: this.records - records, bytes: this.bytes - bytes }
+        records += 1
+        bytes += size
+      }
+    }
+    return { records: 0, bytes: 0 }
   }
 
   get empty(): boolean {

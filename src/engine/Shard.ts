@@ -30,8 +30,8 @@ import {
 } from "./Membership.ts"
 import type { EngineOptions } from "./Options.ts"
 import { Ownerships } from "./Ownerships.ts"
-import type { Partition } from "./Partition.ts"
 import { PartitionProcessor } from "./PartitionProcessor.ts"
+import { makeRelief } from "./Relief.ts"
 import { shardStatus } from "./ShardStatus.ts"
 import { Signal } from "./Signal.ts"
 import { keepTime } from "./Timekeeper.ts"
@@ -133,29 +133,17 @@ const make = (options: EngineOptions) =>
       }
     })
 
-    const press = (p: Partition): void => {
-      const { queue } = p
-      const pressure = {
-        records: queue.records,
-        bytes: queue.bytes,
-        maxRecords: options.queueRecords,
-        maxBytes: options.queueBytes,
-        lag: p.lag,
-        dropping: p.dropping
-      }
-      const decision = backpressure.decide(p.strategy, pressure, p.paused)
-      p.dropping = decision === "drop"
-      if (decision === "drop") {
-        const dropped = queue.dropFront(options.queueRecords, options.queueBytes)
-        if (dropped > 0) {
-          p.dropped += dropped
-          metrics.recordsDropped.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, dropped)
-        }
-      }
-      const resumed = p.paused && decision !== "pause"
-      p.paused = decision === "pause"
-      if (resumed) signal.notify()
-    }
+    const relief = makeRelief({
+      client,
+      options,
+      metrics,
+      backpressure,
+      now,
+      wallClock: () => clock.currentTimeMillisUnsafe(),
+      partitions,
+      signal,
+      warn: (line) => fork(Effect.logWarning(line))
+    })
 
     const stale = () => {
       staleTopology = true
@@ -171,7 +159,7 @@ const make = (options: EngineOptions) =>
       stale,
       wake: committer.wake,
       moved: (p) => {
-        press(p)
+        relief.press(p)
         log.noteShown(p, now())
         if (p.reservationShort) committer.wake()
         signal.notify()
@@ -225,7 +213,7 @@ const make = (options: EngineOptions) =>
       partitions,
       signal,
       arrived: (p) => {
-        press(p)
+        relief.arrived(p)
         p.signal.notify()
       },
       stale,
@@ -248,6 +236,7 @@ const make = (options: EngineOptions) =>
         committer.loop,
         runFetcher(fetcher),
         keepTime({ client, options, now, partitions, wake: committer.wake }),
+        relief.looks,
         topologyLoop(membership, topologyInterval, () => {
           const stale = staleTopology
           staleTopology = false
@@ -315,10 +304,7 @@ const make = (options: EngineOptions) =>
       setBackpressure: (wanted, tp) => {
         if (tp === undefined) strategy = wanted
         const chosen = [...partitions()].filter((p) => tp === undefined || p.key === partitionKey(tp))
-        for (const p of chosen) {
-          p.strategy = wanted
-          press(p)
-        }
+        for (const p of chosen) relief.switchTo(p, wanted)
         return tp === undefined || chosen.length > 0
       },
       caughtUp: (tp, offset) =>

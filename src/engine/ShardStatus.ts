@@ -16,8 +16,9 @@ export interface StatusInput {
   readonly handoffs: ReadonlyArray<HandoffStatus>
 }
 
-const partitionStatus = (p: Partition, leased: boolean): PartitionStatus => {
+const partitionStatus = (p: Partition, leased: boolean, options: EngineOptions): PartitionStatus => {
   const working = p.processing !== undefined
+  const remainder = p.queue.remainder(options.queueRecords, options.queueBytes)
   const size = p.processing?.size() ?? { sources: 0, series: 0, bytes: 0 }
   return {
     topic: p.tp.topic,
@@ -30,9 +31,15 @@ const partitionStatus = (p: Partition, leased: boolean): PartitionStatus => {
     fence: working ? p.fence : null,
     highWatermark: p.highWatermark < 0 ? null : p.highWatermark,
     lag: p.lag < 0 ? null : p.lag,
-    queue: { records: p.queue.records, bytes: p.queue.bytes, paused: p.paused },
+    queue: {
+      records: p.queue.records - remainder.records,
+      bytes: p.queue.bytes - remainder.bytes,
+      paused: p.paused
+    },
+    remainder,
     backpressure: p.strategy,
-    dropped: p.dropped,
+    dropped: p.drops.total,
+    droppingSince: p.drops.since ?? null,
     restarts: p.restartCount,
     ...size
   }
@@ -54,7 +61,7 @@ export const shardStatus = (i: StatusInput): EngineStatus => {
     ready: s.synced >= 0 && !s.leaving && (i.partitions.length === 0 ? membership : leased),
     settingsHash: options.settingsHash,
     settingsDiffer: i.settingsDiffer,
-    partitions: i.partitions.map((p) => partitionStatus(p, leased)).sort(byPartition),
+    partitions: i.partitions.map((p) => partitionStatus(p, leased, options)).sort(byPartition),
     handoffs: [...i.handoffs]
   }
 }

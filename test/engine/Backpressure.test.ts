@@ -1,6 +1,6 @@
 /**
- * Backpressure: the decisions as a table, then each strategy closed into a loop with the real queue: a fetcher that is faster than
- * the actor, in steps, without a clock.
+ * Backpressure: the decisions as a table, then each strategy closed into a loop with the real queue and the real judgement of
+ * overload: a fetcher that is faster than the actor, in steps, without a clock.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -15,6 +15,7 @@ import {
   type Strategy,
   strategies
 } from "../../src/engine/Backpressure.ts"
+import { isBehind, keepsUp, look, type Overload } from "../../src/engine/Overload.ts"
 import { PartitionQueue, recordBytes } from "../../src/engine/PartitionQueue.ts"
 import type { LogRecord } from "../../src/transport/Transport.ts"
 
@@ -24,6 +25,7 @@ const pressure = (p: Partial<Pressure>): Pressure => ({
   maxRecords: 100,
   maxBytes: 1_000,
   lag: 0,
+  behind: false,
   dropping: false,
   ...p
 })
@@ -54,27 +56,32 @@ describe("pause", () => {
 })
 
 describe("drop-front", () => {
-  it.each<readonly [fact: string, p: Partial<Pressure>, then: Decision]>([
-    ["below the bounds nothing is dropped", { records: 99, bytes: 999 }, "fetch"],
-    ["at the bound of records the front goes", { records: 100 }, "drop"],
-    ["at the bound of bytes the front goes", { bytes: 1_000 }, "drop"]
-  ])("%s", (_fact, p, then) => {
-    assert.strictEqual(decideDropFront(pressure(p)), then)
+  it.each<readonly [fact: string, p: Partial<Pressure>, paused: boolean, then: Decision]>([
+    ["an actor that keeps up loses nothing: full, it waits", { records: 100 }, false, "pause"],
+    ["nor where the bytes are full", { bytes: 1_000 }, false, "pause"],
+    ["nor for an answer many times the queue", { records: 1_000_000, lag: 1_000_000 }, false, "pause"],
+    ["it goes on at half, as pause does", { records: 51 }, true, "pause"],
+    ["below the bounds it fetches", { records: 99, bytes: 999 }, false, "fetch"],
+    ["behind, the front goes", { records: 100, behind: true }, true, "drop"],
+    ["behind, it goes on reading also while there is room", { behind: true, dropping: true }, false, "drop"]
+  ])("%s", (_fact, p, paused, then) => {
+    assert.strictEqual(decideDropFront(pressure(p), paused), then)
   })
 })
 
 describe("adaptive", () => {
   const bound = 1_000
+  const behind = true
   const table: ReadonlyArray<readonly [fact: string, p: Partial<Pressure>, paused: boolean, then: Decision]> = [
-    ["within the bound it is pause: it fetches", { lag: 1_000 }, false, "fetch"],
-    ["within the bound it is pause: full, it waits", { lag: 1_000, records: 100 }, false, "pause"],
-    ["within the bound it is pause: it waits until half", { lag: 1_000, records: 51 }, true, "pause"],
-    ["beyond the bound it drops", { lag: 1_001 }, false, "drop"],
-    ["beyond the bound it drops also when it was paused", { lag: 1_001, records: 100 }, true, "drop"],
-    ["once dropping it goes on until a tenth of the bound", { lag: 101, dropping: true }, false, "drop"],
-    ["at a tenth it is caught up", { lag: 100, dropping: true }, false, "fetch"],
-    ["not dropping, a tenth means nothing", { lag: 101 }, false, "fetch"],
-    ["with the lag unknown it is pause", { lag: -1, records: 100, dropping: true }, false, "pause"]
+    ["within the bound it is pause: it fetches", { lag: 1_000, behind }, false, "fetch"],
+    ["within the bound it is pause: full, it waits", { lag: 1_000, records: 100, behind }, false, "pause"],
+    ["within the bound it is pause: it waits until half", { lag: 1_000, records: 51, behind }, true, "pause"],
+    ["beyond the bound it drops where it is behind", { lag: 1_001, behind }, false, "drop"],
+    ["beyond the bound it drops also when it was paused", { lag: 1_001, records: 100, behind }, true, "drop"],
+    ["beyond the bound it waits where the actor keeps up", { lag: 1_001, records: 100 }, true, "pause"],
+    ["once dropping it goes on until the actor has caught up", { lag: 1, dropping: true, behind }, false, "drop"],
+    ["when it has, it fetches", { dropping: true }, false, "fetch"],
+    ["with the lag unknown it is pause", { lag: -1, records: 100, behind }, false, "pause"]
   ]
   it.each(table)("%s", (_fact, p, paused, then) => {
     assert.strictEqual(decideAdaptive(pressure(p), paused, bound), then)
@@ -91,9 +98,12 @@ describe("the service", () => {
     Effect.gen(function* () {
       const full = { records: 100 }
       assert.strictEqual(yield* decideAs("pause", full), "pause")
-      assert.strictEqual(yield* decideAs("drop-front", full), "drop")
-      assert.strictEqual(yield* decideAs("adaptive", full), "pause")
-      assert.strictEqual(yield* decideAs("adaptive", { ...full, lag: 11 }, 10), "drop")
+      const behind = { ...full, behind: true }
+      assert.strictEqual(yield* decideAs("pause", behind), "pause")
+      assert.strictEqual(yield* decideAs("drop-front", full), "pause")
+      assert.strictEqual(yield* decideAs("drop-front", behind), "drop")
+      assert.strictEqual(yield* decideAs("adaptive", behind), "pause")
+      assert.strictEqual(yield* decideAs("adaptive", { ...behind, lag: 11 }, 10), "drop")
     })
   )
 
@@ -122,7 +132,7 @@ const steps: fc.Arbitrary<ReadonlyArray<Step>> = fc.array(
   { maxLength: 80 }
 )
 
-/** One partition of a log that grows, fetched and processed under one strategy. */
+/** One partition of a log that grows, fetched and processed under one strategy. It is looked at once a step. */
 class Loop {
   readonly queue = new PartitionQueue()
   logEnd = 0
@@ -133,6 +143,8 @@ class Loop {
   dropped = 0
   taken: Array<number> = []
   largestBatch = 0
+  private highWatermark = 0
+  private overload: Overload = keepsUp
   private readonly decide: (p: Pressure, paused: boolean) => Decision
   readonly maxRecords = 40
   readonly maxBytes = 40 * 60
@@ -142,9 +154,11 @@ class Loop {
   }
 
   private press(): void {
+    if (this.queue.empty && this.position >= this.highWatermark) this.overload = keepsUp
     const { records, bytes } = this.queue
     const { maxRecords, maxBytes, dropping } = this
-    const p = { records, bytes, maxRecords, maxBytes, lag: this.logEnd - this.position, dropping }
+    const lag = this.highWatermark - this.position
+    const p = { records, bytes, maxRecords, maxBytes, lag, behind: isBehind(this.overload), dropping }
     const decision = this.decide(p, this.paused)
     this.dropping = decision === "drop"
     this.paused = decision === "pause"
@@ -164,10 +178,21 @@ class Loop {
       }))
       this.largestBatch = Math.max(this.largestBatch, n)
       this.fetchPosition += n
+      this.highWatermark = this.logEnd
       this.queue.push(batch, this.fetchPosition)
+      const room = this.queue.records < this.maxRecords && this.queue.bytes < this.maxBytes
+      if (room && !this.dropping && this.fetchPosition === this.logEnd) this.overload = keepsUp
       this.press()
     }
     if (s.takes) this.take()
+    if (this.paused) this.look()
+  }
+
+  private look(): void {
+    this.highWatermark = this.logEnd
+    const { position, fetchPosition: fetched, logEnd: end } = this
+    this.overload = look(this.overload, { position, reaching: position, fetched, end, barred: false })
+    this.press()
   }
 
   take(): void {
@@ -186,6 +211,8 @@ class Loop {
   }
 }
 
+const everything = (loop: Loop) => Array.from({ length: loop.logEnd }, (_, i) => i)
+
 describe("a fetcher that is faster than the actor", () => {
   it("under pause nothing is lost, and the queue exceeds its bounds by one batch at most", () => {
     fc.assert(
@@ -196,22 +223,20 @@ describe("a fetcher that is faster than the actor", () => {
           assert.isBelow(loop.queue.records, loop.maxRecords + loop.largestBatch)
         }
         loop.finish()
-        assert.deepStrictEqual(
-          loop.taken,
-          Array.from({ length: loop.logEnd }, (_, i) => i)
-        )
+        assert.deepStrictEqual(loop.taken, everything(loop))
         assert.strictEqual(loop.dropped, 0)
       })
     )
   })
 
-  it("under drop-front it never waits, stays within its bounds, and ends with the newest", () => {
+  it("under drop-front the queue exceeds its bounds by one batch at most, and not at all while it drops; it ends with the newest", () => {
     fc.assert(
       fc.property(steps, (history) => {
         const loop = new Loop(decideDropFront)
         for (const s of history) {
           loop.step(s)
-          assert.isFalse(loop.paused)
+          assert.isBelow(loop.queue.records, loop.maxRecords + loop.largestBatch)
+          if (!loop.dropping) continue
           assert.isAtMost(loop.queue.records, loop.maxRecords)
           assert.isTrue(loop.queue.bytes <= loop.maxBytes || loop.queue.records === 1)
         }
@@ -223,12 +248,55 @@ describe("a fetcher that is faster than the actor", () => {
     )
   })
 
-  it("under drop-front it shows samples of what happened in between instead of jumping to the end", () => {
-    const loop = new Loop(decideDropFront)
-    for (let i = 0; i < 300; i++) loop.step({ produced: 30, fetched: 30, takes: i % 3 === 0 })
-    const third = (n: number) => loop.taken.some((o) => o >= (n * loop.logEnd) / 3 && o < ((n + 1) * loop.logEnd) / 3)
-    assert.isAbove(loop.dropped, 0)
-    assert.deepStrictEqual([0, 1, 2].map(third), [true, true, true])
+  it("under drop-front an actor that is faster than what arrives loses nothing, whatever comes at once", () => {
+    // It takes four records a turn or a little less, and after each burst there is time for more than the burst.
+    const bursts = fc.array(
+      fc.record({ size: fc.integer({ min: 1, max: 3_000 }), fetched: fc.integer({ min: 20, max: 900 }) }),
+      {
+        maxLength: 12
+      }
+    )
+    fc.assert(
+      fc.property(bursts, fc.nat(5_000), (history, backlog) => {
+        const loop = new Loop(decideDropFront)
+        loop.logEnd = backlog
+        for (const { size, fetched } of history) {
+          loop.step({ produced: size, fetched, takes: true })
+          for (let turn = 0; turn < (size * 1.5) / 4 + 1; turn++) loop.step({ produced: 0, fetched, takes: true })
+        }
+        assert.strictEqual(loop.dropped, 0)
+        loop.finish()
+        assert.deepStrictEqual(loop.taken, everything(loop))
+      })
+    )
+  })
+
+  it("under drop-front an actor that is slower than what arrives stays near now, and shows samples of what happened in between", () => {
+    const load = fc.record({
+      produced: fc.integer({ min: 10, max: 60 }),
+      every: fc.integer({ min: 1, max: 4 }),
+      fetched: fc.integer({ min: 60, max: 400 })
+    })
+    fc.assert(
+      fc.property(load, ({ produced, every, fetched }) => {
+        const loop = new Loop(decideDropFront)
+        const turns = 1_000
+        for (let i = 0; i < turns; i++) {
+          loop.step({ produced, fetched, takes: i % every === 0 })
+          const held = loop.maxRecords + loop.largestBatch
+          assert.isAtMost(
+            loop.logEnd - loop.position,
+            5 * held + 3 * produced,
+            "its lag is bounded by what it can hold"
+          )
+        }
+        assert.isAbove(loop.dropped, 0)
+        const parts = 20
+        const seen = new Set(loop.taken.map((o) => Math.floor((o * parts) / loop.logEnd)))
+        assert.isAtLeast(seen.size, parts - 1, "of each twentieth of the log something is shown")
+      }),
+      { numRuns: 30 }
+    )
   })
 
   it("under adaptive nothing is lost while the lag stays within its bound", () => {
@@ -243,15 +311,27 @@ describe("a fetcher that is faster than the actor", () => {
     )
   })
 
-  it("under adaptive it drops from the bound on, and stops when it caught up", () => {
+  it("under adaptive a backlog beyond the bound is worked off by an actor that keeps up", () => {
     const loop = new Loop((p, paused) => decideAdaptive(p, paused, 200))
     loop.step({ produced: 2_000, fetched: 30, takes: false })
-    assert.isTrue(loop.dropping)
     loop.finish()
+    assert.strictEqual(loop.dropped, 0)
+  })
+
+  it("under adaptive it drops from the bound on where more arrives than is processed, and stops when it caught up", () => {
+    const loop = new Loop((p, paused) => decideAdaptive(p, paused, 200))
+    let lag = 0
+    for (let i = 0; loop.dropped === 0; i++) {
+      assert.isBelow(i, 1_000, "it begins to drop")
+      if (!loop.dropping) lag = loop.logEnd - loop.position
+      loop.step({ produced: 10, fetched: 30, takes: true })
+    }
+    assert.isAtLeast(lag, 190)
     assert.isAbove(loop.dropped, 0)
+    loop.finish()
     assert.isFalse(loop.dropping)
     const before = loop.dropped
-    for (let i = 0; i < 50; i++) loop.step({ produced: 5, fetched: 30, takes: true })
+    for (let i = 0; i < 50; i++) loop.step({ produced: 3, fetched: 30, takes: true })
     loop.finish()
     assert.strictEqual(loop.dropped, before)
   })

@@ -189,8 +189,31 @@ class Model {
       this.taken + this.dropped + (this.held?.length ?? 0) + this.waiting.length,
       "produced = taken + dropped + queued"
     )
+    assert.strictEqual(this.queue.oldest, this.waiting[0]?.offset ?? -1)
+    for (const [records, bytes] of [
+      [1, 1],
+      [3, 500],
+      [100, 700],
+      [4, 100_000]
+    ] as const)
+      this.assertRemainder(records, bytes)
     if (this.held !== undefined || this.waiting.length > 0 || this.untold.length > 0) assert.isFalse(this.queue.empty)
     this.assertLoans()
+  }
+
+  /** Within the bounds is as much as fits from the oldest on, that one in any case. */
+  private assertRemainder(maxRecords: number, maxBytes: number): void {
+    let within = 0
+    let bytes = 0
+    for (const r of this.waiting) {
+      if (within > 0 && (within === maxRecords || bytes + recordBytes(r) > maxBytes)) break
+      within += 1
+      bytes += recordBytes(r)
+    }
+    assert.deepStrictEqual(this.queue.remainder(maxRecords, maxBytes), {
+      records: this.waiting.length - within,
+      bytes: this.bytes - bytes
+    })
   }
 
   /** The bytes of a batch are released once, when none of its records is queued or looked at, and not before. */

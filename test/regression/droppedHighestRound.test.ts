@@ -4,6 +4,7 @@
  * had been shown by the owner before. Of a dropped stretch the highest round is told, too.
  */
 import { assert, it } from "vitest"
+import { dropsWhenFull } from "../simulation/dropsWhenFull.ts"
 import type { Schedule } from "../simulation/Schedule.ts"
 import { play } from "../simulation/World.ts"
 
@@ -81,5 +82,5 @@ const schedule: Schedule = {
 }
 
 it("a round that was repeated within a dropped stretch does not hide a higher one from the owner that dropped both", () => {
-  assert.deepStrictEqual(play(schedule).violations, [])
+  assert.deepStrictEqual(play(schedule, { backpressure: dropsWhenFull(schedule.backpressure) }).violations, [])
 })

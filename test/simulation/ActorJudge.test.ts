@@ -12,7 +12,7 @@ const batch = (offsets: ReadonlyArray<number>, next: number): Batch => ({
 
 const judge = (counted = 0) => {
   const found: Array<string> = []
-  const actors = new ActorJudge(found, 10)
+  const actors = new ActorJudge(found, { queued: 10, fetched: 20 })
   return { actors, found, opened: () => actors.opened("p", "t/0", () => counted) }
 }
 
@@ -57,13 +57,17 @@ describe("the judge of actors", () => {
 
   it("finds a queue that grew beyond its bound, and timers of a pod that left", () => {
     const { actors, found } = judge()
-    const queued = (records: number) =>
-      [{ topic: "t", partition: 0, queue: { records, bytes: 0, paused: true } }] as unknown as Array<PartitionStatus>
-    actors.looked("p", queued(10))
+    const held = (records: number, beyond: number, droppingSince: number | null = null) =>
+      [
+        { topic: "t", partition: 0, queue: { records }, remainder: { records: beyond }, droppingSince }
+      ] as unknown as Array<PartitionStatus>
+    actors.looked("p", held(10, 20))
     actors.left("p", 0)
     assert.deepStrictEqual(found, [])
-    actors.looked("p", queued(11))
+    actors.looked("p", held(11, 20))
+    actors.looked("p", held(10, 21))
+    actors.looked("p", held(10, 1, 7))
     actors.left("p", 1)
-    assert.lengthOf(found, 2)
+    assert.lengthOf(found, 4)
   })
 })

@@ -4,7 +4,7 @@
  * - Of a partition a pod has one processor open at a time, and gives it one batch at a time.
  * - What one processor is given, to process or as dropped, is the log without a gap, in order, nothing twice: produced is
  *   processed plus dropped, and what was dropped is counted.
- * - A queue holds its bound and what one fetch brings on top.
+ * - A queue holds its bound; what one fetch brings on top waits behind it, where nothing is dropped.
  * - A pod that left has no timer any more.
  *
  * The embedded log leaves out no offset, so a gap is a loss.
@@ -18,15 +18,21 @@ export interface Watched {
   readonly closed: () => void
 }
 
+/** Records. */
+export interface Bounds {
+  readonly queued: number
+  /** By one fetch. */
+  readonly fetched: number
+}
+
 export class ActorJudge {
   private readonly violations: Array<string>
-  private readonly mostQueued: number
+  private readonly most: Bounds
   private readonly open = new Set<string>()
 
-  /** `mostQueued`: records in one queue, with what one fetch brings. */
-  constructor(violations: Array<string>, mostQueued: number) {
+  constructor(violations: Array<string>, most: Bounds) {
     this.violations = violations
-    this.mostQueued = mostQueued
+    this.most = most
   }
 
   /** `counted`: dropped records of the partition by the pod's own count, which may be ahead of what its processor was told. */
@@ -75,8 +81,12 @@ export class ActorJudge {
   looked(pod: string, partitions: ReadonlyArray<PartitionStatus>): void {
     for (const p of partitions) {
       const key = `${p.topic}/${p.partition} in ${pod}`
-      if (p.queue.records > this.mostQueued)
-        this.violations.push(`${key}: ${p.queue.records} records are queued, more than ${this.mostQueued}`)
+      const { queued, fetched } = this.most
+      if (p.queue.records > queued)
+        this.violations.push(`${key}: ${p.queue.records} records are queued, more than ${queued}`)
+      const beyond = p.droppingSince === null ? fetched : 0
+      if (p.remainder.records > beyond)
+        this.violations.push(`${key}: ${p.remainder.records} records wait beyond the queue, more than ${beyond}`)
     }
   }
 

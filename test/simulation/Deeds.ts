@@ -135,6 +135,16 @@ const toPod = (
     }
   })
 
+const flood = (sim: Sim, { ms, every }: Fault & { readonly type: "flood" }) =>
+  Effect.gen(function* () {
+    const until = sim.time.now + ms
+    while (sim.time.now < until) {
+      for (const source of sim.sources)
+        if (sim.time.now >= source.silentUntil) yield* source.dump(sim.producer, wallNow(sim))
+      yield* Effect.sleep(every)
+    }
+  })
+
 const logBack = (sim: Sim, fault: Fault & { readonly type: "logBack" }): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { log, sources, oracle } = sim
@@ -195,6 +205,15 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
           const some = sources[i % sources.length]!
           if (time.now >= some.silentUntil) yield* some.dump(producer, now)
         }
+        break
+      case "flood":
+        for (const pod of running(sim)) {
+          pod.recordDelay = fault.perRecord
+          yield* later(fault.ms, () => {
+            pod.recordDelay = 0
+          })
+        }
+        yield* Effect.forkScoped(flood(sim, fault))
         break
       case "repeat":
         yield* source.repeat(producer, fault.back, now)

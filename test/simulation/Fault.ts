@@ -28,6 +28,8 @@ export type Fault =
   | { readonly type: "moveCoordinator" }
   | { readonly type: "addPartitions"; readonly count: number }
   | { readonly type: "burst"; readonly rounds: number }
+  /** For so long more is sent, a round of each source every so many ms, than the pods that there are can process. */
+  | { readonly type: "flood"; readonly ms: number; readonly every: number; readonly perRecord: number }
   | { readonly type: "repeat"; readonly source: number; readonly back: number }
   | { readonly type: "restartAgent"; readonly source: number; readonly clockBy: number }
   | { readonly type: "poison"; readonly source: number }

@@ -241,6 +241,17 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
   return faults
 }
 
+/** What drop-front is for: pods that cannot process all that comes. */
+export const withFloods = (faults: ReadonlyArray<Timed>, r: () => number): ReadonlyArray<Timed> => {
+  const int = (n: number) => Math.floor(r() * n)
+  const last = faults.at(-1)?.at ?? 0
+  const floods: ReadonlyArray<Timed> = Array.from({ length: 1 + int(3) }, () => ({
+    at: 3_000 + int(last),
+    fault: { type: "flood", ms: 2_000 + int(5_000), every: 60 + int(140), perRecord: 60 + int(140) }
+  }))
+  return [...faults, ...floods].sort((a, b) => a.at - b.at)
+}
+
 export const makeSchedule = (
   seed: number,
   options: {
@@ -256,7 +267,7 @@ export const makeSchedule = (
   const count = options.faults ?? 20 + int(14)
   const partitions = 2 + int(3)
   const quiet = profile === "calm" || profile === "calmLogBack"
-  return {
+  const made: Schedule = {
     seed,
     profile,
     pods: 2 + int(3),
@@ -274,4 +285,5 @@ export const makeSchedule = (
     lateCuts: one(int, [0, 0, 30, 400]),
     stamps: one(int, ["broker", "senders"])
   }
+  return made.backpressure === "pause" ? made : { ...made, faults: withFloods(made.faults, r) }
 }

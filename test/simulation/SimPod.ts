@@ -37,6 +37,7 @@ export const simExpiry = 10_000
 export interface Parts {
   readonly engine?: Partial<EngineOptions>
   readonly assignor?: Layer.Layer<Assignor>
+  readonly backpressure?: Layer.Layer<Backpressure>
   readonly transport?: (transport: Transport["Service"], pod: PodClock) => Transport["Service"]
   readonly shard?: typeof Shard.layer
   readonly processor?: (processor: PartitionProcessor["Service"]) => PartitionProcessor["Service"]
@@ -111,7 +112,7 @@ export class SimPod {
     const layer = (parts.shard ?? Shard.layer)(engine).pipe(
       Layer.provide(hampered),
       Layer.provideMerge(MetricsCache.layer),
-      Layer.provide(Backpressure.layer(settings.backpressure, 20)),
+      Layer.provide(parts.backpressure ?? Backpressure.layer(settings.backpressure, 20)),
       Layer.provide(parts.assignor ?? Assignor.layer),
       Layer.provide(SelfMetrics.layerBare),
       Layer.provide(Layer.succeed(Transport, transport))

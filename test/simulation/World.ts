@@ -39,8 +39,8 @@ const healing = 60_000
 const leaving = 30_000
 /** Session timeout 6 s, a slow rejoin 7.5 s, the replay, and until the next scrape comes by. */
 const longestAbsence = 20_000
-/** The queue's bound, and the records of a fetch that was under way when it was reached: none is shorter than 25 bytes. */
-const mostQueued = simEngine.queueRecords + simEngine.fetchMaxBytesPartition / 25
+/** No record is shorter than 25 bytes. */
+const mostHeld = { queued: simEngine.queueRecords, fetched: simEngine.fetchMaxBytesPartition / 25 }
 
 /** Where nothing tells how old records are, those before a group's first commit are not its own. By then it has committed. */
 const groupBegins = 3_000
@@ -96,7 +96,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       log.transport.producer({ clientId: "agents", acks: "all", compression: "none" })
     )
     const commits = new CommitJudge(oracle, simExpiry)
-    const actors = new ActorJudge(oracle.violations, mostQueued)
+    const actors = new ActorJudge(oracle.violations, mostHeld)
     const hearer: Hearer = {
       sending: (source) => {
         for (const series of source.series) oracle.produce(series, source.value)

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Committed, GroupClient, LogRecord } from "../../../src/transport/Transport.ts"
 import { topic } from "../SimAgent.ts"
 import { type Mutant, overClient, patching, planning, type Replaced, without } from "./Mutant.ts"
-import { diesRejoining, telling } from "./Stories.ts"
+import { diesRejoining, floodedAndMoved, telling } from "./Stories.ts"
 
 const all = Array.from({ length: 12 }, (_, partition) => ({ topic, partition }))
 
@@ -126,8 +126,7 @@ export const fenceMutants: ReadonlyArray<Mutant> = [
     rule: "2 dropped in the replay",
     breaks: "a record dropped below the fence leaves the round before it in place",
     found: "older",
-    often: ["slowPod", "burst"],
-    histories: (made) => ({ ...made, backpressure: "drop-front" }),
+    histories: telling(floodedAndMoved, { backpressure: "drop-front" }),
     modules: () => [
       patching("exposition/PartitionCache", (prototype) => {
         const drop = prototype.drop as (record: LogRecord, stretch: unknown, fence: number, now: unknown) => void

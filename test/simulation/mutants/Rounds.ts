@@ -111,7 +111,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     rule: "8 decisions replay",
     breaks: "a chunk that was dropped unseen is taken for a whole round",
     found: "older",
-    histories: telling(droppedAndMoved, { backpressure: "drop-front" }),
+    histories: telling(droppedAndMoved, { backpressure: "pause" }),
     modules: () => [
       memory((prototype) => {
         const skip = prototype.skip as (this: Memory, round: RoundNumber, whole: boolean) => void

@@ -317,6 +317,7 @@ export const toolAndLate: Story = (int) => {
 export const droppedAndMoved: Story = (int) => {
   const repeats = 16_500 + int(800)
   return [
+    ...everyPod(0, (pod) => ({ type: "strategy", pod, strategy: "pause" })),
     ...everyPod(0, (pod) => ({ type: "slowPod", pod, ms: 4_000, perRecord: 200 })),
     at(10, { type: "burst", rounds: 30 }),
     ...[0, 1, 3, 4, 6, 7].flatMap((source) => [
@@ -325,7 +326,19 @@ export const droppedAndMoved: Story = (int) => {
       at(repeats, { type: "repeat", source, back: 1 })
     ]),
     at(40, { type: "burst", rounds: 90 }),
+    ...everyPod(300 + int(500), (pod) => ({ type: "strategy", pod, strategy: "drop-front" })),
     at(12_000 + int(2_000), { type: "join" }),
     at(13_500 + int(1_500), { type: "leave", pod: int(5) })
+  ]
+}
+
+/** More comes than anybody can process, and in the middle of it a partition changes hands. */
+export const floodedAndMoved: Story = (int) => {
+  const perRecord = 100 + int(100)
+  const moves = 1_500 + int(2_500)
+  return [
+    at(0, { type: "flood", ms: 10_000, every: 60 + int(80), perRecord }),
+    at(moves, int(2) === 0 ? { type: "leave", pod: int(5) } : { type: "crash", pod: int(5) }),
+    at(moves + 10, { type: "join" })
   ]
 }

@@ -1,0 +1,173 @@
+/**
+ * Relief: carries out what back pressure decides for a shard's partitions: pauses them, drops the front of their queues, counts and
+ * says it. And it looks: a partition that is not fetched tells nothing of what arrives, so while one does not hold all that the log
+ * has, and might have to drop, the log's end is asked for four times a second, for all of them at once. What the looks show is judged by Overload.
+ */
+import { Effect } from "effect"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { GroupClient } from "../transport/Transport.ts"
+import type { Backpressure, Strategy } from "./Backpressure.ts"
+import type { EngineOptions } from "./Options.ts"
+import { declared, isBehind, keepsUp, look } from "./Overload.ts"
+import type { Partition } from "./Partition.ts"
+import type { Signal } from "./Signal.ts"
+
+export interface ReliefHost {
+  readonly client: GroupClient
+  readonly options: EngineOptions
+  readonly metrics: SelfMetricsShape
+  readonly backpressure: Backpressure["Service"]
+  readonly now: () => number
+  readonly wallClock: () => number
+  readonly partitions: () => Iterable<Partition>
+  /** Notified whenever a partition becomes fetchable or has to be looked at. */
+  readonly signal: Signal
+  readonly warn: (line: string) => void
+}
+
+export interface Relief {
+  /** The queue or the position moved: decides, and does it at once. */
+  readonly press: (p: Partition) => void
+  /** An answer of the log is in the queue. */
+  readonly arrived: (p: Partition) => void
+  /** By an operator, in the running pod. */
+  readonly switchTo: (p: Partition, strategy: Strategy) => void
+  /** Runs until interrupted. */
+  readonly looks: Effect.Effect<never>
+}
+
+/** Ms between two looks. A burst that is shorter is one leap. */
+const pace = 250
+
+/** It does not hold all that the log has, or may not, and it matters whether its actor keeps up. */
+const watched = (p: Partition): boolean =>
+  (p.paused || p.highWatermark > p.fetchPosition) &&
+  !p.dropping &&
+  p.strategy !== "pause" &&
+  p.processing !== undefined &&
+  p.phase !== "evicting"
+
+export const makeRelief = (host: ReliefHost): Relief => {
+  const { options, metrics, signal } = host
+
+  const drop = (p: Partition): void => {
+    const { queue } = p
+    const from = queue.oldest
+    const dropped = queue.dropFront(options.queueRecords, options.queueBytes)
+    if (dropped === 0) return
+    p.drops.add(dropped, from, queue.oldest, host.wallClock())
+    metrics.recordsDropped.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, dropped)
+  }
+
+  const tell = (p: Partition): void => {
+    const line = p.drops.due(host.now(), p.lag, p.fence)
+    if (line !== undefined) host.warn(line)
+  }
+
+  const press = (p: Partition): void => {
+    if (p.caughtUp) p.overload = keepsUp
+    const pressure = {
+      records: p.queue.records,
+      bytes: p.queue.bytes,
+      maxRecords: options.queueRecords,
+      maxBytes: options.queueBytes,
+      lag: p.lag,
+      behind: isBehind(p.overload),
+      dropping: p.dropping
+    }
+    const decision = host.backpressure.decide(p.strategy, pressure, p.paused)
+    p.dropping = decision === "drop"
+    if (p.dropping) {
+      drop(p)
+      tell(p)
+    } else {
+      const line = p.drops.end(
+        host.wallClock(),
+        p.caughtUp ? "its actor has caught up" : "its actor starts over or its strategy was switched"
+      )
+      if (line !== undefined) host.warn(line)
+    }
+    const { paused } = p
+    p.paused = decision === "pause"
+    if (paused !== p.paused) signal.notify()
+  }
+
+  const judge = (p: Partition, end: number): void => {
+    // A fetch that was under way may have told of a later one.
+    p.highWatermark = Math.max(p.highWatermark, end)
+    // Where nothing at all could be fetched since the last look its actor is not to blame; the race goes on when something comes.
+    const starved = p.queue.empty && p.reaching <= p.position && p.position === p.looked
+    p.looked = p.position
+    if (starved) return
+    p.overload = look(p.overload, {
+      position: p.position,
+      reaching: p.reaching,
+      fetched: p.fetchPosition,
+      end: p.highWatermark,
+      barred: p.wanted > p.allowed
+    })
+    press(p)
+  }
+
+  let failures = 0
+  /** Each by itself, at the same moment: the transport puts them together, and one partition's trouble stays its own. */
+  const ask = Effect.gen(function* () {
+    const troubles: Array<string> = []
+    const one = (p: Partition) => {
+      const { incarnation } = p
+      return host.client.listOffsets([p.tp], "end").pipe(
+        Effect.timeout(options.sessionTimeout),
+        Effect.match({
+          onSuccess: (ends) => {
+            const end = ends.get(p.key)
+            if (end === undefined) troubles.push(`${p.key}: no answer`)
+            else if (p.incarnation === incarnation && watched(p)) judge(p, end)
+          },
+          onFailure: (error) => {
+            troubles.push(`${p.key}: ${error.message}`)
+          }
+        })
+      )
+    }
+    yield* Effect.forEach([...host.partitions()].filter(watched), one, { concurrency: "unbounded", discard: true })
+    failures = troubles.length === 0 ? 0 : failures + 1
+    // One line at the start of an outage and one now and then.
+    if (failures > 0 && (failures === 1 || failures % 100 === 0))
+      yield* Effect.logWarning(
+        `cannot ask where the log ends of ${troubles.length} partitions that are full, ${failures} times in a row (${troubles[0]}): ` +
+          "as long as that is unknown they drop nothing, and lag more than it looks; it is asked again"
+      )
+  })
+
+  const due = () => {
+    for (const p of host.partitions()) if (watched(p) || p.drops.waiting) return true
+    return false
+  }
+
+  const looks = Effect.gen(function* () {
+    yield* signal.until(due)
+    yield* Effect.sleep(pace)
+    for (const p of host.partitions()) tell(p)
+    yield* ask
+  }).pipe(Effect.forever)
+
+  return {
+    press,
+    arrived: (p) => {
+      const { records, bytes } = p.queue
+      const room = records < options.queueRecords && bytes < options.queueBytes
+      // All that the log had a moment ago is here, and within the bounds.
+      if (room && !p.dropping && p.fetchPosition >= p.highWatermark) p.overload = keepsUp
+      press(p)
+    },
+    switchTo: (p, strategy) => {
+      const full = p.paused || p.dropping
+      if (strategy === "pause") p.overload = keepsUp
+      // Who asks for the emergency mode means what waits now.
+      else if (strategy !== p.strategy && full) p.overload = declared
+      p.strategy = strategy
+      press(p)
+    },
+    looks
+  }
+}
