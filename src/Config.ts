@@ -71,6 +71,9 @@ const readSessionTimeout = (resolved: Resolved<typeof Settings.check>, connectio
     ? eventHubsTimeouts.sessionTimeout
     : resolved.values.sessionTimeout
 
+/** Counts up when the rules change by which a batch or record can be read: owners of different rules may skip different ones. */
+const reading = 1
+
 export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<ServeConfig> => {
   const { values } = resolved
   const connection = readConnection(resolved)
@@ -112,7 +115,7 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
         queueBytes: values.queueBytes,
         commit: values.commit,
         settingsHash: createHash("sha256")
-          .update(JSON.stringify({ ...agreed, lookback }))
+          .update(JSON.stringify({ ...agreed, lookback, reading }))
           .digest("hex")
           .slice(0, 16)
       },

@@ -18,7 +18,12 @@ export interface CommitMetadata {
   readonly marks: ReadonlyArray<MarkAgo>
   /** Until L has passed it; null where there is none. */
   readonly quarantine: Quarantine | null
+  /** Under which settings the owner judged what can be read (`judgedBy`); "" in commits of versions that did not say. */
+  readonly judgedBy: string
 }
+
+/** Short: it is only compared. */
+export const judgedBy = (settingsHash: string): string => settingsHash.slice(0, 8)
 
 export const encodeCommitMetadata = (m: CommitMetadata): string =>
   JSON.stringify({
@@ -27,7 +32,8 @@ export const encodeCommitMetadata = (m: CommitMetadata): string =>
     l: m.lowest,
     ...(m.witness === null ? {} : { w: [m.witness.offset, m.witness.crc] }),
     ...(m.marks.length === 0 ? {} : { m: packMarks(m.marks) }),
-    ...(m.quarantine === null ? {} : { q: m.quarantine.until ?? -1 })
+    ...(m.quarantine === null ? {} : { q: m.quarantine.until ?? -1 }),
+    ...(m.judgedBy === "" ? {} : { s: m.judgedBy })
   })
 
 /** Three numbers a mark, each the difference to the one before: end, how far reading was behind it, ms ago. */
@@ -71,14 +77,14 @@ export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
     return null
   }
   if (typeof json !== "object" || json === null) return null
-  const { v, r, l, w, m, q } = json as Record<string, unknown>
+  const { v, r, l, w, m, q, s } = json as Record<string, unknown>
   if (v !== 1 || !isOffset(r) || !isOffset(l)) return null
   const witness = w === undefined ? null : unpackWitness(w)
   const marks = unpackMarks(m)
   if (witness === undefined || marks === null) return null
   if (q !== undefined && q !== -1 && !isOffset(q)) return null
   const quarantine = q === undefined ? null : { until: q === -1 ? null : q }
-  return { reservation: r, lowest: l, witness, marks, quarantine }
+  return { reservation: r, lowest: l, witness, marks, quarantine, judgedBy: typeof s === "string" ? s : "" }
 }
 
 const unpackWitness = (w: unknown): Witness | undefined => {

@@ -63,7 +63,13 @@ export class Ownerships {
   /** It is owned from here on, so that whatever comes next can evict it; its actor is started by `start`. */
   acquire(tp: TopicPartition): void {
     const { host } = this
-    const partition = new Partition(tp, host.strategy(), host.now(), host.options.leastHeadroom)
+    const partition = new Partition(
+      tp,
+      host.strategy(),
+      host.now(),
+      host.options.leastHeadroom,
+      host.options.settingsHash
+    )
     const scope = Scope.makeUnsafe()
     this.owned.set(partition.key, { partition, scope, last: undefined, started: false, evicting: false })
   }

@@ -8,7 +8,7 @@
 import type { Commit, TopicPartition } from "../transport/Transport.ts"
 import { partitionKey } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
-import { encodeCommitMetadata } from "./CommitMetadata.ts"
+import { encodeCommitMetadata, judgedBy } from "./CommitMetadata.ts"
 import { DropLog } from "./DropLog.ts"
 import type { PartitionPhase } from "./Engine.ts"
 import { Load } from "./Load.ts"
@@ -56,6 +56,9 @@ export class Partition {
   /** When the fence was reached; what is asked of the log from then on is beyond it. */
   servingSince = Number.POSITIVE_INFINITY
   quarantine: Quarantine | null = null
+  /** The settings by which this owner judges what can be read, and those of the owners before. */
+  private readonly judgedBy: string
+  private judgedBefore = ""
   /** What the actor waits to be allowed to process. */
   wanted = 0
   highWatermark = -1
@@ -84,7 +87,8 @@ export class Partition {
   private lastCommitPosition = 0
   private pace = 0
 
-  constructor(tp: TopicPartition, strategy: Strategy, now: number, leastHeadroom: number) {
+  constructor(tp: TopicPartition, strategy: Strategy, now: number, leastHeadroom: number, settings: string) {
+    this.judgedBy = judgedBy(settings)
     this.tp = tp
     this.key = partitionKey(tp)
     this.strategy = strategy
@@ -106,6 +110,7 @@ export class Partition {
     this.quarantine = plan.restarted ? null : (this.quarantine ?? plan.quarantine)
     if (this.reservation.confirmed === null || plan.restarted)
       this.reservation = { ...this.reservation, kept: plan.lowest }
+    this.judgedBefore = plan.judgedBy
     this.servingSince = Number.POSITIVE_INFINITY
   }
 
@@ -200,7 +205,7 @@ export class Partition {
     this.marks.keepFrom(this.lowest)
     const { committed: offset, lowest, witness } = this
     const quarantine = outlives(this.quarantine, lowest)
-    const content = { reservation: r, lowest, witness, quarantine }
+    const content = { reservation: r, lowest, witness, quarantine, judgedBy: this.judgedBy }
     return {
       tp: this.tp,
       offset,

@@ -32,6 +32,8 @@ export interface StartPlan {
   readonly lowest: number
   readonly marks: ReadonlyArray<MarkAgo>
   readonly quarantine: Quarantine | null
+  /** Under which settings earlier owners judged what can be read; "" where that is not known. */
+  readonly judgedBy: string
   /** As it was when the plan was made. */
   readonly logEnd: number
   /** Offsets that retention took before anybody committed them. */
@@ -42,7 +44,7 @@ export interface StartPlan {
   readonly why: string
 }
 
-const noTime = { marks: [], quarantine: null } as const
+const noTime = { marks: [], quarantine: null, judgedBy: "" } as const
 
 /** Rule 9. Nothing that is in a new log now may be shown. */
 const newLog = (logEnd: number, why: string): StartPlan => ({
@@ -88,6 +90,7 @@ export const planStart = (i: PlanInput): StartPlan => {
       lowest: logStart,
       marks: c.metadata?.marks ?? [],
       quarantine: c.metadata?.quarantine ?? null,
+      judgedBy: c.metadata?.judgedBy ?? "",
       logEnd,
       lost: logStart - c.offset,
       restarted: false,
@@ -104,6 +107,7 @@ export const planStart = (i: PlanInput): StartPlan => {
       marks: [],
       // Whoever showed what, and when, is in the metadata that is gone.
       quarantine: { until: null },
+      judgedBy: "",
       logEnd,
       lost: 0,
       restarted: false,
@@ -118,6 +122,7 @@ export const planStart = (i: PlanInput): StartPlan => {
     lowest: start,
     marks: c.metadata.marks,
     quarantine: c.metadata.quarantine,
+    judgedBy: c.metadata.judgedBy,
     logEnd,
     lost: 0,
     restarted: false,

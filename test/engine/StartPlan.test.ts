@@ -4,7 +4,14 @@ import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { type PlanInput, planStart, type StartPlan } from "../../src/engine/StartPlan.ts"
 
-const ours = { reservation: 150, lowest: 80, witness: null, marks: [{ end: 70, read: 70, ago: 9 }], quarantine: null }
+const ours = {
+  reservation: 150,
+  lowest: 80,
+  witness: null,
+  marks: [{ end: 70, read: 70, ago: 9 }],
+  quarantine: null,
+  judgedBy: ""
+}
 
 const base: PlanInput = {
   committed: { offset: 100, metadata: ours },
@@ -161,7 +168,8 @@ const inputs: fc.Arbitrary<PlanInput> = fc
             lowest: fc.nat(60),
             witness: fc.constant(null),
             marks: fc.constant([]),
-            quarantine: fc.constant(null)
+            quarantine: fc.constant(null),
+            judgedBy: fc.constant("")
           })
         )
       })
