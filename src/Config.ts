@@ -108,9 +108,10 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
         lookback,
         queueRecords: values.queueRecords,
         queueBytes: values.queueBytes,
+        maxRecordBytes: values.maxRecordBytes,
         commit: values.commit,
         settingsHash: createHash("sha256")
-          .update(JSON.stringify({ ...agreed, lookback }))
+          .update(JSON.stringify({ ...agreed, lookback, maxRecordBytes: values.maxRecordBytes }))
           .digest("hex")
           .slice(0, 16)
       },

@@ -5,7 +5,7 @@
  */
 import { Effect, Exit, Scope } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { type Commit, partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { type Commit, partitionKey, type TopicPartition, unreadableReasons } from "../transport/Transport.ts"
 import { type ActorHost, runActor } from "./Actor.ts"
 import type { Strategy } from "./Backpressure.ts"
 import type { Committer } from "./Committer.ts"
@@ -65,6 +65,9 @@ export class Ownerships {
     const { host } = this
     const partition = new Partition(tp, host.strategy(), host.now(), host.options.leastHeadroom)
     const scope = Scope.makeUnsafe()
+    // What may happen to it is counted from zero.
+    for (const reason of unreadableReasons)
+      host.metrics.batchesSkipped.inc({ topic: tp.topic, partition: String(tp.partition), reason }, 0)
     this.owned.set(partition.key, { partition, scope, last: undefined, started: false, evicting: false })
   }
 
@@ -127,7 +130,7 @@ export class Ownerships {
   /** Gauges of a partition end with its ownership; counters stay, as counters do. */
   private forget(p: Partition): void {
     const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
-    for (const gauge of [this.host.metrics.lag, this.host.metrics.queueRecords, this.host.metrics.queueBytes])
-      gauge.remove(labels)
+    const { lag, queueBytes, queueRecords, trouble } = this.host.metrics
+    for (const gauge of [lag, queueRecords, queueBytes, trouble]) gauge.remove(labels)
   }
 }

@@ -5,7 +5,7 @@
  *
  * It outlives restarts of its actor (the reservation and what was exposed must), and ends with the ownership.
  */
-import type { Commit, TopicPartition } from "../transport/Transport.ts"
+import type { Commit, TopicPartition, Unreadable } from "../transport/Transport.ts"
 import { partitionKey } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
 import { encodeCommitMetadata } from "./CommitMetadata.ts"
@@ -15,7 +15,9 @@ import type { Processing } from "./PartitionProcessor.ts"
 import { PartitionQueue } from "./PartitionQueue.ts"
 import { exposeLimit, nextReservation, type Reservation, unreserved } from "./Reservation.ts"
 import { Signal } from "./Signal.ts"
+import { SkippedBatches } from "./SkippedBatches.ts"
 import type { StartPlan } from "./StartPlan.ts"
+import type { Trouble } from "./Trouble.ts"
 import { newerWitness, type Witness } from "./Witness.ts"
 
 export class Partition {
@@ -27,6 +29,9 @@ export class Partition {
   /** Notified when the queue or the reservation moved. */
   readonly signal = new Signal()
   readonly load = new Load()
+  readonly skipped = new SkippedBatches()
+  /** Set while it cannot be read. */
+  trouble: Trouble | undefined
   queue = new PartitionQueue()
   /** The next offset that the actor processes; meaningful while `processing` is set. */
   position = 0
@@ -95,8 +100,14 @@ export class Partition {
     this.wanted = 0
     this.paused = this.dropping = false
     this.reread = undefined
+    this.trouble = undefined
     this.processing = processing
     if (this.phase !== "evicting") this.phase = plan.start >= plan.fence ? "serving" : "replaying"
+  }
+
+  /** Of a batch that nobody can read: what is fetched next lies behind it. Told once for each time that it is fetched. */
+  skippedBatch(stretch: Unreadable): void {
+    this.skipped.add(stretch)
   }
 
   /** An earlier owner's witness, that of the commit, may be ahead of ours: the log still has to hold it. */
@@ -121,6 +132,7 @@ export class Partition {
     return Math.max(this.fence, exposeLimit(this.reservation))
   }
 
+  /** -1: unknown, as where its leader cannot be read. */
   get lag(): number {
     return this.highWatermark < 0 || this.processing === undefined
       ? -1

@@ -58,6 +58,8 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   backpressure: "pause",
   dropped: 0,
   restarts: 0,
+  trouble: null,
+  skipped: { batches: 0, last: null },
   sources: 1,
   series: 1,
   bytes: 10,
