@@ -198,6 +198,13 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
       case "poison":
         yield* source.poison(producer, now)
         break
+      case "unreadable":
+        yield* log.breakNext({ topic, partition: source.partition }, fault.reason)
+        yield* source.unseen(producer, now)
+        break
+      case "oversized":
+        yield* source.oversized(producer, now)
+        break
       case "partialRound":
         yield* source.partial(producer, now)
         break
