@@ -69,6 +69,8 @@ interface Shape {
   readonly deleteRecords: (tp: TopicPartition, offset: number) => Effect.Effect<void>
   /** The next batch that is appended to the partition cannot be read by anyone. */
   readonly breakNext: (tp: TopicPartition, reason: UnreadableReason) => Effect.Effect<void>
+  /** The partition's last batch cannot be read by anyone any more. */
+  readonly spoilLastBatch: (tp: TopicPartition, reason: UnreadableReason) => Effect.Effect<void>
   /** The log goes back: records from `end` on are gone, commits stay, as after an unclean election. */
   readonly truncate: (tp: TopicPartition, end: number) => Effect.Effect<void>
   /** Deletes the topic and creates it anew: empty logs from 0, and no commits, as Kafka does it. */
@@ -142,6 +144,7 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
       addPartitions: (topic, partitions) => turn(() => topics.grow(topic, partitions)),
       deleteRecords: (tp, offset) => turn(() => topics.change(tp, (log) => log.advanceStart(offset))),
       breakNext: (tp, reason) => turn(() => topics.partition(tp).log.breakNext(reason)),
+      spoilLastBatch: (tp, reason) => turn(() => topics.partition(tp).log.breakLast(reason)),
       truncate: (tp, end) => turn(() => topics.change(tp, (log) => log.truncate(end))),
       recreate: (topic) =>
         turn(() => {

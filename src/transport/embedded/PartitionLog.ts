@@ -52,6 +52,8 @@ export class PartitionLog {
   #start = 0
   /** Records of unreadable batches: there are none but where a test made them. */
   readonly #broken = new Map<LogRecord, Broken>()
+  /** Where the batch that was appended last begins. */
+  #lastBatch = 0
   /** What the batch that is appended next will be. */
   #breakNext: UnreadableReason | undefined
 
@@ -80,8 +82,15 @@ export class PartitionLog {
     this.#breakNext = reason
   }
 
+  /** The records of the batch that was appended last cannot be read by anyone any more. */
+  breakLast(reason: UnreadableReason): void {
+    const batch = { reason }
+    for (const record of this.#records) if (record.offset >= this.#lastBatch) this.#broken.set(record, batch)
+  }
+
   /** To be given to each `append` of one batch. */
   beginBatch(): Broken | undefined {
+    this.#lastBatch = this.end
     const reason = this.#breakNext
     this.#breakNext = undefined
     return reason === undefined ? undefined : { reason }
