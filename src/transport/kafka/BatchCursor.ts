@@ -8,6 +8,11 @@ import { RecordStream } from "./RecordStream.ts"
 import type { Progress, Wanted } from "./Records.ts"
 import { type Unpacking, unpacking } from "./Unpacking.ts"
 import { UnreadableBytes } from "./UnreadableBytes.ts"
+import { zstdWindow } from "./ZstdFrames.ts"
+
+const ZSTD = 4
+/** Of any other codec: blocks of 4 MB. */
+const DECODER = 4 * 1024 * 1024
 
 export interface CursorRead {
   readonly records: Array<LogRecord>
@@ -24,7 +29,7 @@ export interface CursorRead {
 export class BatchCursor {
   /** The offset that its next portion begins at. */
   next: number
-  /** What it holds: the stored bytes, and as much again for the decoder. */
+  /** What it holds at most: the stored bytes, and what the decoder keeps. */
   readonly bytes: number
   readonly #wanted: Wanted
   readonly #progress: Progress
@@ -39,7 +44,7 @@ export class BatchCursor {
     this.#unpacking = unpacking(codec, own)
     this.#stream = new RecordStream(this.#unpacking, wanted, this.#progress)
     this.next = wanted.from
-    this.bytes = 2 * own.length
+    this.bytes = own.length + (codec === ZSTD ? zstdWindow(own) : DECODER)
   }
 
   /** The next portion. Rejects where that failed here; then the cursor is closed. */

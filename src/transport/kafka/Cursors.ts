@@ -6,7 +6,7 @@
 import { partitionKey, type TopicPartition } from "../Transport.ts"
 import type { BatchCursor } from "./BatchCursor.ts"
 
-const MAX_BYTES = 128 * 1024 * 1024
+const MAX_BYTES = 256 * 1024 * 1024
 
 interface Kept {
   readonly cursor: BatchCursor

@@ -6,6 +6,8 @@ import { malformed } from "./UnreadableBytes.ts"
 
 const MAGIC = 0xfd2fb528
 const SKIPPABLE = 0x184d2a50
+/** Decoders refuse more where they are not told otherwise: Node's, Kafka's and librdkafka's. */
+const MAX_WINDOW = 2 ** 27
 
 export interface ZstdFrame {
   readonly bytes: Buffer
@@ -15,6 +17,8 @@ export interface ZstdFrame {
   readonly whole: boolean
   /** Where the frame says what it unpacks to. */
   readonly plain: number | undefined
+  /** What a decoder must hold of what it unpacked. */
+  readonly window: number
 }
 
 export class ZstdFrames {
@@ -33,10 +37,12 @@ export class ZstdFrames {
     const magic = start + 4 > packed.length ? -1 : packed.readUInt32LE(start)
     const skippable = magic >= SKIPPABLE && magic < SKIPPABLE + 16
     if (magic !== MAGIC && !skippable) throw malformed("what stands between the zstd frames is none")
-    const { end, plain } = skippable ? { end: skippableEnd(packed, start), plain: 0 } : dataEnd(packed, start)
+    const { end, plain, window } = skippable
+      ? { end: skippableEnd(packed, start), plain: 0, window: 0 }
+      : dataEnd(packed, start)
     const whole = end <= packed.length
     this.#at = whole ? end : packed.length
-    return { bytes: packed.subarray(start, this.#at), skippable, whole, plain }
+    return { bytes: packed.subarray(start, this.#at), skippable, whole, plain, window }
   }
 }
 
@@ -46,8 +52,8 @@ const skippableEnd = (packed: Buffer, start: number): number =>
 const dictionaryBytes = [0, 1, 2, 4]
 
 /** An end beyond the bytes where they are cut off. */
-const dataEnd = (packed: Buffer, start: number): { readonly end: number; readonly plain: number | undefined } => {
-  const beyond = { end: packed.length + 1, plain: undefined }
+const dataEnd = (packed: Buffer, start: number): Pick<ZstdFrame, "plain" | "window"> & { readonly end: number } => {
+  const beyond = { end: packed.length + 1, plain: undefined, window: 0 }
   if (start + 5 > packed.length) return beyond
   const descriptor = packed[start + 4]!
   const single = (descriptor & 0x20) !== 0
@@ -66,13 +72,27 @@ const dataEnd = (packed: Buffer, start: number): { readonly end: number; readonl
           : sizeBytes === 4
             ? packed.readUInt32LE(sizeAt)
             : packed.readUInt32LE(sizeAt) + packed.readUInt32LE(sizeAt + 4) * 2 ** 32
+  const windowByte = packed[start + 5]!
+  const window = single ? (plain ?? 0) : 2 ** (10 + (windowByte >>> 3)) * (1 + (windowByte & 7) / 8)
   for (;;) {
-    if (at + 3 > packed.length) return { ...beyond, plain }
+    if (at + 3 > packed.length) return { ...beyond, plain, window }
     const block = packed.readUIntLE(at, 3)
     const type = (block >>> 1) & 3
     if (type === 3) throw malformed("a zstd block is of no known type")
     // One that repeats a byte holds only that.
     at += 3 + (type === 1 ? 1 : block >>> 3)
-    if ((block & 1) !== 0) return { end: at + ((descriptor & 0x04) !== 0 ? 4 : 0), plain }
+    if ((block & 1) !== 0) return { end: at + ((descriptor & 0x04) !== 0 ? 4 : 0), plain, window }
   }
+}
+
+/** The largest of all frames; of no more than zstd decoders take. */
+export const zstdWindow = (packed: Buffer): number => {
+  const frames = new ZstdFrames(packed)
+  let window = 0
+  try {
+    for (let frame = frames.next(); frame !== undefined; frame = frames.next()) window = Math.max(window, frame.window)
+  } catch {
+    // What is unpacked up to there counts; the rest is whoever unpacks it to refuse.
+  }
+  return Math.min(window, MAX_WINDOW)
 }

@@ -328,7 +328,7 @@ describe("Cursors", () => {
       firstTimestamp: 0,
       appendTimestamp: -1
     }
-    return { cursor: new BatchCursor(CODECS.zstd, Buffer.alloc(1_000), wanted), highWatermark: 10 }
+    return { cursor: new BatchCursor(CODECS.zstd, Buffer.alloc(2_000), wanted), highWatermark: 10 }
   }
   const tp = (partition: number) => ({ topic: "t", partition })
 
