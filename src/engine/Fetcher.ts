@@ -117,7 +117,7 @@ const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void
     p.queue.push(f.records, f.next, f.release)
     p.fetchPosition = f.next
     host.arrived(p)
-  }
+  } else f.release?.()
   return again === undefined ? skipped : Effect.andThen(again, skipped ?? Effect.void)
 }
 

@@ -1,5 +1,5 @@
 /**
- * Growth: how many times as many bytes a partition's batches become when they are unpacked, of late, and what that makes of a limit: a broker
+ * Growth: how many times as many bytes batches become when they are unpacked, of late, and what that makes of a limit: a broker
  * counts bytes as they are stored, memory and the event loop bear them unpacked. Pure.
  *
  * It saves work, it does not guard the memory: an answer is read in portions whatever it unpacks to, but what does not fit into one is
@@ -15,11 +15,11 @@ const SHARE = 1 / 2
 export const LEAST_STORED = 128 * 1024
 
 export class Growth {
+  readonly #least: number
   #times = 1
 
-  /** How many times, as it stands. */
-  get times(): number {
-    return this.#times
+  constructor(least = LEAST_STORED) {
+    this.#least = least
   }
 
   /** `stored` bytes were read, of which `unpacked` were made beside them. */
@@ -31,6 +31,6 @@ export class Growth {
 
   /** What to ask for, to get about so many bytes of records. A broker sends a whole batch, however little is asked for. */
   stored(plain: number): number {
-    return Math.min(plain, Math.max(LEAST_STORED, Math.ceil(plain / this.#times)))
+    return Math.min(plain, Math.max(this.#least, Math.ceil(plain / this.#times)))
   }
 }

@@ -40,7 +40,8 @@ interface Limits {
 export class LogReader {
   readonly links: Links
   readonly #maxRecordBytes: number
-  /** Of the partitions that are read, as all that follows. */
+  /** Of whole answers, and of each partition. */
+  readonly #growth = new Growth(4 * LEAST_STORED)
   readonly #growths = new Map<string, Growth>()
   readonly #cursors = new Cursors()
   /** Bytes that were found to be broken once: whether they are comes out when they are asked for again. */
@@ -55,7 +56,7 @@ export class LogReader {
 
   async fetch(node: number, requests: ReadonlyArray<FetchRequest>, options: Limits): Promise<ReadonlyArray<Fetched>> {
     if (requests.length === 0) return []
-    const room: Room = { left: ROOM }
+    const room: Room = { left: ROOM, atOnce: 0 }
     const begun = requests.flatMap((request) => {
       const kept = this.#cursors.take(request.tp, request.offset)
       return kept === undefined ? [] : [{ request, kept }]
@@ -120,21 +121,24 @@ export class LogReader {
     const start = this.#turn++ % requests.length
     const turned = start === 0 ? requests : [...requests.slice(start), ...requests.slice(0, start)]
     const role = options.maxWait > 0 ? "fetch" : "read"
-    const growths = requests.map(({ tp }) => this.#growthOf(tp))
-    const times = growths.reduce((sum, growth) => sum + growth.times, 0) / growths.length
+    const whole = { stored: 0, unpacked: 0 }
     const reading: Reading = {
       maxRecordBytes: this.#maxRecordBytes,
       cursors: this.#cursors,
       room,
       confirmed: (tp, base, fingerprint) => this.#confirmed(tp, `${base} ${fingerprint}`),
-      saw: (tp, stored, unpacked) => this.#growthOf(tp).saw(stored, unpacked)
+      saw: (tp, stored, unpacked) => {
+        this.#growthOf(tp).saw(stored, unpacked)
+        whole.stored += stored
+        whole.unpacked += unpacked
+      }
     }
     const answer = (await this.links.get(role, address).exchange("fetch", (versions) => {
       const request = encode(versions, "Fetch", {
         isolationLevel: 1,
         maxWaitTime: options.maxWait,
         minBytes: 1,
-        maxBytes: Math.min(options.maxBytes, Math.max(4 * LEAST_STORED, Math.ceil(options.maxBytes / times))),
+        maxBytes: this.#growth.stored(options.maxBytes),
         rackId: "",
         topics: byTopic(turned, ({ tp, offset }) => ({
           partition: tp.partition,
@@ -153,6 +157,7 @@ export class LogReader {
       }
     })) as FetchAnswer
     if (answer.errorCode !== 0) throw refused("fetch", answer.errorCode, `node ${node}`)
+    this.#growth.saw(whole.stored, whole.unpacked)
     return answer.fetched
   }
 

@@ -8,6 +8,7 @@
  * offsets from there to its end are the unreadable stretch. The answer ends early where it unpacked to more than there is room for,
  * also in the middle of a batch (`cursor`). Rejects with any other error for what failed here.
  */
+import { setImmediate as turn } from "node:timers/promises"
 import type { LogRecord, Unreadable } from "../Transport.ts"
 import { BatchCursor, type CursorRead, stretch } from "./BatchCursor.ts"
 import { unpackSmall } from "./Codecs.ts"
@@ -25,6 +26,8 @@ export interface Aborted {
 /** Unpacked bytes that may still be made: of the whole answer. Several partitions share it. */
 export interface Room {
   left: number
+  /** Bytes that were unpacked since others last had their turn on the event loop. */
+  atOnce: number
 }
 
 export interface Asked {
@@ -60,6 +63,9 @@ export interface Decoded {
 
 /** Unpacked bytes of a partition in one answer, after which nothing more is unpacked. Sixteen times what is asked of one by default. */
 export const MAX_PARTITION = 16 * 1024 * 1024
+
+/** A few milliseconds of the event loop. */
+const AT_ONCE = 4 * 1024 * 1024
 
 /** baseOffset, length */
 const PREFIX = 12
@@ -137,7 +143,10 @@ export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decode
         else {
           if (codec === 0) views = true
           else unpacked.push(whole)
-          if (codec !== 0) plain += whole.length
+          if (codec !== 0) {
+            plain += whole.length
+            room.atOnce += whole.length
+          }
           try {
             readWhole(whole, wanted, progress, records)
           } finally {
@@ -155,6 +164,7 @@ export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decode
         unpacked.push(...portion.slabs)
         left -= portion.size
         plain += portion.size
+        room.atOnce = 0
         if (portion.unreadable !== undefined) unreadable.push(portion.unreadable)
         next = portion.next
         if (!portion.done) break
@@ -163,6 +173,9 @@ export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decode
     }
     next = Math.max(next, last + 1)
     at = end
+    if (room.atOnce < AT_ONCE) continue
+    room.atOnce = 0
+    await turn()
   }
   const stored = cursor === undefined ? at : bytes.length
   return { next, records, unreadable, views, unpacked, stored, plain, cursor, doubt }

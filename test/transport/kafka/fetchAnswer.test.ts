@@ -23,7 +23,7 @@ const batch = (base: number, value: string, compression = 0): Buffer =>
 const reading = (others: Partial<Reading> = {}): Reading => ({
   maxRecordBytes: 64 * 1024 * 1024,
   cursors: new Cursors(),
-  room: { left: 64 * 1024 * 1024 },
+  room: { left: 64 * 1024 * 1024, atOnce: 0 },
   confirmed: () => true,
   saw: () => {},
   ...others
@@ -124,7 +124,7 @@ describe("decodeFetch", () => {
       answer(11, parts),
       11,
       parts.map(({ partition }) => request(partition)),
-      reading({ room: { left: 4_000_000 } })
+      reading({ room: { left: 4_000_000, atOnce: 0 } })
     )
     assert.deepStrictEqual(
       fetched.map((f) => [f.next, f.error]),

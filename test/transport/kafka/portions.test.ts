@@ -20,7 +20,7 @@ const ask = (bytes: Buffer, from: number, options: Partial<Asked> = {}): Promise
     aborted: [],
     end: Number.POSITIVE_INFINITY,
     maxRecordBytes: 64 * MiB,
-    room: { left: Number.POSITIVE_INFINITY },
+    room: { left: Number.POSITIVE_INFINITY, atOnce: 0 },
     confirmed: () => true,
     ...options
   })

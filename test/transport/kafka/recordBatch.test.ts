@@ -24,7 +24,7 @@ const decode = (
     aborted,
     end: Number.POSITIVE_INFINITY,
     maxRecordBytes: 64 * 1024 * 1024,
-    room: { left: Number.POSITIVE_INFINITY },
+    room: { left: Number.POSITIVE_INFINITY, atOnce: 0 },
     confirmed: () => true,
     ...options
   })
