@@ -42,7 +42,7 @@ export class BatchCursor {
     this.#wanted = wanted
     this.#progress = { read: 0, offset: wanted.base - 1 }
     this.#unpacking = unpacking(codec, own)
-    this.#stream = new RecordStream(this.#unpacking, wanted, this.#progress)
+    this.#stream = new RecordStream(this.#unpacking, own.length, wanted, this.#progress)
     this.next = wanted.from
     this.bytes = own.length + (codec === ZSTD ? zstdWindow(own) : DECODER)
   }

@@ -112,7 +112,11 @@ export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decode
         break
       }
       const first = isPlausible(base, asked.end) ? Math.max(next, base) : next
-      next = Math.max(first + 1, Math.min(broken.next, follower(bytes, end), asked.end))
+      const after = follower(bytes, end)
+      next =
+        broken.fingerprint !== undefined && after > first && after <= asked.end
+          ? after
+          : Math.max(first + 1, Math.min(broken.next, asked.end))
       unreadable.push({ from: first, next, reason: broken.error.reason, detail: broken.error.message })
       // Without a length nothing after it can be found.
       if (end < at + LEAST) break
@@ -254,6 +258,6 @@ const isPlausible = (base: number, logEnd: number): boolean => base >= 0 && base
 
 const hex = (crc: number): string => (crc >>> 0).toString(16).padStart(8, "0")
 
-/** Where the batch after this one begins, as far as the answer tells. */
+/** Where the batch after this one begins, as far as the answer tells; else 0. */
 const follower = (bytes: Buffer, at: number): number =>
-  at >= LEAST && at + PREFIX <= bytes.length ? int64(bytes, at) : Number.POSITIVE_INFINITY
+  at >= LEAST && at + PREFIX <= bytes.length ? int64(bytes, at) : 0

@@ -16,7 +16,9 @@ export interface Portion {
   readonly slabs: Array<Buffer>
 }
 
-const SLAB = 2 * 1024 * 1024
+/** The first one is as large as the batch may need, the next ones twice as large each. */
+const LEAST_SLAB = 32 * 1024
+const MOST_SLAB = 2 * 1024 * 1024
 /** Bytes that are read for one portion at most, where they only have to be passed over. */
 const PATIENCE = 128 * 1024 * 1024
 /** What a record takes beside its bytes. */
@@ -31,11 +33,14 @@ export class RecordStream {
   /** Bytes of the record that is under way, where they are known. */
   #needed = 0
   #oversized: Oversized | undefined
+  #slabBytes: number
   #slab = Buffer.alloc(0)
   #filled = 0
   #reader = new RecordReader(this.#slab)
 
-  constructor(source: Unpacking, wanted: Wanted, progress: Progress) {
+  /** `stored`: bytes of the batch. */
+  constructor(source: Unpacking, stored: number, wanted: Wanted, progress: Progress) {
+    this.#slabBytes = Math.min(MOST_SLAB, Math.max(LEAST_SLAB, 2 * stored))
     this.#source = source
     this.#wanted = wanted
     this.#progress = progress
@@ -101,7 +106,8 @@ export class RecordStream {
 
   /** A slab with room for the record that is under way, which begins with `rest`. */
   #renew(portion: Portion, rest: Buffer): void {
-    const slab = Buffer.allocUnsafeSlow(Math.max(SLAB, this.#needed, rest.length + 1))
+    const slab = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, this.#needed, rest.length + 1))
+    this.#slabBytes = Math.min(MOST_SLAB, 2 * this.#slabBytes)
     slab.set(rest)
     // Nothing is a view of one whose records were all passed over.
     const last = portion.records.at(-1)
