@@ -113,9 +113,10 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
         lateness: values.expiry / 2,
         queueRecords: values.queueRecords,
         queueBytes: values.queueBytes,
+        maxRecordBytes: values.maxRecordBytes,
         commit: values.commit,
         settingsHash: createHash("sha256")
-          .update(JSON.stringify({ ...agreed, lookback, reading }))
+          .update(JSON.stringify({ ...agreed, lookback, maxRecordBytes: values.maxRecordBytes, reading }))
           .digest("hex")
           .slice(0, 16)
       },

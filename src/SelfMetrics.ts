@@ -76,6 +76,11 @@ const make = (defaults: boolean) => {
       "Partitions whose log went back (truncated or recreated).",
       partition
     ),
+    batchesSkipped: counter(
+      "k2p_batches_skipped_total",
+      "Batches that nobody can read, by reason; their records are lost.",
+      ["topic", "partition", "reason"]
+    ),
     actorRestarts: counter("k2p_actor_restarts_total", "Restarts of a partition's actor after a failure.", partition),
     rebalances: counter("k2p_rebalances_total", "Generations that this member synced."),
     membershipsLost: counter(
@@ -92,7 +97,16 @@ const make = (defaults: boolean) => {
     commits: counter("k2p_commits_total", "Offset commits by outcome.", ["outcome"]),
     heartbeats: counter("k2p_heartbeats_total", "Heartbeats by outcome.", ["outcome"]),
     fetchErrors: counter("k2p_fetch_errors_total", "Failed fetches by code.", ["code"]),
-    lag: gauge("k2p_partition_lag_records", "Records between the processed position and the log's end.", partition),
+    lag: gauge(
+      "k2p_partition_lag_records",
+      "Records between the processed position and the log's end; absent while that is not known.",
+      partition
+    ),
+    trouble: gauge(
+      "k2p_partition_trouble_seconds",
+      "How long a partition can not be read already; 0 while it can.",
+      partition
+    ),
     queueRecords: gauge("k2p_partition_queue_records", "Records waiting in a partition's queue.", partition),
     queueBytes: gauge("k2p_partition_queue_bytes", "Bytes waiting in a partition's queue.", partition),
     remainderRecords: gauge(

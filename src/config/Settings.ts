@@ -118,6 +118,11 @@ export const serve = settings({
     about: "Bytes that may wait for one partition, and one fetch.",
     fallback: "16MiB"
   },
+  maxRecordBytes: {
+    kind: Kind.size("1KiB", "512MiB"),
+    about: "Bytes of one record, as it is unpacked, beyond which it is refused by itself; the same in all pods.",
+    fallback: "64MiB"
+  },
   timestamps: {
     kind: Kind.choice("scrape", "event"),
     about: "Samples without timestamps, as a direct scrape gives them, or with the dump's own time.",

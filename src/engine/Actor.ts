@@ -16,6 +16,7 @@ import type { Partition } from "./Partition.ts"
 import type { Batch, PartitionProcessor, ProcessorError } from "./PartitionProcessor.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
+import { Trouble } from "./Trouble.ts"
 import { newerWitness, testify, type Witness, witnessOf } from "./Witness.ts"
 
 /** Bytes taken from the queue at a time: small enough that a scrape never waits long for the thread. */
@@ -156,6 +157,8 @@ const prepareRetrying = (host: ActorHost, p: Partition): Effect.Effect<Prepared>
     Effect.timeout(host.options.sessionTimeout),
     Effect.tapError((error) => {
       tries += 1
+      p.trouble ??= new Trouble(host.now())
+      p.trouble.again(error._tag === "TransportError" ? error.code : "TIMEOUT", error.message, false)
       return tries === 1 || tries % 20 === 0
         ? Effect.logWarning(`cannot read where ${p.key} stands (${error.message}), tried ${tries} times; trying on`)
         : Effect.void
@@ -187,7 +190,7 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
       if (item.type === "dropped") yield* processing.dropped(batch)
       else {
         yield* processing.process(batch)
-        const newest = item.records[item.records.length - 1]
+        const newest = item.records.findLast((r) => r.tooLarge === undefined)
         if (newest !== undefined && newest.offset > (p.witness?.offset ?? -1)) p.knows(witnessOf(newest))
         host.metrics.recordsConsumed.inc(labels, item.records.length)
         host.metrics.bytesConsumed.inc(labels, item.bytes)
@@ -208,7 +211,12 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     p.takeTime(plan, knownAt)
     const processing = yield* host.processor.open(p.tp, timeOf(p, host.now, host.options))
     // Runs before the processor's own finalizers: hidden first, then gone.
-    yield* Effect.addFinalizer(() => Effect.sync(() => p.end(p.phase === "evicting" ? "evicting" : "restarting")))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        p.end(p.phase === "evicting" ? "evicting" : "restarting")
+        host.client.forget(p.tp)
+      })
+    )
     if (plan.lost > 0) {
       host.metrics.recordsLost.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, plan.lost)
       yield* Effect.logError(`${p.key}: ${plan.why}; ${plan.lost} offsets were lost to retention unread`)

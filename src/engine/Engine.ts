@@ -3,8 +3,9 @@
  * exposed now, the proof of it, its state, and the switches. Its Layer (`Shard.layer`) joins the group, its Scope leaves it.
  */
 import { Context, type Effect, Schema } from "effect"
-import type { TopicPartition } from "../transport/Transport.ts"
+import type { TopicPartition, Unreadable } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
+import type { TroubleStatus } from "./Trouble.ts"
 
 /**
  * One instant's answer to "what may be shown": taken synchronously, see rule 7. Where the request arrived a little earlier, on
@@ -52,6 +53,10 @@ export interface PartitionStatus {
   /** Wall clock, ms: it drops since then, because its actor is behind. */
   readonly droppingSince: number | null
   readonly restarts: number
+  /** Why it cannot be read now; null where it can. */
+  readonly trouble: TroubleStatus | null
+  /** Batches that nobody can read, and the last of them. */
+  readonly skipped: { readonly batches: number; readonly last: Unreadable | null }
   readonly sources: number
   readonly series: number
   readonly bytes: number

@@ -5,19 +5,22 @@
  * delays no other: it is left out of the requests while it is paused (P4). It drops what arrives for an earlier incarnation or
  * another position.
  */
-import { Effect, FiberMap } from "effect"
+import { Effect, FiberMap, type Scope } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import type { Fetched, FetchRequest, GroupClient } from "../transport/Transport.ts"
+import type { Fetched, FetchRequest, GroupClient, Unreadable } from "../transport/Transport.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Signal } from "./Signal.ts"
 import type { Topology } from "./Topology.ts"
+import { Trouble } from "./Trouble.ts"
 
-export interface FetcherHost {
+export interface FetcherOptions {
   readonly client: GroupClient
   readonly options: EngineOptions
   readonly metrics: SelfMetricsShape
   readonly topology: Topology
+  /** Monotonic, ms. */
+  readonly now: () => number
   readonly partitions: () => Iterable<Partition>
   /** Notified whenever a partition becomes fetchable. */
   readonly signal: Signal
@@ -27,6 +30,11 @@ export interface FetcherHost {
   readonly stale: () => void
   /** The topic's records carry their senders' timestamps. */
   readonly sendersTime: (topic: string) => void
+}
+
+interface FetcherHost extends FetcherOptions {
+  /** Where the pauses of partitions in trouble are. */
+  readonly pauses: Scope.Scope
 }
 
 /** Which of a node's two loops reads a partition now. It changes once in an incarnation, at the fence. */
@@ -39,33 +47,81 @@ const fetchable = (p: Partition, haste: Haste): boolean =>
   p.processing !== undefined &&
   !p.paused &&
   p.reread === undefined &&
+  p.trouble?.resting !== true &&
   (p.fetchPosition < p.fence ? "replaying" : "waiting") === haste
 
+/** What passes by itself when leaders move, told only where it lasts. */
+const passingCodes: ReadonlySet<string> = new Set(["NOT_LEADER", "UNKNOWN_TOPIC_OR_PARTITION"])
+const passingTries = 32
+
+/** The partition is left alone for a while, whatever others do. Answers a line for the log where it is time for one. */
+const rest = (host: FetcherHost, p: Partition, code: string, detail: string): Effect.Effect<void> => {
+  const trouble = p.trouble ?? new Trouble(host.now())
+  p.trouble = trouble
+  const passing = passingCodes.has(code)
+  const pause = trouble.again(code, detail, passing)
+  trouble.resting = true
+  const resumed = Effect.sync(() => {
+    trouble.resting = false
+    host.signal.notify()
+  })
+  const line = Effect.logWarning(
+    `${p.key} cannot be read at offset ${p.fetchPosition}: ${code}${detail === "" ? "" : ` (${detail})`}, ${trouble.tries} times in a row; nothing is skipped, it is tried again`
+  )
+  const silent = !trouble.worthALine || (passing && trouble.tries < passingTries)
+  trouble.told ||= !silent
+  return Effect.andThen(silent ? Effect.void : line, Effect.forkIn(Effect.delay(resumed, pause), host.pauses))
+}
+
+const works = (p: Partition): Effect.Effect<void> | undefined => {
+  const { trouble } = p
+  if (trouble === undefined) return undefined
+  p.trouble = undefined
+  return trouble.told ? Effect.logInfo(`${p.key} can be read again`) : undefined
+}
+
+/** Counts what nobody can read, and answers what the log is to be told. */
+const skip = (host: FetcherHost, p: Partition, stretches: ReadonlyArray<Unreadable>): Effect.Effect<void> => {
+  const { topic, partition } = p.tp
+  const lines: Array<Effect.Effect<void>> = []
+  for (const stretch of stretches) {
+    p.skippedBatch(stretch)
+    host.metrics.batchesSkipped.inc({ topic, partition: String(partition), reason: stretch.reason })
+    const untold = p.skipped.due(host.now())
+    if (untold === 0) continue
+    const more = untold === 1 ? "" : ` (${untold} batches since this was last said)`
+    lines.push(
+      Effect.logError(
+        `${p.key}: offsets ${stretch.from} to ${stretch.next - 1} are of a batch that nobody can read and were skipped: their records are lost, everything after them is read${more}`
+      ).pipe(Effect.annotateLogs({ reason: stretch.reason, detail: stretch.detail }))
+    )
+  }
+  return Effect.all(lines, { discard: true })
+}
+
 const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void> | undefined => {
+  // Of a leader that cannot be read nothing is known, least of all that there is nothing to read.
+  p.highWatermark = Math.max(f.highWatermark, -1)
   if (f.error !== undefined) {
     host.metrics.fetchErrors.inc({ code: f.error })
-    switch (f.error) {
-      case "OFFSET_OUT_OF_RANGE":
-        // Never the client's own reset: the actor starts over and rule 9 decides from the log's bounds.
-        p.reread = `offset ${f.from} is not in the log any more`
-        host.arrived(p)
-        return undefined
-      case "NOT_LEADER":
-      case "UNKNOWN_TOPIC_OR_PARTITION":
-        host.stale()
-        return undefined
-      default:
-        return Effect.logWarning(`reading ${p.key} at offset ${f.from} failed: ${f.error}; it is tried again`)
+    if (f.error === "OFFSET_OUT_OF_RANGE") {
+      // Never the client's own reset: the actor starts over and rule 9 decides from the log's bounds.
+      p.reread = `offset ${f.from} is not in the log any more`
+      host.arrived(p)
+      return undefined
     }
+    if (passingCodes.has(f.error)) host.stale()
+    return rest(host, p, f.error, f.detail ?? "")
   }
-  p.highWatermark = Math.max(f.highWatermark, -1)
+  const again = works(p)
+  const skipped = f.unreadable === undefined ? undefined : skip(host, p, f.unreadable)
   if (f.records[0]?.sendersTime === true) host.sendersTime(p.tp.topic)
   if (f.next > f.from) {
     p.queue.push(f.records, f.next, f.release)
     p.fetchPosition = f.next
     host.arrived(p)
-  }
-  return undefined
+  } else f.release?.()
+  return again === undefined ? skipped : Effect.andThen(again, skipped ?? Effect.void)
 }
 
 /** Whether what was asked for is still what is wanted. */
@@ -88,7 +144,6 @@ const poll = (host: FetcherHost, node: number, haste: Haste, turn: number) =>
         maxBytesPerPartition: fetchMaxBytesPartition
       })
       .pipe(Effect.timeout(fetchMaxWait + host.options.sessionTimeout))
-    let failed = false
     let moved = false
     for (const f of answer) {
       const sent = incarnations.get(`${f.tp.topic}/${f.tp.partition}`)
@@ -96,13 +151,11 @@ const poll = (host: FetcherHost, node: number, haste: Haste, turn: number) =>
         f.release?.()
         continue
       }
-      failed ||= f.error !== undefined
       moved ||= f.next > f.from
       const log = accept(host, sent.p, f)
       if (log !== undefined) yield* log
     }
-    if (failed) yield* Effect.sleep(100)
-    else if (haste === "replaying" && !moved) yield* Effect.sleep(nothingYet)
+    if (haste === "replaying" && !moved) yield* Effect.sleep(nothingYet)
   })
 
 const nodeLoop = (host: FetcherHost, node: number, haste: Haste): Effect.Effect<never> => {
@@ -124,6 +177,12 @@ const nodeLoop = (host: FetcherHost, node: number, haste: Haste): Effect.Effect<
         host.metrics.fetchErrors.inc({ code })
         host.stale()
         failures += 1
+        for (const p of host.partitions())
+          if (fetchable(p, haste) && host.topology.leader(p.key) === node) {
+            p.trouble ??= new Trouble(host.now())
+            p.trouble.again(code, error.message, false)
+            p.highWatermark = -1
+          }
         // One line at the start of an outage and one now and then while it lasts.
         if (failures === 1 || failures % 20 === 0)
           yield* Effect.logWarning(
@@ -137,8 +196,9 @@ const nodeLoop = (host: FetcherHost, node: number, haste: Haste): Effect.Effect<
 }
 
 /** Two loops per node that leads a partition; loops that have nothing to read wait. Runs until interrupted. */
-export const runFetcher = (host: FetcherHost) =>
+export const runFetcher = (options: FetcherOptions) =>
   Effect.gen(function* () {
+    const host: FetcherHost = { ...options, pauses: yield* Effect.scope }
     const loops = yield* FiberMap.make<string, never, never>()
     const known = new Set<number>()
     yield* Effect.gen(function* () {

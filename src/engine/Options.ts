@@ -1,3 +1,5 @@
+import { defaultMaxRecordBytes } from "../transport/Transport.ts"
+
 /** Options of one shard, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 export interface EngineOptions {
   readonly group: string
@@ -23,6 +25,8 @@ export interface EngineOptions {
   readonly fetchMaxWait: number
   readonly fetchMaxBytes: number
   readonly fetchMaxBytesPartition: number
+  /** Of a record with its key and headers: a longer one is refused by itself. All members must agree on it. */
+  readonly maxRecordBytes: number
   readonly commit: "visible" | "scraped"
   /** At most so often a member asks for a generation only because loads changed. */
   readonly rebalanceForLoadEvery: number
@@ -54,6 +58,7 @@ export const defaultEngineOptions: EngineOptions = {
   fetchMaxWait: 250,
   fetchMaxBytes: 8 * 1024 * 1024,
   fetchMaxBytesPartition: 1024 * 1024,
+  maxRecordBytes: defaultMaxRecordBytes,
   commit: "visible",
   rebalanceForLoadEvery: 600_000,
   maxRestarts: 10,

@@ -5,7 +5,7 @@
  */
 import { Clock, Effect, Exit, Scope } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { partitionKey, type TopicPartition, unreadableReasons } from "../transport/Transport.ts"
 import { type ActorHost, runActor } from "./Actor.ts"
 import type { Strategy } from "./Backpressure.ts"
 import type { Committer } from "./Committer.ts"
@@ -71,6 +71,9 @@ export class Ownerships {
       host.options.settingsHash
     )
     const scope = Scope.makeUnsafe()
+    // What may happen to it is counted from zero.
+    for (const reason of unreadableReasons)
+      host.metrics.batchesSkipped.inc({ topic: tp.topic, partition: String(tp.partition), reason }, 0)
     this.owned.set(partition.key, { partition, scope, last: undefined, started: false, evicting: false })
   }
 
@@ -135,7 +138,7 @@ export class Ownerships {
   /** Gauges of a partition end with its ownership; counters stay, as counters do. */
   private forget(p: Partition): void {
     const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
-    const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes } = this.host.metrics
-    for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes]) gauge.remove(labels)
+    const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble } = this.host.metrics
+    for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble]) gauge.remove(labels)
   }
 }

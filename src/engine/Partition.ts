@@ -5,7 +5,7 @@
  *
  * It outlives restarts of its actor (the reservation and what was exposed must), and ends with the ownership.
  */
-import type { Commit, TopicPartition } from "../transport/Transport.ts"
+import type { Commit, TopicPartition, Unreadable } from "../transport/Transport.ts"
 import { partitionKey } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
 import { encodeCommitMetadata, judgedBy } from "./CommitMetadata.ts"
@@ -19,7 +19,9 @@ import { PartitionQueue } from "./PartitionQueue.ts"
 import { outlives, type Quarantine } from "./Quarantine.ts"
 import { exposeLimit, nextReservation, type Reservation, unreserved } from "./Reservation.ts"
 import { Signal } from "./Signal.ts"
+import { SkippedBatches } from "./SkippedBatches.ts"
 import type { StartPlan } from "./StartPlan.ts"
+import type { Trouble } from "./Trouble.ts"
 import { newerWitness, type Witness } from "./Witness.ts"
 
 export class Partition {
@@ -31,6 +33,9 @@ export class Partition {
   /** Notified when the queue or the reservation moved. */
   readonly signal = new Signal()
   readonly load = new Load()
+  readonly skipped = new SkippedBatches()
+  /** Set while it cannot be read. */
+  trouble: Trouble | undefined
   queue = new PartitionQueue()
   /** The next offset that the actor processes; meaningful while `processing` is set. */
   position = 0
@@ -128,6 +133,7 @@ export class Partition {
     this.paused = this.dropping = false
     this.overload = keepsUp
     this.reread = undefined
+    this.trouble = undefined
     this.processing = processing
     if (this.phase !== "evicting") this.phase = "replaying"
   }
@@ -142,6 +148,14 @@ export class Partition {
   /** A mark as this owner makes it: while it replays, what it has read again is not read for the first time. */
   mark(end: number, now: number): void {
     this.marks.add({ end, read: Math.max(this.position, this.fence), at: now })
+  }
+
+  /** Of a batch that nobody can read: what is fetched next lies behind it. Told once for each time that it is fetched. */
+  skippedBatch(stretch: Unreadable): void {
+    this.skipped.add(stretch)
+    // Whoever showed something may have read the batch: under other settings, or before its bytes rotted.
+    const unsure = stretch.reason === "checksum" || this.judgedBefore !== this.judgedBy
+    if (unsure && stretch.from < this.fence) this.quarantine ??= { until: null }
   }
 
   /** An earlier owner's witness, that of the commit, may be ahead of ours: the log still has to hold it. */
@@ -171,6 +185,7 @@ export class Partition {
     return this.queue.empty && this.position >= this.highWatermark
   }
 
+  /** -1: unknown, as where its leader cannot be read. */
   get lag(): number {
     return this.highWatermark < 0 || this.processing === undefined
       ? -1

@@ -13,7 +13,7 @@ import { Assignor } from "./Assignor.ts"
 import { Backpressure } from "./Backpressure.ts"
 import { makeCommitter } from "./Committer.ts"
 import { type Cut, Engine, EngineFailed } from "./Engine.ts"
-import { type FetcherHost, runFetcher } from "./Fetcher.ts"
+import { type FetcherOptions, runFetcher } from "./Fetcher.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, initial, step } from "./Handoff.ts"
 import { HandoffLog } from "./HandoffLog.ts"
 import { leaseValid } from "./Lease.ts"
@@ -50,7 +50,11 @@ const make = (options: EngineOptions) =>
     const clock = yield* Clock.clockWith(Effect.succeed)
     const now = yield* monotonicMillis
     const failed = yield* Deferred.make<never, EngineFailed>()
-    const client = yield* transport.groupClient({ group: options.group, clientId: options.clientId })
+    const client = yield* transport.groupClient({
+      group: options.group,
+      clientId: options.clientId,
+      maxRecordBytes: options.maxRecordBytes
+    })
     const context = yield* Effect.context<never>()
     // Not the Layer's own Scope: evictions must still be able to start while that one closes.
     const shard = yield* Scope.make()
@@ -205,10 +209,11 @@ const make = (options: EngineOptions) =>
       }
     }
     const stampedBySenders = new Set<string>()
-    const fetcher: FetcherHost = {
+    const fetcher: FetcherOptions = {
       client,
       options,
       metrics,
+      now,
       topology,
       partitions,
       signal,
@@ -299,7 +304,8 @@ const make = (options: EngineOptions) =>
           bounds,
           now: now(),
           partitions: [...partitions()],
-          handoffs: log.entries
+          handoffs: log.entries,
+          led: (key) => topology.leader(key) !== undefined
         }),
       setBackpressure: (wanted, tp) => {
         if (tp === undefined) strategy = wanted

@@ -4,6 +4,7 @@ import type { HandoffState } from "./Handoff.ts"
 import { type LeaseBounds, leaseEnds, leaseValid, membershipValid } from "./Lease.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
+import type { TroubleStatus } from "./Trouble.ts"
 
 export interface StatusInput {
   readonly options: EngineOptions
@@ -14,11 +15,23 @@ export interface StatusInput {
   readonly now: number
   readonly partitions: ReadonlyArray<Partition>
   readonly handoffs: ReadonlyArray<HandoffStatus>
+  /** Whether a leader of the partition is known. */
+  readonly led: (key: string) => boolean
 }
 
-const partitionStatus = (p: Partition, leased: boolean, options: EngineOptions): PartitionStatus => {
+/** A partition that no broker leads is not even asked for: nothing fails, and nothing is known. */
+const unled = (p: Partition, now: number): TroubleStatus => ({
+  code: "NOT_LEADER",
+  detail: "no broker leads it",
+  tries: 0,
+  sinceMs: Math.round(now - p.acquiredAt)
+})
+
+const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): PartitionStatus => {
+  const trouble = p.trouble?.status(i.now) ?? (i.led(p.key) ? null : unled(p, i.now))
+  const known = i.led(p.key) && p.highWatermark >= 0
   const working = p.processing !== undefined
-  const remainder = p.queue.remainder(options.queueRecords, options.queueBytes)
+  const remainder = p.queue.remainder(i.options.queueRecords, i.options.queueBytes)
   const size = p.processing?.size() ?? { sources: 0, series: 0, bytes: 0 }
   return {
     topic: p.tp.topic,
@@ -29,8 +42,8 @@ const partitionStatus = (p: Partition, leased: boolean, options: EngineOptions):
     committed: p.reservation.confirmed === null ? null : p.committed,
     reservation: p.reservation.confirmed,
     fence: working ? p.fence : null,
-    highWatermark: p.highWatermark < 0 ? null : p.highWatermark,
-    lag: p.lag < 0 ? null : p.lag,
+    highWatermark: known ? p.highWatermark : null,
+    lag: known && p.lag >= 0 ? p.lag : null,
     queue: {
       records: p.queue.records - remainder.records,
       bytes: p.queue.bytes - remainder.bytes,
@@ -41,6 +54,8 @@ const partitionStatus = (p: Partition, leased: boolean, options: EngineOptions):
     dropped: p.drops.total,
     droppingSince: p.drops.since ?? null,
     restarts: p.restartCount,
+    trouble,
+    skipped: { batches: p.skipped.count, last: p.skipped.last ?? null },
     ...size
   }
 }
@@ -61,7 +76,7 @@ export const shardStatus = (i: StatusInput): EngineStatus => {
     ready: s.synced >= 0 && !s.leaving && (i.partitions.length === 0 ? membership : leased),
     settingsHash: options.settingsHash,
     settingsDiffer: i.settingsDiffer,
-    partitions: i.partitions.map((p) => partitionStatus(p, leased, options)).sort(byPartition),
+    partitions: i.partitions.map((p) => partitionStatus(p, i, leased)).sort(byPartition),
     handoffs: [...i.handoffs]
   }
 }

@@ -4,7 +4,7 @@
  * handoff). Pure. A witness proves only that the log is another: a record that is gone (retention, compaction) proves nothing.
  *
  * The newest record that was read, not the one before C: it is the same one or a later one, and a log that was cut anywhere
- * before it has lost it.
+ * before it has lost it. A record over the limit is none: without its value it says little, and another member's limit may be another one.
  */
 import { crc32 } from "node:zlib"
 import type { Fetched, LogRecord } from "../transport/Transport.ts"
@@ -34,7 +34,7 @@ export const newerWitness = (a: Witness | null, b: Witness | null): Witness | nu
 export type Testimony =
   | "same"
   | "another"
-  /** Its offset holds no record any more: no proof either way. */
+  /** Its offset holds no record any more, or none that can be read: no proof either way. */
   | "gone"
   /** The answer does not reach it: ask again. */
   | "unanswered"
@@ -45,5 +45,7 @@ export const testify = (w: Witness, answer: Fetched | undefined): Testimony => {
   const first = answer.records[0]
   if (first === undefined) return answer.next > w.offset ? "gone" : "unanswered"
   if (first.offset !== w.offset) return "gone"
+  // Whoever vouched for it had read its value, under another limit. Here it cannot be compared.
+  if (first.tooLarge !== undefined) return "gone"
   return witnessOf(first).crc === w.crc ? "same" : "another"
 }

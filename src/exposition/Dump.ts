@@ -80,6 +80,7 @@ export type RefusalReason =
   | "too-many-series"
   | "too-many-labels"
   | "too-large"
+  | "record-too-large"
   | "no-eof"
   | "bad-header"
   | "content-type"

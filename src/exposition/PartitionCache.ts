@@ -51,6 +51,12 @@ export interface CacheOptions {
   readonly allowReservedNames?: boolean
 }
 
+const overLimit = (bytes: number): Refusal =>
+  refusal(
+    "record-too-large",
+    `the record is longer than --max-record-bytes: its value of ${bytes} bytes was passed over unread`
+  )
+
 /** Version memory takes little and outlives content: for this many times the sources that may have content. */
 const rememberedSources = 4
 /** Clocks differ: a dump may be so many ms ahead of the broker's stamp or the pod's clock. */
@@ -117,7 +123,13 @@ export class PartitionCache {
       return
     }
     if (this.takeLine(envelope, record, stamp, now)) return
-    const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined, shape: undefined }
+    const part: Part = {
+      envelope,
+      value: record.value ?? undefined,
+      // Its round takes its place in the order, as every round whose content is refused.
+      parsed: record.tooLarge === undefined ? undefined : overLimit(record.tooLarge),
+      shape: undefined
+    }
     const step = this.rounds.take(envelope, record, record.value?.length ?? 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
     else if (step._tag === "Ignored") count(this.tally.ignored, step.reason)

@@ -36,7 +36,7 @@ export interface Envelope extends Identity {
   /** For series that lack them. */
   readonly labels: ReadonlyArray<readonly [name: string, value: string]>
   readonly format: InputFormat
-  /** An empty or null value: the source has ended. */
+  /** An empty or null value, and not one that was passed over: the source has ended. */
   readonly ended: boolean
 }
 
@@ -172,13 +172,16 @@ export const readIdentity = (record: LogRecord, tp: TopicPartition): Identity | 
 const plain = { number: undefined, index: 1, count: 1, mode: "samples", labels: noLabels, format: "text" } as const
 let lastPlain: Envelope = { ...plain, source: "", time: 0, ended: false }
 
+const isEnd = ({ tooLarge, value }: LogRecord): boolean =>
+  (value === null || value.length === 0) && tooLarge === undefined
+
 /** `sourceLabel` is the pod's to set: a sender may not give it by `k2p-labels`. */
 export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel: string): Envelope | Refusal => {
-  const { headers, value } = record
+  const { headers } = record
   if (isBare(headers) && record.key !== null) {
     const source = keyId(record.key)
     if (typeof source === "object") return source
-    const ended = value === null || value.length === 0
+    const ended = isEnd(record)
     const { timestamp: time } = record
     if (lastPlain.source !== source || lastPlain.time !== time || lastPlain.ended !== ended)
       lastPlain = { ...plain, source, time, ended }
@@ -218,7 +221,7 @@ export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel:
   if (labels.some(([name]) => name === sourceLabel))
     return refusal("bad-header", `header k2p-labels sets ${sourceLabel}, the source id: send it as key or k2p-source`)
 
-  const ended = value === null || value.length === 0
+  const ended = isEnd(record)
   if (ended && identity.count !== 1)
     return refusal("bad-header", `chunk ${identity.index}/${identity.count} is empty; only a whole round may be`)
   return { ...identity, time, mode, labels, format, ended }

@@ -1,8 +1,10 @@
 /**
  * HealthRoutes: liveness and readiness. Alive is a process that answers: restarting a pod does not bring the brokers back.
- * Ready is a pod whose shards have all joined and whose leases are valid; a partition behind its fence does not make it unready.
+ * Ready is a pod whose shards have all joined and whose leases are valid; a partition behind its fence does not make it unready, nor does one
+ * that cannot be read now: it is named.
  */
 import { Effect } from "effect"
+import type { ShardReport } from "../shards/ShardView.ts"
 import type { PodState } from "./PodState.ts"
 import { get, type Route, replyText } from "./Route.ts"
 
@@ -15,6 +17,19 @@ export const readyRoute = (pod: PodState): Route => ({
   handle: ({ response }) =>
     Effect.map(pod.reports(0), (shards) => {
       const reason = pod.unready(shards)
-      replyText(response, reason === undefined ? 200 : 503, reason ?? "ready")
+      replyText(response, reason === undefined ? 200 : 503, reason ?? `ready${troubles(shards)}`)
     })
 })
+
+/** So many are named, the others counted. */
+const named = 3
+
+const troubles = (shards: ReadonlyArray<ShardReport>): string => {
+  const all = shards.flatMap(({ partitions }) => partitions.filter(({ trouble }) => trouble !== null))
+  if (all.length === 0) return ""
+  const list = all
+    .slice(0, named)
+    .map((p) => `${p.topic}/${p.partition} for ${Math.round(p.trouble!.sinceMs / 1000)} s (${p.trouble!.code})`)
+  const more = all.length > named ? ` and ${all.length - named} more` : ""
+  return `, but cannot read ${list.join(", ")}${more}: see /api/v1/status`
+}

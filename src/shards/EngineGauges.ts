@@ -6,12 +6,13 @@ const phases: ReadonlyArray<PartitionPhase> = ["preparing", "replaying", "servin
 
 /** Gauges of partitions that moved away must go, so all are set anew each time. Undefined: there is no engine. */
 export const refreshGauges = (metrics: SelfMetricsShape, status: EngineStatus | undefined): void => {
-  const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes } = metrics
-  for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes]) gauge.reset()
+  const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble } = metrics
+  for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble]) gauge.reset()
   const byPhase = new Map(phases.map((phase) => [phase, 0]))
   for (const p of status?.partitions ?? []) {
     const labels = { topic: p.topic, partition: String(p.partition) }
     if (p.lag !== null) metrics.lag.set(labels, p.lag)
+    metrics.trouble.set(labels, (p.trouble?.sinceMs ?? 0) / 1000)
     metrics.queueRecords.set(labels, p.queue.records)
     metrics.queueBytes.set(labels, p.queue.bytes)
     metrics.remainderRecords.set(labels, p.remainder.records)

@@ -29,7 +29,12 @@ export interface LogRecord {
   readonly value: Uint8Array | null
   /** Header values by name, names as sent. Where a name repeats, the last one. */
   readonly headers: Readonly<Record<string, Uint8Array>>
+  /** Set: the record is longer than the limit, its value of that many bytes was passed over, and `value` is null. */
+  readonly tooLarge?: number
 }
+
+/** Of a record with its key and headers, where a client is not told otherwise. */
+export const defaultMaxRecordBytes = 64 * 1024 * 1024
 
 export interface OutgoingRecord {
   readonly topic: string
@@ -42,19 +47,52 @@ export interface OutgoingRecord {
 export type Acks = 0 | 1 | "all"
 export type Compression = "none" | "gzip" | "zstd"
 
+/**
+ * Why a batch cannot be read by anyone: `checksum`: its bytes are not those that were written. `codec`: a compression that Kafka does not
+ * have. `format`: a message format that is not read here (older than Kafka 0.11, or newer than this program). `cut-off`: its
+ * compressed bytes or its records end too early. `malformed`: anything else.
+ */
+export type UnreadableReason = "checksum" | "codec" | "format" | "cut-off" | "malformed"
+export const unreadableReasons: ReadonlyArray<UnreadableReason> = [
+  "checksum",
+  "codec",
+  "format",
+  "cut-off",
+  "malformed"
+]
+
+/** Offsets [from, next) of one batch, whose records are lost to every reader alike. */
+export interface Unreadable {
+  readonly from: number
+  readonly next: number
+  readonly reason: UnreadableReason
+  /** For a person. */
+  readonly detail: string
+}
+
 /** What a partition's leader answered to one fetch. */
 export interface Fetched {
   readonly tp: TopicPartition
   /** The offset that was asked for. */
   readonly from: number
-  /** Where to go on: past the last record read, past control records and compacted gaps too. `from` where nothing came. */
+  /**
+   * Where to go on: past the last record read, past control records, compacted gaps and unreadable batches too. It may lie in the middle of a
+   * batch. `from` where nothing came, or where the next record is longer than what was read of it so far.
+   */
   readonly next: number
   /** In offset order, all offsets in [from, next). May be empty although next > from. */
   readonly records: ReadonlyArray<LogRecord>
   /** The log's end that a consumer at this isolation level may read up to; -1 where unknown. */
   readonly highWatermark: number
+  /**
+   * What is unreadable in [from, next), in order. Whether it is depends on a batch's bytes and on `maxRecordBytes` alone, so that all readers
+   * judge alike; what merely failed here is an error, never a stretch of these.
+   */
+  readonly unreadable?: ReadonlyArray<Unreadable>
   /** Set: nothing was read of this partition, the rest of the answer stands. */
   readonly error?: FetchErrorCode
+  /** What is behind the error, for a person. */
+  readonly detail?: string
   /**
    * Gives the memory of the records' bytes back at once: none of them may be looked at afterwards. Called once at most. A transport
    * may do without; where it is not called, the bytes are the collector's, which needs more memory and CPU for them.
@@ -62,12 +100,13 @@ export interface Fetched {
   readonly release?: () => void
 }
 
-/** `OTHER` is retried with backoff and logged. */
+/** `LOCAL`: the answer came and this process could not read it now (want of memory, bytes changed on their way): nothing is wrong with the log. `LOCAL` and `OTHER` are retried with growing pauses and logged. */
 export type FetchErrorCode =
   | "OFFSET_OUT_OF_RANGE"
   | "NOT_LEADER"
   | "UNKNOWN_TOPIC_OR_PARTITION"
   | "AUTHORIZATION"
+  | "LOCAL"
   | "OTHER"
 
 export interface FetchRequest {
@@ -200,13 +239,16 @@ export interface GroupClient {
   readonly abandon: Effect.Effect<void>
   /**
    * One request to one leader. Waits up to `maxWait` ms for data; with 0 it is answered at once, also while another one waits. `maxBytes` bounds the answer but never cuts below one batch.
-   * The records of a partition are exactly those of the request's offset on: nothing prefetched before a seek comes later.
+   * The records of a partition are exactly those of the request's offset on: nothing prefetched before a seek comes later. What a partition's
+   * records take in memory is bounded whatever they unpack to: its answer may end in the middle of a batch, and the next one goes on there.
    */
   readonly fetch: (
     node: number,
     requests: ReadonlyArray<FetchRequest>,
     options: { readonly maxWait: number; readonly maxBytes: number; readonly maxBytesPerPartition: number }
   ) => Effect.Effect<ReadonlyArray<Fetched>, TransportError>
+  /** The partition is not read on from where it was: what is kept for that (of a batch that was read in part) is thrown away. */
+  readonly forget: (tp: TopicPartition) => void
   /** By partition key: the log's start, its end at the fetches' isolation level, or the first offset at or after the timestamp (the end where there is none). */
   readonly listOffsets: (
     tps: ReadonlyArray<TopicPartition>,
@@ -251,6 +293,8 @@ export class Transport extends Context.Service<
     readonly groupClient: (options: {
       readonly group: string
       readonly clientId: string
+      /** A longer record comes without its value (see `LogRecord.tooLarge`). */
+      readonly maxRecordBytes?: number
     }) => Effect.Effect<GroupClient, TransportError, Scope.Scope>
     readonly producer: (options: {
       readonly clientId: string

@@ -11,7 +11,9 @@ import {
   partitionKey,
   type TopicPartition,
   Transport,
-  type TransportError
+  type TransportError,
+  type Unreadable,
+  unreadableReasons
 } from "../../src/transport/Transport.ts"
 import { codeOf, form, partition } from "./groups.ts"
 import { Harness } from "./harness.ts"
@@ -298,6 +300,73 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
       const both = yield* fetch(client, [at(one, 0), at(two, 0)], { maxBytes: 210_000 })
       const count = both.reduce((n, f) => n + f.records.length, 0)
       assert.isTrue(count >= 1 && count <= 5, `${count} records`)
+    })
+  )
+
+  for (const reason of unreadableReasons)
+    it.effect(`a batch that nobody can read is stepped over, by every reader and from any offset: ${reason}`, () =>
+      Effect.gen(function* () {
+        const harness = yield* Harness
+        const { client, one, two } = yield* neighbours
+        yield* produce([record(one, "0"), record(one, "1"), record(two, "here")])
+        // As old formats have it, an entry is a record.
+        const lost = reason === "format" ? 1 : 3
+        yield* produce(Array.from({ length: lost }, (_, i) => record(one, `lost ${i}`)))
+        yield* harness.spoilLastBatch(one, reason)
+        const end = 2 + lost + 1
+        yield* produce([record(one, "after")])
+        for (const reader of [client, yield* Harness.client()])
+          for (const from of [0, 2, lost + 1]) {
+            const read: Array<string> = []
+            const unreadable: Array<Unreadable> = []
+            for (let position = from, patience = 50; position < end; ) {
+              const answer = yield* fetch(reader, [at(one, position), at(two, 0)])
+              const mine = answer.find((f) => partitionKey(f.tp) === partitionKey(one))!
+              const other = answer.find((f) => partitionKey(f.tp) === partitionKey(two))
+              if (other !== undefined && other.error === undefined)
+                assert.strictEqual(text(other.records[0]?.value), "here")
+              // What cannot be believed at first sight is asked for again.
+              if (mine.error === "LOCAL" && patience-- > 0) continue
+              assert.strictEqual(mine.error, undefined)
+              for (const r of mine.records) read.push(text(r.value)!)
+              unreadable.push(...(mine.unreadable ?? []))
+              position = mine.next
+            }
+            assert.deepStrictEqual(
+              read.filter((value) => !value.startsWith("lost")),
+              [...(from === 0 ? ["0", "1"] : []), "after"]
+            )
+            assert.isAtLeast(unreadable.length, 1)
+            for (const stretch of unreadable) {
+              assert.strictEqual(stretch.reason, reason)
+              assert.isTrue(stretch.from >= Math.max(from, 2) && stretch.from < stretch.next && stretch.next <= end)
+            }
+          }
+      })
+    )
+
+  it.effect("a record over the reader's limit comes without its value, and the next one whole", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const narrow = yield* Harness.client(Harness.unique("group"), { maxRecordBytes: 10_000 })
+      const headers = { "k2p-round": bytes("7.1") }
+      yield* produce([
+        record(tp, "before", "a"),
+        { ...record(tp, randomBytes(50_000), "b"), headers },
+        record(tp, "after", "c")
+      ])
+      const records = yield* readTo(narrow, tp, 3)
+      assert.deepStrictEqual(
+        records.map((r) => [r.offset, text(r.key), text(r.value), r.tooLarge]),
+        [
+          [0, "a", "before", undefined],
+          [1, "b", null, 50_000],
+          [2, "c", "after", undefined]
+        ]
+      )
+      assert.strictEqual(text(records[1]!.headers["k2p-round"]), "7.1")
+      const wideClient = yield* Harness.client()
+      assert.strictEqual((yield* readTo(wideClient, tp, 3))[1]!.value!.length, 50_000)
     })
   )
 

@@ -12,6 +12,7 @@ for (const nodes of [1, 3]) {
       createTopic: (topic, partitions) => log.createTopic(topic, partitions),
       addPartitions: log.addPartitions,
       deleteRecords: log.deleteRecords,
+      spoilLastBatch: log.spoilLastBatch,
       sessionTimeout: 400,
       maxRecordBytes: 900_000,
       openConnections: Effect.sync(() => log.stats().openConnections)

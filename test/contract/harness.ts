@@ -5,7 +5,7 @@
  * Each test makes its own topics and groups under names nobody else uses, so one harness serves a whole file.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { type TopicPartition, Transport } from "../../src/transport/Transport.ts"
+import { type TopicPartition, Transport, type UnreadableReason } from "../../src/transport/Transport.ts"
 
 export interface ContractHarness {
   /** Built once a suite, closed after it. */
@@ -16,6 +16,8 @@ export interface ContractHarness {
   readonly addPartitions: (topic: string, partitions: number) => Effect.Effect<void>
   /** Moves the log's start up to `offset`, as retention does. */
   readonly deleteRecords: (tp: TopicPartition, offset: number) => Effect.Effect<void>
+  /** The partition's last batch cannot be read by anyone from now on, for that reason. */
+  readonly spoilLastBatch: (tp: TopicPartition, reason: UnreadableReason) => Effect.Effect<void>
   /** The least session timeout, in ms, that the brokers accept; tests of expiry wait about this long. */
   readonly sessionTimeout: number
   /** A record with a value of this many bytes is accepted, one of twice as many is refused as too large. */
@@ -42,8 +44,8 @@ export class Harness extends Context.Service<Harness, ContractHarness>()("k2p/te
     })
 
   /** A client of a new group, or of the one named. */
-  static readonly client = (group = Harness.unique("group")) =>
-    Transport.use((transport) => transport.groupClient({ group, clientId: Harness.unique("client") }))
+  static readonly client = (group = Harness.unique("group"), limits: { readonly maxRecordBytes?: number } = {}) =>
+    Transport.use((transport) => transport.groupClient({ group, clientId: Harness.unique("client"), ...limits }))
 }
 
 let serial = 0

@@ -2,8 +2,10 @@
 import type { Socket } from "node:net"
 import { Effect } from "effect"
 import { KafkaTransport } from "../../src/transport/kafka/KafkaTransport.ts"
+import type { TopicPartition, UnreadableReason } from "../../src/transport/Transport.ts"
 import { startKafka } from "../support/kafka.ts"
 import type { KafkaVersion } from "../support/kafkaJars.ts"
+import { changeLastBatch, spoilBatch } from "../support/segment.ts"
 import { describeKafka } from "../support/tools.ts"
 import { transportContract } from "./transportContract.ts"
 
@@ -32,6 +34,8 @@ const harness = (version: KafkaVersion) =>
         Effect.promise(() =>
           kafka.admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
         ),
+      spoilLastBatch: (tp: TopicPartition, reason: UnreadableReason) =>
+        Effect.promise(() => changeLastBatch(kafka.dataOf(1), tp, spoilBatch[reason])),
       sessionTimeout: 1_000,
       maxRecordBytes: 900_000,
       openConnections: Effect.sync(

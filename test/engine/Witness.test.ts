@@ -71,4 +71,14 @@ describe("a witness", () => {
     assert.strictEqual(newerWitness(early, null), early)
     assert.isNull(newerWitness(null, null))
   })
+
+  it("of which the value was passed over here proves nothing: another member's limit may be another one", () => {
+    const passedOver: LogRecord = { ...some, value: null, tooLarge: 4 }
+    assert.strictEqual(testify(witnessOf(some), answer({ records: [passedOver] })), "gone")
+  })
+
+  it("in a batch that nobody can read proves nothing", () => {
+    const unreadable = [{ from: 41, next: 43, reason: "checksum" as const, detail: "" }]
+    assert.strictEqual(testify(witnessOf(some), answer({ unreadable })), "gone")
+  })
 })

@@ -694,3 +694,56 @@ describe("handoff", () => {
     assert.isAbove(shown, 1000)
   })
 })
+
+describe("a record over the limit", () => {
+  const large = { text: null, tooLarge: 70_000_000 }
+
+  it("is refused alone, with its source and its size, and what was good before stays", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }, { source: "t", v: "1.1", text: "a 1\n" })
+    pod.take({ v: "1.2", ...large }, { source: "t", v: "1.2", text: "a 2\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1', 'a{instance="t"} 2'])
+    assert.deepStrictEqual(pod.refusedFor(), { "record-too-large": 1 })
+    const [refused] = pod.content.refusals()
+    assert.deepInclude(refused, { source: "s", offset: 2, reason: "record-too-large" })
+    assert.match(refused!.detail, /its value of 70000000 bytes was passed over/)
+  })
+
+  it("is not the end of its source, and counts as seen: what is older is ignored after it", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }, { v: "1.5", ...large }, { v: "1.4", text: "a 4\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+    pod.take({ v: "1.6", text: "a 6\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 6'])
+  })
+
+  it("below the fence takes its source along, as every refusal", () => {
+    const pod = new Pod()
+    pod.fence = 2
+    pod.take({ v: "1.1", text: "a 1\n" }, { v: "1.2", ...large })
+    assert.deepStrictEqual(pod.lines, [])
+    pod.take({ v: "1.3", text: "a 3\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 3'])
+  })
+
+  it("as a chunk refuses its round, with or without a number", () => {
+    for (const v of ["1.2", undefined]) {
+      const number = v === undefined ? {} : { v }
+      const pod = new Pod().take({ v: "1.1", text: "a 1\n" })
+      pod.take({ ...number, chunk: "1/2", mode: "snapshot", ...large })
+      pod.take({ ...number, chunk: "2/2", mode: "snapshot", text: "b 2\n" })
+      assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+      assert.deepStrictEqual(pod.refusedFor(), { "record-too-large": 1 })
+      assert.match(pod.content.refusals()[0]!.detail, /^chunk 1\/2: /)
+    }
+  })
+
+  it("of samples leaves the source's samples as they are", () => {
+    const pod = new Pod().take({ text: "a 1\n" }, large, { text: "b 2\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1', 'b{instance="s"} 2'])
+    assert.deepStrictEqual(pod.refusedFor(), { "record-too-large": 1 })
+  })
+
+  it("of no source that could be read is refused for that", () => {
+    const pod = new Pod().take({ source: "x".repeat(1_000), ...large })
+    assert.deepStrictEqual(pod.refusedFor(), { "bad-header": 1 })
+  })
+})

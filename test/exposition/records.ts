@@ -12,6 +12,8 @@ export interface Sent {
   readonly chunk?: string
   readonly mode?: "snapshot" | "samples"
   readonly ts?: number
+  /** The value of so many bytes was passed over. */
+  readonly tooLarge?: number
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -21,6 +23,7 @@ export const toRecord = (offset: number, sent: Sent): LogRecord => {
   if (sent.chunk !== undefined) headers["k2p-chunk"] = sent.chunk
   if (sent.mode !== undefined) headers["k2p-mode"] = sent.mode
   return {
+    ...(sent.tooLarge === undefined ? {} : { tooLarge: sent.tooLarge }),
     offset,
     timestamp: sent.ts ?? 0,
     key: utf8.encode(sent.source ?? "s"),

@@ -60,6 +60,8 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   dropped: 0,
   droppingSince: null,
   restarts: 0,
+  trouble: null,
+  skipped: { batches: 0, last: null },
   sources: 1,
   series: 1,
   bytes: 10,

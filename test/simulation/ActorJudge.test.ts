@@ -38,6 +38,22 @@ describe("the judge of actors", () => {
     }
   })
 
+  it("takes a gap of what nobody can read, and only that", () => {
+    const { actors, found, opened } = judge(1)
+    actors.nobodyReads("t/0", 7, 9)
+    const one = opened()
+    one.given(batch([5, 6], 7), "processed")()
+    one.given(batch([9], 10), "processed")()
+    one.given(batch([11], 12), "processed")()
+    assert.lengthOf(found, 1)
+    const two = judge(1)
+    two.actors.nobodyReads("t/0", 7, 9)
+    const other = two.opened()
+    other.given(batch([6], 9), "processed")()
+    other.given(batch([9], 10), "dropped")()
+    assert.deepStrictEqual(two.found, [])
+  })
+
   it("finds drops that nobody counted", () => {
     const { found, opened } = judge(2)
     const one = opened()

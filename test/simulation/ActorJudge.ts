@@ -7,7 +7,7 @@
  * - A queue holds its bound; what one fetch brings on top waits behind it, where nothing is dropped.
  * - A pod that left has no timer any more.
  *
- * The embedded log leaves out no offset, so a gap is a loss.
+ * The embedded log leaves out no offset but those that nobody can read, so any other gap is a loss.
  */
 import type { PartitionStatus } from "../../src/engine/Engine.ts"
 import type { Batch } from "../../src/engine/PartitionProcessor.ts"
@@ -29,10 +29,19 @@ export class ActorJudge {
   private readonly violations: Array<string>
   private readonly most: Bounds
   private readonly open = new Set<string>()
+  /** By partition. */
+  private readonly unreadable = new Map<string, Set<number>>()
 
   constructor(violations: Array<string>, most: Bounds) {
     this.violations = violations
     this.most = most
+  }
+
+  /** Offsets [from, next) are of a batch that nobody can read. After a log that went back they may be others'. */
+  nobodyReads(partition: string, from: number, next: number): void {
+    const offsets = this.unreadable.get(partition) ?? new Set()
+    this.unreadable.set(partition, offsets)
+    for (let offset = from; offset < next; offset++) offsets.add(offset)
   }
 
   /** `counted`: dropped records of the partition by the pod's own count, which may be ahead of what its processor was told. */
@@ -44,8 +53,12 @@ export class ActorJudge {
     let due: number | undefined
     let dropped = 0
     let busy = false
+    const passOver = (to: number) => {
+      while (due !== undefined && due < to && this.unreadable.get(partition)?.has(due) === true) due += 1
+    }
     const processed = ({ records }: Batch) => {
       for (const { offset } of records) {
+        passOver(offset)
         if (due !== undefined && offset !== due)
           violations.push(`${key}: offset ${offset} was given where ${due} was due`)
         due = offset + 1
@@ -54,7 +67,8 @@ export class ActorJudge {
     const skipped = ({ next }: Batch) => {
       if (due !== undefined && next <= due)
         violations.push(`${key}: a drop up to ${next} was told where ${due} was due`)
-      dropped += next - (due ?? next)
+      for (let offset = due ?? next; offset < next; offset++)
+        if (this.unreadable.get(partition)?.has(offset) !== true) dropped += 1
       due = next
       if (dropped > counted())
         violations.push(`${key}: ${dropped} records were dropped, the pod counts ${counted()} of them`)
@@ -65,6 +79,7 @@ export class ActorJudge {
         busy = true
         if (how === "processed") processed(batch)
         else skipped(batch)
+        passOver(batch.next)
         if (due !== undefined && due !== batch.next)
           violations.push(`${key}: a batch ends at ${batch.next}, its last record at ${due}`)
         return () => {

@@ -1,10 +1,11 @@
 /** Deeds: how each fault of a schedule is done to the world. One that needs a pod where none runs starts one instead. */
 import { Effect, type Scope } from "effect"
 import type { Request } from "../../src/transport/embedded/Faults.ts"
+import { partitionKey, type UnreadableReason } from "../../src/transport/Transport.ts"
 import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
-import { topic } from "./SimAgent.ts"
+import { type SimSource, topic } from "./SimAgent.ts"
 import { SimPod, simEngine } from "./SimPod.ts"
 
 const maxPods = 5
@@ -156,6 +157,17 @@ const logBack = (sim: Sim, fault: Fault & { readonly type: "logBack" }): Effect.
     else yield* log.truncate(tp, Math.max(log.start(tp), log.end(tp) - fault.by))
   })
 
+const unreadable = (sim: Sim, source: SimSource, reason: UnreadableReason): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { actors, log, producer } = sim
+    const tp = { topic, partition: source.partition }
+    const from = log.end(tp)
+    yield* log.breakNext(tp, reason)
+    // Told before it is read.
+    actors.nobodyReads(partitionKey(tp), from, from + (source.kind === "chunked" ? 2 : 1))
+    yield* source.unseen(producer, wallNow(sim))
+  })
+
 const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { log, time, producer, sources, schedule } = sim
@@ -230,6 +242,12 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
         break
       case "poison":
         yield* source.poison(producer, now)
+        break
+      case "unreadable":
+        yield* unreadable(sim, source, fault.reason)
+        break
+      case "oversized":
+        yield* source.oversized(producer, now)
         break
       case "partialRound":
         yield* source.partial(producer, now)

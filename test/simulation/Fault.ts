@@ -3,6 +3,7 @@
  * those that there are then. Several in one (`zombie`, `doubt`, `relay` …) are Plots; how each is done is Deeds' to know.
  */
 import type { Strategy } from "../../src/engine/Backpressure.ts"
+import type { UnreadableReason } from "../../src/transport/Transport.ts"
 
 export type Fault =
   | { readonly type: "join" }
@@ -34,6 +35,10 @@ export type Fault =
   | { readonly type: "restartAgent"; readonly source: number; readonly clockBy: number }
   | { readonly type: "poison"; readonly source: number }
   | { readonly type: "partialRound"; readonly source: number }
+  /** A dump whose batch nobody can read. */
+  | { readonly type: "unreadable"; readonly source: number; readonly reason: UnreadableReason }
+  /** A round that is longer than any pod takes. */
+  | { readonly type: "oversized"; readonly source: number }
   /** The source is silent for longer than the expiry, then one of its older rounds arrives. */
   | { readonly type: "lateEcho"; readonly source: number; readonly back: number; readonly after: number }
   | { readonly type: "silence"; readonly source: number; readonly ms: number }

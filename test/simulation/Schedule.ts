@@ -7,6 +7,7 @@
  * and rule 9 limits. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  */
 import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
+import { unreadableReasons } from "../../src/transport/Transport.ts"
 import type { Fault } from "./Fault.ts"
 
 export interface Timed {
@@ -166,7 +167,9 @@ const kinds: Kinds = [
   [2, (_, int) => ({ type: "silence", source: int(8), ms: 2_000 + int(25_000) })],
   [1, (_, int) => ({ type: "abortScrapes", ms: 1_000 + int(5_000) })],
   [2, (_, int) => ({ type: "slowScrapes", ms: 1_000 + int(5_000), by: 500 + int(5_000) })],
-  [1, (_, int) => ({ type: "retention", partition: int(6) })]
+  [1, (_, int) => ({ type: "retention", partition: int(6) })],
+  [3, (_, int) => ({ type: "unreadable", source: int(8), reason: one(int, unreadableReasons) })],
+  [2, (_, int) => ({ type: "oversized", source: int(8) })]
 ]
 
 /** What a group does by itself. Joins and leaves are even, so that it neither grows nor ends. */

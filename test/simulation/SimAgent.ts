@@ -153,6 +153,20 @@ export class SimSource {
       )
     })
 
+  /** A dump that is in the log, and that nobody will ever see. */
+  readonly unseen = (producer: Producer, now: number) => Effect.suspend(() => this.send(producer, this.next(now)))
+
+  /** Beyond every pod's limit: refused as a round that does not parse is. */
+  readonly oversized = (producer: Producer, now: number) =>
+    Effect.suspend(() => {
+      this.round += 1
+      const body = `# ${"x".repeat(3_000)}\nv 0\nw 0\n`
+      const records = [this.kind === "plain" ? this.record(body, {}) : this.numbered(body, now, "1/1")]
+      return Effect.tap(this.send(producer, records), () =>
+        Effect.sync(() => this.hearer.sent(this, false, records.length))
+      )
+    })
+
   /** The first chunk of a round whose second never comes. */
   readonly partial = (producer: Producer, now: number) =>
     Effect.suspend(() => {

@@ -29,7 +29,8 @@ export const simEngine: EngineOptions = {
   // Small, so that queues fill and reservations bind at the pace of a few records a second.
   leastHeadroom: 2,
   queueRecords: 6,
-  fetchMaxBytesPartition: 500
+  fetchMaxBytesPartition: 500,
+  maxRecordBytes: 2_000
 }
 export const simExpiry = 10_000
 

@@ -33,6 +33,7 @@ export const throughClock = (
           abandon: c.abandon,
           fetch: (node, requests, fetchOptions) =>
             gate(Effect.map(c.fetch(node, requests, fetchOptions), (answer) => answer.map(lent))),
+          forget: c.forget,
           listOffsets: (tps, at) => gate(c.listOffsets(tps, at)),
           metadata: (topics) => gate(c.metadata(topics))
         })

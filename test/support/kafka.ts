@@ -50,6 +50,8 @@ export interface KafkaCluster {
   /** The ports that the doors really listen on, by node. */
   readonly doors: Readonly<Record<string, ReadonlyArray<number>>>
   readonly nodes: ReadonlyArray<KafkaNode>
+  /** Where a node keeps its partitions. */
+  readonly dataOf: (id: number) => string
   readonly admin: Admin
   /** As kafka2prom wants it: LogAppendTime, not compacted; `configs` beyond. Waits until all partitions have leaders. */
   readonly createTopic: (
@@ -323,6 +325,7 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
         children.get(id)!.kill(signal)
       }
     })),
+    dataOf: (id) => join(home, `data-${id}`),
     admin,
     createTopic: async (topic, partitions, { replicas = count, configs = {} } = {}) => {
       const wanted = {

@@ -11,7 +11,7 @@ import { PartitionProcessor, ProcessorError } from "../../src/engine/PartitionPr
 import * as Shard from "../../src/engine/Shard.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
-import { type LogRecord, partitionKey, Transport } from "../../src/transport/Transport.ts"
+import { type Fetched, type LogRecord, partitionKey, Transport } from "../../src/transport/Transport.ts"
 
 export interface ShardPod {
   readonly name: string
@@ -32,7 +32,18 @@ export interface ShardPodOptions {
   /** Runs while a partition is being closed. */
   readonly onClose?: Effect.Effect<void>
   readonly trace?: Array<string>
+  /** Changes what comes of a fetch. */
+  readonly onFetched?: (fetched: Fetched) => Fetched
 }
+
+const fetching = (transport: Transport["Service"], change: (fetched: Fetched) => Fetched): Transport["Service"] => ({
+  ...transport,
+  groupClient: (options) =>
+    Effect.map(transport.groupClient(options), (client) => ({
+      ...client,
+      fetch: (node, requests, limits) => Effect.map(client.fetch(node, requests, limits), (all) => all.map(change))
+    }))
+})
 
 const recording = (
   name: string,
@@ -93,7 +104,7 @@ export const startShardPod = (
     const layer = Shard.layer({ ...defaultEngineOptions, clientId: name, ...options.engine }).pipe(
       Layer.provideMerge(SelfMetrics.layerBare),
       Layer.provide([
-        Layer.succeed(Transport, log.transport),
+        Layer.succeed(Transport, fetching(log.transport, options.onFetched ?? ((fetched) => fetched))),
         Layer.succeed(PartitionProcessor, recording(name, live, trace, options)),
         Backpressure.layer(options.backpressure ?? "pause"),
         Assignor.layer

@@ -3,7 +3,14 @@
  * waits for an answer, and which part of the broker carries it out.
  */
 import { Effect, type Scope } from "effect"
-import type { GroupClient, Inspection, JoinRequest, Producer, Transport } from "../Transport.ts"
+import {
+  defaultMaxRecordBytes,
+  type GroupClient,
+  type Inspection,
+  type JoinRequest,
+  type Producer,
+  type Transport
+} from "../Transport.ts"
 import { type Answer, answered, type Reply } from "./Answer.ts"
 import type { Coordinator } from "./Coordinator.ts"
 import type { Topics } from "./Topics.ts"
@@ -31,7 +38,11 @@ const connected = (broker: Broker): Effect.Effect<Wire, never, Scope.Scope> =>
 
 const groupClient = (
   broker: Broker,
-  { clientId, group }: { readonly group: string; readonly clientId: string }
+  {
+    clientId,
+    group,
+    maxRecordBytes = defaultMaxRecordBytes
+  }: { readonly group: string; readonly clientId: string; readonly maxRecordBytes?: number }
 ): Effect.Effect<GroupClient, never, Scope.Scope> =>
   Effect.map(connected(broker), (wire) => {
     const { coordinator, requestTimeout, topics } = broker
@@ -84,8 +95,11 @@ const groupClient = (
           "fetch",
           { ...from, op: "fetch", node, requests },
           requestTimeout + options.maxWait,
-          (reply: Parameters<typeof topics.fetch>[3]) => topics.fetch(node, requests, options, reply)
+          (reply: Parameters<typeof topics.fetch>[3]) =>
+            topics.fetch(node, requests, { ...options, maxRecordBytes }, reply)
         ),
+      // Nothing is kept beyond an answer.
+      forget: () => {},
       listOffsets: (tps, at) =>
         wire.request(
           "admin",

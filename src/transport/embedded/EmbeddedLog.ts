@@ -8,7 +8,7 @@
  * and faults. A call that names a topic that is not there is a mistake of the caller's and dies.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { type Inspection, type TopicPartition, Transport } from "../Transport.ts"
+import { type Inspection, type TopicPartition, Transport, type UnreadableReason } from "../Transport.ts"
 import { answered } from "./Answer.ts"
 import { Coordinator, type GroupDescription } from "./Coordinator.ts"
 import { type Broker, transportOver } from "./EmbeddedClient.ts"
@@ -69,6 +69,10 @@ interface Shape {
   readonly addPartitions: (topic: string, partitions: number) => Effect.Effect<void>
   /** Moves the log's start up to `offset`, as retention does. */
   readonly deleteRecords: (tp: TopicPartition, offset: number) => Effect.Effect<void>
+  /** The next batch that is appended to the partition cannot be read by anyone. */
+  readonly breakNext: (tp: TopicPartition, reason: UnreadableReason) => Effect.Effect<void>
+  /** The partition's last batch cannot be read by anyone any more. */
+  readonly spoilLastBatch: (tp: TopicPartition, reason: UnreadableReason) => Effect.Effect<void>
   /** The log goes back: records from `end` on are gone, commits stay, as after an unclean election. */
   readonly truncate: (tp: TopicPartition, end: number) => Effect.Effect<void>
   /** Deletes the topic and creates it anew: empty logs from 0, and no commits, as Kafka does it. */
@@ -144,6 +148,8 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
         }),
       addPartitions: (topic, partitions) => turn(() => topics.grow(topic, partitions)),
       deleteRecords: (tp, offset) => turn(() => topics.change(tp, (log) => log.advanceStart(offset))),
+      breakNext: (tp, reason) => turn(() => topics.partition(tp).log.breakNext(reason)),
+      spoilLastBatch: (tp, reason) => turn(() => topics.partition(tp).log.breakLast(reason)),
       truncate: (tp, end) => turn(() => topics.change(tp, (log) => log.truncate(end))),
       recreate: (topic) =>
         turn(() => {

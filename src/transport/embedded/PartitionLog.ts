@@ -1,10 +1,11 @@
 /**
  * PartitionLog: the records of one partition, in memory, with retention by bytes and by age as its only bounds: the
- * log's start moves up and what went is counted. Records are handed out by reference and never change.
+ * log's start moves up and what went is counted. Records are handed out by reference and never change. Some may be of batches that
+ * nobody can read, as a fault: then they have their places in the log and nothing more.
  *
  * Plain state and arithmetic: no clock, no waiting. Time is an argument, and the topic's owner decides when to call.
  */
-import type { LogRecord, OutgoingRecord } from "../Transport.ts"
+import type { LogRecord, OutgoingRecord, Unreadable, UnreadableReason } from "../Transport.ts"
 
 export interface Retention {
   readonly bytes: number
@@ -12,7 +13,7 @@ export interface Retention {
 }
 
 /** What a record costs beside its bytes: about Kafka's framing, and about the object that holds it here. */
-const RECORD_OVERHEAD = 64
+export const RECORD_OVERHEAD = 64
 
 export const recordBytes = (record: Pick<OutgoingRecord, "key" | "value" | "headers">): number => {
   let bytes = RECORD_OVERHEAD + (record.key?.length ?? 0) + (record.value?.length ?? 0)
@@ -27,6 +28,18 @@ const copy = (bytes: Uint8Array): Uint8Array => Buffer.from(bytes)
 /** In the place of a deleted record, so that it is garbage before the arrays are compacted. */
 const GONE: LogRecord = { offset: -1, timestamp: -1, key: null, value: null, headers: {} }
 
+/** A batch as nobody can read it. */
+interface Broken {
+  readonly reason: UnreadableReason
+}
+
+export interface Read {
+  readonly records: ReadonlyArray<LogRecord>
+  readonly unreadable: ReadonlyArray<Unreadable>
+  readonly next: number
+  readonly bytes: number
+}
+
 export class PartitionLog {
   /** Counted over the log's life. */
   appended = 0
@@ -37,6 +50,12 @@ export class PartitionLog {
   /** Index of the oldest record still there; what is before it was deleted and awaits the next compaction. */
   #head = 0
   #start = 0
+  /** Records of unreadable batches: there are none but where a test made them. */
+  readonly #broken = new Map<LogRecord, Broken>()
+  /** Where the batch that was appended last begins. */
+  #lastBatch = 0
+  /** What the batch that is appended next will be. */
+  #breakNext: UnreadableReason | undefined
 
   get start(): number {
     return this.#start
@@ -45,19 +64,40 @@ export class PartitionLog {
     return this.#start + this.#records.length - this.#head
   }
 
-  append(record: OutgoingRecord, timestamp: number, bytes: number, sendersTime = false): void {
+  append(record: OutgoingRecord, timestamp: number, bytes: number, sendersTime = false, batch?: Broken): void {
     const headers: Record<string, Uint8Array> = {}
     for (const name in record.headers) headers[name] = copy(record.headers[name]!)
     const key = record.key && copy(record.key)
     const value = record.value && copy(record.value)
-    this.#records.push({ offset: this.end, timestamp, sendersTime, key, value, headers })
+    const kept = { offset: this.end, timestamp, sendersTime, key, value, headers }
+    this.#records.push(kept)
     this.#sizes.push(bytes)
     this.bytes += bytes
     this.appended++
+    if (batch !== undefined) this.#broken.set(kept, batch)
+  }
+
+  /** The records of the next batch that is appended cannot be read by anyone. */
+  breakNext(reason: UnreadableReason): void {
+    this.#breakNext = reason
+  }
+
+  /** The records of the batch that was appended last cannot be read by anyone any more. */
+  breakLast(reason: UnreadableReason): void {
+    const batch = { reason }
+    for (const record of this.#records) if (record.offset >= this.#lastBatch) this.#broken.set(record, batch)
+  }
+
+  /** To be given to each `append` of one batch. */
+  beginBatch(): Broken | undefined {
+    this.#lastBatch = this.end
+    const reason = this.#breakNext
+    this.#breakNext = undefined
+    return reason === undefined ? undefined : { reason }
   }
 
   /** Records from `from` on within `maxBytes`, and at least one where `atLeastOne` says so. `from` is in [start, end]. */
-  read(from: number, maxBytes: number, atLeastOne: boolean): { records: ReadonlyArray<LogRecord>; bytes: number } {
+  read(from: number, maxBytes: number, atLeastOne: boolean): Read {
     const first = this.#head + (from - this.#start)
     let bytes = 0
     let i = first
@@ -66,7 +106,22 @@ export class PartitionLog {
       if (bytes + size > maxBytes && !(atLeastOne && i === first)) break
       bytes += size
     }
-    return { records: this.#records.slice(first, i), bytes }
+    const records = this.#records.slice(first, i)
+    const next = from + records.length
+    if (this.#broken.size === 0) return { records, unreadable: [], next, bytes }
+    const unreadable: Array<Unreadable> = []
+    let batch: Broken | undefined
+    for (const record of records) {
+      const broken = this.#broken.get(record)
+      if (broken !== undefined) {
+        const { offset } = record
+        const begun = broken === batch ? unreadable.pop() : undefined
+        const detail = "the embedded log was told so"
+        unreadable.push({ from: begun?.from ?? offset, next: offset + 1, reason: broken.reason, detail })
+      }
+      batch = broken
+    }
+    return { records: records.filter((record) => !this.#broken.has(record)), unreadable, next, bytes }
   }
 
   /** The first offset at or after the timestamp, or the end. A scan: a wall clock that went back is in the log too. */
@@ -93,6 +148,7 @@ export class PartitionLog {
     if (count <= 0) return
     for (let i = this.#head; i < this.#head + count; i++) {
       this.bytes -= this.#sizes[i]!
+      this.#broken.delete(this.#records[i]!)
       this.#records[i] = GONE
     }
     this.#head += count
@@ -105,7 +161,10 @@ export class PartitionLog {
   truncate(end: number): void {
     const keep = Math.max(Math.min(end, this.end) - this.#start, 0)
     this.#compact()
-    for (let i = keep; i < this.#sizes.length; i++) this.bytes -= this.#sizes[i]!
+    for (let i = keep; i < this.#sizes.length; i++) {
+      this.bytes -= this.#sizes[i]!
+      this.#broken.delete(this.#records[i]!)
+    }
     this.#records.length = keep
     this.#sizes.length = keep
     if (end < this.#start) this.#start = Math.max(end, 0)

@@ -10,13 +10,14 @@ import {
   type FetchErrorCode,
   type Fetched,
   type FetchRequest,
+  type LogRecord,
   type OutgoingRecord,
   partitionKey,
   type TopicInfo,
   type TopicPartition
 } from "../Transport.ts"
 import { type Answer, answered, done, type Refused, type Reply, refused } from "./Answer.ts"
-import { PartitionLog, type Retention, recordBytes } from "./PartitionLog.ts"
+import { PartitionLog, RECORD_OVERHEAD, type Retention, recordBytes } from "./PartitionLog.ts"
 import type { Timers } from "./Timers.ts"
 
 export interface TopicSettings {
@@ -31,6 +32,8 @@ export interface FetchOptions {
   readonly maxWait: number
   readonly maxBytes: number
   readonly maxBytesPerPartition: number
+  /** A longer record comes without its value. */
+  readonly maxRecordBytes: number
 }
 
 interface Partition {
@@ -121,12 +124,15 @@ export class Topics {
     })
     const now = this.#timers.wallNow()
     const touched = new Map<Partition, Retention>()
+    const batches = new Map<Partition, ReturnType<PartitionLog["beginBatch"]>>()
     for (let i = 0; i < records.length; i++) {
       const record = records[i]!
       if (refusals.size > 0 && refusals.has(partitionKey(record))) continue
       const partition = this.partition(record)
       const { retention, sendersTime } = this.topic(record.topic).settings
-      partition.log.append(record, sendersTime?.(record, now) ?? now, sizes[i]!, sendersTime !== undefined)
+      const stamp = sendersTime?.(record, now) ?? now
+      if (!batches.has(partition)) batches.set(partition, partition.log.beginBatch())
+      partition.log.append(record, stamp, sizes[i]!, sendersTime !== undefined, batches.get(partition))
       if (!touched.has(partition)) touched.set(partition, retention)
     }
     for (const [partition, retention] of touched) partition.log.retain(retention, now)
@@ -195,10 +201,12 @@ export class Topics {
       if (partition.leader !== node) return failed("NOT_LEADER")
       const { log } = this.#retained(tp, partition)
       if (offset < log.start || offset > log.end) return failed("OFFSET_OUT_OF_RANGE")
-      const { bytes, records } = log.read(offset, Math.min(options.maxBytesPerPartition, room), atLeastOne)
-      if (records.length > 0) atLeastOne = false
-      room = Math.max(room - bytes, 0)
-      return { tp, from: offset, next: offset + records.length, records, highWatermark: log.end }
+      const read = log.read(offset, Math.min(options.maxBytesPerPartition, room), atLeastOne)
+      if (read.next > offset) atLeastOne = false
+      room = Math.max(room - read.bytes, 0)
+      const records = read.records.map((record) => bounded(record, options.maxRecordBytes))
+      const broken = read.unreadable.length === 0 ? {} : { unreadable: read.unreadable }
+      return { tp, from: offset, next: read.next, records, highWatermark: log.end, ...broken }
     })
   }
 
@@ -252,4 +260,10 @@ export class Topics {
 }
 
 const isDue = (fetched: ReadonlyArray<Fetched>): boolean =>
-  fetched.some((f) => f.records.length > 0 || f.error !== undefined)
+  fetched.some((f) => f.next > f.from || f.error !== undefined)
+
+/** What all of it takes is what counts, as in Kafka's batches. */
+const bounded = (record: LogRecord, maxRecordBytes: number): LogRecord =>
+  recordBytes(record) - RECORD_OVERHEAD > maxRecordBytes
+    ? { ...record, value: null, tooLarge: record.value?.length ?? 0 }
+    : record

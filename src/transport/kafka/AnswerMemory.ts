@@ -24,8 +24,6 @@ export class AnswerMemory {
   readonly #answer: Buffer
   /** The decoder, and each partition whose records are views of the answer. */
   #viewers = 1
-  /** Bytes beside the answer's own that were lent so far. */
-  unpacked = 0
 
   constructor(answer: Buffer) {
     this.#answer = answer
@@ -34,7 +32,6 @@ export class AnswerMemory {
   /** A partition's records go out; answers what to call when they are done with. */
   lend({ unpacked, views }: Pick<Decoded, "unpacked" | "views">): () => void {
     if (views) this.#viewers += 1
-    for (const { length } of unpacked) this.unpacked += length
     return () => {
       for (const bytes of unpacked) free(bytes)
       if (views) this.#leave()

@@ -1,17 +1,17 @@
 /**
- * Codecs: how record batches are compressed. Reading: all of Kafka's codecs, since any producer may write the topic.
- * Writing: gzip and zstd, through kafkajs' registry, with Node's own zlib. What unpacks to a few megabytes is unpacked in
- * place, the rest off the event loop. A batch that would unpack to more than MAX_UNPACKED is refused instead of filling the memory.
+ * Codecs: how record batches are compressed. Reading: all of Kafka's codecs, since any producer may write the topic; what unpacks to a
+ * few megabytes is unpacked here, at once and in place, everything else piece by piece (Unpacking). Writing: gzip and zstd, through kafkajs'
+ * registry, with Node's own zlib.
  */
 import { promisify } from "node:util"
-import { gunzip, gunzipSync, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib"
+import { gunzipSync, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib"
 import kafkajs from "kafkajs"
 import type { Compression } from "../Transport.ts"
 import { free } from "./AnswerMemory.ts"
-import { unpackLz4 } from "./Lz4.ts"
-import { unpackSnappy } from "./Snappy.ts"
+import { unpackSmallLz4 } from "./Lz4.ts"
+import { unpackSmallSnappy } from "./Snappy.ts"
+import { ZstdFrames } from "./ZstdFrames.ts"
 
-export const MAX_UNPACKED = 64 * 1024 * 1024
 /** Packed, and unpacked: a few milliseconds of the event loop. A trip to the thread pool costs more CPU than it saves. */
 const SMALL_PACKED = 512 * 1024
 const SMALL_UNPACKED = 4 * 1024 * 1024
@@ -21,12 +21,9 @@ const CHUNK = 256 * 1024
 /** Kafka's numbers, the lowest three bits of a batch's attributes. */
 export const compressionCode: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, zstd: 4 }
 
-const bound = { maxOutputLength: MAX_UNPACKED, chunkSize: CHUNK }
-const smallBound = { maxOutputLength: SMALL_UNPACKED, chunkSize: CHUNK }
-type Bound = typeof bound
-const gunzipAsync = promisify(gunzip) as (packed: Uint8Array, options: Bound) => Promise<Buffer>
-const zstdAsync = promisify(zstdDecompress) as (packed: Uint8Array, options: Bound) => Promise<Buffer>
+const bound = { maxOutputLength: SMALL_UNPACKED, chunkSize: CHUNK }
 const zstdPack = promisify(zstdCompress) as (plain: Uint8Array) => Promise<Buffer>
+const zstdUnpack = promisify(zstdDecompress) as (packed: Uint8Array) => Promise<Buffer>
 
 /** Queues count bytes, not the room around them. */
 const fitting = (plain: Buffer): Buffer => {
@@ -37,38 +34,47 @@ const fitting = (plain: Buffer): Buffer => {
   return copy
 }
 
-const byItsSize = (
-  packed: Buffer,
-  inPlace: (packed: Buffer, options: Bound) => Buffer,
-  aside: (packed: Buffer, options: Bound) => Promise<Buffer>
-): Buffer | Promise<Buffer> => {
-  if (packed.length > SMALL_PACKED) return aside(packed, bound)
-  try {
-    return fitting(inPlace(packed, smallBound))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return aside(packed, bound)
-    throw error
+/**
+ * A whole batch at once, or undefined where it is not a small one, or where anything is the matter with it: Unpacking then reads as much of it
+ * as can be read and says what is wrong.
+ */
+export const unpackSmall = (codec: number, packed: Buffer): Buffer | undefined => {
+  if (packed.length > SMALL_PACKED) return undefined
+  switch (codec) {
+    case 1:
+      return inPlace(gunzipSync, packed)
+    case 2:
+      return unpackSmallSnappy(packed, SMALL_UNPACKED)
+    case 3:
+      return unpackSmallLz4(packed, SMALL_UNPACKED)
+    case 4:
+      return isSmallFrame(packed) ? inPlace(zstdDecompressSync, packed) : undefined
+    default:
+      return undefined
   }
 }
 
-/** Throws, or rejects, on a codec that is not Kafka's and on bytes that are not the codec's. */
-export const unpack = (code: number, packed: Buffer): Buffer | Promise<Buffer> => {
-  switch (code) {
-    case 1:
-      return byItsSize(packed, gunzipSync, gunzipAsync)
-    case 2:
-      return unpackSnappy(packed, MAX_UNPACKED)
-    case 3:
-      return unpackLz4(packed, MAX_UNPACKED)
-    case 4:
-      return byItsSize(packed, zstdDecompressSync, zstdAsync)
-    default:
-      throw new Error(`unknown compression codec ${code}`)
+const inPlace = (unpack: (packed: Buffer, options: typeof bound) => Buffer, packed: Buffer): Buffer | undefined => {
+  try {
+    return fitting(unpack(packed, bound))
+  } catch {
+    return undefined
+  }
+}
+
+/** One frame and nothing else, as far as it can be told not a large one. */
+const isSmallFrame = (packed: Buffer): boolean => {
+  try {
+    const frame = new ZstdFrames(packed).next()
+    const { bytes, skippable, whole, plain = 0 } = frame!
+    return whole && !skippable && bytes.length === packed.length && plain <= SMALL_UNPACKED
+  } catch {
+    return false
   }
 }
 
 /** kafkajs knows gzip by itself. */
 kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
   compress: (encoder: { readonly buffer: Buffer }) => zstdPack(encoder.buffer),
-  decompress: (packed: Buffer) => Promise.resolve(unpack(4, packed))
+  decompress: (packed: Buffer) => zstdUnpack(packed)
 })

@@ -47,6 +47,9 @@ export const refused = (op: string, errorCode: number, at: string): TransportErr
   return failed(op, code, `${at} answered ${error.type}: ${error.message}`, retriableCodes.has(code) || error.retriable)
 }
 
+/** The broker's own name of it. */
+export const errorName = (errorCode: number): string => kafkaErrors.createErrorFromCode(errorCode).type
+
 export const fetchError = (errorCode: number): FetchErrorCode => {
   const type = kafkaErrors.createErrorFromCode(errorCode).type
   const code = codes[type]

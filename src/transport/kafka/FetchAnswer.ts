@@ -1,13 +1,14 @@
 /**
- * FetchAnswer: a fetch's answer, versions 4 to 11, to one Fetched per partition. Partitions fail one by one: a refused or
- * undecodable one carries an error code, the others their records, which are views of the answer or of what was unpacked of it.
- * Pure but for `unreadable`, which tells the reason.
+ * FetchAnswer: a fetch's answer, versions 4 to 11, to one Fetched per partition. Partitions fail one by one: a refused one, or one that could
+ * not be read here, carries an error code, the others their records, which are views of the answer or of what was unpacked of it.
+ * What the answer's memory holds stays bounded: partitions share the room for what is unpacked, and one that found none is asked again.
  */
-import type { Fetched, FetchRequest } from "../Transport.ts"
+import type { Fetched, FetchRequest, TopicPartition } from "../Transport.ts"
 import { partitionKey } from "../Transport.ts"
 import { AnswerMemory } from "./AnswerMemory.ts"
-import { fetchError } from "./Errors.ts"
-import { type Aborted, decodeBatches, int64 } from "./RecordBatch.ts"
+import type { Cursors } from "./Cursors.ts"
+import { errorName, fetchError } from "./Errors.ts"
+import { type Aborted, decodeBatches, int64, type Room } from "./RecordBatch.ts"
 
 interface PartitionAnswer {
   readonly request: FetchRequest
@@ -23,41 +24,65 @@ export interface FetchAnswer {
   /** kafkajs' name: how long the broker asks us to wait before the next request. */
   readonly clientSideThrottleTime: number
   readonly fetched: ReadonlyArray<Fetched>
-  /** Bytes of the answer, and of what was unpacked of it. */
-  readonly stored: number
-  readonly unpacked: number
 }
 
-export type Unreadable = (request: FetchRequest, reason: string) => void
+/** What answers are read with: one client's. */
+export interface Reading {
+  readonly maxRecordBytes: number
+  readonly cursors: Cursors
+  /** Of what is unpacked of this answer. */
+  readonly room: Room
+  /** See `Asked.confirmed`. */
+  readonly confirmed: (tp: TopicPartition, base: number, fingerprint: string) => boolean
+  /** So many bytes of a partition were read as they are stored, and so many were made of them. */
+  readonly saw: (tp: TopicPartition, stored: number, unpacked: number) => void
+}
 
 export const decodeFetch = async (
   payload: Buffer,
   version: number,
   requests: ReadonlyArray<FetchRequest>,
-  unreadable: Unreadable
+  reading: Reading
 ): Promise<FetchAnswer> => {
   const { errorCode, throttle, partitions } = split(payload, version, requests)
   const memory = new AnswerMemory(payload)
-  const stored = payload.length
-  const fetched = await Promise.all(partitions.map((partition) => read(partition, memory, unreadable)))
+  const fetched = await Promise.all(partitions.map((partition) => read(partition, memory, reading)))
   memory.decoded()
   // Since version 8 the broker has not waited itself.
   const clientSideThrottleTime = version >= 8 ? throttle : 0
-  return { errorCode, clientSideThrottleTime, fetched, stored, unpacked: memory.unpacked }
+  return { errorCode, clientSideThrottleTime, fetched }
 }
 
-const read = async (answer: PartitionAnswer, memory: AnswerMemory, unreadable: Unreadable): Promise<Fetched> => {
+const read = async (answer: PartitionAnswer, memory: AnswerMemory, reading: Reading): Promise<Fetched> => {
   const { tp, offset } = answer.request
+  const { cursors, maxRecordBytes, room } = reading
   const base = { tp, from: offset, next: offset, records: [], highWatermark: answer.stableEnd }
-  if (answer.errorCode !== 0) return { ...base, error: fetchError(answer.errorCode) }
+  if (answer.errorCode !== 0)
+    return { ...base, highWatermark: -1, error: fetchError(answer.errorCode), detail: errorName(answer.errorCode) }
   if (answer.bytes.length === 0) return base
   try {
-    const decoded = await decodeBatches(answer.bytes, offset, answer.aborted)
-    const { next, records } = decoded
-    return { ...base, next, records, release: memory.lend(decoded) }
+    const decoded = await decodeBatches(answer.bytes, {
+      from: offset,
+      aborted: answer.aborted,
+      end: answer.stableEnd < 0 ? Number.POSITIVE_INFINITY : answer.stableEnd,
+      maxRecordBytes,
+      room,
+      confirmed: (at, fingerprint) => reading.confirmed(tp, at, fingerprint)
+    })
+    const { cursor, doubt, next, records, unreadable } = decoded
+    reading.saw(tp, decoded.stored, decoded.plain)
+    if (cursor !== undefined) cursors.keep(tp, { cursor, highWatermark: answer.stableEnd })
+    if (doubt !== undefined) return { ...base, error: "LOCAL", detail: doubt }
+    return {
+      ...base,
+      next,
+      records,
+      release: memory.lend(decoded),
+      ...(unreadable.length === 0 ? {} : { unreadable })
+    }
   } catch (error) {
-    unreadable(answer.request, (error as Error).message)
-    return { ...base, error: "OTHER" }
+    // Nothing was said about the bytes: they are asked for again.
+    return { ...base, error: "LOCAL", detail: String(error) }
   }
 }
 

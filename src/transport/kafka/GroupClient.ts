@@ -20,7 +20,7 @@ import { failed, refused, toTransportError } from "./Errors.ts"
 import type { Address } from "./KafkaOptions.ts"
 import type { Link, Patience } from "./Link.ts"
 import type { Links } from "./Links.ts"
-import { LogReader, type Unreadable } from "./LogReader.ts"
+import type { LogReader } from "./LogReader.ts"
 import type { Answer, ApiName, Args } from "./Protocol.ts"
 import { Together } from "./Together.ts"
 
@@ -212,10 +212,9 @@ class KafkaGroup {
   }
 }
 
-export const makeGroupClient = (links: Links, group: string, unreadable: Unreadable): GroupClient => {
+export const makeGroupClient = (links: Links, group: string, log: LogReader): GroupClient => {
   keepFreed()
   const kafka = new KafkaGroup(links, group)
-  const log = new LogReader(links, unreadable)
   return {
     joinGroup: (request) => attempt("joinGroup", () => kafka.join(request)),
     syncGroup: (member, assignments) => attempt("syncGroup", () => kafka.sync(member, assignments)),
@@ -225,6 +224,7 @@ export const makeGroupClient = (links: Links, group: string, unreadable: Unreada
     offsetFetch: (tps) => attempt("offsetFetch", () => kafka.committed(tps)),
     abandon: Effect.sync(() => links.drop("join", "the join was given up")),
     fetch: (node, requests, options) => attempt("fetch", () => log.fetch(node, requests, options)),
+    forget: (tp) => log.forget(tp),
     listOffsets: (tps, at) => attempt("listOffsets", () => log.offsets(tps, at)),
     metadata: (topics) => attempt("metadata", () => log.metadata(topics))
   }

@@ -1,26 +1,36 @@
 /**
- * Growth: how many times as many bytes fetched answers become when they are unpacked, of late, and what that makes of a limit: a broker
- * counts bytes as they are stored, memory and the event loop bear them unpacked. Eight megabytes of zstd are a hundred of text,
- * unpacked in one go into memory that no cache holds and that the next answer cannot use again. Pure.
+ * Growth: how many times as many bytes batches become when they are unpacked, of late, and what that makes of a limit: a broker
+ * counts bytes as they are stored, memory and the event loop bear them unpacked. Pure.
+ *
+ * It saves work, it does not guard the memory: an answer is read in portions whatever it unpacks to, but what does not fit into one is
+ * thrown away and fetched again. So one batch counts for little: beyond MOST nothing is believed, after a few others it is
+ * forgotten, and a limit never falls below what keeps a partition at pace.
  */
 
-/** Answers that hold less say little: of their headers, mostly. */
-const LEAST = 4 * 1024
-/** Of what a smaller answer says. A larger one is believed at once. */
-const SHARE = 1 / 4
+/** More is no reason to ask for less. */
+const MOST = 64
+/** Of what the next answer says. */
+const SHARE = 1 / 2
+/** Stored bytes that are always asked for: at 250 answers a second, 32 MB a second of one partition. */
+export const LEAST_STORED = 128 * 1024
 
 export class Growth {
+  readonly #least: number
   #times = 1
 
-  /** An answer of `stored` bytes, of which `unpacked` were made beside it. */
+  constructor(least = LEAST_STORED) {
+    this.#least = least
+  }
+
+  /** `stored` bytes were read, of which `unpacked` were made beside them. */
   saw(stored: number, unpacked: number): void {
-    if (stored < LEAST) return
-    const times = Math.max(1, unpacked / stored)
-    this.#times = times > this.#times ? times : this.#times + (times - this.#times) * SHARE
+    if (stored <= 0) return
+    const times = Math.min(MOST, Math.max(1, unpacked / stored))
+    this.#times += (times - this.#times) * SHARE
   }
 
   /** What to ask for, to get about so many bytes of records. A broker sends a whole batch, however little is asked for. */
   stored(plain: number): number {
-    return Math.max(1, Math.ceil(plain / this.#times))
+    return Math.min(plain, Math.max(this.#least, Math.ceil(plain / this.#times)))
   }
 }

@@ -1,7 +1,7 @@
 /**
  * LogReader: what a group's client asks the partitions' leaders: records, offsets, and where everything is. Each method is one
- * question, put once; long polls have a connection of their own to each broker, fetches that do not wait another one. What cannot
- * be read is reported, never skipped.
+ * question, put once; long polls have a connection of their own to each broker, fetches that do not wait another one. A batch that was read
+ * in part is read on from what is kept of it, without asking the broker.
  */
 import {
   type At,
@@ -11,13 +11,16 @@ import {
   type TopicInfo,
   type TopicPartition
 } from "../Transport.ts"
+import { free } from "./AnswerMemory.ts"
 import { byTopic } from "./ByTopic.ts"
+import { Cursors } from "./Cursors.ts"
 import { failed, refused } from "./Errors.ts"
-import { decodeFetch, type FetchAnswer } from "./FetchAnswer.ts"
-import { Growth } from "./Growth.ts"
+import { decodeFetch, type FetchAnswer, type Reading } from "./FetchAnswer.ts"
+import { Growth, LEAST_STORED } from "./Growth.ts"
 import { showAddress } from "./KafkaOptions.ts"
 import type { Links } from "./Links.ts"
 import { encode } from "./Protocol.ts"
+import { MAX_PARTITION, type Room, readInRoom } from "./RecordBatch.ts"
 import { Together } from "./Together.ts"
 import { topicInfos } from "./Topics.ts"
 
@@ -25,25 +28,90 @@ const NO_OFFSET = -1
 const LATEST = "-1"
 const EARLIEST = "-2"
 
-/** Told of bytes that nobody can read. */
-export type Unreadable = (tp: TopicPartition, offset: number, reason: string) => void
+/** Bytes that may be made of one answer by unpacking: four partitions' worth at a time, the others come in the next ones. */
+const ROOM = 4 * MAX_PARTITION
+
+interface Limits {
+  readonly maxWait: number
+  readonly maxBytes: number
+  readonly maxBytesPerPartition: number
+}
 
 export class LogReader {
   readonly links: Links
-  readonly #unreadable: Unreadable
-  readonly #growth = new Growth()
+  readonly #maxRecordBytes: number
+  /** Of whole answers, and of each partition. */
+  readonly #growth = new Growth(4 * LEAST_STORED)
+  readonly #growths = new Map<string, Growth>()
+  readonly #cursors = new Cursors()
+  /** Bytes that were found to be broken once: whether they are comes out when they are asked for again. */
+  readonly #doubted = new Map<string, string>()
   #turn = 0
   readonly #offsets = new Together((tps, timestamp) => this.#listOffsets(tps, timestamp))
 
-  constructor(links: Links, unreadable: Unreadable) {
+  constructor(links: Links, maxRecordBytes: number) {
     this.links = links
-    this.#unreadable = unreadable
+    this.#maxRecordBytes = maxRecordBytes
   }
 
-  async fetch(
+  async fetch(node: number, requests: ReadonlyArray<FetchRequest>, options: Limits): Promise<ReadonlyArray<Fetched>> {
+    if (requests.length === 0) return []
+    const room: Room = { left: ROOM, atOnce: 0 }
+    const begun = requests.flatMap((request) => {
+      const kept = this.#cursors.take(request.tp, request.offset)
+      return kept === undefined ? [] : [{ request, kept }]
+    })
+    if (begun.length === 0) return this.#ask(node, requests, options, room)
+    // What is here already is not kept waiting for what may come.
+    const others = requests.filter((request) => !begun.some((b) => b.request === request))
+    const asking = this.#ask(node, others, { ...options, maxWait: 0 }, room).catch((error: unknown) => {
+      // The next request says it again, for those that it is about.
+      if (others.length === 0) throw error
+      return []
+    })
+    const portions: Array<Fetched> = []
+    for (const { request, kept } of begun) {
+      if (room.left > 0) portions.push(await this.#readOn(request, kept, room))
+      else this.#cursors.keep(request.tp, kept)
+    }
+    return [...portions, ...(await asking)]
+  }
+
+  forget(tp: TopicPartition): void {
+    const key = partitionKey(tp)
+    this.#cursors.forget(tp)
+    this.#growths.delete(key)
+    this.#doubted.delete(key)
+  }
+
+  close(): void {
+    this.#cursors.close()
+  }
+
+  async #readOn(
+    { offset, tp }: FetchRequest,
+    kept: NonNullable<ReturnType<Cursors["take"]>>,
+    room: Room
+  ): Promise<Fetched> {
+    const { cursor, highWatermark } = kept
+    const base = { tp, from: offset, next: offset, records: [], highWatermark }
+    try {
+      const { done, next, records, slabs, unreadable } = await readInRoom(cursor, MAX_PARTITION, room)
+      if (!done) this.#cursors.keep(tp, kept)
+      const release = () => {
+        for (const slab of slabs) free(slab)
+      }
+      return { ...base, next, records, release, ...(unreadable === undefined ? {} : { unreadable: [unreadable] }) }
+    } catch (error) {
+      return { ...base, error: "LOCAL", detail: String(error) }
+    }
+  }
+
+  async #ask(
     node: number,
     requests: ReadonlyArray<FetchRequest>,
-    options: { readonly maxWait: number; readonly maxBytes: number; readonly maxBytesPerPartition: number }
+    options: Limits,
+    room: Room
   ): Promise<ReadonlyArray<Fetched>> {
     if (requests.length === 0) return []
     if (this.links.node(node) === undefined) await this.links.metadata([...new Set(requests.map(({ tp }) => tp.topic))])
@@ -53,6 +121,18 @@ export class LogReader {
     const start = this.#turn++ % requests.length
     const turned = start === 0 ? requests : [...requests.slice(start), ...requests.slice(0, start)]
     const role = options.maxWait > 0 ? "fetch" : "read"
+    const whole = { stored: 0, unpacked: 0 }
+    const reading: Reading = {
+      maxRecordBytes: this.#maxRecordBytes,
+      cursors: this.#cursors,
+      room,
+      confirmed: (tp, base, fingerprint) => this.#confirmed(tp, `${base} ${fingerprint}`),
+      saw: (tp, stored, unpacked) => {
+        this.#growthOf(tp).saw(stored, unpacked)
+        whole.stored += stored
+        whole.unpacked += unpacked
+      }
+    }
     const answer = (await this.links.get(role, address).exchange("fetch", (versions) => {
       const request = encode(versions, "Fetch", {
         isolationLevel: 1,
@@ -63,7 +143,7 @@ export class LogReader {
         topics: byTopic(turned, ({ tp, offset }) => ({
           partition: tp.partition,
           fetchOffset: String(offset),
-          maxBytes: this.#growth.stored(options.maxBytesPerPartition)
+          maxBytes: this.#growthOf(tp).stored(options.maxBytesPerPartition)
         }))
       })
       const version = request.request.apiVersion
@@ -71,15 +151,32 @@ export class LogReader {
       return {
         ...request,
         response: {
-          decode: (payload) =>
-            decodeFetch(payload, version, requests, ({ tp, offset }, reason) => this.#unreadable(tp, offset, reason)),
+          decode: (payload) => decodeFetch(payload, version, requests, reading),
           parse: (decoded) => decoded
         }
       }
     })) as FetchAnswer
     if (answer.errorCode !== 0) throw refused("fetch", answer.errorCode, `node ${node}`)
-    this.#growth.saw(answer.stored, answer.unpacked)
+    this.#growth.saw(whole.stored, whole.unpacked)
     return answer.fetched
+  }
+
+  #growthOf(tp: TopicPartition): Growth {
+    const key = partitionKey(tp)
+    const growth = this.#growths.get(key) ?? new Growth()
+    this.#growths.set(key, growth)
+    return growth
+  }
+
+  /** Of one partition the latest doubt is remembered. */
+  #confirmed(tp: TopicPartition, doubt: string): boolean {
+    const key = partitionKey(tp)
+    if (this.#doubted.get(key) === doubt) {
+      this.#doubted.delete(key)
+      return true
+    }
+    this.#doubted.set(key, doubt)
+    return false
   }
 
   offsets(tps: ReadonlyArray<TopicPartition>, at: At): Promise<ReadonlyMap<string, number>> {

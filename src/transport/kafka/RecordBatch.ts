@@ -1,244 +1,263 @@
 /**
- * RecordBatch: the bytes of a partition in a fetch's answer -> records. The hot path: one pass over the bytes, values are
- * views of them. Beyond kafkajs' decoder it knows how far the answer reached when a batch holds nothing to show
- * (compacted, control or aborted records), and one bad partition harms itself only.
+ * RecordBatch: the bytes of a partition in a fetch's answer -> records. Beyond kafkajs' decoder it knows how far the answer reached when a batch
+ * holds nothing to show (compacted, control or aborted records), checks every batch's checksum before anything of it is believed,
+ * and goes on past a batch that nobody can read.
  *
- * Promises: records in offset order, none below `from`, none of an aborted transaction; `next` past everything looked at.
- * What unpacks to more than MAX_PARTITION ends the answer early, the rest is fetched again: small answers may hold very much.
- * Throws where the first batch is malformed; a later one ends the answer. Not checked: the batch's CRC (TCP and the broker check theirs, as kafkajs relies on).
+ * Promises: records in offset order, none below `from`, none of an aborted transaction; `next` past everything looked at. Whether a batch is
+ * unreadable depends on its bytes and `maxRecordBytes` alone; of one that is, the records in front of the broken place are read, the
+ * offsets from there to its end are the unreadable stretch. The answer ends early where it unpacked to more than there is room for,
+ * also in the middle of a batch (`cursor`). Rejects with any other error for what failed here.
  */
-import type { LogRecord } from "../Transport.ts"
-import { unpack } from "./Codecs.ts"
+import { setImmediate as turn } from "node:timers/promises"
+import type { LogRecord, Unreadable } from "../Transport.ts"
+import { BatchCursor, type CursorRead, stretch } from "./BatchCursor.ts"
+import { unpackSmall } from "./Codecs.ts"
+import { crc32c } from "./Crc32c.ts"
+import { RECORD_COST } from "./RecordStream.ts"
+import { type Progress, readWhole, type Wanted } from "./Records.ts"
+import { unknownCodec } from "./Unpacking.ts"
+import { malformed, UnreadableBytes } from "./UnreadableBytes.ts"
 
 export interface Aborted {
   readonly producerId: number
   readonly firstOffset: number
 }
 
+/** Unpacked bytes that may still be made: of the whole answer. Several partitions share it. */
+export interface Room {
+  left: number
+  /** Bytes that were unpacked since others last had their turn on the event loop. */
+  atOnce: number
+}
+
+export interface Asked {
+  readonly from: number
+  readonly aborted: ReadonlyArray<Aborted>
+  readonly maxRecordBytes: number
+  /** The log's end; Infinity where it is not known. */
+  readonly end: number
+  readonly room: Room
+  /**
+   * Whether the same bytes were found to be broken there before. A header that cannot be trusted may have been damaged on its way here: only
+   * when it comes again just so it is the log's.
+   */
+  readonly confirmed: (base: number, fingerprint: string) => boolean
+}
+
 export interface Decoded {
   readonly next: number
   readonly records: ReadonlyArray<LogRecord>
+  readonly unreadable: ReadonlyArray<Unreadable>
   /** Some records are views of the bytes that were read. */
   readonly views: boolean
   /** What the others are views of. */
   readonly unpacked: ReadonlyArray<Buffer>
+  /** Bytes that were looked at, and what they take once they are read. */
+  readonly stored: number
+  readonly plain: number
+  /** Of the batch that was read in part. */
+  readonly cursor: BatchCursor | undefined
+  /** Why nothing was read, where it has to be asked for again. */
+  readonly doubt: string | undefined
 }
 
-/** Unpacked bytes of a partition in one answer, after which no further batch is unpacked. Sixteen times what is asked of one by default. */
+/** Unpacked bytes of a partition in one answer, after which nothing more is unpacked. Sixteen times what is asked of one by default. */
 export const MAX_PARTITION = 16 * 1024 * 1024
+
+/** A few milliseconds of the event loop. */
+const AT_ONCE = 4 * 1024 * 1024
 
 /** baseOffset, length */
 const PREFIX = 12
 /** up to and with the count of records */
 const HEADER = 61
+/** Up to and with the format's number, which is at the same place in all formats. */
+const LEAST = 17
+/** Where what the checksum covers begins. */
+const CHECKED = 21
 const MAGIC = 2
-
-const noHeaders: Readonly<Record<string, Uint8Array>> = Object.freeze(Object.create(null))
 
 /** Offsets, timestamps and producer ids fit a double by far; -1 does too. */
 export const int64 = (bytes: Buffer, at: number): number => bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
 
-export const decodeBatches = async (bytes: Buffer, from: number, aborted: ReadonlyArray<Aborted>): Promise<Decoded> => {
+export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decoded> => {
+  const { aborted, from, room } = asked
   const records: Array<LogRecord> = []
   const unpacked: Array<Buffer> = []
-  let unpackedBytes = 0
+  const unreadable: Array<Unreadable> = []
+  let left = MAX_PARTITION
+  let plain = 0
   let views = false
+  let cursor: BatchCursor | undefined
+  let doubt: string | undefined
   const ahead = aborted.length === 0 ? aborted : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
   const dropping = new Set<number>()
   let nextAborted = 0
   let next = from
+  let at = 0
+  const took = (size: number): void => {
+    left -= size
+    room.left -= size
+  }
   // The broker cuts the answer anywhere in its last batch.
-  for (let at = 0; at + HEADER <= bytes.length && unpackedBytes < MAX_PARTITION; ) {
+  while (at + LEAST <= bytes.length && left > 0) {
     const base = int64(bytes, at)
     const end = at + PREFIX + bytes.readInt32BE(at + 8)
     if (end > bytes.length) break
-    if (end <= at + PREFIX) throw new Error(`the batch at offset ${base} has no length`)
-    const attributes = bytes.readInt16BE(at + 21)
-    const last = base + bytes.readInt32BE(at + 23)
-    const producer = int64(bytes, at + 43)
+    const batch = bytes.subarray(at, Math.max(end, at + PREFIX))
+    const broken = brokenHeader(batch, asked.end)
+    if (broken !== undefined) {
+      if (broken.fingerprint !== undefined && !asked.confirmed(base, broken.fingerprint)) {
+        if (next === from) doubt = `the batch at offset ${base}: ${broken.error.message}; it is asked for again`
+        break
+      }
+      const first = isPlausible(base, asked.end) ? Math.max(next, base) : next
+      const after = follower(bytes, end)
+      next =
+        broken.fingerprint !== undefined && after > first && after <= asked.end
+          ? after
+          : Math.max(first + 1, Math.min(broken.next, asked.end))
+      unreadable.push({ from: first, next, reason: broken.error.reason, detail: broken.error.message })
+      // Without a length nothing after it can be found.
+      if (end < at + LEAST) break
+      at = end
+      continue
+    }
+    const attributes = batch.readInt16BE(21)
+    const codec = attributes & 0x07
+    const last = base + batch.readInt32BE(23)
+    const producer = int64(batch, 43)
     const transactional = (attributes & 0x10) !== 0
     const control = (attributes & 0x20) !== 0
     while (nextAborted < ahead.length && ahead[nextAborted]!.firstOffset <= last)
       dropping.add(ahead[nextAborted++]!.producerId)
     // A marker ends its producer's transaction; had it been aborted, the next one is listed anew.
     if (control) dropping.delete(producer)
-    else if (last >= from && !(transactional && dropping.has(producer))) {
-      const whole = records.length
+    else if (last >= next && !(transactional && dropping.has(producer))) {
+      if (codec !== 0 && room.left <= 0) break
+      const wanted = wantedOf(batch, base, last, Math.max(next, from), asked.maxRecordBytes)
+      const progress: Progress = { read: 0, offset: base - 1 }
+      const before = records.length
+      const packed = batch.subarray(HEADER)
       try {
-        const plain = await decodeBatch(bytes.subarray(at, end), base, from, records)
-        if (plain === undefined) views = true
+        if (codec > 4) throw unknownCodec(codec)
+        if (wanted.count < 0) throw malformed(`a batch of ${wanted.count} records`)
+        const whole = codec === 0 ? packed : unpackSmall(codec, packed)
+        if (whole === undefined) cursor = new BatchCursor(codec, packed, wanted)
         else {
-          unpacked.push(plain)
-          unpackedBytes += plain.length
+          if (codec === 0) views = true
+          else unpacked.push(whole)
+          if (codec !== 0) {
+            plain += whole.length
+            room.atOnce += whole.length
+          }
+          try {
+            readWhole(whole, wanted, progress, records)
+          } finally {
+            took((codec === 0 ? 0 : whole.length) + (records.length - before) * RECORD_COST)
+          }
         }
       } catch (error) {
-        // What came before it is good: the next fetch starts here, and says so.
-        records.length = whole
-        if (next > from) return { next, records, views, unpacked }
-        throw new Error(`the batch at offset ${base} cannot be read: ${(error as Error).message}`)
+        if (!(error instanceof UnreadableBytes)) throw error
+        const lost = stretch(error, Math.max(wanted.from, progress.offset + 1), last + 1)
+        if (lost !== undefined) unreadable.push(lost)
+      }
+      if (cursor !== undefined) {
+        const portion = await readInRoom(cursor, left, room)
+        for (const record of portion.records) records.push(record)
+        unpacked.push(...portion.slabs)
+        left -= portion.size
+        plain += portion.size
+        room.atOnce = 0
+        if (portion.unreadable !== undefined) unreadable.push(portion.unreadable)
+        next = portion.next
+        if (!portion.done) break
+        cursor = undefined
       }
     }
     next = Math.max(next, last + 1)
     at = end
+    if (room.atOnce < AT_ONCE) continue
+    room.atOnce = 0
+    await turn()
   }
-  return { next, records, views, unpacked }
+  const stored = cursor === undefined ? at : bytes.length
+  return { next, records, unreadable, views, unpacked, stored, plain, cursor, doubt }
 }
 
-/** A whole batch that is neither a marker nor aborted. Answers what its records are views of, where that is not the batch itself. */
-const decodeBatch = async (
-  batch: Buffer,
-  base: number,
-  from: number,
-  into: Array<LogRecord>
-): Promise<Buffer | undefined> => {
-  if (batch[16] !== MAGIC) throw new Error(`message format ${batch[16]} is not supported`)
-  if (batch.length < HEADER) throw new Error("it is too short")
-  const attributes = batch.readInt16BE(21)
-  const codec = attributes & 0x07
-  const packed = batch.subarray(HEADER)
-  const time = { first: int64(batch, 27), append: (attributes & 0x08) !== 0 ? int64(batch, 35) : -1 }
-  const plain = codec === 0 ? undefined : await unpack(codec, packed)
-  decodeRecords(plain ?? packed, batch.readInt32BE(57), base, from, time, into)
-  return plain
-}
-
-/** `append`: the broker's own timestamp for the whole batch, -1 where the records carry theirs. */
-const decodeRecords = (
-  bytes: Buffer,
-  count: number,
-  base: number,
-  from: number,
-  time: { readonly first: number; readonly append: number },
-  into: Array<LogRecord>
-): void => {
-  const read = new Reader(bytes)
-  for (let i = 0; i < count; i++) {
-    const size = read.varint()
-    const end = read.at + size
-    if (size < 0 || end > bytes.length) throw new Error("a record is cut off")
-    read.at++
-    const timestamp = read.varint()
-    const offset = base + read.varint()
-    if (offset < from) {
-      read.at = end
-      continue
-    }
-    const key = read.key()
-    const value = read.bytes()
-    const headers = read.headers()
-    const sendersTime = time.append < 0
-    into.push({
-      offset,
-      timestamp: sendersTime ? time.first + timestamp : time.append,
-      sendersTime,
-      key,
-      value,
-      headers
-    })
-    if (read.at > end) throw new Error("a record is malformed")
-    read.at = end
+/** The next portion of a batch, with the room that it takes set aside meanwhile: others are read at the same time. */
+export const readInRoom = async (
+  cursor: BatchCursor,
+  most: number,
+  room: Room
+): Promise<CursorRead & { readonly size: number }> => {
+  const share = Math.min(most, room.left)
+  room.left -= share
+  let size = 0
+  try {
+    const portion = await cursor.read(share)
+    for (const { key, value } of portion.records) size += (key?.length ?? 0) + (value?.length ?? 0) + RECORD_COST
+    return { ...portion, size }
+  } finally {
+    room.left += share - size
   }
 }
 
-class Reader {
-  at = 0
-  readonly #bytes: Buffer
-  #key: Uint8Array | null = null
-  readonly #names: Array<{ readonly start: number; readonly end: number; readonly text: string }> = []
+const wantedOf = (batch: Buffer, base: number, last: number, from: number, maxRecordBytes: number): Wanted => ({
+  base,
+  last,
+  from,
+  maxRecordBytes,
+  count: batch.readInt32BE(57),
+  firstTimestamp: int64(batch, 27),
+  appendTimestamp: (batch.readInt16BE(21) & 0x08) !== 0 ? int64(batch, 35) : -1
+})
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  /** Zigzag. The first four bytes in integers, the rest (timestamps) in doubles, exact to 2^53. */
-  varint(): number {
-    const bytes = this.#bytes
-    let byte = bytes[this.at++]!
-    if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1)
-    let value = byte & 0x7f
-    for (let shift = 7; shift < 28; shift += 7) {
-      byte = bytes[this.at++]!
-      value |= (byte & 0x7f) << shift
-      if (byte < 0x80) return (value >>> 1) ^ -(value & 1)
-    }
-    let scale = 2 ** 28
-    do {
-      if (this.at >= bytes.length || scale > 2 ** 63) throw new Error("a number is malformed")
-      byte = bytes[this.at++]!
-      value += (byte & 0x7f) * scale
-      scale *= 128
-    } while (byte >= 0x80)
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
-  }
-
-  /** A plain view: a Buffer's own take twice as long to make. */
-  bytes(): Uint8Array | null {
-    const length = this.varint()
-    if (length < 0) return null
-    const end = this.at + length
-    if (end > this.#bytes.length) throw new Error("a field is cut off")
-    const view = new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.at, length)
-    this.at = end
-    return view
-  }
-
-  /** Records of one key come one after the other: they share its view. */
-  key(): Uint8Array | null {
-    const bytes = this.#bytes
-    const last = this.#key
-    const before = this.at
-    const length = this.varint()
-    if (last !== null && last.length === length && this.at + length <= bytes.length) {
-      let same = 0
-      while (same < length && last[same] === bytes[this.at + same]) same++
-      if (same === length) {
-        this.at += length
-        return last
-      }
-    }
-    this.at = before
-    this.#key = this.bytes()
-    return this.#key
-  }
-
-  /** Names that repeat: the last one. Values that are null: empty. */
-  headers(): Readonly<Record<string, Uint8Array>> {
-    const count = this.varint()
-    if (count <= 0) return noHeaders
-    const headers = new Headers()
-    for (let i = 0; i < count; i++) {
-      const name = this.#name(i)
-      headers[name] = this.bytes() ?? empty
-    }
-    return headers
-  }
-
-  /** Records of one batch mostly have the same names in the same order: they are made strings of once. */
-  #name(index: number): string {
-    const length = this.varint()
-    const end = this.at + length
-    if (length < 0 || end > this.#bytes.length) throw new Error("a header's name is cut off")
-    const last = this.#names[index]
-    if (last !== undefined && last.end - last.start === length) {
-      let same = 0
-      while (same < length && this.#bytes[last.start + same] === this.#bytes[this.at + same]) same++
-      if (same === length) {
-        this.at = end
-        return last.text
-      }
-    }
-    const text = this.#bytes.toString("utf8", this.at, end)
-    this.#names[index] = { start: this.at, end, text }
-    this.at = end
-    return text
-  }
+interface Broken {
+  readonly error: UnreadableBytes
+  /** Of these bytes; undefined where there is no doubt that they are the log's. */
+  readonly fingerprint: string | undefined
+  /** The offset after the batch, as far as its header can be believed. */
+  readonly next: number
 }
 
-/** Has no names but the record's. Object.create(null) would do; the engine does not optimise its objects. */
-class Headers {
-  [name: string]: Uint8Array
+/** Why nothing that the batch says of itself can be believed. */
+const brokenHeader = (batch: Buffer, logEnd: number): Broken | undefined => {
+  const base = int64(batch, 0)
+  if (!isPlausible(base, logEnd)) {
+    const error = malformed(`a batch at offset ${base}, where the log ends at ${logEnd}`)
+    return { error, fingerprint: error.message, next: 0 }
+  }
+  // In the older formats an offset is that of the entry's last record.
+  const after = base + 1
+  const format = batch.length < LEAST ? MAGIC : batch[16]!
+  if (batch.length < HEADER && format >= MAGIC) {
+    const error = malformed(`a batch of ${batch.length} bytes`)
+    return { error, fingerprint: error.message, next: after }
+  }
+  const written = batch.length < HEADER ? 0 : batch.readUInt32BE(17)
+  const found = batch.length < HEADER ? 1 : crc32c(batch.subarray(CHECKED))
+  if (format !== MAGIC) {
+    const error = new UnreadableBytes("format", `message format ${format} is not read here`)
+    // Where all but its number says that it is ours, the number may have been damaged on its way.
+    const fingerprint = written === found ? `format ${format} ${found}` : undefined
+    return { error, fingerprint, next: written === found ? base + batch.readInt32BE(23) + 1 : after }
+  }
+  const next = base + batch.readInt32BE(23) + 1
+  if (written !== found) {
+    const error = new UnreadableBytes("checksum", `its checksum is ${hex(written)}, that of its bytes ${hex(found)}`)
+    return { error, fingerprint: `${written} ${found}`, next }
+  }
+  return next > base
+    ? undefined
+    : { error: malformed("a batch that ends before it begins"), fingerprint: undefined, next: after }
 }
-Reflect.deleteProperty(Headers.prototype, "constructor")
-Object.setPrototypeOf(Headers.prototype, null)
 
-const empty = new Uint8Array(0)
+/** The checksum does not cover it. An end that the broker told a moment too early is none of this. */
+const isPlausible = (base: number, logEnd: number): boolean => base >= 0 && base < logEnd + 2 ** 32
+
+const hex = (crc: number): string => (crc >>> 0).toString(16).padStart(8, "0")
+
+/** Where the batch after this one begins, as far as the answer tells; else 0. */
+const follower = (bytes: Buffer, at: number): number =>
+  at >= LEAST && at + PREFIX <= bytes.length ? int64(bytes, at) : 0

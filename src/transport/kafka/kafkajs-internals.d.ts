@@ -106,6 +106,11 @@ declare module "kafkajs/src/protocol/recordBatch/v0/index.js" {
 }
 
 declare module "kafkajs/src/protocol/recordBatch/record/v0/index.js" {
-  const record: (options: object) => unknown
+  const record: (options: object) => { readonly buffer: Buffer }
   export default record
+}
+
+declare module "kafkajs/src/protocol/recordBatch/crc32C/index.js" {
+  const crc32C: (bytes: Buffer) => number
+  export default crc32C
 }

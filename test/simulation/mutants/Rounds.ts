@@ -1,8 +1,9 @@
 /** Rounds: mutants of rule 8: which rounds are accepted, and that a replay decides alike. */
+import { Effect } from "effect"
 import type { RoundNumber } from "../../../src/exposition/Record.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { simExpiry } from "../SimPod.ts"
-import { type Mutant, patching, replacing } from "./Mutant.ts"
+import { type Mutant, overClient, patching, replacing } from "./Mutant.ts"
 import { droppedAndMoved, endsAndRepeats, olderEpoch, silentAndMoved, telling, widest } from "./Stories.ts"
 
 interface Seen extends RoundNumber {
@@ -22,6 +23,23 @@ const memory = (change: (prototype: Parameters<Parameters<typeof patching>[1]>[0
   patching("exposition/VersionMemory", change)
 
 export const roundsMutants: ReadonlyArray<Mutant> = [
+  {
+    rule: "P7 unreadable batches",
+    breaks: "a batch that nobody can read is taken for what failed here, and tried again",
+    found: "healing",
+    often: ["unreadable"],
+    parts: {
+      transport: overClient((c) => ({
+        ...c,
+        fetch: (node, requests, options) =>
+          Effect.map(c.fetch(node, requests, options), (answer) =>
+            answer.map((f) =>
+              f.unreadable === undefined ? f : { ...f, next: f.from, records: [], unreadable: [], error: "LOCAL" }
+            )
+          )
+      }))
+    }
+  },
   {
     rule: "8 rounds are numbered",
     breaks: "a round that is not newer is accepted",

@@ -71,12 +71,12 @@ describe("PartitionLog", () => {
     for (let i = 0; i < 10; i++) append(log, 36, i)
     assert.strictEqual(log.read(0, 350, false).records.length, 3)
     assert.strictEqual(log.read(8, 350, false).records.length, 2)
-    assert.deepStrictEqual(log.read(4, 99, false), { records: [], bytes: 0 })
+    assert.deepStrictEqual(log.read(4, 99, false), { records: [], bytes: 0, next: 4, unreadable: [] })
     assert.deepStrictEqual(
       log.read(4, 99, true).records.map((r) => r.offset),
       [4]
     )
-    assert.deepStrictEqual(log.read(10, 99, true), { records: [], bytes: 0 })
+    assert.deepStrictEqual(log.read(10, 99, true), { records: [], bytes: 0, next: 10, unreadable: [] })
   })
 
   it("bytes are copied on the way in: the sender may reuse its buffer", () => {

@@ -1,9 +1,14 @@
 /** Hostile bytes for the unpackers. That they unpack what others pack is the interop test's. */
+import { zstdCompressSync } from "node:zlib"
+import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import { isSubscription, protocolType } from "../../../src/transport/kafka/Envelope.ts"
-import { unpackLz4 } from "../../../src/transport/kafka/Lz4.ts"
-import { unpackSnappy } from "../../../src/transport/kafka/Snappy.ts"
+import { lz4Pieces, unpackSmallLz4 } from "../../../src/transport/kafka/Lz4.ts"
+import { snappyPieces, unpackSmallSnappy } from "../../../src/transport/kafka/Snappy.ts"
+import { UnreadableBytes } from "../../../src/transport/kafka/UnreadableBytes.ts"
+import { ZstdFrames } from "../../../src/transport/kafka/ZstdFrames.ts"
+import { xerial } from "../../support/batches.ts"
 
 /** "abcabcabcabc" and a literal tail, by hand: literal, overlapping copy, literal. */
 const snappy = Buffer.from([15, 2 << 2, ...Buffer.from("abc"), ((5 << 2) | 1) + 0, 3, 2 << 2, ...Buffer.from("xyz")])
@@ -13,40 +18,93 @@ const lz4 = Buffer.from([
   ...[0, 0, 0, 0]
 ])
 
-describe("unpackers", () => {
-  it("follow copies that overlap themselves", () => {
-    assert.strictEqual(unpackSnappy(snappy, 1_000).toString(), "abcabcabcabcxyz")
-    assert.strictEqual(unpackLz4(lz4, 1_000).toString(), "abcabcabcabcxyz")
-  })
+const small = { snappy: unpackSmallSnappy, lz4: unpackSmallLz4 }
+const pieces = { snappy: snappyPieces, lz4: lz4Pieces }
+const good = { snappy, lz4 }
 
-  it("refuse to unpack more than they may", () => {
-    assert.throws(() => unpackSnappy(snappy, 14), /more than 14/)
-    assert.throws(() => unpackLz4(lz4, 14), /more than 14/)
-    // It says four gigabytes; nothing is allocated for it.
-    assert.throws(() => unpackSnappy(Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]), 1_000), /more than 1000/)
-  })
+const whole = (gen: Generator<Uint8Array, void, void>): Buffer => {
+  const parts: Array<Buffer> = []
+  for (const piece of gen) parts.push(Buffer.from(piece))
+  return Buffer.concat(parts)
+}
 
-  it("fail on whatever is malformed, and give at most their bound", () => {
-    for (const [unpack, good] of [
-      [unpackSnappy, snappy],
-      [unpackLz4, lz4]
-    ] as const)
+/** Text with near and far repetitions, and noise. */
+const plainArbitrary = fc
+  .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.nat({ max: 400 })), { maxLength: 20 })
+  .map((parts) => Buffer.concat(parts.flatMap(([bytes, times]) => Array.from({ length: times }, () => bytes))))
+
+for (const codec of ["snappy", "lz4"] as const)
+  describe(codec, () => {
+    it("follows copies that overlap themselves", () => {
+      assert.strictEqual(small[codec](good[codec], 100_000)?.toString(), "abcabcabcabcxyz")
+      assert.strictEqual(whole(pieces[codec](good[codec])).toString(), "abcabcabcabcxyz")
+    })
+
+    it("gives back in pieces what the library packs, of whatever size", () => {
+      const packed = { snappy: snappyCompress, lz4: lz4Compress }[codec]
+      fc.assert(
+        fc.property(plainArbitrary, (plain) => {
+          assert.isTrue(whole(pieces[codec](packed(plain))).equals(plain))
+          if (codec === "snappy") assert.isTrue(whole(snappyPieces(xerial(plain))).equals(plain))
+          else
+            assert.isTrue(
+              whole(lz4Pieces(Buffer.concat([packed(plain), packed(plain)]))).equals(Buffer.concat([plain, plain]))
+            )
+        }),
+        { numRuns: 100 }
+      )
+    })
+
+    it("does not unpack at once what is more than it may", () => {
+      assert.isUndefined(small[codec](good[codec], 14))
+      // It says four gigabytes; nothing is allocated for it.
+      assert.isUndefined(unpackSmallSnappy(Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]), 1_000))
+    })
+
+    it("fails on whatever is malformed as unreadable, at once and in pieces alike", () => {
       fc.assert(
         fc.property(
-          fc.array(fc.tuple(fc.nat({ max: good.length - 1 }), fc.nat({ max: 255 })), { maxLength: 5 }),
-          fc.nat({ max: good.length }),
+          fc.array(fc.tuple(fc.nat({ max: good[codec].length - 1 }), fc.nat({ max: 255 })), { maxLength: 5 }),
+          fc.nat({ max: good[codec].length }),
           (changes, length) => {
-            const bytes = Buffer.from(good.subarray(0, length))
+            const bytes = Buffer.from(good[codec].subarray(0, length))
             for (const [at, byte] of changes) if (at < length) bytes[at] = byte
+            const atOnce = small[codec](bytes, 1_000_000)
+            let slow: Buffer | undefined
             try {
-              assert.isAtMost(unpack(bytes, 500).length, 500)
+              slow = whole(pieces[codec](bytes))
             } catch (error) {
-              assert.match((error as Error).message, /snappy|lz4|range/)
+              assert.instanceOf(error, UnreadableBytes)
             }
+            if (atOnce !== undefined && slow !== undefined) assert.isTrue(atOnce.equals(slow))
           }
         ),
-        { numRuns: 2_000 }
+        { numRuns: 3_000 }
       )
+    })
+  })
+
+describe("ZstdFrames", () => {
+  it("finds where each frame ends, skippable ones too, and where the bytes are cut off", () => {
+    const skippable = Buffer.from([0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3])
+    fc.assert(
+      fc.property(fc.array(fc.option(plainArbitrary), { maxLength: 5 }), fc.nat(), (plains, cut) => {
+        const parts = plains.map((plain) => (plain === null ? skippable : zstdCompressSync(plain)))
+        const frames = new ZstdFrames(Buffer.concat(parts))
+        for (const [i, part] of parts.entries()) {
+          const frame = frames.next()!
+          assert.isTrue(frame.whole && frame.bytes.equals(part) && frame.skippable === (plains[i] === null))
+          if (frame.plain !== undefined) assert.strictEqual(frame.plain, plains[i]?.length ?? 0)
+        }
+        assert.isUndefined(frames.next())
+        const first = parts[0]
+        if (first === undefined) return
+        const size = 4 + (cut % (first.length - 4))
+        assert.isFalse(new ZstdFrames(first.subarray(0, size)).next()!.whole)
+      }),
+      { numRuns: 200 }
+    )
+    assert.throws(() => new ZstdFrames(Buffer.from("what is this")).next(), UnreadableBytes)
   })
 })
 

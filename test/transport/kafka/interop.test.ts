@@ -9,9 +9,17 @@ import { Effect, type Scope } from "effect"
 import kafkajs from "kafkajs"
 import { afterAll, assert, beforeAll, it } from "vitest"
 import { KafkaTransport } from "../../../src/transport/kafka/KafkaTransport.ts"
-import { type GroupClient, type LogRecord, Transport, type TransportError } from "../../../src/transport/Transport.ts"
+import {
+  type Fetched,
+  type GroupClient,
+  type LogRecord,
+  Transport,
+  type TransportError
+} from "../../../src/transport/Transport.ts"
+import { batchOf, CODECS } from "../../support/batches.ts"
 import { type KafkaCluster, startKafka } from "../../support/kafka.ts"
 import { kafkaJars } from "../../support/kafkaJars.ts"
+import { produceRaw } from "../../support/produceRaw.ts"
 import { describeKafka, describeWith } from "../../support/tools.ts"
 
 const exec = promisify(execFile)
@@ -242,6 +250,49 @@ describeKafka("Kafka's own programs", () => {
       await producer.disconnect()
     }
   })
+
+  it("a batch that unpacks to far more than an answer holds is read on without the broker, until it is to be forgotten", async () => {
+    const name = await topic()
+    const dumps = Array.from({ length: 80 }, (_, i) => ({ value: Buffer.alloc(850_000, `line ${i}\n`) }))
+    const tp = { topic: name, partition: 0 }
+    await produceRaw(kafka.bootstrap[0]!, tp, batchOf(dumps, { compression: CODECS.zstd }))
+    const wide = { maxWait: 1_000, maxBytes: 10_000_000, maxBytesPerPartition: 10_000_000 }
+    await run(
+      Effect.gen(function* () {
+        const client = yield* (yield* Transport).groupClient({ group: name, clientId: "reader" })
+        const [first] = yield* client.fetch(1, [{ tp, offset: 0 }], wide)
+        assert.isTrue(first!.next > 0 && first!.next < 40)
+        yield* Effect.promise(() => kafka.kill(1))
+        let position = first!.next
+        const seen = first!.records.map((r) => r.offset)
+        while (position < 60) {
+          const [more] = yield* client.fetch(1, [{ tp, offset: position }], wide)
+          assert.strictEqual(more!.highWatermark, 80)
+          for (const r of more!.records) {
+            assert.isTrue(Buffer.from(r.value!.subarray(0, 40)).toString().startsWith(`line ${r.offset}\n`))
+            seen.push(r.offset)
+          }
+          position = more!.next
+          more!.release!()
+        }
+        assert.deepStrictEqual(
+          seen,
+          Array.from({ length: position }, (_, i) => i)
+        )
+        client.forget(tp)
+        const gone = yield* Effect.exit(client.fetch(1, [{ tp, offset: position }], wide))
+        assert.strictEqual(gone._tag, "Failure")
+        yield* Effect.promise(() => kafka.restart(1))
+        // Elsewhere in the batch, without anything that is kept of it: the same records.
+        let answer: ReadonlyArray<Fetched> = []
+        while (answer.length === 0 || answer[0]!.error !== undefined)
+          answer = yield* client
+            .fetch(1, [{ tp, offset: 41 }], wide)
+            .pipe(Effect.catch(() => Effect.as(Effect.sleep(200), [])))
+        assert.strictEqual(answer[0]!.records[0]!.offset, 41)
+      })
+    )
+  }, 90_000)
 
   it("a compacted partition's gaps are stepped over, up to its end", async () => {
     const name = await topic({
