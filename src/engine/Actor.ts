@@ -14,6 +14,7 @@ import { EngineFailed } from "./Engine.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Batch, PartitionProcessor, ProcessorError } from "./PartitionProcessor.ts"
+import { quarantined } from "./Quarantine.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
 import { Trouble } from "./Trouble.ts"
@@ -226,6 +227,7 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
       yield* Effect.logError(`${p.key}: ${plan.why}; only what arrives from offset ${plan.start} on is shown`)
     }
     p.begin(plan, processing)
+    if (p.quarantine?.until === null) yield* Effect.logWarning(quarantined(p, plan.why))
     if (askedQuickly(host.options, askedAt, knownAt)) p.mark(plan.logEnd, knownAt)
     p.serveFrom(host.now())
     p.load.begin(plan.logEnd, host.now())

@@ -5,6 +5,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition, Unreadable } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
+import type { Quarantine } from "./Quarantine.ts"
 import type { TroubleStatus } from "./Trouble.ts"
 
 /**
@@ -55,6 +56,8 @@ export interface PartitionStatus {
   readonly restarts: number
   /** Why it cannot be read now; null where it can. */
   readonly trouble: TroubleStatus | null
+  /** It is not known what was shown of it: a source is shown by what comes from `until` on, null while that is not known yet. */
+  readonly quarantine: Quarantine | null
   /** Batches that nobody can read, and the last of them. */
   readonly skipped: { readonly batches: number; readonly last: Unreadable | null }
   readonly sources: number

@@ -10,6 +10,7 @@ import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { Fetched, FetchRequest, GroupClient, Unreadable } from "../transport/Transport.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
+import { quarantined } from "./Quarantine.ts"
 import type { Signal } from "./Signal.ts"
 import type { Topology } from "./Topology.ts"
 import { Trouble } from "./Trouble.ts"
@@ -86,6 +87,8 @@ const skip = (host: FetcherHost, p: Partition, stretches: ReadonlyArray<Unreadab
   const lines: Array<Effect.Effect<void>> = []
   for (const stretch of stretches) {
     p.skippedBatch(stretch)
+    if (p.quarantinedBy(stretch))
+      lines.push(Effect.logWarning(quarantined(p, "earlier owners may have read a skipped batch")))
     host.metrics.batchesSkipped.inc({ topic, partition: String(partition), reason: stretch.reason })
     const untold = p.skipped.due(host.now())
     if (untold === 0) continue

@@ -63,7 +63,7 @@ export class Partition {
   quarantine: Quarantine | null = null
   /** The settings by which this owner judges what can be read, and those of the owners before. */
   private readonly judgedBy: string
-  private judgedBefore = ""
+  private judgedBefore: string | null = null
   /** What the actor waits to be allowed to process. */
   wanted = 0
   highWatermark = -1
@@ -153,9 +153,14 @@ export class Partition {
   /** Of a batch that nobody can read: what is fetched next lies behind it. Told once for each time that it is fetched. */
   skippedBatch(stretch: Unreadable): void {
     this.skipped.add(stretch)
-    // Whoever showed something may have read the batch: under other settings, or before its bytes rotted.
+  }
+
+  /** Whether a skipped batch puts the partition in quarantine: whoever showed something may have read it, under other settings, or before its bytes rotted. */
+  quarantinedBy(stretch: Unreadable): boolean {
     const unsure = stretch.reason === "checksum" || this.judgedBefore !== this.judgedBy
-    if (unsure && stretch.from < this.fence) this.quarantine ??= { until: null }
+    if (this.judgedBefore === null || !unsure || stretch.from >= this.fence || this.quarantine !== null) return false
+    this.quarantine = { until: null }
+    return true
   }
 
   /** An earlier owner's witness, that of the commit, may be ahead of ours: the log still has to hold it. */

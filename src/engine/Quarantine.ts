@@ -10,6 +10,10 @@ export interface Quarantine {
   readonly until: number | null
 }
 
+/** For the log. */
+export const quarantined = ({ key }: { readonly key: string }, why: string): string =>
+  `${key} is in quarantine, because it is not known what was shown of it (${why}): nothing is shown until whatever was late has come, half an expiry after its fence and the next round of each source`
+
 /** What is shown must be from here on. 0: everything may be. */
 export const shownFrom = (q: Quarantine | null): number => (q === null ? 0 : (q.until ?? Number.POSITIVE_INFINITY))
 

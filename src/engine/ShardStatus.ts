@@ -4,6 +4,7 @@ import type { HandoffState } from "./Handoff.ts"
 import { type LeaseBounds, leaseEnds, leaseValid, membershipValid } from "./Lease.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
+import { outlives } from "./Quarantine.ts"
 import type { TroubleStatus } from "./Trouble.ts"
 
 export interface StatusInput {
@@ -55,6 +56,7 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
     droppingSince: p.drops.since ?? null,
     restarts: p.restartCount,
     trouble,
+    quarantine: outlives(p.quarantine, p.lowest),
     skipped: { batches: p.skipped.count, last: p.skipped.last ?? null },
     ...size
   }

@@ -32,8 +32,8 @@ export interface StartPlan {
   readonly lowest: number
   readonly marks: ReadonlyArray<MarkAgo>
   readonly quarantine: Quarantine | null
-  /** Under which settings earlier owners judged what can be read; "" where that is not known. */
-  readonly judgedBy: string
+  /** Under which settings earlier owners judged what can be read; "" where that is not known, null where there were none. */
+  readonly judgedBy: string | null
   /** As it was when the plan was made. */
   readonly logEnd: number
   /** Offsets that retention took before anybody committed them. */
@@ -44,7 +44,7 @@ export interface StartPlan {
   readonly why: string
 }
 
-const noTime = { marks: [], quarantine: null, judgedBy: "" } as const
+const noTime = { marks: [], quarantine: null, judgedBy: null } as const
 
 /** Rule 9. Nothing that is in a new log now may be shown. */
 const newLog = (logEnd: number, why: string): StartPlan => ({

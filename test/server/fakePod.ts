@@ -61,6 +61,7 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   droppingSince: null,
   restarts: 0,
   trouble: null,
+  quarantine: null,
   skipped: { batches: 0, last: null },
   sources: 1,
   series: 1,
