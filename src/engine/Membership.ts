@@ -12,6 +12,7 @@ import type { Assignor } from "./Assignor.ts"
 import { decodeAssignment, decodeClaims, encodeAssignment, encodeClaims } from "./Claims.ts"
 import { EngineFailed, NotProven } from "./Engine.ts"
 import { claims, type HandoffEvent, type HandoffState, mayJoin } from "./Handoff.ts"
+import type { Heard, Heartbeats } from "./Heartbeats.ts"
 import type { Loads } from "./Loads.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Signal } from "./Signal.ts"
@@ -31,6 +32,7 @@ export interface MembershipHost {
   readonly leads: () => boolean
   readonly leading: (leader: boolean, settings: ReadonlyArray<string>) => void
   readonly loads: Loads
+  readonly heartbeats: Heartbeats
 }
 
 /** How long after a sync another generation is likely, and how often it is asked for, ms. */
@@ -173,57 +175,61 @@ export const bury = (client: GroupClient, { predecessor, sessionTimeout }: Engin
         })
       )
 
-/** One heartbeat, reported. Answers its error code, or "OK". */
-const beat = (host: MembershipHost, timeout: number): Effect.Effect<string> =>
-  Effect.gen(function* () {
+/** One heartbeat, reported. */
+const beat = (host: MembershipHost): Effect.Effect<Heard> =>
+  Effect.suspend(() => {
     const { memberId, generation } = host.state()
     const sentAt = host.now()
-    const code = yield* host.client
-      .heartbeat({ memberId, generation })
-      .pipe(
-        Effect.timeoutOrElse({ duration: timeout, orElse: timedOut("heartbeat") }),
-        Effect.match({ onSuccess: () => "OK", onFailure: (error) => error.code })
-      )
-    host.metrics.heartbeats.inc({ outcome: code })
-    const s = host.state()
-    if (s.memberId !== memberId) return "UNKNOWN_MEMBER_ID"
-    switch (code) {
-      case "OK":
-      case "REBALANCE_IN_PROGRESS":
-        host.dispatch({ type: "heard", sentAt, generation, rebalancing: code !== "OK" })
-        break
-      case "UNKNOWN_MEMBER_ID":
-      case "FENCED_INSTANCE_ID":
-        host.dispatch({ type: "lost", reason: `a heartbeat was refused: ${code}` })
-        break
-      case "ILLEGAL_GENERATION":
-        // While a join is pending the group may already be one generation ahead: its answer is on the way.
-        if (s.phase === "member" && s.generation === generation)
-          host.dispatch({ type: "lost", reason: "a heartbeat of the current generation was refused" })
-        break
-    }
-    return code
+    const heard = (code: string): Heard => ({ memberId, generation, code })
+    return host.client.heartbeat({ memberId, generation }).pipe(
+      Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 3, orElse: timedOut("heartbeat") }),
+      Effect.match({ onSuccess: () => "OK", onFailure: (error) => error.code }),
+      Effect.map((code) => {
+        host.metrics.heartbeats.inc({ outcome: code })
+        const s = host.state()
+        // Of a membership that was lost meanwhile: nobody acts on it, and it proves nothing.
+        if (s.memberId !== memberId) return heard("UNKNOWN_MEMBER_ID")
+        switch (code) {
+          case "OK":
+          case "REBALANCE_IN_PROGRESS":
+            host.dispatch({ type: "heard", sentAt, generation, rebalancing: code !== "OK" })
+            break
+          case "UNKNOWN_MEMBER_ID":
+          case "FENCED_INSTANCE_ID":
+            host.dispatch({ type: "lost", reason: `a heartbeat was refused: ${code}` })
+            break
+          case "ILLEGAL_GENERATION":
+            // While a join is pending the group may already be one generation ahead: its answer is on the way.
+            if (s.phase === "member" && s.generation === generation)
+              host.dispatch({ type: "lost", reason: "a heartbeat of the current generation was refused" })
+            break
+        }
+        return heard(code)
+      })
+    )
   })
 
 /**
- * A move takes two generations, and the second one follows the first closely: after each sync the member asks more often for a
- * while whether there is another one, for what moves is absent until all have heard of it.
+ * All of a member's heartbeats, one at a time: in their interval, and whenever a cut waits for one. A move takes two generations, and
+ * the second one follows the first closely: after each sync the member asks more often for a while whether there is another one,
+ * for what moves is absent until all have heard of it.
  */
 export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> => {
-  const { sessionTimeout, heartbeatInterval } = host.options
+  const { heartbeatInterval } = host.options
   let synced = -1
   let settledAt = 0
   return Effect.gen(function* () {
     yield* host.signal.until(() => host.state().memberId !== "" && host.state().phase !== "left")
-    yield* beat(host, sessionTimeout / 3)
+    yield* host.heartbeats.send(beat(host))
     if (host.state().synced !== synced) {
       synced = host.state().synced
       settledAt = host.now() + settling
     }
-    yield* Effect.raceFirst(
+    yield* Effect.raceAllFirst([
       Effect.sleep(host.now() < settledAt ? Math.min(settlingInterval, heartbeatInterval) : heartbeatInterval),
-      host.signal.until(() => host.state().synced !== synced)
-    )
+      host.signal.until(() => host.state().synced !== synced),
+      host.heartbeats.wanted
+    ])
   }).pipe(Effect.forever)
 }
 
@@ -234,18 +240,30 @@ export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> => {
 export const prove = (host: MembershipHost, memberId: string): Effect.Effect<void, NotProven> =>
   Effect.gen(function* () {
     const deadline = host.now() + host.options.sessionTimeout / 2
-    while (host.now() < deadline) {
-      const { generation, memberId: now } = host.state()
-      if (now !== memberId) break
-      const code = yield* beat(host, host.options.sessionTimeout / 3)
+    const lost = host.signal.until(() => host.state().memberId !== memberId)
+    /** Undefined where it does not come in time, or where there is nobody left to send it for. */
+    const inTime = <A>(wait: Effect.Effect<A>): Effect.Effect<A | undefined> =>
+      Effect.raceFirst(wait, Effect.as(lost, undefined)).pipe(
+        Effect.timeoutOrElse({
+          duration: Math.max(1, deadline - host.now()),
+          orElse: () => Effect.succeed(undefined)
+        })
+      )
+    while (host.now() < deadline && host.state().memberId === memberId) {
+      const heard = yield* inTime(host.heartbeats.following())
+      if (heard === undefined || heard.memberId !== memberId) break
+      const { code, generation } = heard
       if (code === "OK" || code === "REBALANCE_IN_PROGRESS") return
       if (code !== "ILLEGAL_GENERATION")
         return yield* new NotProven({ message: `the coordinator did not confirm ownership: ${code}` })
-      yield* host.signal
-        .until(() => host.state().generation !== generation || host.state().memberId !== memberId)
-        .pipe(Effect.timeoutOption(Math.max(1, deadline - host.now())))
+      yield* inTime(host.signal.until(() => host.state().generation !== generation))
     }
-    return yield* new NotProven({ message: "membership was lost after the cut" })
+    return yield* new NotProven({
+      message:
+        host.state().memberId === memberId
+          ? "the coordinator did not confirm ownership in time"
+          : "membership was lost after the cut"
+    })
   })
 
 /** The leader's watch over the topics: added partitions need a new generation. */

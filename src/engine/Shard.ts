@@ -16,6 +16,7 @@ import { type Cut, Engine, EngineFailed } from "./Engine.ts"
 import { type FetcherHost, runFetcher } from "./Fetcher.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, initial, step } from "./Handoff.ts"
 import { HandoffLog } from "./HandoffLog.ts"
+import { Heartbeats } from "./Heartbeats.ts"
 import { leaseValid } from "./Lease.ts"
 import { Loads } from "./Loads.ts"
 import {
@@ -206,6 +207,7 @@ const make = (options: EngineOptions) =>
       dispatch,
       signal,
       loads: new Loads(() => ownerships.loads()),
+      heartbeats: new Heartbeats(),
       leads: () => leader,
       leading: (leads, settings) => {
         leader = leads

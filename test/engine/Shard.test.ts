@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { encodeClaims } from "../../src/engine/Claims.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import type { Plan } from "../../src/transport/embedded/Faults.ts"
 import { ProcessorError, type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
@@ -210,6 +211,49 @@ describe("a shard", () => {
         assert.deepStrictEqual([...new Set(seen.filter((v) => v !== undefined))], [9])
         assert.strictEqual(visibleCount(a), 0)
         yield* passing(b.stop)
+      })
+    )
+  )
+
+  it.effect("asks once for the scrapes of one moment, and fails all of them where it is refused", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a", { engine: { heartbeatInterval: 5_000 } })
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        yield* pass(3_000)
+        let sent = 0
+        let plan: Plan = { delayAnswer: 200 }
+        // Slow enough that those who come later meet it on its way.
+        yield* log.intercept((r) => {
+          if (r.op !== "heartbeat") return undefined
+          sent += 1
+          return plan
+        })
+        const scrapes = (count: number) =>
+          Effect.forEach(Array.from({ length: count }), () =>
+            Effect.forkChild(Effect.exit(pod.engine.cut().prove), { startImmediately: true })
+          )
+        const first = yield* scrapes(16)
+        yield* pass(50)
+        assert.strictEqual(sent, 1)
+        const later = yield* scrapes(16)
+        yield* Fiber.interrupt(later[0]!)
+        yield* passUntil("the first have their proof", () => first.every((f) => f.pollUnsafe() !== undefined))
+        assert.isTrue(later.slice(1).every((f) => f.pollUnsafe() === undefined))
+        yield* passUntil("the later ones, too", () => later.every((f) => f.pollUnsafe() !== undefined))
+        assert.strictEqual(sent, 2)
+        for (const fiber of [...first, ...later.slice(1)])
+          assert.strictEqual((yield* Fiber.join(fiber))._tag, "Success")
+        yield* pass(1_000)
+        plan = { fail: "NOT_COORDINATOR" }
+        sent = 0
+        const refused = yield* scrapes(16)
+        yield* passUntil("all have their answer", () => refused.every((f) => f.pollUnsafe() !== undefined))
+        for (const fiber of refused) assert.strictEqual((yield* Fiber.join(fiber))._tag, "Failure")
+        assert.isAtMost(sent, 2)
+        yield* passing(pod.stop)
       })
     )
   )
