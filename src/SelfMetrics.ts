@@ -83,6 +83,11 @@ const make = (defaults: boolean) => {
       "Times all partitions were evicted because membership was lost.",
       ["reason"]
     ),
+    farewells: counter(
+      "k2p_farewells_total",
+      "Member ids of this pod that were made to leave the group, by the coordinator's answer; forgotten: left to their session, there were too many.",
+      ["outcome"]
+    ),
     handoffs: counter("k2p_handoffs_total", "Partitions acquired, made visible, released or lost.", ["kind"]),
     handoffSeconds: histogram(
       "k2p_handoff_visible_seconds",

@@ -92,8 +92,8 @@ export class Engine extends Context.Service<
     readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => boolean
     /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
     readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>
-    /** Waits until the member id is another one than `known`, and answers it; "" while there is none. */
-    readonly memberChanged: (known: string) => Effect.Effect<string>
+    /** Waits until the member ids that the coordinator may know this shard by are others than `known`, and answers them: whoever outlives it must make them leave. */
+    readonly idsChanged: (known: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>>
     /** Never succeeds; fails when the shard ended by itself. Whoever runs an engine races its work with this. */
     readonly failed: Effect.Effect<never, EngineFailed>
   }

@@ -3,7 +3,7 @@
  * the proof that a scrape asks for. What the answers mean is Handoff's to decide; this file only reports them as events.
  *
  * One join at a time. A join or sync without an answer may still be carried out: its connection is closed, everything
- * is evicted and a new member id joins (rule 5). A late answer is never acted on.
+ * is evicted and a new member id joins (rule 5). A late answer is never acted on; an id that it brings is made to leave.
  */
 import { Clock, Effect } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
@@ -48,12 +48,15 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
     const s = host.state()
     const claimed = claims(s, options.settingsHash, host.loads.claim())
     const joined = yield* client
-      .joinGroup({
-        memberId: s.memberId,
-        sessionTimeout: options.sessionTimeout,
-        rebalanceTimeout: options.rebalanceTimeout,
-        protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed) }]
-      })
+      .joinGroup(
+        {
+          memberId: s.memberId,
+          sessionTimeout: options.sessionTimeout,
+          rebalanceTimeout: options.rebalanceTimeout,
+          protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed) }]
+        },
+        (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
+      )
       .pipe(
         Effect.timeoutOrElse({
           duration: options.rebalanceTimeout + options.sessionTimeout,
@@ -140,7 +143,11 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
 /** Joins whenever the state says so. Runs until interrupted or refused for good. */
 export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFailed> => {
   let tries = 0
-  return Effect.gen(function* () {
+  // A predecessor goes first, so that what it had moves once and not twice; where it cannot, it goes as soon as it can.
+  const buried = host.signal
+    .until(() => host.state().ghosts.size === 0)
+    .pipe(Effect.timeoutOption(host.options.sessionTimeout / 4))
+  const join = Effect.gen(function* () {
     yield* host.signal.until(() => mayJoin(host.state()))
     host.dispatch({ type: "joinSent" })
     const failure = yield* joinAndSync(host).pipe(
@@ -155,25 +162,66 @@ export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFaile
     )
     if (failure === undefined) tries = 0
     else yield* joinFailed(host, failure, ++tries)
+  })
+  return Effect.andThen(buried, Effect.forever(join))
+}
+
+/** Makes a member id leave. Answers whether the coordinator has let go of it, or never will. */
+const farewell = (host: MembershipHost, memberId: string): Effect.Effect<boolean> =>
+  host.client.leaveGroup(memberId).pipe(
+    Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 4, orElse: timedOut("leaveGroup") }),
+    Effect.match({ onSuccess: () => "OK", onFailure: (error) => error }),
+    Effect.map((answer) => {
+      const code = typeof answer === "string" ? answer : answer.code
+      host.metrics.farewells.inc({ outcome: code })
+      if (code !== "OK" && code !== "UNKNOWN_MEMBER_ID") return false
+      host.dispatch({ type: "gone", memberId })
+      return true
+    })
+  )
+
+/**
+ * Ghosts leave as soon as the coordinator answers, one after the other: what it would wait for, or has given them, is dark until
+ * then. A farewell that is carried out late is as good; one that comes before a join of the same id makes that join an unknown member's.
+ */
+export const farewellLoop = (host: MembershipHost): Effect.Effect<never> => {
+  let tries = 0
+  return Effect.gen(function* () {
+    yield* host.signal.until(() => host.state().ghosts.size > 0)
+    const [memberId] = host.state().ghosts
+    if (yield* farewell(host, memberId!)) {
+      tries = 0
+      return
+    }
+    tries += 1
+    if (tries === 1 || tries % 60 === 0)
+      yield* Effect.logWarning(
+        `member ${memberId}, which is gone, could not be made to leave group ${host.options.group} yet, try ${tries}; until it has, the group waits for it`
+      )
+    yield* Effect.sleep(Math.min(1_000, 50 * 2 ** Math.min(tries, 5)))
   }).pipe(Effect.forever)
 }
 
-/** Makes a dead predecessor leave, so that what it had moves now and not when its session runs out. Bounded, never fails. */
-export const bury = (client: GroupClient, { predecessor, sessionTimeout }: EngineOptions): Effect.Effect<void> =>
-  predecessor === ""
-    ? Effect.void
-    : client.leaveGroup(predecessor).pipe(
-        Effect.timeoutOption(sessionTimeout / 4),
-        Effect.matchEffect({
-          onSuccess: () => Effect.void,
-          onFailure: (error) =>
-            error.code === "UNKNOWN_MEMBER_ID"
-              ? Effect.void
-              : Effect.logWarning(
-                  `member ${predecessor}, which is gone, could not be made to leave: ${error.message}; its partitions move when its session runs out`
-                )
-        })
+/** The last farewell: everything that the coordinator may take for a member of this process leaves, as far as it has let go of what it had. Bounded, never fails. */
+export const leaveAll = (host: MembershipHost): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const s = () => host.state()
+    // The id of a first join that is under way comes at once from a coordinator that is well.
+    yield* host.signal.until(() => s().phase !== "joining" || s().memberId !== "" || s().given !== "")
+    const mine = s().owned.size === 0 ? [s().memberId] : []
+    const leaving = [...s().ghosts, s().given, ...mine].filter((id) => id !== "")
+    const left = yield* Effect.forEach(leaving, (id) => farewell(host, id), { concurrency: "unbounded" })
+    const rest = leaving.filter((_, i) => !left[i])
+    if (rest.length > 0)
+      yield* Effect.logWarning(
+        `the coordinator of group ${host.options.group} did not let ${rest.join(", ")} leave: what they had moves when their session runs out`
       )
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: host.options.sessionTimeout / 4,
+      orElse: () => Effect.logWarning(`leaving group ${host.options.group} was not answered in time`)
+    })
+  )
 
 /** One heartbeat, reported. */
 const beat = (host: MembershipHost): Effect.Effect<Heard> =>

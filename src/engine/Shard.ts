@@ -14,15 +14,16 @@ import { Backpressure } from "./Backpressure.ts"
 import { makeCommitter } from "./Committer.ts"
 import { type Cut, Engine, EngineFailed } from "./Engine.ts"
 import { type FetcherHost, runFetcher } from "./Fetcher.ts"
-import { type HandoffAction, type HandoffEvent, type HandoffState, initial, step } from "./Handoff.ts"
+import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./Handoff.ts"
 import { HandoffLog } from "./HandoffLog.ts"
 import { Heartbeats } from "./Heartbeats.ts"
 import { leaseValid } from "./Lease.ts"
 import { Loads } from "./Loads.ts"
 import {
-  bury,
+  farewellLoop,
   heartbeatLoop,
   joinLoop,
+  leaveAll,
   loadLoop,
   type MembershipHost,
   monotonicMillis,
@@ -55,7 +56,7 @@ const make = (options: EngineOptions) =>
     // Not the Layer's own Scope: evictions must still be able to start while that one closes.
     const shard = yield* Scope.make()
 
-    let state: HandoffState = initial
+    let state: HandoffState = { ...initial, ghosts: new Set(options.predecessors) }
     let leader = false
     let staleTopology = true
     let settingsDiffer: ReadonlyArray<string> = []
@@ -193,6 +194,14 @@ const make = (options: EngineOptions) =>
           break
         case "abandon":
           runIn(shard, client.abandon)
+          break
+        case "forget":
+          metrics.farewells.inc({ outcome: "forgotten" })
+          fork(
+            Effect.logWarning(
+              `too many member ids of this pod wait to leave group ${options.group}: ${action.memberId} is left to its session`
+            )
+          )
       }
     }
 
@@ -233,7 +242,8 @@ const make = (options: EngineOptions) =>
 
     const work = Effect.all(
       [
-        Effect.andThen(bury(client, options), joinLoop(membership)),
+        joinLoop(membership),
+        farewellLoop(membership),
         heartbeatLoop(membership),
         loadLoop(membership),
         committer.loop,
@@ -259,12 +269,7 @@ const make = (options: EngineOptions) =>
               orElse: () => Effect.logWarning("leaving without having evicted everything in time")
             })
           )
-        const memberId = state.memberId
-        if (memberId !== "" && state.owned.size === 0)
-          yield* client.leaveGroup(memberId).pipe(
-            Effect.timeoutOption(options.sessionTimeout / 4),
-            Effect.catch((error: TransportError) => Effect.logWarning(`leaving the group: ${error.message}`))
-          )
+        yield* leaveAll(membership)
         state = { ...state, phase: "left", lease: initial.lease }
         yield* Scope.close(shard, Exit.void)
         yield* Effect.logInfo(`left group ${options.group}`)
@@ -316,10 +321,10 @@ const make = (options: EngineOptions) =>
           const p = ownerships.get(tp)
           return p?.visible === true && p.position >= offset
         }),
-      memberChanged: (known) =>
+      idsChanged: (known) =>
         Effect.map(
-          signal.until(() => state.memberId !== known),
-          () => state.memberId
+          signal.until(() => identities(state).join() !== known.join()),
+          () => identities(state)
         ),
       failed: Deferred.await(failed)
     })

@@ -9,8 +9,8 @@ import { ShardPort } from "./ShardPort.ts"
 
 export interface Death {
   readonly reason: string
-  /** Its last member id, which nobody has made leave yet; "" where it had none. */
-  readonly memberId: string
+  /** The member ids that it had last, which nobody has made leave yet; undefined where it never said. */
+  readonly memberIds: ReadonlyArray<string> | undefined
 }
 
 export interface ThreadOptions {
@@ -35,7 +35,7 @@ export class ShardThread {
   private readonly starting: NodeJS.Timeout
   private readonly timers: Array<NodeJS.Timeout> = []
   private readonly ended: Promise<Death>
-  private memberId = ""
+  private memberIds: ReadonlyArray<string> | undefined
   private reason: string | undefined
   private leaving = false
 
@@ -47,7 +47,7 @@ export class ShardThread {
       worker.once("exit", (code) => {
         this.fail(`its thread ended with code ${code}`)
         for (const timer of [this.starting, ...this.timers]) clearTimeout(timer)
-        resolve({ reason: this.reason ?? "", memberId: this.memberId })
+        resolve({ reason: this.reason ?? "", memberIds: this.memberIds })
       })
     })
     worker.once("error", (error) => this.fail(String(error)))
@@ -77,7 +77,7 @@ export class ShardThread {
   })
 
   private hear(message: FromShard): void {
-    if (message.type === "member") this.memberId = message.memberId
+    if (message.type === "members") this.memberIds = message.memberIds
     else if (message.type === "failed") {
       this.fail(message.message)
       this.timers.push(setTimeout(() => void this.options.worker.terminate(), this.options.silence))

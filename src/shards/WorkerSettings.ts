@@ -27,7 +27,7 @@ export const workerSettings = (
   settings: ShardSettings,
   shard: number,
   count: number,
-  predecessor: string
+  predecessors: ReadonlyArray<string>
 ): WorkerSettings => {
   const { engine, metrics, kafka } = settings
   const limits = { ...MetricsProcessor.defaultCacheLimits, ...metrics.limits }
@@ -35,7 +35,7 @@ export const workerSettings = (
   return {
     ...settings,
     shard,
-    engine: { ...engine, clientId, predecessor },
+    engine: { ...engine, clientId, predecessors },
     kafka: { ...kafka, clientId },
     metrics: {
       ...metrics,

@@ -15,8 +15,8 @@ import { type ShardSettings, workerSettings } from "./WorkerSettings.ts"
 
 export interface WorkersOptions {
   readonly count: number
-  /** `predecessor`: the member that the thread has to make leave, or "". */
-  readonly start: (shard: number, predecessor: string) => Worker
+  /** `predecessors`: the members that the thread has to make leave. */
+  readonly start: (shard: number, predecessors: ReadonlyArray<string>) => Worker
   /** Of the group: how long a thread may be silent. */
   readonly sessionTimeout: number
   /** Deaths of one shard's threads within the window before the pod gives up. */
@@ -32,8 +32,8 @@ export const metricsWorkers = (settings: ShardSettings, count: number): Shards<S
   onWorkers({
     count,
     sessionTimeout: settings.engine.sessionTimeout,
-    start: (shard, predecessor) =>
-      new Worker(script, { name: `shard-${shard}`, workerData: workerSettings(settings, shard, count, predecessor) })
+    start: (shard, predecessors) =>
+      new Worker(script, { name: `shard-${shard}`, workerData: workerSettings(settings, shard, count, predecessors) })
   })
 
 export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
@@ -64,7 +64,7 @@ const keep = (
   restarted: (place: ShardPlace) => void
 ): Effect.Effect<never, EngineFailed> => {
   const { shard } = place
-  let predecessor = ""
+  let predecessors: ReadonlyArray<string> = []
   let deaths: Array<number> = []
   return Effect.gen(function* () {
     const context = yield* Effect.context<never>()
@@ -74,7 +74,7 @@ const keep = (
         () =>
           new ShardThread({
             shard,
-            worker: start(shard, predecessor),
+            worker: start(shard, predecessors),
             silence: sessionTimeout,
             runs: (view) => {
               place.view = view
@@ -88,7 +88,8 @@ const keep = (
       (thread) => thread.death,
       (thread) => thread.leave
     )
-    if (death.memberId !== "") predecessor = death.memberId
+    // One that never said whom it is has made nobody leave either.
+    predecessors = death.memberIds ?? predecessors
     const now = performance.now()
     deaths = [...deaths.filter((at) => at > now - window), now]
     if (deaths.length > maxDeaths)

@@ -123,14 +123,14 @@ describe("a shard", () => {
         const protocols = [{ name: "k2p-sticky-v1", metadata }]
         const timeouts = { sessionTimeout: 1_800_000, rebalanceTimeout: 1_800_000 }
         const { memberId } = yield* passing(dead.joinGroup({ memberId: "", ...timeouts, protocols }))
-        const heir = yield* start("heir", { engine: { predecessor: memberId } })
+        const heir = yield* start("heir", { engine: { predecessors: [memberId] } })
         yield* passUntil("the heir has all", () => visibleCount(heir) === 3, 5_000)
         assert.deepStrictEqual(
           log.group("kafka2prom").members.map((m) => m.memberId),
           [heir.engine.status().memberId]
         )
         // Of one that has left already nobody speaks.
-        const second = yield* start("second", { engine: { predecessor: memberId } })
+        const second = yield* start("second", { engine: { predecessors: [memberId] } })
         yield* passUntil("both have some", () => visibleCount(second) > 0 && visibleCount(heir) > 0)
         yield* passing(heir.stop)
         yield* passing(second.stop)
@@ -138,22 +138,26 @@ describe("a shard", () => {
     )
   )
 
-  it.effect("tells its member id whenever it has another one", () =>
+  it.effect("tells the ids that the group may know it by whenever they are others", () =>
     withLog(
       1,
       Effect.gen(function* () {
         const log = yield* EmbeddedLog
         const pod = yield* start("a")
-        const first = yield* passing(pod.engine.memberChanged(""))
-        assert.strictEqual(first, log.group("kafka2prom").members[0]!.memberId)
-        assert.strictEqual(yield* passing(pod.engine.memberChanged("another")), first)
-        const next = yield* Effect.forkChild(pod.engine.memberChanged(first), { startImmediately: true })
+        const first = yield* passing(pod.engine.idsChanged([]))
+        assert.deepStrictEqual(first, [log.group("kafka2prom").members[0]!.memberId])
+        assert.deepStrictEqual(yield* passing(pod.engine.idsChanged(["another"])), first)
+        const next = yield* Effect.forkChild(pod.engine.idsChanged(first), { startImmediately: true })
         yield* pass(5_000)
         assert.isUndefined(next.pollUnsafe())
         const client = yield* log.transport.groupClient({ group: "kafka2prom", clientId: "operator" })
-        yield* passing(client.leaveGroup(first))
+        yield* passing(client.leaveGroup(first[0]!))
         yield* passUntil("told", () => next.pollUnsafe() !== undefined)
-        assert.notStrictEqual(yield* Fiber.join(next), first)
+        yield* passUntil("another one, and only that", () => log.group("kafka2prom").state === "Stable")
+        yield* pass(1_000)
+        const ids = yield* passing(pod.engine.idsChanged([]))
+        assert.deepStrictEqual(ids, [log.group("kafka2prom").members[0]!.memberId])
+        assert.notDeepEqual(ids, first)
         yield* passing(pod.stop)
       })
     )

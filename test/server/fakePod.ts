@@ -103,7 +103,7 @@ export class FakeEngine {
       return true
     },
     caughtUp: () => Effect.never,
-    memberChanged: () => Effect.never,
+    idsChanged: () => Effect.never,
     failed: Effect.never
   })
 }

@@ -3,6 +3,7 @@
  * syncs, then heartbeats with commits, then long polls, then other reads each have connections of their own. The coordinator's address is
  * kept until any answer casts doubt on it; looking it up again is left to the next request.
  */
+import { setTimeout as delay } from "node:timers/promises"
 import { Effect } from "effect"
 import {
   type Committed,
@@ -26,6 +27,8 @@ import { Together } from "./Together.ts"
 
 /** Above the rebalance timeout: the broker answers a join at its end at the latest. */
 const JOIN_MARGIN_MS = 5_000
+/** How long the id of a join that was given up is listened for. */
+const LISTENING_MS = 600_000
 const MEMBER_ID_REQUIRED = 79
 /**
  * UNKNOWN, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR as answers to a commit: a coordinator that lost its partition or its
@@ -45,6 +48,9 @@ class KafkaGroup {
   readonly #group: string
   #coordinator: Promise<Address> | undefined
   #rebalanceTimeout = 0
+  /** Counts joins and what gave them up, so that a join knows whether it is still wanted. */
+  #joins = 0
+  #asksForId = false
   /** A heartbeat waits no longer, then its connection ends: one that brings no answers must not keep a membership alive that nobody can prove. */
   #patience = Number.POSITIVE_INFINITY
   readonly #committed = new Together((tps) => this.#offsetFetch(tps))
@@ -54,10 +60,12 @@ class KafkaGroup {
     this.#group = group
   }
 
-  async join(request: JoinRequest): Promise<Joined> {
+  async join(request: JoinRequest, given: (memberId: string) => void): Promise<Joined> {
     this.#rebalanceTimeout = request.rebalanceTimeout
     this.#patience = request.sessionTimeout / 3
-    const send = (memberId: string) =>
+    const mine = ++this.#joins
+    const patience = request.rebalanceTimeout + JOIN_MARGIN_MS
+    const send = (memberId: string, atLeast = patience) =>
       this.#ask(
         "join",
         "joinGroup",
@@ -70,11 +78,24 @@ class KafkaGroup {
           protocolType: protocolType(request.protocols.map(({ metadata }) => metadata)),
           groupProtocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: buffer(metadata) }))
         },
-        { atLeast: request.rebalanceTimeout + JOIN_MARGIN_MS }
+        { atLeast }
       )
-    let answer = await send(request.memberId)
-    // Not a retry: the broker only gave the new member its id, and the join is the request that carries it (KIP-394).
-    if (answer.errorCode === MEMBER_ID_REQUIRED) answer = await send(answer.memberId)
+    let answer: Answer<"JoinGroup">
+    if (request.memberId === "") {
+      this.#asksForId = true
+      const first = send("", LISTENING_MS).then((answer) => {
+        if (answer.memberId !== "") given(answer.memberId)
+        return answer
+      })
+      answer = await this.#within(patience, first).finally(() => {
+        if (mine === this.#joins) this.#asksForId = false
+      })
+    } else answer = await send(request.memberId)
+    if (answer.errorCode === MEMBER_ID_REQUIRED) {
+      if (mine !== this.#joins) throw failed("joinGroup", "CONNECTION", "the join was given up")
+      // Not a retry: the broker only gave the new member its id, and the join is the request that carries it (KIP-394).
+      answer = await send(answer.memberId)
+    }
     this.#check("joinGroup", answer.errorCode)
     return {
       generation: answer.generationId,
@@ -85,6 +106,33 @@ class KafkaGroup {
         memberId,
         metadata: memberMetadata ?? new Uint8Array(0)
       }))
+    }
+  }
+
+  /**
+   * Gives up the join or sync under way. What a new member asks for first makes no member, but brings an id for which the group then
+   * waits: its answer is listened for.
+   */
+  abandon(): void {
+    this.#joins += 1
+    if (this.#asksForId) this.links.detach("join", "the join was given up")
+    else this.links.drop("join", "the join was given up")
+    this.#asksForId = false
+  }
+
+  async #within<A>(ms: number, answer: Promise<A>): Promise<A> {
+    const gaveUp = new AbortController()
+    const late = delay(ms, undefined, { signal: gaveUp.signal }).then(() => {
+      this.abandon()
+      throw failed("joinGroup", "TIMEOUT", `no answer within ${ms} ms`)
+    })
+    try {
+      return await Promise.race([answer, late])
+    } finally {
+      gaveUp.abort()
+      // Whichever of the two comes second is nobody's.
+      late.catch(() => {})
+      answer.catch(() => {})
     }
   }
 
@@ -217,13 +265,13 @@ export const makeGroupClient = (links: Links, group: string, unreadable: Unreada
   const kafka = new KafkaGroup(links, group)
   const log = new LogReader(links, unreadable)
   return {
-    joinGroup: (request) => attempt("joinGroup", () => kafka.join(request)),
+    joinGroup: (request, given = () => {}) => attempt("joinGroup", () => kafka.join(request, given)),
     syncGroup: (member, assignments) => attempt("syncGroup", () => kafka.sync(member, assignments)),
     heartbeat: (member) => attempt("heartbeat", () => kafka.heartbeat(member)),
     leaveGroup: (memberId) => attempt("leaveGroup", () => kafka.leave(memberId)),
     offsetCommit: (member, commits) => attempt("offsetCommit", () => kafka.commit(member, commits)),
     offsetFetch: (tps) => attempt("offsetFetch", () => kafka.committed(tps)),
-    abandon: Effect.sync(() => links.drop("join", "the join was given up")),
+    abandon: Effect.sync(() => kafka.abandon()),
     fetch: (node, requests, options) => attempt("fetch", () => log.fetch(node, requests, options)),
     listOffsets: (tps, at) => attempt("listOffsets", () => log.offsets(tps, at)),
     metadata: (topics) => attempt("metadata", () => log.metadata(topics))

@@ -12,11 +12,15 @@ import type { Answer, ApiName, Args, MetadataAnswer } from "./Protocol.ts"
 /** `fetch` is for long polls, `read` for fetches that do not wait. */
 export type Role = "control" | "join" | "group" | "fetch" | "read" | "produce"
 
+const MAX_DETACHED = 4
+
 export class Links {
   readonly #options: KafkaOptions
   readonly #clientId: string
   readonly #bootstrap: ReadonlyArray<Address>
   readonly #links = new Map<string, Link>()
+  /** Used no more, but listened to. */
+  readonly #detached = new Set<Link>()
   /** As the last metadata answer told them. */
   #nodes = new Map<number, Address>()
   #control: Link | undefined
@@ -57,13 +61,24 @@ export class Links {
       }
   }
 
+  /** Takes all links of a role out of use without closing them: what is under way on them may still be answered, and then ends them. */
+  detach(role: Role, reason: string): void {
+    for (const [key, link] of this.#links)
+      if (key.startsWith(`${role} `)) {
+        this.#links.delete(key)
+        this.#detached.add(link)
+        void link.closeWhenDone(reason).then(() => this.#detached.delete(link))
+      }
+    for (const link of [...this.#detached].slice(0, -MAX_DETACHED)) link.close("too many are listened to")
+  }
+
   get closed(): boolean {
     return this.#closed
   }
 
   close(): void {
     this.#closed = true
-    for (const link of this.#links.values()) link.close("the client is closed")
+    for (const link of [...this.#links.values(), ...this.#detached]) link.close("the client is closed")
     this.#links.clear()
   }
 

@@ -122,7 +122,7 @@ describe("a request", () => {
       yield* Fiber.interrupt(joining)
       assert.strictEqual(w.log.group(group).state, "Dead")
       yield* TestClock.adjust(1_000)
-      assert.strictEqual(w.log.group(group).members.length, 1)
+      assert.strictEqual(w.log.group(group).given.length, 1)
     })
   )
 
@@ -140,16 +140,40 @@ describe("a request", () => {
 describe("abandon", () => {
   it.effect("throws away a join that has not arrived", () =>
     Effect.gen(function* () {
-      const w = yield* scripted("joinGroup", [{ delayRequest: 1_000 }])
+      const w = yield* scripted("joinGroup", [{}, {}, { delayRequest: 1_000 }])
       const a = yield* w.client("a")
-      const joining = yield* background(codeOf(a.joinGroup(joinRequest())))
+      const member = yield* alone(a)
+      const joining = yield* background(codeOf(a.joinGroup(joinRequest(member.memberId))))
       yield* a.abandon
       assert.strictEqual(yield* Fiber.join(joining), "CONNECTION")
       yield* TestClock.adjust(1_000)
-      assert.strictEqual(w.log.group(group).state, "Dead")
-      assert.strictEqual((yield* a.joinGroup(joinRequest())).generation, 1)
+      assert.deepStrictEqual([w.log.group(group).state, w.log.group(group).generation], ["Stable", 1])
+      assert.strictEqual((yield* a.joinGroup(joinRequest(member.memberId))).generation, 2)
     })
   )
+
+  for (const [where, plan] of [
+    ["the way there", { delayRequest: 1_000 }],
+    ["the way back", { delayAnswer: 1_000 }]
+  ] as const)
+    it.effect(`brings the id of a new member's join that was given up on ${where}, and sends no join with it`, () =>
+      Effect.gen(function* () {
+        const w = yield* scripted("joinGroup", [plan])
+        const a = yield* w.client("a")
+        const given: Array<string> = []
+        const joining = yield* background(codeOf(a.joinGroup(joinRequest(), (id) => given.push(id))))
+        yield* a.abandon
+        assert.strictEqual(yield* Fiber.join(joining), "CONNECTION")
+        assert.deepStrictEqual(given, [])
+        yield* TestClock.adjust(1_000)
+        assert.deepStrictEqual(given, [...w.log.group(group).given])
+        assert.lengthOf(given, 1)
+        assert.deepStrictEqual(w.log.group(group).members, [])
+        yield* a.leaveGroup(given[0]!)
+        assert.deepStrictEqual(w.log.group(group).given, [])
+        yield* alone(a)
+      })
+    )
 
   it.effect("does not take back a join that has arrived, and touches no other connection", () =>
     Effect.gen(function* () {
