@@ -138,6 +138,66 @@ describe("a shard", () => {
     )
   )
 
+  it.effect("is lost once, and back at once, when its coordinator stood still for longer than a session", () =>
+    withLog(
+      4,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pods = [yield* start("a"), yield* start("b")]
+        const shown = () => pods.reduce((sum, pod) => sum + visibleCount(pod), 0)
+        yield* passUntil("two each", () => pods.every((pod) => visibleCount(pod) === 2))
+        yield* pass(3_000)
+        // Heartbeats come back at once, refused, and commits later: of a membership that is no more by then.
+        yield* log.intercept((r) => (r.op === "offsetCommit" ? { delayAnswer: 100 } : undefined))
+        yield* log.pauseCoordinators(25_000, "alarms")
+        yield* pass(25_000)
+        assert.strictEqual(shown(), 0)
+        yield* pass(5_000)
+        assert.strictEqual(shown(), 4)
+        const group = log.group("kafka2prom")
+        assert.deepStrictEqual([group.members.length, group.given], [2, []])
+        for (const pod of pods) {
+          const { values } = yield* Effect.promise(() => pod.metrics.membershipsLost.get())
+          assert.deepStrictEqual(
+            values.map(({ value }) => value),
+            [1]
+          )
+        }
+        for (const pod of pods) yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("that is told to stop while it waits for the group leaves, and so does every id that it was given", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a")
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        const late = yield* start("late")
+        // Its join waits for one that does not join.
+        yield* log.intercept((r) => (r.clientId === "a" && r.op === "joinGroup" ? { delayRequest: 8_000 } : undefined))
+        yield* pass(200)
+        assert.strictEqual(log.group("kafka2prom").members.length, 2)
+        yield* passing(late.stop)
+        assert.strictEqual(log.group("kafka2prom").members.length, 1)
+        // One that was given its id only.
+        yield* log.intercept((r) =>
+          r.clientId === "later" && r.op === "joinGroup" && r.join.memberId !== ""
+            ? { delayRequest: 60_000 }
+            : undefined
+        )
+        const later = yield* start("later")
+        yield* pass(200)
+        assert.lengthOf(log.group("kafka2prom").given, 1)
+        yield* passing(later.stop)
+        assert.deepStrictEqual(log.group("kafka2prom").given, [])
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
   it.effect("tells the ids that the group may know it by whenever they are others", () =>
     withLog(
       1,

@@ -10,10 +10,14 @@ import type { TransportError } from "../Transport.ts"
 import { type Answer, type Reply, refused, toError } from "./Answer.ts"
 import type { Faults, Plan, Request } from "./Faults.ts"
 import type { Outbox } from "./Outbox.ts"
+import type { Pause } from "./Pause.ts"
 import type { Timers } from "./Timers.ts"
 
 /** One connection each: what goes over one never waits for what goes over another. */
 export type Line = "join" | "heartbeat" | "commit" | "fetch" | "admin" | "produce"
+
+/** What goes to a group's coordinator. */
+const coordinators: ReadonlySet<Line> = new Set(["join", "heartbeat", "commit"])
 
 const closed = refused("CONNECTION", "the client is closed")
 const broken = refused("CONNECTION", "the connection broke")
@@ -75,15 +79,17 @@ export class Wire {
   readonly #outbox: Outbox
   readonly #faults: Faults
   readonly #counts: WireCounts
+  readonly #pause: Pause
   readonly #connections = new Map<Line, Connection>()
   readonly #calls = new Set<Call>()
   #closed = false
 
-  constructor(timers: Timers, outbox: Outbox, faults: Faults, counts: WireCounts) {
+  constructor(timers: Timers, outbox: Outbox, faults: Faults, counts: WireCounts, pause: Pause) {
     this.#timers = timers
     this.#outbox = outbox
     this.#faults = faults
     this.#counts = counts
+    this.#pause = pause
   }
 
   /**
@@ -170,11 +176,12 @@ export class Wire {
           settle(answer)
         })
     }
-    const arrive = () =>
+    const handle = () =>
       this.#outbox.turn(() => {
         if (plan.fail !== undefined) reply(refused(plan.fail, "by script"))
         else call.drop = carryOut(reply)
       })
+    const arrive = coordinators.has(call.line) ? () => this.#pause.request(handle) : handle
     if (plan.lose === "request") this.#counts.lost++
     if (plan.disconnect) settle(broken)
     if (plan.lose === "request") return

@@ -3,7 +3,6 @@
  * syncs, then heartbeats with commits, then long polls, then other reads each have connections of their own. The coordinator's address is
  * kept until any answer casts doubt on it; looking it up again is left to the next request.
  */
-import { setTimeout as delay } from "node:timers/promises"
 import { Effect } from "effect"
 import {
   type Committed,
@@ -50,7 +49,8 @@ class KafkaGroup {
   #rebalanceTimeout = 0
   /** Counts joins and what gave them up, so that a join knows whether it is still wanted. */
   #joins = 0
-  #asksForId = false
+  /** While a new member asks for its id. */
+  #giveUp: (() => void) | undefined
   /** A heartbeat waits no longer, then its connection ends: one that brings no answers must not keep a membership alive that nobody can prove. */
   #patience = Number.POSITIVE_INFINITY
   readonly #committed = new Together((tps) => this.#offsetFetch(tps))
@@ -82,13 +82,12 @@ class KafkaGroup {
       )
     let answer: Answer<"JoinGroup">
     if (request.memberId === "") {
-      this.#asksForId = true
       const first = send("", LISTENING_MS).then((answer) => {
         if (answer.memberId !== "") given(answer.memberId)
         return answer
       })
-      answer = await this.#within(patience, first).finally(() => {
-        if (mine === this.#joins) this.#asksForId = false
+      answer = await this.#wanted(first, patience).finally(() => {
+        if (mine === this.#joins) this.#giveUp = undefined
       })
     } else answer = await send(request.memberId)
     if (answer.errorCode === MEMBER_ID_REQUIRED) {
@@ -115,24 +114,31 @@ class KafkaGroup {
    */
   abandon(): void {
     this.#joins += 1
-    if (this.#asksForId) this.links.detach("join", "the join was given up")
-    else this.links.drop("join", "the join was given up")
-    this.#asksForId = false
+    const first = this.#giveUp
+    this.#giveUp = undefined
+    if (first === undefined) this.links.drop("join", "the join was given up")
+    else {
+      this.links.detach("join", "the join was given up")
+      first()
+    }
   }
 
-  async #within<A>(ms: number, answer: Promise<A>): Promise<A> {
-    const gaveUp = new AbortController()
-    const late = delay(ms, undefined, { signal: gaveUp.signal }).then(() => {
-      this.abandon()
-      throw failed("joinGroup", "TIMEOUT", `no answer within ${ms} ms`)
+  /** The answer, unless it is given up before, or is not there in time. */
+  async #wanted<A>(answer: Promise<A>, within: number): Promise<A> {
+    let timer: NodeJS.Timeout | undefined
+    const givenUp = new Promise<never>((_, reject) => {
+      this.#giveUp = () => reject(failed("joinGroup", "CONNECTION", "the join was given up"))
+      timer = setTimeout(() => {
+        reject(failed("joinGroup", "TIMEOUT", `no answer within ${within} ms`))
+        this.abandon()
+      }, within)
     })
+    // What comes after it was given up is nobody's, be it an answer or a failure.
+    answer.catch(() => {})
     try {
-      return await Promise.race([answer, late])
+      return await Promise.race([answer, givenUp])
     } finally {
-      gaveUp.abort()
-      // Whichever of the two comes second is nobody's.
-      late.catch(() => {})
-      answer.catch(() => {})
+      clearTimeout(timer)
     }
   }
 

@@ -137,6 +137,27 @@ describe("a request", () => {
   )
 })
 
+describe("a coordinator that stands still", () => {
+  for (const first of ["requests", "alarms"] as const)
+    it.effect(`carries out what it received when it goes on, its ${first} first`, () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        const a = yield* w.client("a")
+        const member = yield* alone(a)
+        yield* TestClock.adjust(1_000)
+        yield* w.log.pauseCoordinators(12_000, first)
+        const beating = yield* background(codeOf(a.heartbeat(member)))
+        const other = yield* background(codeOf(a.metadata([tp.topic])))
+        assert.strictEqual(yield* Fiber.join(other), "OK")
+        yield* TestClock.adjust(11_999)
+        assert.deepStrictEqual([beating.pollUnsafe(), w.log.group(group).members.length], [undefined, 1])
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* Fiber.join(beating), first === "requests" ? "OK" : "UNKNOWN_MEMBER_ID")
+        assert.strictEqual(w.log.stats().timers, first === "requests" ? 1 : 0)
+      })
+    )
+})
+
 describe("abandon", () => {
   it.effect("throws away a join that has not arrived", () =>
     Effect.gen(function* () {

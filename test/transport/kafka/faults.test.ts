@@ -141,6 +141,44 @@ describeKafka("Kafka under faults", () => {
   )
 
   it(
+    "a new member's join that was given up while the broker was frozen brings its id when it goes on, so that it can leave",
+    () =>
+      withKafka({ version: "4.1.1" }, (kafka) =>
+        Effect.gen(function* () {
+          const transport = yield* Transport
+          const [a, b] = [
+            yield* transport.groupClient({ group: "g", clientId: "a" }),
+            yield* transport.groupClient({ group: "g", clientId: "b" })
+          ]
+          const first = asMember(a, yield* persist(a.joinGroup(joinRequest(longSession, "", "a"))))
+          yield* syncAll([first])
+          // Its connection for joins is open, so that the next one is sent at once.
+          const unknown = yield* failureOf(b.joinGroup(joinRequest(longSession, "nobody", "b")))
+          assert.strictEqual(unknown.code, "UNKNOWN_MEMBER_ID")
+          kafka.nodes[0]!.signal("SIGSTOP")
+          const given: Array<string> = []
+          const joining = yield* Effect.forkChild(
+            failureOf(b.joinGroup(joinRequest(longSession, "", "b"), (memberId) => given.push(memberId))),
+            { startImmediately: true }
+          )
+          yield* Effect.sleep(300)
+          yield* b.abandon
+          assert.isTrue((yield* Fiber.join(joining)).unknownOutcome)
+          assert.lengthOf(given, 0)
+          kafka.nodes[0]!.signal("SIGCONT")
+          while (given.length === 0) yield* Effect.sleep(20)
+          const rejoining = yield* Effect.forkChild(
+            persist(a.joinGroup(joinRequest(longSession, first.member.memberId, "again")))
+          )
+          yield* persist(b.leaveGroup(given[0]!))
+          const alone = yield* Fiber.join(rejoining)
+          assert.lengthOf(alone.members, 1)
+        })
+      ),
+    PATIENCE_MS
+  )
+
+  it(
     "an idle connection that the broker closed is replaced without a failure",
     () =>
       withKafka({ version: "4.1.1", settings: { "connections.max.idle.ms": "1000" } }, (kafka) =>
