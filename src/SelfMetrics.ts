@@ -96,6 +96,11 @@ const make = (defaults: boolean) => {
     ),
     commits: counter("k2p_commits_total", "Offset commits by outcome.", ["outcome"]),
     heartbeats: counter("k2p_heartbeats_total", "Heartbeats by outcome.", ["outcome"]),
+    refused: counter(
+      "k2p_refused_total",
+      "Joins and heartbeats that failed because the brokers do not let this pod in (login, certificate, right to the group); they are tried again.",
+      ["code"]
+    ),
     fetchErrors: counter("k2p_fetch_errors_total", "Failed fetches by code.", ["code"]),
     lag: gauge("k2p_partition_lag_records", "Records between the processed position and the log's end.", partition),
     queueRecords: gauge("k2p_partition_queue_records", "Records waiting in a partition's queue.", partition),

@@ -26,7 +26,7 @@ export interface Cut {
 /** This pod cannot prove that it still owns what it would show: it shows nothing (P9). */
 export class NotProven extends Schema.TaggedError<NotProven>()("NotProven", { message: Schema.String }) {}
 
-/** The shard ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused. */
+/** The shard ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused at the start. */
 export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFailed", { message: Schema.String }) {}
 
 export type PartitionPhase = "preparing" | "replaying" | "serving" | "restarting" | "evicting"
@@ -72,6 +72,8 @@ export interface EngineStatus {
   readonly state: "joining" | "member" | "leaving" | "failed"
   /** Ms that the lease is still good for; negative where it ran out. */
   readonly leaseMs: number
+  /** Why the brokers do not let it in now, though they did; it tries on. null where they do. */
+  readonly refused: string | null
   /** Completed at least one join and its lease is valid: what /readyz says. */
   readonly ready: boolean
   readonly settingsHash: string

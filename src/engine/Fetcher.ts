@@ -19,6 +19,7 @@ export interface FetcherHost {
   readonly metrics: SelfMetricsShape
   readonly topology: Topology
   readonly partitions: () => Iterable<Partition>
+  readonly now: () => number
   /** Notified whenever a partition becomes fetchable. */
   readonly signal: Signal
   /** Records are in the queue: the actor may go on, backpressure must decide. */
@@ -39,6 +40,10 @@ const fetchable = (p: Partition, haste: Haste): boolean =>
   p.reread === undefined &&
   (p.fetchPosition < p.fence ? "replaying" : "waiting") === haste
 
+/** Ms between two lines in the log about one partition that cannot be read for one reason. */
+const remindEvery = 60_000
+const told = new WeakMap<Partition, { readonly code: string; readonly at: number }>()
+
 const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void> | undefined => {
   if (f.error !== undefined) {
     host.metrics.fetchErrors.inc({ code: f.error })
@@ -52,10 +57,15 @@ const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void
       case "UNKNOWN_TOPIC_OR_PARTITION":
         host.stale()
         return undefined
-      default:
-        return Effect.logWarning(`reading ${p.key} at offset ${f.from} failed: ${f.error}; it is tried again`)
+      default: {
+        const last = told.get(p)
+        if (last?.code === f.error && host.now() - last.at < remindEvery) return undefined
+        told.set(p, { code: f.error, at: host.now() })
+        return Effect.logWarning(`reading ${p.key} at offset ${f.from} fails: ${f.error}; it is tried on`)
+      }
     }
   }
+  told.delete(p)
   p.highWatermark = Math.max(f.highWatermark, -1)
   if (f.next > f.from) {
     p.queue.push(f.records, f.next, f.release)

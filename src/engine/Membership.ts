@@ -5,9 +5,10 @@
  * One join at a time. A join or sync without an answer may still be carried out: its connection is closed, everything
  * is evicted and a new member id joins (rule 5). A late answer is never acted on; an id that it brings is made to leave.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Random } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type GroupClient, TransportError } from "../transport/Transport.ts"
+import type { Admission } from "./Admission.ts"
 import type { Assignor } from "./Assignor.ts"
 import { decodeAssignment, decodeClaims, encodeAssignment, encodeClaims } from "./Claims.ts"
 import { EngineFailed, NotProven } from "./Engine.ts"
@@ -33,6 +34,7 @@ export interface MembershipHost {
   readonly leading: (leader: boolean, settings: ReadonlyArray<string>) => void
   readonly loads: Loads
   readonly heartbeats: Heartbeats
+  readonly admission: Admission
 }
 
 /** How long after a sync another generation is likely, and how often it is asked for, ms. */
@@ -63,6 +65,7 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
           orElse: timedOut("joinGroup")
         })
       )
+    yield* host.admission.letIn
     host.dispatch({ type: "joined", memberId: joined.memberId, generation: joined.generation })
     let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
     const leader = joined.leaderId === joined.memberId
@@ -117,10 +120,14 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
 /** What a failed join or sync means: again as the same member, all lost, or the end. */
 const joinFailed = (host: MembershipHost, error: TransportError, tries: number): Effect.Effect<void, EngineFailed> =>
   Effect.gen(function* () {
-    switch (error.code) {
-      case "AUTHENTICATION":
-      case "AUTHORIZATION":
+    if (error.refused) {
+      if (!host.admission.hasBeenIn)
         return yield* new EngineFailed({ message: `the brokers refused this pod: ${error.message}` })
+      host.dispatch({ type: "joinFailed" })
+      yield* host.admission.refused(error)
+      return yield* Effect.sleep(pauseAfter(tries) * (0.5 + (yield* Random.next) / 2))
+    }
+    switch (error.code) {
       case "UNKNOWN_MEMBER_ID":
       case "ILLEGAL_GENERATION":
       case "FENCED_INSTANCE_ID":
@@ -137,8 +144,11 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
     }
     if (tries === 1 || tries % 20 === 0)
       yield* Effect.logWarning(`joining group ${host.options.group}: ${error.message}, try ${tries}; trying on`)
-    yield* Effect.sleep(Math.min(5_000, 50 * 2 ** Math.min(tries, 7)))
+    yield* Effect.sleep(pauseAfter(tries))
   })
+
+/** Ms. */
+const pauseAfter = (tries: number): number => Math.min(5_000, 50 * 2 ** Math.min(tries, 7))
 
 /** Joins whenever the state says so. Runs until interrupted or refused for good. */
 export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFailed> => {
@@ -223,6 +233,9 @@ export const leaveAll = (host: MembershipHost): Effect.Effect<void> =>
     })
   )
 
+/** What only those are told who are let in. */
+const members: ReadonlySet<string> = new Set(["REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"])
+
 /** One heartbeat, reported. */
 const beat = (host: MembershipHost): Effect.Effect<Heard> =>
   Effect.suspend(() => {
@@ -231,7 +244,13 @@ const beat = (host: MembershipHost): Effect.Effect<Heard> =>
     const heard = (code: string): Heard => ({ memberId, generation, code })
     return host.client.heartbeat({ memberId, generation }).pipe(
       Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 3, orElse: timedOut("heartbeat") }),
-      Effect.match({ onSuccess: () => "OK", onFailure: (error) => error.code }),
+      Effect.matchEffect({
+        onSuccess: () => Effect.as(host.admission.letIn, "OK"),
+        onFailure: (error) => {
+          if (error.refused) return Effect.as(host.admission.refused(error), error.code)
+          return Effect.as(members.has(error.code) ? host.admission.letIn : Effect.void, error.code)
+        }
+      }),
       Effect.map((code) => {
         host.metrics.heartbeats.inc({ outcome: code })
         const s = host.state()

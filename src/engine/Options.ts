@@ -5,6 +5,8 @@ export interface EngineOptions {
   readonly clientId: string
   /** Members of the group that are gone for certain without having left: they are made to leave before this one joins. */
   readonly predecessors: ReadonlyArray<string>
+  /** This process was let into the group before: a refused login is tried again from the start. */
+  readonly hasBeenIn: boolean
   readonly sessionTimeout: number
   /** Never below the session timeout (rule 4). */
   readonly rebalanceTimeout: number
@@ -36,6 +38,7 @@ export const defaultEngineOptions: EngineOptions = {
   topics: ["metrics"],
   clientId: "kafka2prom",
   predecessors: [],
+  hasBeenIn: false,
   sessionTimeout: 20_000,
   rebalanceTimeout: 60_000,
   heartbeatInterval: 500,

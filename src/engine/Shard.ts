@@ -9,6 +9,7 @@ import { Cause, Clock, Deferred, Effect, Exit, Layer, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { partitionKey, Transport, type TransportError } from "../transport/Transport.ts"
 import type { ActorHost } from "./Actor.ts"
+import { Admission } from "./Admission.ts"
 import { Assignor } from "./Assignor.ts"
 import { Backpressure } from "./Backpressure.ts"
 import { makeCommitter } from "./Committer.ts"
@@ -57,6 +58,7 @@ const make = (options: EngineOptions) =>
     const shard = yield* Scope.make()
 
     let state: HandoffState = { ...initial, ghosts: new Set(options.predecessors) }
+    const admission = new Admission(metrics, now, options.hasBeenIn)
     let leader = false
     let staleTopology = true
     let settingsDiffer: ReadonlyArray<string> = []
@@ -217,6 +219,7 @@ const make = (options: EngineOptions) =>
       signal,
       loads: new Loads(() => ownerships.loads()),
       heartbeats: new Heartbeats(),
+      admission,
       leads: () => leader,
       leading: (leads, settings) => {
         leader = leads
@@ -232,6 +235,7 @@ const make = (options: EngineOptions) =>
       metrics,
       topology,
       partitions,
+      now,
       signal,
       arrived: (p) => {
         press(p)
@@ -302,6 +306,7 @@ const make = (options: EngineOptions) =>
           state,
           leader,
           settingsDiffer,
+          refused: admission.problem,
           bounds,
           now: now(),
           partitions: [...partitions()],

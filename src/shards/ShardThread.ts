@@ -18,6 +18,8 @@ export interface ThreadOptions {
   readonly worker: Worker
   /** Ms without any answer after which it counts as dead; also what it gets to end in order. */
   readonly silence: number
+  /** The group's coordinator knows it. */
+  readonly known: () => void
   /** It takes part from now on. */
   readonly runs: (view: ShardPort) => void
   /** It takes part no more. */
@@ -77,8 +79,10 @@ export class ShardThread {
   })
 
   private hear(message: FromShard): void {
-    if (message.type === "members") this.memberIds = message.memberIds
-    else if (message.type === "failed") {
+    if (message.type === "members") {
+      this.memberIds = message.memberIds
+      if (message.memberIds.length > 0) this.options.known()
+    } else if (message.type === "failed") {
       this.fail(message.message)
       this.timers.push(setTimeout(() => void this.options.worker.terminate(), this.options.silence))
     } else if (message.type === "running" && this.reason === undefined) {

@@ -165,6 +165,10 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   override get message(): string {
     return `${this.op}: ${this.code}${this.detail === "" ? "" : ` (${this.detail})`}`
   }
+  /** The brokers do not let this client in, or not do this: a person has to change something, here or there. */
+  get refused(): boolean {
+    return this.code === "AUTHENTICATION" || this.code === "AUTHORIZATION"
+  }
   /** Whether the broker may have carried the request out although no answer came. */
   get unknownOutcome(): boolean {
     return this.code === "TIMEOUT" || this.code === "CONNECTION"

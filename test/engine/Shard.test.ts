@@ -198,6 +198,60 @@ describe("a shard", () => {
     )
   )
 
+  for (const code of ["AUTHENTICATION", "AUTHORIZATION"] as const)
+    it.effect(`that was in and is refused later (${code}) shows nothing, says so, tries on and is back`, () =>
+      withLog(
+        2,
+        Effect.gen(function* () {
+          const log = yield* EmbeddedLog
+          const pod = yield* start("a")
+          yield* passUntil("both visible", () => visibleCount(pod) === 2)
+          const ended = yield* Effect.forkChild(Effect.flip(pod.engine.failed), { startImmediately: true })
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* log.intercept((r) => (r.clientId === "a" ? { fail: code } : undefined))
+              yield* passUntil("nothing shown", () => visibleCount(pod) === 0)
+              yield* pass(60_000)
+              assert.strictEqual(log.group("kafka2prom").members.length, 0)
+              assert.match(pod.engine.status().refused ?? "", new RegExp(code))
+            })
+          )
+          yield* passUntil("back", () => visibleCount(pod) === 2)
+          assert.strictEqual(pod.engine.status().refused, null)
+          assert.isUndefined(ended.pollUnsafe())
+          const { values } = yield* Effect.promise(() => pod.metrics.refused.get())
+          assert.deepStrictEqual(
+            values.map(({ labels }) => labels.code),
+            [code]
+          )
+          assert.isAbove(values[0]!.value, 10)
+          yield* passing(pod.stop)
+        })
+      )
+    )
+
+  it.effect("that is refused at its start ends, unless its process has been in before", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        let refusing = true
+        yield* log.intercept(() => (refusing ? { fail: "AUTHENTICATION" } : undefined))
+        const pod = yield* start("a")
+        const { message } = yield* passing(Effect.flip(pod.engine.failed))
+        assert.match(message, /the brokers refused this pod: joinGroup: AUTHENTICATION/)
+        yield* passing(pod.stop)
+        const again = yield* start("b", { engine: { hasBeenIn: true } })
+        const ended = yield* Effect.forkChild(again.engine.failed, { startImmediately: true })
+        yield* pass(30_000)
+        refusing = false
+        yield* passUntil("in", () => visibleCount(again) === 1)
+        assert.isUndefined(ended.pollUnsafe())
+        yield* passing(again.stop)
+      })
+    )
+  )
+
   it.effect("tells the ids that the group may know it by whenever they are others", () =>
     withLog(
       1,

@@ -77,6 +77,7 @@ export class FakeEngine {
     leader: true,
     state: "member",
     leaseMs: 15_000,
+    refused: null,
     ready: true,
     settingsHash: "abc",
     settingsDiffer: [],

@@ -4,10 +4,10 @@
  */
 import { BroadcastChannel, parentPort, workerData } from "node:worker_threads"
 
-const { shard, predecessors, channel } = workerData
+const { shard, predecessors, hasBeenIn, channel } = workerData
 const control = new BroadcastChannel(channel)
 const member = `member-${shard}-${process.hrtime.bigint()}`
-control.postMessage({ shard, predecessors, member, event: "started" })
+control.postMessage({ shard, predecessors, hasBeenIn, member, event: "started" })
 
 const answer = (id, value) => parentPort.postMessage({ type: "answer", id, value })
 let silent = false

@@ -7,6 +7,7 @@ import type { TransportError } from "../Transport.ts"
 import { failed, refused } from "./Errors.ts"
 import { type Address, type KafkaOptions, parseAddress, showAddress } from "./KafkaOptions.ts"
 import { Link } from "./Link.ts"
+import { Logins } from "./Logins.ts"
 import type { Answer, ApiName, Args, MetadataAnswer } from "./Protocol.ts"
 
 /** `fetch` is for long polls, `read` for fetches that do not wait. */
@@ -23,6 +24,7 @@ export class Links {
   readonly #detached = new Set<Link>()
   /** As the last metadata answer told them. */
   #nodes = new Map<number, Address>()
+  readonly #logins = new Logins()
   #control: Link | undefined
   #turn = 0
   #closed = false
@@ -40,15 +42,28 @@ export class Links {
     if (this.#bootstrap.length === 0) throw failed("connect", "OTHER", "no broker address is given", false)
   }
 
-  /** Synchronous, so that requests keep the order of the calls. */
+  /** Synchronous, so that requests keep the order of the calls. Throws TransportError while a broker that refused a login is not asked again. */
   get(role: Role, address: Address): Link {
-    const key = `${role} ${showAddress(address)}`
+    const broker = showAddress(address)
+    const key = `${role} ${broker}`
     const present = this.#links.get(key)
     if (present !== undefined && !present.broken && !present.stale) return present
     present?.close("unused for too long")
+    const refusal = this.#closed ? undefined : this.#logins.refusal(broker)
+    if (refusal !== undefined) throw refusal
     const link = new Link(this.#options, this.#clientId, address)
     if (this.#closed) link.close("the client is closed")
-    else this.#links.set(key, link)
+    else {
+      this.#links.set(key, link)
+      link.opened("login").then(
+        () => this.#logins.accepted(broker),
+        (error: TransportError) => {
+          if (error.code === "AUTHENTICATION") this.#logins.refused(broker, error)
+          // Who does not answer has refused nothing.
+          else this.#logins.accepted(broker)
+        }
+      )
+    }
     return link
   }
 
@@ -91,16 +106,17 @@ export class Links {
   async ask<K extends ApiName>(op: string, api: K, args: Args<K>): Promise<Answer<K>> {
     let error: TransportError | undefined
     for (const address of this.#candidates()) {
-      const link = this.get("control", address)
       try {
+        const link = this.get("control", address)
         const answer = await link.request(op, api, args)
         this.#control = link
         return answer
       } catch (caught) {
         const failure = caught as TransportError
-        // Refused credentials are refused everywhere.
-        if (!failure.unknownOutcome || this.#closed) throw failure
-        error = failure
+        const refused = failure.code === "AUTHENTICATION"
+        if ((!failure.unknownOutcome && !refused) || this.#closed) throw failure
+        // One broker's certificate may be refused and another's not. Where nobody lets us in, that is what to tell.
+        if (refused || error?.code !== "AUTHENTICATION") error = failure
       }
     }
     throw error ?? failed(op, "CONNECTION", "no broker is known")
