@@ -14,6 +14,7 @@ import { Assignor } from "./Assignor.ts"
 import { Backpressure } from "./Backpressure.ts"
 import { makeCommitter } from "./Committer.ts"
 import { type Cut, Engine, EngineFailed } from "./Engine.ts"
+import { farewellLoop, leaveAll } from "./Farewells.ts"
 import { type FetcherHost, runFetcher } from "./Fetcher.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./Handoff.ts"
 import { HandoffLog } from "./HandoffLog.ts"
@@ -21,10 +22,8 @@ import { Heartbeats } from "./Heartbeats.ts"
 import { leaseValid } from "./Lease.ts"
 import { Loads } from "./Loads.ts"
 import {
-  farewellLoop,
   heartbeatLoop,
   joinLoop,
-  leaveAll,
   loadLoop,
   type MembershipHost,
   monotonicMillis,
@@ -42,6 +41,9 @@ import { Topology } from "./Topology.ts"
 /** How often the topics' partitions are looked at, ms. */
 const topologyInterval = 30_000
 
+const sameIds = (a: HandoffState, b: HandoffState): boolean =>
+  a.memberId === b.memberId && a.given === b.given && a.held === b.held && a.ghosts === b.ghosts
+
 const make = (options: EngineOptions) =>
   Effect.gen(function* () {
     const transport = yield* Transport
@@ -58,6 +60,7 @@ const make = (options: EngineOptions) =>
     const shard = yield* Scope.make()
 
     let state: HandoffState = { ...initial, ghosts: new Set(options.predecessors) }
+    let ids: ReadonlyArray<string> = identities(state)
     const admission = new Admission(metrics, now, options.hasBeenIn)
     let leader = false
     let staleTopology = true
@@ -92,6 +95,8 @@ const make = (options: EngineOptions) =>
 
     const dispatch = (event: HandoffEvent): void => {
       const [next, actions] = step(state, event)
+      // All waiters ask for it, at every step of every partition.
+      if (!sameIds(state, next)) ids = identities(next)
       state = next
       if (event.type === "lost") metrics.membershipsLost.inc({ reason: event.reason.split(":").pop()!.trim() })
       // Hiding comes first, for all of them, before anything else can run.
@@ -328,8 +333,8 @@ const make = (options: EngineOptions) =>
         }),
       idsChanged: (known) =>
         Effect.map(
-          signal.until(() => identities(state).join() !== known.join()),
-          () => identities(state)
+          signal.until(() => ids.length !== known.length || ids.some((id, i) => id !== known[i])),
+          () => ids
         ),
       failed: Deferred.await(failed)
     })
