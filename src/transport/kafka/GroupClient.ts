@@ -240,21 +240,37 @@ class KafkaGroup {
   ): Promise<Answer<K>> {
     this.#coordinator ??= this.links.coordinator(this.#group)
     const coordinator = this.#coordinator
+    let address: Address | undefined
     try {
       let link: Link
       try {
-        link = this.links.get(role, await coordinator)
-        await link.opened(op)
+        address = await coordinator
+        link = this.links.get(role, address)
+        await this.#opened(link, op, patience.atMost)
       } catch (error) {
         // Whatever it was, the request was not sent: its outcome is known.
-        throw error instanceof TransportError && error.unknownOutcome && !this.links.closed
-          ? failed(op, "COORDINATOR_NOT_AVAILABLE", error.detail)
-          : error
+        if (!(error instanceof TransportError && error.unknownOutcome) || this.links.closed) throw error
+        if (address !== undefined) this.links.suspect(address)
+        throw failed(op, "COORDINATOR_NOT_AVAILABLE", error.detail)
       }
       return await link.request(op, api, args, patience)
     } catch (error) {
       if (this.#coordinator === coordinator) this.#coordinator = undefined
+      // One that is frozen still counts as the cluster's, and would be asked who coordinates the group now.
+      if (address !== undefined && error instanceof TransportError && error.unknownOutcome) this.links.suspect(address)
       throw error
+    }
+  }
+
+  /** A frozen broker's machine accepts connections that nobody greets: they are waited for no longer than the answer would be. */
+  async #opened(link: Link, op: string, atMost = Number.POSITIVE_INFINITY): Promise<void> {
+    const watch = Number.isFinite(atMost)
+      ? setTimeout(() => link.close(`not open within ${Math.round(atMost)} ms`), atMost)
+      : undefined
+    try {
+      await link.opened(op)
+    } finally {
+      clearTimeout(watch)
     }
   }
 

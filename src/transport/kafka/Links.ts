@@ -14,6 +14,7 @@ import type { Answer, ApiName, Args, MetadataAnswer } from "./Protocol.ts"
 export type Role = "control" | "join" | "group" | "fetch" | "read" | "produce"
 
 const MAX_DETACHED = 4
+const SUSPICION_MS = 10_000
 
 export class Links {
   readonly #options: KafkaOptions
@@ -25,6 +26,8 @@ export class Links {
   /** As the last metadata answer told them. */
   #nodes = new Map<number, Address>()
   readonly #logins = new Logins()
+  /** Until when brokers that left a request unanswered are asked last. */
+  readonly #silent = new Map<string, number>()
   #control: Link | undefined
   #turn = 0
   #closed = false
@@ -102,6 +105,11 @@ export class Links {
     return this.#nodes.get(id)
   }
 
+  /** This broker left a request unanswered: for a while, what any broker can answer is asked of the others first. */
+  suspect(address: Address): void {
+    this.#silent.set(showAddress(address), performance.now() + SUSPICION_MS)
+  }
+
   /** A question that any broker can answer: to the one that answered last, else to each known one in turn, once. */
   async ask<K extends ApiName>(op: string, api: K, args: Args<K>): Promise<Answer<K>> {
     let error: TransportError | undefined
@@ -114,6 +122,7 @@ export class Links {
       } catch (caught) {
         const failure = caught as TransportError
         const refused = failure.code === "AUTHENTICATION"
+        if (failure.unknownOutcome) this.suspect(address)
         if ((!failure.unknownOutcome && !refused) || this.#closed) throw failure
         // One broker's certificate may be refused and another's not. Where nobody lets us in, that is what to tell.
         if (refused || error?.code !== "AUTHENTICATION") error = failure
@@ -143,11 +152,10 @@ export class Links {
     const start = this.#turn++ % known.length
     const turned = [...known.slice(start), ...known.slice(0, start)]
     const first = this.#control !== undefined && !this.#control.broken ? [this.#control.address] : []
-    const seen = new Set<string>()
-    return [...first, ...turned].filter((address) => {
-      const key = showAddress(address)
-      return !seen.has(key) && seen.add(key)
-    })
+    const all = new Map([...first, ...turned].map((address) => [showAddress(address), address]))
+    const now = performance.now()
+    const silent = (broker: string) => (this.#silent.get(broker) ?? 0) > now
+    return [...all].sort(([a], [b]) => Number(silent(a)) - Number(silent(b))).map(([, address]) => address)
   }
 
   /** Links to brokers that left the cluster are closed once nothing is under way on them. */

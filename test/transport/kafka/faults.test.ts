@@ -202,6 +202,36 @@ describeKafka("Kafka under faults", () => {
   )
 
   it(
+    "of three brokers the one that coordinates the group is frozen: its members are members at another one before it goes on",
+    () =>
+      withKafka({ version: "4.1.1", nodes: 3 }, (kafka) =>
+        Effect.gen(function* () {
+          yield* Effect.promise(() => kafka.createTopic("frozen", 3, { replicas: 3 }))
+          const links = new Links(options(kafka), "test")
+          yield* Effect.addFinalizer(() => Effect.sync(() => links.close()))
+          const { port } = yield* Effect.promise(() => links.coordinator("g"))
+          const frozen = kafka.nodes.find(({ address }) => address.endsWith(`:${port}`))!
+          // It asks the one that will be frozen whatever any broker can answer, and waits long for it.
+          const patient = options(kafka, { brokers: [frozen.address], requestTimeout: 120_000 })
+          const layer = KafkaTransport.layer(patient)
+          const client = yield* Effect.flatMap(Transport, (t) => t.groupClient({ group: "g", clientId: "c" })).pipe(
+            Effect.provide(layer)
+          )
+          yield* client.metadata(["frozen"])
+          const short = { sessionTimeout: 9_000, rebalanceTimeout: 9_000 }
+          const joined = asMember(client, yield* persist(client.joinGroup(joinRequest(short, "", ""))))
+          yield* syncAll([joined])
+          frozen.signal("SIGSTOP")
+          yield* failureOf(Effect.forever(client.heartbeat(joined.member)))
+          yield* persist(client.heartbeat(joined.member)).pipe(
+            Effect.ensuring(Effect.sync(() => frozen.signal("SIGCONT")))
+          )
+        })
+      ),
+    PATIENCE_MS
+  )
+
+  it(
     "of three brokers any one dies: the group finds its new coordinator, partitions their leaders, no acknowledged record is lost or out of order",
     () =>
       withKafka({ version: "4.1.1", nodes: 3, settings: { "min.insync.replicas": "2" } }, (kafka) =>
