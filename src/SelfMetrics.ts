@@ -88,6 +88,11 @@ const make = (defaults: boolean) => {
       "Times all partitions were evicted because membership was lost.",
       ["reason"]
     ),
+    farewells: counter(
+      "k2p_farewells_total",
+      "Member ids of this pod that were made to leave the group, by the coordinator's answer; forgotten: left to their session, there were too many.",
+      ["outcome"]
+    ),
     handoffs: counter("k2p_handoffs_total", "Partitions acquired, made visible, released or lost.", ["kind"]),
     handoffSeconds: histogram(
       "k2p_handoff_visible_seconds",
@@ -96,6 +101,11 @@ const make = (defaults: boolean) => {
     ),
     commits: counter("k2p_commits_total", "Offset commits by outcome.", ["outcome"]),
     heartbeats: counter("k2p_heartbeats_total", "Heartbeats by outcome.", ["outcome"]),
+    refused: counter(
+      "k2p_refused_total",
+      "Joins and heartbeats that failed because the brokers do not let this pod in (login, certificate, right to the group); they are tried again.",
+      ["code"]
+    ),
     fetchErrors: counter("k2p_fetch_errors_total", "Failed fetches by code.", ["code"]),
     lag: gauge(
       "k2p_partition_lag_records",

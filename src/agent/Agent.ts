@@ -30,8 +30,6 @@ export interface AgentStatus {
   readonly sources: ReadonlyArray<SourceStatus>
 }
 
-const fatal: ReadonlySet<string> = new Set(["AUTHENTICATION", "AUTHORIZATION"])
-
 const backoff = Schedule.min([Schedule.exponential("250 millis", 2), Schedule.spaced("5 seconds")]).pipe(
   Schedule.jittered
 )
@@ -70,13 +68,13 @@ const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope
   })
   const { producer, present } = yield* reach.pipe(
     Effect.tapError((error) => {
-      if (fatal.has(error.code) || told === error.code) return Effect.void
+      if (error.refused || told === error.code) return Effect.void
       told = error.code
       return Effect.logWarning(
         `the log is not reached: ${error.message}; the newest round of each source waits, trying on`
       )
     }),
-    Effect.retry({ schedule: backoff, while: (error) => !fatal.has(error.code) }),
+    Effect.retry({ schedule: backoff, while: (error) => !error.refused }),
     Effect.mapError((error) => new AgentFailed({ message: `the log does not let the agent in: ${error.message}` }))
   )
   const decided = decideBase({ topic, option: options.partitionBase, kept, present })

@@ -11,7 +11,7 @@
  */
 import { Cause, Clock, Data, Effect, FiberSet, Latch, Option, Schedule, Semaphore } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
-import type { OutgoingRecord, Producer } from "../transport/Transport.ts"
+import type { OutgoingRecord, Producer, TransportError } from "../transport/Transport.ts"
 import type { Round, RoundSink } from "./AgentSource.ts"
 import { type Held, type Lane, newLane, type SourceStatus, statusOf } from "./Lane.ts"
 import { partitionOf } from "./Partitioner.ts"
@@ -46,6 +46,9 @@ export interface Outbox extends RoundSink {
 type Outcome = "sent" | "superseded" | "expired" | "refused"
 
 class TooOld extends Data.TaggedError("TooOld")<object> {}
+
+/** Whoever has been in once is refused for a reason that passes: a login that fails later does not cost the round. */
+const mayPass = (error: TransportError): boolean => error.retriable || error.refused
 
 const backoff = Schedule.min([Schedule.exponential("100 millis", 2), Schedule.spaced("2 seconds")]).pipe(
   Schedule.jittered
@@ -131,7 +134,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     return attempt.pipe(
       Effect.retry({
         schedule: backoff,
-        while: (error) => error._tag === "TransportError" && error.retriable && lane.waiting === null
+        while: (error) => error._tag === "TransportError" && mayPass(error) && lane.waiting === null
       })
     )
   }
@@ -157,7 +160,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       lane.sentRound = round.version
       lane.sentTime = round.time
       yield* troubles.sent(lane)
-    } else if (error._tag === "TransportError" && !error.retriable) {
+    } else if (error._tag === "TransportError" && !mayPass(error)) {
       count("refused")
       yield* troubles.refused(lane, `the log refused it (${error.message})`)
     } else if (error._tag === "TransportError") {

@@ -25,7 +25,7 @@ export class Troubles {
 
   /** An attempt failed that will be repeated. */
   failed(partition: number, error: TransportError): Effect.Effect<void> {
-    if (!error.retriable || this.failing.get(partition) === error.code) return Effect.void
+    if ((!error.retriable && !error.refused) || this.failing.get(partition) === error.code) return Effect.void
     this.failing.set(partition, error.code)
     return Effect.logWarning(
       `partition ${partition} of topic ${this.options.topic} does not take records: ${error.message}; ` +

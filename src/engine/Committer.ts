@@ -47,8 +47,10 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
     let lastSuccess = -Infinity
     const finals: Array<Prepared> = []
 
-    const judge = (error: TransportError, generation: number): void => {
+    const judge = (error: TransportError, memberId: string, generation: number): void => {
       const s = host.state()
+      // Said of a membership that is lost already: the present one has nothing to do with it.
+      if (s.memberId !== memberId) return
       const current = s.phase === "member" && s.synced === generation && s.generation === generation
       if (error.code === "UNKNOWN_MEMBER_ID" || error.code === "FENCED_INSTANCE_ID")
         host.dispatch({ type: "lost", reason: `a commit was refused: ${error.code}` })
@@ -101,7 +103,7 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
                 onFailure: (error) =>
                   Effect.gen(function* () {
                     settle(error.unknownOutcome ? "unknown" : "refused")
-                    judge(error, generation)
+                    judge(error, memberId, generation)
                     yield* Effect.logDebug(`commit not accepted, will be repeated: ${error.message}`)
                   })
               }),

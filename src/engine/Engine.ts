@@ -28,7 +28,7 @@ export interface Cut {
 /** This pod cannot prove that it still owns what it would show: it shows nothing (P9). */
 export class NotProven extends Schema.TaggedError<NotProven>()("NotProven", { message: Schema.String }) {}
 
-/** The shard ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused. */
+/** The shard ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused at the start. */
 export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFailed", { message: Schema.String }) {}
 
 export type PartitionPhase = "preparing" | "replaying" | "serving" | "restarting" | "evicting"
@@ -85,6 +85,8 @@ export interface EngineStatus {
   readonly state: "joining" | "member" | "leaving" | "failed"
   /** Ms that the lease is still good for; negative where it ran out. */
   readonly leaseMs: number
+  /** Why the brokers do not let it in now, though they did; it tries on. null where they do. */
+  readonly refused: string | null
   /** Completed at least one join and its lease is valid: what /readyz says. */
   readonly ready: boolean
   readonly settingsHash: string
@@ -105,8 +107,8 @@ export class Engine extends Context.Service<
     readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => boolean
     /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
     readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>
-    /** Waits until the member id is another one than `known`, and answers it; "" while there is none. */
-    readonly memberChanged: (known: string) => Effect.Effect<string>
+    /** Waits until the member ids that the coordinator may know this shard by are others than `known`, and answers them: whoever outlives it must make them leave. */
+    readonly idsChanged: (known: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>>
     /** Never succeeds; fails when the shard ended by itself. Whoever runs an engine races its work with this. */
     readonly failed: Effect.Effect<never, EngineFailed>
   }

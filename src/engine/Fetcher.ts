@@ -21,8 +21,8 @@ export interface FetcherOptions {
   readonly metrics: SelfMetricsShape
   readonly topology: Topology
   /** Monotonic, ms. */
-  readonly now: () => number
   readonly partitions: () => Iterable<Partition>
+  readonly now: () => number
   /** Notified whenever a partition becomes fetchable. */
   readonly signal: Signal
   /** Records are in the queue: the actor may go on, backpressure must decide. */

@@ -13,6 +13,12 @@
  * | rejoin    | 2, 6 | somebody needs a new generation (an R in doubt, new partitions of a topic)                     |
  * | lost      | 5    | everything is evicted and nothing committed; afterwards a new member id joins                  |
  * | leave     | 1    | everything is evicted and committed; afterwards the member leaves                              |
+ * | given     | 5    | the id of the join under way, or a ghost where that was given up                               |
+ * | gone      | 5    | the coordinator has let go of a ghost                                                          |
+ *
+ * A **ghost** is a member id that the coordinator gave this process and for which nobody here speaks any more: until it leaves, the
+ * group waits for it in every rebalance, and what it had, or is given, is dark for a session timeout. So every id is
+ * remembered until it is known to have left, and leaves when nothing is owned under it any more (rule 1).
  */
 import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import type { Claims } from "./Claims.ts"
@@ -36,7 +42,16 @@ export interface HandoffState {
   readonly wantJoin: boolean
   readonly leaving: boolean
   readonly sequence: number
+  /** What the coordinator gave a new member for the join that is under way; "" where there is none. */
+  readonly given: string
+  /** Lost ids under which something is still being evicted. */
+  readonly held: ReadonlySet<string>
+  /** Ids that may leave now, and must: the oldest first. At most `maxGhosts`. */
+  readonly ghosts: ReadonlySet<string>
 }
+
+/** Each took an answer of the coordinator's: so many mean that it gives ids and refuses every farewell. */
+export const maxGhosts = 32
 
 export const initial: HandoffState = {
   phase: "out",
@@ -47,7 +62,10 @@ export const initial: HandoffState = {
   lease: noLease,
   wantJoin: true,
   leaving: false,
-  sequence: 0
+  sequence: 0,
+  given: "",
+  held: new Set(),
+  ghosts: new Set()
 }
 
 export type HandoffEvent =
@@ -61,6 +79,9 @@ export type HandoffEvent =
   | { readonly type: "rejoin" }
   | { readonly type: "lost"; readonly reason: string }
   | { readonly type: "leave" }
+  /** `sequence`: of the join that it was given for. */
+  | { readonly type: "given"; readonly memberId: string; readonly sequence: number }
+  | { readonly type: "gone"; readonly memberId: string }
 
 export type HandoffAction =
   | { readonly type: "acquire"; readonly tp: TopicPartition }
@@ -68,6 +89,8 @@ export type HandoffAction =
   | { readonly type: "evict"; readonly tp: TopicPartition; readonly commit: boolean; readonly why: string }
   /** Close the connection of a pending join or sync: its answer must never be acted on. */
   | { readonly type: "abandon" }
+  /** There are too many ghosts: this one is left to its session. */
+  | { readonly type: "forget"; readonly memberId: string }
 
 type Step = readonly [HandoffState, ReadonlyArray<HandoffAction>]
 
@@ -122,10 +145,35 @@ const evicted = (s: HandoffState, key: string): Step => {
   const owned = new Map(s.owned)
   owned.delete(key)
   const rest = [...owned.values()].some((x) => x.phase === "evicting")
-  return [{ ...s, owned, wantJoin: s.wantJoin || !rest }, []]
+  // What was lost has let go of everything: its id may leave.
+  const free = owned.size === 0 && s.held.size > 0
+  const next = { ...s, owned, wantJoin: s.wantJoin || !rest, held: free ? new Set<string>() : s.held }
+  return [free ? haunted(next, ...s.held) : next, []]
 }
 
+/** With these ids as ghosts, where they are not somebody. */
+const haunted = (s: HandoffState, ...ids: ReadonlyArray<string>): HandoffState => {
+  const somebody = (id: string) => id === "" || id === s.memberId || id === s.given || s.held.has(id)
+  const more = ids.filter((id) => !somebody(id) && !s.ghosts.has(id))
+  return more.length === 0 ? s : { ...s, ghosts: new Set([...s.ghosts, ...more]) }
+}
+
+/** The id that the join under way was given is nobody's any more. */
+const givenUp = (s: HandoffState): HandoffState => haunted({ ...s, given: "" }, s.given)
+
+/** All that the coordinator may take for members of this process. */
+export const identities = (s: HandoffState): ReadonlyArray<string> =>
+  [...s.ghosts, ...s.held, s.given, s.memberId].filter((id) => id !== "")
+
 export const step = (s: HandoffState, e: HandoffEvent): Step => {
+  const [next, actions] = follow(s, e)
+  const over = [...next.ghosts].slice(0, Math.max(0, next.ghosts.size - maxGhosts))
+  if (over.length === 0) return [next, actions]
+  const ghosts = new Set([...next.ghosts].slice(over.length))
+  return [{ ...next, ghosts }, [...actions, ...over.map((memberId) => ({ type: "forget" as const, memberId }))]]
+}
+
+const follow = (s: HandoffState, e: HandoffEvent): Step => {
   if (s.phase === "left") return [s, []]
   // An answer to a join that was given up (lost meanwhile) is never acted on (rule 5).
   const late = s.phase !== "joining"
@@ -133,16 +181,19 @@ export const step = (s: HandoffState, e: HandoffEvent): Step => {
     case "joinSent":
       return [{ ...s, phase: "joining", wantJoin: false, sequence: s.sequence + 1 }, []]
     case "joined":
-      if (late) return [s, []]
+      if (late) return [haunted(s, e.memberId), []]
       // Ownership goes on under the member id that claimed it and under no other.
-      if (s.memberId !== "" && e.memberId !== s.memberId)
-        return step(s, { type: "lost", reason: "the coordinator gave a new member id" })
-      return [{ ...s, memberId: e.memberId, generation: e.generation }, []]
+      if (s.memberId !== "" && e.memberId !== s.memberId) {
+        const [next, actions] = follow(s, { type: "lost", reason: "the coordinator gave a new member id" })
+        return [haunted(next, e.memberId), actions]
+      }
+      return [givenUp({ ...s, memberId: e.memberId, generation: e.generation }), []]
     case "synced":
       if (late) return [s, []]
       return synced(s, e.sentAt, e.assigned)
     case "joinFailed":
       if (late) return [s, []]
+      s = givenUp(s)
       // The broker refused without carrying it out: the same member tries again.
       return [{ ...s, phase: s.memberId === "" ? "out" : "member", wantJoin: true }, []]
     case "heard":
@@ -170,13 +221,24 @@ export const step = (s: HandoffState, e: HandoffEvent): Step => {
         synced: -1,
         lease: noLease,
         owned,
-        wantJoin: true
+        wantJoin: true,
+        given: "",
+        held: owned.size > 0 && s.memberId !== "" ? new Set([...s.held, s.memberId]) : s.held
       }
-      return [next, s.phase === "joining" ? [{ type: "abandon" }, ...actions] : actions]
+      return [haunted(next, s.given, s.memberId), s.phase === "joining" ? [{ type: "abandon" }, ...actions] : actions]
     }
     case "leave": {
       const [owned, actions] = evictAll(s, true, "leaving the group")
       return [{ ...s, leaving: true, wantJoin: false, owned }, actions]
+    }
+    case "given":
+      // Given for a join that nobody waits for any more.
+      if (late || s.memberId !== "" || e.sequence !== s.sequence) return [haunted(s, e.memberId), []]
+      return [haunted({ ...s, given: e.memberId }, s.given), []]
+    case "gone": {
+      const ghosts = new Set(s.ghosts)
+      ghosts.delete(e.memberId)
+      return [{ ...s, ghosts }, []]
     }
   }
 }

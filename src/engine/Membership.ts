@@ -3,15 +3,17 @@
  * the proof that a scrape asks for. What the answers mean is Handoff's to decide; this file only reports them as events.
  *
  * One join at a time. A join or sync without an answer may still be carried out: its connection is closed, everything
- * is evicted and a new member id joins (rule 5). A late answer is never acted on.
+ * is evicted and a new member id joins (rule 5). A late answer is never acted on; an id that it brings is made to leave.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Random } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type GroupClient, TransportError } from "../transport/Transport.ts"
+import type { Admission } from "./Admission.ts"
 import type { Assignor } from "./Assignor.ts"
 import { decodeAssignment, decodeClaims, encodeAssignment, encodeClaims } from "./Claims.ts"
 import { EngineFailed, NotProven } from "./Engine.ts"
 import { claims, type HandoffEvent, type HandoffState, mayJoin } from "./Handoff.ts"
+import type { Heard, Heartbeats } from "./Heartbeats.ts"
 import type { Loads } from "./Loads.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Signal } from "./Signal.ts"
@@ -31,13 +33,15 @@ export interface MembershipHost {
   readonly leads: () => boolean
   readonly leading: (leader: boolean, settings: ReadonlyArray<string>) => void
   readonly loads: Loads
+  readonly heartbeats: Heartbeats
+  readonly admission: Admission
 }
 
 /** How long after a sync another generation is likely, and how often it is asked for, ms. */
 const settling = 2_000
 const settlingInterval = 100
 
-const timedOut = (op: string) => () =>
+export const timedOut = (op: string) => () =>
   Effect.fail(new TransportError({ op, code: "TIMEOUT", retriable: true, detail: "no answer in time" }))
 
 const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> =>
@@ -46,18 +50,22 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
     const s = host.state()
     const claimed = claims(s, options.settingsHash, host.loads.claim())
     const joined = yield* client
-      .joinGroup({
-        memberId: s.memberId,
-        sessionTimeout: options.sessionTimeout,
-        rebalanceTimeout: options.rebalanceTimeout,
-        protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed) }]
-      })
+      .joinGroup(
+        {
+          memberId: s.memberId,
+          sessionTimeout: options.sessionTimeout,
+          rebalanceTimeout: options.rebalanceTimeout,
+          protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed) }]
+        },
+        (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
+      )
       .pipe(
         Effect.timeoutOrElse({
           duration: options.rebalanceTimeout + options.sessionTimeout,
           orElse: timedOut("joinGroup")
         })
       )
+    yield* host.admission.letIn
     host.dispatch({ type: "joined", memberId: joined.memberId, generation: joined.generation })
     let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
     const leader = joined.leaderId === joined.memberId
@@ -112,10 +120,14 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
 /** What a failed join or sync means: again as the same member, all lost, or the end. */
 const joinFailed = (host: MembershipHost, error: TransportError, tries: number): Effect.Effect<void, EngineFailed> =>
   Effect.gen(function* () {
-    switch (error.code) {
-      case "AUTHENTICATION":
-      case "AUTHORIZATION":
+    if (error.refused) {
+      if (!host.admission.hasBeenIn)
         return yield* new EngineFailed({ message: `the brokers refused this pod: ${error.message}` })
+      host.dispatch({ type: "joinFailed" })
+      yield* host.admission.refused(error)
+      return yield* Effect.sleep(pauseAfter(tries) * (0.5 + (yield* Random.next) / 2))
+    }
+    switch (error.code) {
       case "UNKNOWN_MEMBER_ID":
       case "ILLEGAL_GENERATION":
       case "FENCED_INSTANCE_ID":
@@ -132,13 +144,20 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
     }
     if (tries === 1 || tries % 20 === 0)
       yield* Effect.logWarning(`joining group ${host.options.group}: ${error.message}, try ${tries}; trying on`)
-    yield* Effect.sleep(Math.min(5_000, 50 * 2 ** Math.min(tries, 7)))
+    yield* Effect.sleep(pauseAfter(tries))
   })
+
+/** Ms. */
+const pauseAfter = (tries: number): number => Math.min(5_000, 50 * 2 ** Math.min(tries, 7))
 
 /** Joins whenever the state says so. Runs until interrupted or refused for good. */
 export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFailed> => {
   let tries = 0
-  return Effect.gen(function* () {
+  // A predecessor goes first, so that what it had moves once and not twice; where it cannot, it goes as soon as it can.
+  const buried = host.signal
+    .until(() => host.state().ghosts.size === 0)
+    .pipe(Effect.timeoutOption(host.options.sessionTimeout / 4))
+  const join = Effect.gen(function* () {
     yield* host.signal.until(() => mayJoin(host.state()))
     host.dispatch({ type: "joinSent" })
     const failure = yield* joinAndSync(host).pipe(
@@ -153,77 +172,74 @@ export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFaile
     )
     if (failure === undefined) tries = 0
     else yield* joinFailed(host, failure, ++tries)
-  }).pipe(Effect.forever)
+  })
+  return Effect.andThen(buried, Effect.forever(join))
 }
 
-/** Makes a dead predecessor leave, so that what it had moves now and not when its session runs out. Bounded, never fails. */
-export const bury = (client: GroupClient, { predecessor, sessionTimeout }: EngineOptions): Effect.Effect<void> =>
-  predecessor === ""
-    ? Effect.void
-    : client.leaveGroup(predecessor).pipe(
-        Effect.timeoutOption(sessionTimeout / 4),
-        Effect.matchEffect({
-          onSuccess: () => Effect.void,
-          onFailure: (error) =>
-            error.code === "UNKNOWN_MEMBER_ID"
-              ? Effect.void
-              : Effect.logWarning(
-                  `member ${predecessor}, which is gone, could not be made to leave: ${error.message}; its partitions move when its session runs out`
-                )
-        })
-      )
+/** What only those are told who are let in. */
+const members: ReadonlySet<string> = new Set(["REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"])
 
-/** One heartbeat, reported. Answers its error code, or "OK". */
-const beat = (host: MembershipHost, timeout: number): Effect.Effect<string> =>
-  Effect.gen(function* () {
+/** One heartbeat, reported. */
+const beat = (host: MembershipHost): Effect.Effect<Heard> =>
+  Effect.suspend(() => {
     const { memberId, generation } = host.state()
     const sentAt = host.now()
-    const code = yield* host.client
-      .heartbeat({ memberId, generation })
-      .pipe(
-        Effect.timeoutOrElse({ duration: timeout, orElse: timedOut("heartbeat") }),
-        Effect.match({ onSuccess: () => "OK", onFailure: (error) => error.code })
-      )
-    host.metrics.heartbeats.inc({ outcome: code })
-    const s = host.state()
-    if (s.memberId !== memberId) return "UNKNOWN_MEMBER_ID"
-    switch (code) {
-      case "OK":
-      case "REBALANCE_IN_PROGRESS":
-        host.dispatch({ type: "heard", sentAt, generation, rebalancing: code !== "OK" })
-        break
-      case "UNKNOWN_MEMBER_ID":
-      case "FENCED_INSTANCE_ID":
-        host.dispatch({ type: "lost", reason: `a heartbeat was refused: ${code}` })
-        break
-      case "ILLEGAL_GENERATION":
-        // While a join is pending the group may already be one generation ahead: its answer is on the way.
-        if (s.phase === "member" && s.generation === generation)
-          host.dispatch({ type: "lost", reason: "a heartbeat of the current generation was refused" })
-        break
-    }
-    return code
+    const heard = (code: string): Heard => ({ memberId, generation, code })
+    return host.client.heartbeat({ memberId, generation }).pipe(
+      Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 3, orElse: timedOut("heartbeat") }),
+      Effect.matchEffect({
+        onSuccess: () => Effect.as(host.admission.letIn, "OK"),
+        onFailure: (error) => {
+          if (error.refused) return Effect.as(host.admission.refused(error), error.code)
+          return Effect.as(members.has(error.code) ? host.admission.letIn : Effect.void, error.code)
+        }
+      }),
+      Effect.map((code) => {
+        host.metrics.heartbeats.inc({ outcome: code })
+        const s = host.state()
+        // Of a membership that was lost meanwhile: nobody acts on it, and it proves nothing.
+        if (s.memberId !== memberId) return heard("UNKNOWN_MEMBER_ID")
+        switch (code) {
+          case "OK":
+          case "REBALANCE_IN_PROGRESS":
+            host.dispatch({ type: "heard", sentAt, generation, rebalancing: code !== "OK" })
+            break
+          case "UNKNOWN_MEMBER_ID":
+          case "FENCED_INSTANCE_ID":
+            host.dispatch({ type: "lost", reason: `a heartbeat was refused: ${code}` })
+            break
+          case "ILLEGAL_GENERATION":
+            // While a join is pending the group may already be one generation ahead: its answer is on the way.
+            if (s.phase === "member" && s.generation === generation)
+              host.dispatch({ type: "lost", reason: "a heartbeat of the current generation was refused" })
+            break
+        }
+        return heard(code)
+      })
+    )
   })
 
 /**
- * A move takes two generations, and the second one follows the first closely: after each sync the member asks more often for a
- * while whether there is another one, for what moves is absent until all have heard of it.
+ * All of a member's heartbeats, one at a time: in their interval, and whenever a cut waits for one. A move takes two generations, and
+ * the second one follows the first closely: after each sync the member asks more often for a while whether there is another one,
+ * for what moves is absent until all have heard of it.
  */
 export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> => {
-  const { sessionTimeout, heartbeatInterval } = host.options
+  const { heartbeatInterval } = host.options
   let synced = -1
   let settledAt = 0
   return Effect.gen(function* () {
     yield* host.signal.until(() => host.state().memberId !== "" && host.state().phase !== "left")
-    yield* beat(host, sessionTimeout / 3)
+    yield* host.heartbeats.send(beat(host))
     if (host.state().synced !== synced) {
       synced = host.state().synced
       settledAt = host.now() + settling
     }
-    yield* Effect.raceFirst(
+    yield* Effect.raceAllFirst([
       Effect.sleep(host.now() < settledAt ? Math.min(settlingInterval, heartbeatInterval) : heartbeatInterval),
-      host.signal.until(() => host.state().synced !== synced)
-    )
+      host.signal.until(() => host.state().synced !== synced),
+      host.heartbeats.wanted
+    ])
   }).pipe(Effect.forever)
 }
 
@@ -234,18 +250,30 @@ export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> => {
 export const prove = (host: MembershipHost, memberId: string): Effect.Effect<void, NotProven> =>
   Effect.gen(function* () {
     const deadline = host.now() + host.options.sessionTimeout / 2
-    while (host.now() < deadline) {
-      const { generation, memberId: now } = host.state()
-      if (now !== memberId) break
-      const code = yield* beat(host, host.options.sessionTimeout / 3)
+    const lost = host.signal.until(() => host.state().memberId !== memberId)
+    /** Undefined where it does not come in time, or where there is nobody left to send it for. */
+    const inTime = <A>(wait: Effect.Effect<A>): Effect.Effect<A | undefined> =>
+      Effect.raceFirst(wait, Effect.as(lost, undefined)).pipe(
+        Effect.timeoutOrElse({
+          duration: Math.max(1, deadline - host.now()),
+          orElse: () => Effect.succeed(undefined)
+        })
+      )
+    while (host.now() < deadline && host.state().memberId === memberId) {
+      const heard = yield* inTime(host.heartbeats.following())
+      if (heard === undefined || heard.memberId !== memberId) break
+      const { code, generation } = heard
       if (code === "OK" || code === "REBALANCE_IN_PROGRESS") return
       if (code !== "ILLEGAL_GENERATION")
         return yield* new NotProven({ message: `the coordinator did not confirm ownership: ${code}` })
-      yield* host.signal
-        .until(() => host.state().generation !== generation || host.state().memberId !== memberId)
-        .pipe(Effect.timeoutOption(Math.max(1, deadline - host.now())))
+      yield* inTime(host.signal.until(() => host.state().generation !== generation))
     }
-    return yield* new NotProven({ message: "membership was lost after the cut" })
+    return yield* new NotProven({
+      message:
+        host.state().memberId === memberId
+          ? "the coordinator did not confirm ownership in time"
+          : "membership was lost after the cut"
+    })
   })
 
 /** The leader's watch over the topics: added partitions need a new generation. */

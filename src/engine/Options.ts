@@ -5,8 +5,10 @@ export interface EngineOptions {
   readonly group: string
   readonly topics: ReadonlyArray<string>
   readonly clientId: string
-  /** A member of the group that is gone for certain without having left: it is made to leave before this one joins. "": none. */
-  readonly predecessor: string
+  /** Members of the group that are gone for certain without having left: they are made to leave before this one joins. */
+  readonly predecessors: ReadonlyArray<string>
+  /** This process was let into the group before: a refused login is tried again from the start. */
+  readonly hasBeenIn: boolean
   readonly sessionTimeout: number
   /** Never below the session timeout (rule 4). */
   readonly rebalanceTimeout: number
@@ -44,7 +46,8 @@ export const defaultEngineOptions: EngineOptions = {
   group: "kafka2prom",
   topics: ["metrics"],
   clientId: "kafka2prom",
-  predecessor: "",
+  predecessors: [],
+  hasBeenIn: false,
   sessionTimeout: 20_000,
   rebalanceTimeout: 60_000,
   heartbeatInterval: 500,

@@ -9,17 +9,19 @@ import { Cause, Clock, Deferred, Effect, Exit, Layer, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { partitionKey, Transport, type TransportError } from "../transport/Transport.ts"
 import type { ActorHost } from "./Actor.ts"
+import { Admission } from "./Admission.ts"
 import { Assignor } from "./Assignor.ts"
 import { Backpressure } from "./Backpressure.ts"
 import { makeCommitter } from "./Committer.ts"
 import { type Cut, Engine, EngineFailed } from "./Engine.ts"
+import { farewellLoop, leaveAll } from "./Farewells.ts"
 import { type FetcherOptions, runFetcher } from "./Fetcher.ts"
-import { type HandoffAction, type HandoffEvent, type HandoffState, initial, step } from "./Handoff.ts"
+import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./Handoff.ts"
 import { HandoffLog } from "./HandoffLog.ts"
+import { Heartbeats } from "./Heartbeats.ts"
 import { leaseValid } from "./Lease.ts"
 import { Loads } from "./Loads.ts"
 import {
-  bury,
   heartbeatLoop,
   joinLoop,
   loadLoop,
@@ -40,6 +42,9 @@ import { Topology } from "./Topology.ts"
 /** How often the topics' partitions are looked at, ms. */
 const topologyInterval = 30_000
 
+const sameIds = (a: HandoffState, b: HandoffState): boolean =>
+  a.memberId === b.memberId && a.given === b.given && a.held === b.held && a.ghosts === b.ghosts
+
 const make = (options: EngineOptions) =>
   Effect.gen(function* () {
     const transport = yield* Transport
@@ -59,7 +64,9 @@ const make = (options: EngineOptions) =>
     // Not the Layer's own Scope: evictions must still be able to start while that one closes.
     const shard = yield* Scope.make()
 
-    let state: HandoffState = initial
+    let state: HandoffState = { ...initial, ghosts: new Set(options.predecessors) }
+    let ids: ReadonlyArray<string> = identities(state)
+    const admission = new Admission(metrics, now, options.hasBeenIn)
     let leader = false
     let staleTopology = true
     let settingsDiffer: ReadonlyArray<string> = []
@@ -93,6 +100,8 @@ const make = (options: EngineOptions) =>
 
     const dispatch = (event: HandoffEvent): void => {
       const [next, actions] = step(state, event)
+      // All waiters ask for it, at every step of every partition.
+      if (!sameIds(state, next)) ids = identities(next)
       state = next
       if (event.type === "lost") metrics.membershipsLost.inc({ reason: event.reason.split(":").pop()!.trim() })
       // Hiding comes first, for all of them, before anything else can run.
@@ -185,6 +194,14 @@ const make = (options: EngineOptions) =>
           break
         case "abandon":
           runIn(shard, client.abandon)
+          break
+        case "forget":
+          metrics.farewells.inc({ outcome: "forgotten" })
+          fork(
+            Effect.logWarning(
+              `too many member ids of this pod wait to leave group ${options.group}: ${action.memberId} is left to its session`
+            )
+          )
       }
     }
 
@@ -199,6 +216,8 @@ const make = (options: EngineOptions) =>
       dispatch,
       signal,
       loads: new Loads(() => ownerships.loads()),
+      heartbeats: new Heartbeats(),
+      admission,
       leads: () => leader,
       leading: (leads, settings) => {
         leader = leads
@@ -213,9 +232,9 @@ const make = (options: EngineOptions) =>
       client,
       options,
       metrics,
-      now,
       topology,
       partitions,
+      now,
       signal,
       arrived: (p) => {
         relief.arrived(p)
@@ -235,7 +254,8 @@ const make = (options: EngineOptions) =>
 
     const work = Effect.all(
       [
-        Effect.andThen(bury(client, options), joinLoop(membership)),
+        joinLoop(membership),
+        farewellLoop(membership),
         heartbeatLoop(membership),
         loadLoop(membership),
         committer.loop,
@@ -263,12 +283,7 @@ const make = (options: EngineOptions) =>
               orElse: () => Effect.logWarning("leaving without having evicted everything in time")
             })
           )
-        const memberId = state.memberId
-        if (memberId !== "" && state.owned.size === 0)
-          yield* client.leaveGroup(memberId).pipe(
-            Effect.timeoutOption(options.sessionTimeout / 4),
-            Effect.catch((error: TransportError) => Effect.logWarning(`leaving the group: ${error.message}`))
-          )
+        yield* leaveAll(membership)
         state = { ...state, phase: "left", lease: initial.lease }
         yield* Scope.close(shard, Exit.void)
         yield* Effect.logInfo(`left group ${options.group}`)
@@ -301,6 +316,7 @@ const make = (options: EngineOptions) =>
           state,
           leader,
           settingsDiffer,
+          refused: admission.problem,
           bounds,
           now: now(),
           partitions: [...partitions()],
@@ -318,10 +334,10 @@ const make = (options: EngineOptions) =>
           const p = ownerships.get(tp)
           return p?.visible === true && p.position >= offset
         }),
-      memberChanged: (known) =>
+      idsChanged: (known) =>
         Effect.map(
-          signal.until(() => state.memberId !== known),
-          () => state.memberId
+          signal.until(() => ids.length !== known.length || ids.some((id, i) => id !== known[i])),
+          () => ids
         ),
       failed: Deferred.await(failed)
     })

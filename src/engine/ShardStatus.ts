@@ -12,6 +12,7 @@ export interface StatusInput {
   readonly state: HandoffState
   readonly leader: boolean
   readonly settingsDiffer: ReadonlyArray<string>
+  readonly refused: string | null
   readonly bounds: LeaseBounds
   readonly now: number
   readonly partitions: ReadonlyArray<Partition>
@@ -75,6 +76,7 @@ export const shardStatus = (i: StatusInput): EngineStatus => {
     leader: i.leader,
     state: s.leaving || s.phase === "left" ? "leaving" : s.synced < 0 ? "joining" : "member",
     leaseMs: Number.isFinite(leaseMs) ? Math.round(leaseMs) : -1,
+    refused: i.refused,
     ready: s.synced >= 0 && !s.leaving && (i.partitions.length === 0 ? membership : leased),
     settingsHash: options.settingsHash,
     settingsDiffer: i.settingsDiffer,

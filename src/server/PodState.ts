@@ -68,12 +68,13 @@ export class PodState {
 }
 
 const unreadyShard = (report: ShardReport): string | undefined => {
-  const { state, group, leaseMs } = report
+  const { state, group, leaseMs, refused } = report
   if (report.ready) return undefined
   if (state === "starting") return "starting: its thread is not running yet; where this lasts, the log says why"
   if (state === "silent") return "silent: its thread does not answer"
   if (state === "failed") return "failed: the engine has stopped, see the log"
   if (state === "leaving") return `leaving: the engine is leaving group ${group}`
+  if (refused !== null) return `refused: the brokers do not let this pod in any more: ${refused}; it tries on`
   if (state === "member" && leaseMs <= 0)
     return `silent: the ownership lease ran out ${Math.round(-leaseMs)} ms ago, the coordinator of group ${group} does not answer`
   return `joining: not a member of group ${group} yet; where this lasts, the log says what the brokers answer`

@@ -34,8 +34,8 @@ export type Answer = ShardReport | OwnMetrics | boolean
 
 export type FromShard =
   | { readonly type: "running" }
-  /** The member id that the shard has now in the group; "" while it has none. */
-  | { readonly type: "member"; readonly memberId: string }
+  /** The member ids that the group's coordinator may know the shard by now. */
+  | { readonly type: "members"; readonly memberIds: ReadonlyArray<string> }
   | { readonly type: "digest"; readonly id: number; readonly entries: ReadonlyArray<FamilyMeta> }
   | { readonly type: "unproven"; readonly id: number; readonly why: string }
   | { readonly type: "chunk"; readonly id: number; readonly chunk: LineChunk }

@@ -9,8 +9,8 @@ import { ShardPort } from "./ShardPort.ts"
 
 export interface Death {
   readonly reason: string
-  /** Its last member id, which nobody has made leave yet; "" where it had none. */
-  readonly memberId: string
+  /** The member ids that it had last, which nobody has made leave yet; undefined where it never said. */
+  readonly memberIds: ReadonlyArray<string> | undefined
 }
 
 export interface ThreadOptions {
@@ -18,6 +18,8 @@ export interface ThreadOptions {
   readonly worker: Worker
   /** Ms without any answer after which it counts as dead; also what it gets to end in order. */
   readonly silence: number
+  /** The group's coordinator knows it. */
+  readonly known: () => void
   /** It takes part from now on. */
   readonly runs: (view: ShardPort) => void
   /** It takes part no more. */
@@ -35,7 +37,7 @@ export class ShardThread {
   private readonly starting: NodeJS.Timeout
   private readonly timers: Array<NodeJS.Timeout> = []
   private readonly ended: Promise<Death>
-  private memberId = ""
+  private memberIds: ReadonlyArray<string> | undefined
   private reason: string | undefined
   private leaving = false
 
@@ -47,7 +49,7 @@ export class ShardThread {
       worker.once("exit", (code) => {
         this.fail(`its thread ended with code ${code}`)
         for (const timer of [this.starting, ...this.timers]) clearTimeout(timer)
-        resolve({ reason: this.reason ?? "", memberId: this.memberId })
+        resolve({ reason: this.reason ?? "", memberIds: this.memberIds })
       })
     })
     worker.once("error", (error) => this.fail(String(error)))
@@ -77,8 +79,10 @@ export class ShardThread {
   })
 
   private hear(message: FromShard): void {
-    if (message.type === "member") this.memberId = message.memberId
-    else if (message.type === "failed") {
+    if (message.type === "members") {
+      this.memberIds = message.memberIds
+      if (message.memberIds.length > 0) this.options.known()
+    } else if (message.type === "failed") {
       this.fail(message.message)
       this.timers.push(setTimeout(() => void this.options.worker.terminate(), this.options.silence))
     } else if (message.type === "running" && this.reason === undefined) {

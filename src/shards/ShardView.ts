@@ -73,6 +73,7 @@ export const absent = (shard: number, state: "starting" | "silent", restarts = 0
   generation: -1,
   leader: false,
   leaseMs: -1,
+  refused: null,
   ready: false,
   settingsHash: "",
   settingsDiffer: [],

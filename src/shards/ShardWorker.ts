@@ -40,14 +40,14 @@ const program = Effect.gen(function* () {
     ),
     leave: () => Deferred.doneUnsafe(leaving, Effect.void)
   })
-  let memberId = ""
+  let memberIds: ReadonlyArray<string> = settings.engine.predecessors
   yield* Effect.forkScoped(
     Effect.forever(
       Effect.map(
-        Effect.suspend(() => engine.memberChanged(memberId)),
+        Effect.suspend(() => engine.idsChanged(memberIds)),
         (changed) => {
-          memberId = changed
-          post({ type: "member", memberId })
+          memberIds = changed
+          post({ type: "members", memberIds })
         }
       )
     )

@@ -22,12 +22,15 @@ export interface WorkerSettings extends ShardSettings {
   readonly shard: number
 }
 
+/** What was before the thread: members that it has to make leave, and whether the pod has been let into the group. */
+export type Before = Pick<EngineOptions, "predecessors" | "hasBeenIn">
+
 /** One of `count` shards: its name in the group carries its number, and the pod's limits are divided. */
 export const workerSettings = (
   settings: ShardSettings,
   shard: number,
   count: number,
-  predecessor: string
+  before: Before
 ): WorkerSettings => {
   const { engine, metrics, kafka } = settings
   const limits = { ...MetricsProcessor.defaultCacheLimits, ...metrics.limits }
@@ -35,7 +38,7 @@ export const workerSettings = (
   return {
     ...settings,
     shard,
-    engine: { ...engine, clientId, predecessor },
+    engine: { ...engine, clientId, ...before },
     kafka: { ...kafka, clientId },
     metrics: {
       ...metrics,

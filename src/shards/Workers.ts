@@ -11,12 +11,11 @@ import { EngineFailed } from "../engine/Engine.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import type { ShardPlace, Shards } from "./Shards.ts"
 import { ShardThread } from "./ShardThread.ts"
-import { type ShardSettings, workerSettings } from "./WorkerSettings.ts"
+import { type Before, type ShardSettings, workerSettings } from "./WorkerSettings.ts"
 
 export interface WorkersOptions {
   readonly count: number
-  /** `predecessor`: the member that the thread has to make leave, or "". */
-  readonly start: (shard: number, predecessor: string) => Worker
+  readonly start: (shard: number, before: Before) => Worker
   /** Of the group: how long a thread may be silent. */
   readonly sessionTimeout: number
   /** Deaths of one shard's threads within the window before the pod gives up. */
@@ -32,8 +31,8 @@ export const metricsWorkers = (settings: ShardSettings, count: number): Shards<S
   onWorkers({
     count,
     sessionTimeout: settings.engine.sessionTimeout,
-    start: (shard, predecessor) =>
-      new Worker(script, { name: `shard-${shard}`, workerData: workerSettings(settings, shard, count, predecessor) })
+    start: (shard, before) =>
+      new Worker(script, { name: `shard-${shard}`, workerData: workerSettings(settings, shard, count, before) })
   })
 
 export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
@@ -42,12 +41,13 @@ export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
     Effect.gen(function* () {
       const metrics = yield* SelfMetrics
       const failed = yield* Deferred.make<never, EngineFailed>()
+      const pod = { hasBeenIn: false }
       const giveUp = (error: EngineFailed) => Effect.andThen(Deferred.fail(failed, error), Effect.never)
       const restarted = (place: ShardPlace) => {
         place.restarts += 1
         metrics.workerRestarts.inc({ shard: place.shard })
       }
-      const all = Effect.forEach(places, (place) => Effect.catch(keep(options, place, restarted), giveUp), {
+      const all = Effect.forEach(places, (place) => Effect.catch(keep(options, place, pod, restarted), giveUp), {
         concurrency: "unbounded",
         discard: true
       })
@@ -61,10 +61,11 @@ export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
 const keep = (
   { start, sessionTimeout, maxDeaths = 5, window = 600_000 }: WorkersOptions,
   place: ShardPlace,
+  pod: { hasBeenIn: boolean },
   restarted: (place: ShardPlace) => void
 ): Effect.Effect<never, EngineFailed> => {
   const { shard } = place
-  let predecessor = ""
+  let predecessors: ReadonlyArray<string> = []
   let deaths: Array<number> = []
   return Effect.gen(function* () {
     const context = yield* Effect.context<never>()
@@ -74,8 +75,12 @@ const keep = (
         () =>
           new ShardThread({
             shard,
-            worker: start(shard, predecessor),
+            worker: start(shard, { predecessors, hasBeenIn: pod.hasBeenIn }),
             silence: sessionTimeout,
+            // The coordinator gave it an id: the pod's credentials were good.
+            known: () => {
+              pod.hasBeenIn = true
+            },
             runs: (view) => {
               place.view = view
             },
@@ -88,7 +93,8 @@ const keep = (
       (thread) => thread.death,
       (thread) => thread.leave
     )
-    if (death.memberId !== "") predecessor = death.memberId
+    // One that never said whom it is has made nobody leave either.
+    predecessors = death.memberIds ?? predecessors
     const now = performance.now()
     deaths = [...deaths.filter((at) => at > now - window), now]
     if (deaths.length > maxDeaths)

@@ -206,6 +206,10 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   override get message(): string {
     return `${this.op}: ${this.code}${this.detail === "" ? "" : ` (${this.detail})`}`
   }
+  /** The brokers do not let this client in, or not do this: a person has to change something, here or there. */
+  get refused(): boolean {
+    return this.code === "AUTHENTICATION" || this.code === "AUTHORIZATION"
+  }
   /** Whether the broker may have carried the request out although no answer came. */
   get unknownOutcome(): boolean {
     return this.code === "TIMEOUT" || this.code === "CONNECTION"
@@ -220,8 +224,15 @@ export type At = "start" | "end" | { readonly timestamp: number }
  *  - commits reach the coordinator in the order in which they were sent while no connection was lost.
  */
 export interface GroupClient {
-  /** Answers when the group's rebalance completes; may wait up to the rebalance timeout. Interrupting it does not take the request back: call `abandon`. */
-  readonly joinGroup: (request: JoinRequest) => Effect.Effect<Joined, TransportError>
+  /**
+   * Answers when the group's rebalance completes; may wait up to the rebalance timeout. Interrupting it does not take the request back: call `abandon`.
+   * `given` is told each id that the coordinator gave a new member, before the join that carries it is sent, and also where nobody
+   * waits for the join any more: the coordinator counts it as a member to wait for until it leaves. Of a join that was given up nothing more is sent.
+   */
+  readonly joinGroup: (
+    request: JoinRequest,
+    given?: (memberId: string) => void
+  ) => Effect.Effect<Joined, TransportError>
   /** The leader passes every member's assignment, the others none. Answers this member's assignment bytes. */
   readonly syncGroup: (
     member: Member & { readonly protocol: string },
@@ -235,7 +246,10 @@ export interface GroupClient {
   readonly offsetFetch: (
     tps: ReadonlyArray<TopicPartition>
   ) => Effect.Effect<ReadonlyMap<string, Committed>, TransportError>
-  /** Closes the connection that joins and syncs go over, so that a request whose answer nobody waits for is not carried out later than this. */
+  /**
+   * Gives up the join or sync that is under way. Its connection is closed, so that it is not carried out later than this; of a new member's first request
+   * the answer is still listened for, since it makes no member and brings an id that must leave (see `joinGroup`). Bounded.
+   */
   readonly abandon: Effect.Effect<void>
   /**
    * One request to one leader. Waits up to `maxWait` ms for data; with 0 it is answered at once, also while another one waits. `maxBytes` bounds the answer but never cuts below one batch.

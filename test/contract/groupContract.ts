@@ -330,6 +330,67 @@ export const groupContract = (it: Vitest.MethodsNonLive<Harness | Transport>): v
     })
   )
 
+  it.effect("a new member's id is told while its join is pending, and leaves for a join that was abandoned", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = yield* clients(3)
+      const join = yield* longOptions
+      const [first] = yield* form([a!], join)
+      const given: Array<string> = []
+      const joining = yield* Effect.forkChild(
+        Effect.flip(b!.joinGroup(joinRequest(join, "", "b"), (memberId) => given.push(memberId)))
+      )
+      // The rebalance that its join began: the id was told before that.
+      yield* untilFails(a!.heartbeat(first!.member), "REBALANCE_IN_PROGRESS")
+      assert.lengthOf(given, 1)
+      yield* b!.abandon
+      assert.isTrue((yield* Effect.timeout(Fiber.join(joining), 5_000)).unknownOutcome)
+      // It counts as a member all the same: it is in the next generation, and the one after that waits for it.
+      const again = asMember(a!, yield* a!.joinGroup(joinRequest(join, first!.member.memberId, "again")))
+      assert.deepStrictEqual(
+        again.joined.members.map((m) => m.memberId).sort(),
+        [first!.member.memberId, given[0]!].sort()
+      )
+      yield* syncAll([again])
+      const third = yield* Effect.forkChild(c!.joinGroup(joinRequest(join, "", "c")))
+      yield* untilFails(a!.heartbeat(again.member), "REBALANCE_IN_PROGRESS")
+      const rejoining = yield* Effect.forkChild(a!.joinGroup(joinRequest(join, again.member.memberId, "and again")))
+      assert.strictEqual(yield* soon(b!.heartbeat({ ...again.member, memberId: given[0]! })), "REBALANCE_IN_PROGRESS")
+      assert.isUndefined(rejoining.pollUnsafe())
+      yield* b!.leaveGroup(given[0]!)
+      const both = [asMember(a!, yield* Fiber.join(rejoining)), asMember(c!, yield* Fiber.join(third))]
+      assert.lengthOf(
+        both.flatMap(({ joined }) => joined.members),
+        2
+      )
+      assert.strictEqual(yield* codeOf(b!.leaveGroup(given[0]!)), "UNKNOWN_MEMBER_ID")
+    })
+  )
+
+  it.effect(
+    "a join that is given up when it was given its id is never sent, and its id holds the group up until it leaves",
+    () =>
+      Effect.gen(function* () {
+        const [a, b] = yield* clients(2)
+        const join = yield* longOptions
+        const [first] = yield* form([a!], join)
+        const given: Array<string> = []
+        const code = yield* codeOf(
+          b!.joinGroup(joinRequest(join, "", "b"), (memberId) => {
+            given.push(memberId)
+            Effect.runSync(b!.abandon)
+          })
+        )
+        assert.deepStrictEqual([code, given.length], ["CONNECTION", 1])
+        assert.strictEqual(yield* soon(a!.heartbeat(first!.member)), "OK", "it did not join")
+        const rejoining = yield* Effect.forkChild(a!.joinGroup(joinRequest(join, first!.member.memberId, "again")))
+        yield* untilFails(a!.heartbeat(first!.member), "REBALANCE_IN_PROGRESS")
+        assert.isUndefined(rejoining.pollUnsafe())
+        yield* b!.leaveGroup(given[0]!)
+        assert.lengthOf((yield* Effect.timeout(Fiber.join(rejoining), 5_000)).members, 1)
+        assert.strictEqual(yield* codeOf(b!.joinGroup(joinRequest(join, given[0]!, "b"))), "UNKNOWN_MEMBER_ID")
+      })
+  )
+
   it.effect("a closed client answers nothing more and leaves no connection behind", () =>
     Effect.gen(function* () {
       const { openConnections } = yield* Harness

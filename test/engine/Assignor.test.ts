@@ -144,7 +144,7 @@ class Group {
     const [next, actions] = step(this.members.get(memberId)!, event)
     this.members.set(memberId, next)
     for (const action of actions) {
-      if (action.type === "abandon") continue
+      if (action.type === "abandon" || action.type === "forget") continue
       const k = partitionKey(action.tp)
       if (action.type === "evict") this.evicted.push(k)
       else

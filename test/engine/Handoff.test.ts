@@ -10,7 +10,9 @@ import {
   type HandoffAction,
   type HandoffEvent,
   type HandoffState,
+  identities,
   initial,
+  maxGhosts,
   mayJoin,
   step
 } from "../../src/engine/Handoff.ts"
@@ -29,6 +31,8 @@ const synced = (...keys: ReadonlyArray<string>): HandoffEvent => ({
   sentAt: 50,
   assigned: tps(...keys)
 })
+const given = (memberId: string, sequence = 1): HandoffEvent => ({ type: "given", memberId, sequence })
+const gone = (memberId: string): HandoffEvent => ({ type: "gone", memberId })
 const evicted = (key: string): HandoffEvent => ({ type: "evicted", key })
 const heard = (sentAt: number, rebalancing: boolean, generation = 1): HandoffEvent => ({
   type: "heard",
@@ -46,6 +50,8 @@ const said = (a: HandoffAction): string => {
       return `evict ${a.tp.topic}/${a.tp.partition}${a.commit ? "" : " without a commit"}`
     case "abandon":
       return "abandon the join"
+    case "forget":
+      return `forget ${a.memberId}`
   }
 }
 
@@ -251,6 +257,61 @@ const table: ReadonlyArray<readonly [fact: string, history: ReadonlyArray<Handof
       does: ["evict t/0 without a commit", "evict t/1 without a commit", "evict t/2 without a commit"],
       mayJoin: false
     }
+  ],
+  [
+    "given: the id of the join under way is no ghost",
+    [joinSent, given("x")],
+    { does: [], mayJoin: false, state: { given: "x", ghosts: new Set() } }
+  ],
+  [
+    "joined: it is the member's then",
+    [joinSent, given("x"), joined(1, "x")],
+    { does: [], mayJoin: false, state: { given: "", memberId: "x", ghosts: new Set() } }
+  ],
+  [
+    "joinFailed: what was given is a ghost",
+    [joinSent, given("x"), joinFailed],
+    { does: [], mayJoin: true, state: { given: "", ghosts: new Set(["x"]) } }
+  ],
+  [
+    "lost: so it is where the join was given up",
+    [joinSent, given("x"), lost],
+    { does: ["abandon the join"], mayJoin: true, state: { given: "", ghosts: new Set(["x"]) } }
+  ],
+  [
+    "given: so is one that comes too late",
+    [joinSent, lost, given("x")],
+    { does: [], mayJoin: true, state: { given: "", ghosts: new Set(["x"]) } }
+  ],
+  [
+    "given: so is one of the join before",
+    [joinSent, lost, joinSent, given("x"), given("y", 2)],
+    { does: [], mayJoin: false, state: { given: "y", ghosts: new Set(["x"]) } }
+  ],
+  [
+    "joined: so is a member id that came too late, and one that is not the member's own",
+    [joinSent, lost, joined(1, "late"), joinSent, joined(2), joinSent, joined(3, "other")],
+    { does: ["abandon the join"], mayJoin: true, state: { ghosts: new Set(["late", "m", "other"]), memberId: "" } }
+  ],
+  [
+    "lost: a member id is held back while something is evicted that was owned under it",
+    [...owner, lost, evicted("t/0"), evicted("t/2")],
+    { does: [], evicting: ["t/1"], mayJoin: false, state: { held: new Set(["m"]), ghosts: new Set() } }
+  ],
+  [
+    "evicted: it may leave when that is done",
+    [...owner, lost, evicted("t/0"), evicted("t/2"), evicted("t/1")],
+    { does: [], mayJoin: true, state: { held: new Set(), ghosts: new Set(["m"]) } }
+  ],
+  [
+    "gone: a ghost that left is no more",
+    [joinSent, given("x"), lost, gone("x")],
+    { does: [], mayJoin: true, state: { ghosts: new Set() } }
+  ],
+  [
+    "given: of too many ghosts the oldest is left to its session",
+    [joinSent, lost, ...Array.from({ length: maxGhosts + 1 }, (_, i) => given(`x${i}`))],
+    { does: ["forget x0"], mayJoin: true }
   ]
 ]
 
@@ -290,6 +351,8 @@ type Random =
 
 const event: fc.Arbitrary<HandoffEvent> = fc.oneof(
   fc.constant(joinFailed),
+  fc.constantFrom(-1, 0).map((sequence) => given("any", sequence)),
+  fc.constant(gone("any")),
   fc.nat(5).map((n) => joined(n)),
   keys.map((k) => synced(...k)),
   fc.tuple(fc.nat(100), fc.boolean()).map(([at, rebalancing]) => heard(at, rebalancing)),
@@ -309,6 +372,16 @@ const history: fc.Arbitrary<ReadonlyArray<Random>> = fc.array(
   { maxLength: 50 }
 )
 
+/** A coordinator gives no id twice: an answer is about the member itself, or brings an id that nobody has had yet. */
+let ids = 0
+const named = (e: HandoffEvent, s: HandoffState): HandoffEvent => {
+  const fresh = () => `n${++ids}`
+  if (e.type === "joined") return { ...e, memberId: e.generation % 2 === 0 && s.memberId !== "" ? s.memberId : fresh() }
+  if (e.type === "given") return { ...e, memberId: fresh(), sequence: e.sequence + s.sequence }
+  if (e.type === "gone") return { ...e, memberId: [...s.ghosts][0] ?? "nobody" }
+  return e
+}
+
 /** Plays a history and shows every step to `see`. Joins are sent only when they may be, as the join loop does. */
 const walk = (
   steps: ReadonlyArray<Random>,
@@ -324,7 +397,7 @@ const walk = (
   for (const r of steps)
     switch (r.do) {
       case "event":
-        feed(r.event)
+        feed(named(r.event, s))
         break
       case "send":
         if (mayJoin(s)) feed(joinSent)
@@ -344,7 +417,7 @@ const walk = (
   return s
 }
 
-const keyOf = (a: HandoffAction) => (a.type === "abandon" ? "" : `${a.tp.topic}/${a.tp.partition}`)
+const keyOf = (a: HandoffAction) => ("tp" in a ? `${a.tp.topic}/${a.tp.partition}` : "")
 
 describe("after any sequence of events", () => {
   const always = (fact: string, make: () => Parameters<typeof walk>[1]) =>
@@ -430,6 +503,27 @@ describe("after any sequence of events", () => {
         if (!after.owned.has(k)) ended.set(`${before.memberId} ${k}`, before.generation)
       for (const a of actions)
         if (a.type === "acquire") assert.notStrictEqual(ended.get(`${after.memberId} ${keyOf(a)}`), after.generation)
+    }
+  })
+
+  always("no member id that the coordinator gave is thrown away before it is known to have left", () => {
+    const known = new Set<string>()
+    return (before, e, after, actions) => {
+      if ((e.type === "given" || e.type === "joined") && before.phase !== "left") known.add(e.memberId)
+      if (e.type === "gone" && before.ghosts.has(e.memberId)) known.delete(e.memberId)
+      for (const a of actions) if (a.type === "forget") known.delete(a.memberId)
+      const ids = identities(after)
+      assert.deepStrictEqual([...new Set(ids)].sort(), [...ids].sort(), "each in one place")
+      for (const id of known) assert.include(ids, id)
+      assert.isAtMost(after.ghosts.size, maxGhosts)
+    }
+  })
+
+  always("an id leaves only when what was owned under it is evicted", () => {
+    const owners = new Map<string, string>()
+    return (before, _e, after, actions) => {
+      for (const a of actions) if (a.type === "acquire") owners.set(keyOf(a), before.memberId)
+      for (const k of after.owned.keys()) assert.isFalse(after.ghosts.has(owners.get(k) ?? ""), k)
     }
   })
 

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { encodeClaims } from "../../src/engine/Claims.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import type { Plan } from "../../src/transport/embedded/Faults.ts"
 import { ProcessorError, type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
@@ -122,14 +123,14 @@ describe("a shard", () => {
         const protocols = [{ name: "k2p-sticky-v1", metadata }]
         const timeouts = { sessionTimeout: 1_800_000, rebalanceTimeout: 1_800_000 }
         const { memberId } = yield* passing(dead.joinGroup({ memberId: "", ...timeouts, protocols }))
-        const heir = yield* start("heir", { engine: { predecessor: memberId } })
+        const heir = yield* start("heir", { engine: { predecessors: [memberId] } })
         yield* passUntil("the heir has all", () => visibleCount(heir) === 3, 5_000)
         assert.deepStrictEqual(
           log.group("kafka2prom").members.map((m) => m.memberId),
           [heir.engine.status().memberId]
         )
         // Of one that has left already nobody speaks.
-        const second = yield* start("second", { engine: { predecessor: memberId } })
+        const second = yield* start("second", { engine: { predecessors: [memberId] } })
         yield* passUntil("both have some", () => visibleCount(second) > 0 && visibleCount(heir) > 0)
         yield* passing(heir.stop)
         yield* passing(second.stop)
@@ -137,22 +138,140 @@ describe("a shard", () => {
     )
   )
 
-  it.effect("tells its member id whenever it has another one", () =>
+  it.effect("is lost once, and back at once, when its coordinator stood still for longer than a session", () =>
+    withLog(
+      4,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pods = [yield* start("a"), yield* start("b")]
+        const shown = () => pods.reduce((sum, pod) => sum + visibleCount(pod), 0)
+        yield* passUntil("two each", () => pods.every((pod) => visibleCount(pod) === 2))
+        yield* pass(3_000)
+        // Heartbeats come back at once, refused, and commits later: of a membership that is no more by then.
+        yield* log.intercept((r) => (r.op === "offsetCommit" ? { delayAnswer: 100 } : undefined))
+        yield* log.pauseCoordinators(25_000, "alarms")
+        yield* pass(25_000)
+        assert.strictEqual(shown(), 0)
+        yield* pass(5_000)
+        assert.strictEqual(shown(), 4)
+        const group = log.group("kafka2prom")
+        assert.deepStrictEqual([group.members.length, group.given], [2, []])
+        for (const pod of pods) {
+          const { values } = yield* Effect.promise(() => pod.metrics.membershipsLost.get())
+          assert.deepStrictEqual(
+            values.map(({ value }) => value),
+            [1]
+          )
+        }
+        for (const pod of pods) yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("that is told to stop while it waits for the group leaves, and so does every id that it was given", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a")
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        const late = yield* start("late")
+        // Its join waits for one that does not join.
+        yield* log.intercept((r) => (r.clientId === "a" && r.op === "joinGroup" ? { delayRequest: 8_000 } : undefined))
+        yield* pass(200)
+        assert.strictEqual(log.group("kafka2prom").members.length, 2)
+        yield* passing(late.stop)
+        assert.strictEqual(log.group("kafka2prom").members.length, 1)
+        // One that was given its id only.
+        yield* log.intercept((r) =>
+          r.clientId === "later" && r.op === "joinGroup" && r.join.memberId !== ""
+            ? { delayRequest: 60_000 }
+            : undefined
+        )
+        const later = yield* start("later")
+        yield* pass(200)
+        assert.lengthOf(log.group("kafka2prom").given, 1)
+        yield* passing(later.stop)
+        assert.deepStrictEqual(log.group("kafka2prom").given, [])
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  for (const code of ["AUTHENTICATION", "AUTHORIZATION"] as const)
+    it.effect(`that was in and is refused later (${code}) shows nothing, says so, tries on and is back`, () =>
+      withLog(
+        2,
+        Effect.gen(function* () {
+          const log = yield* EmbeddedLog
+          const pod = yield* start("a")
+          yield* passUntil("both visible", () => visibleCount(pod) === 2)
+          const ended = yield* Effect.forkChild(Effect.flip(pod.engine.failed), { startImmediately: true })
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* log.intercept((r) => (r.clientId === "a" ? { fail: code } : undefined))
+              yield* passUntil("nothing shown", () => visibleCount(pod) === 0)
+              yield* pass(60_000)
+              assert.strictEqual(log.group("kafka2prom").members.length, 0)
+              assert.match(pod.engine.status().refused ?? "", new RegExp(code))
+            })
+          )
+          yield* passUntil("back", () => visibleCount(pod) === 2)
+          assert.strictEqual(pod.engine.status().refused, null)
+          assert.isUndefined(ended.pollUnsafe())
+          const { values } = yield* Effect.promise(() => pod.metrics.refused.get())
+          assert.deepStrictEqual(
+            values.map(({ labels }) => labels.code),
+            [code]
+          )
+          assert.isAbove(values[0]!.value, 10)
+          yield* passing(pod.stop)
+        })
+      )
+    )
+
+  it.effect("that is refused at its start ends, unless its process has been in before", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        let refusing = true
+        yield* log.intercept(() => (refusing ? { fail: "AUTHENTICATION" } : undefined))
+        const pod = yield* start("a")
+        const { message } = yield* passing(Effect.flip(pod.engine.failed))
+        assert.match(message, /the brokers refused this pod: joinGroup: AUTHENTICATION/)
+        yield* passing(pod.stop)
+        const again = yield* start("b", { engine: { hasBeenIn: true } })
+        const ended = yield* Effect.forkChild(again.engine.failed, { startImmediately: true })
+        yield* pass(30_000)
+        refusing = false
+        yield* passUntil("in", () => visibleCount(again) === 1)
+        assert.isUndefined(ended.pollUnsafe())
+        yield* passing(again.stop)
+      })
+    )
+  )
+
+  it.effect("tells the ids that the group may know it by whenever they are others", () =>
     withLog(
       1,
       Effect.gen(function* () {
         const log = yield* EmbeddedLog
         const pod = yield* start("a")
-        const first = yield* passing(pod.engine.memberChanged(""))
-        assert.strictEqual(first, log.group("kafka2prom").members[0]!.memberId)
-        assert.strictEqual(yield* passing(pod.engine.memberChanged("another")), first)
-        const next = yield* Effect.forkChild(pod.engine.memberChanged(first), { startImmediately: true })
+        const first = yield* passing(pod.engine.idsChanged([]))
+        assert.deepStrictEqual(first, [log.group("kafka2prom").members[0]!.memberId])
+        assert.deepStrictEqual(yield* passing(pod.engine.idsChanged(["another"])), first)
+        const next = yield* Effect.forkChild(pod.engine.idsChanged(first), { startImmediately: true })
         yield* pass(5_000)
         assert.isUndefined(next.pollUnsafe())
         const client = yield* log.transport.groupClient({ group: "kafka2prom", clientId: "operator" })
-        yield* passing(client.leaveGroup(first))
+        yield* passing(client.leaveGroup(first[0]!))
         yield* passUntil("told", () => next.pollUnsafe() !== undefined)
-        assert.notStrictEqual(yield* Fiber.join(next), first)
+        yield* passUntil("another one, and only that", () => log.group("kafka2prom").state === "Stable")
+        yield* pass(1_000)
+        const ids = yield* passing(pod.engine.idsChanged([]))
+        assert.deepStrictEqual(ids, [log.group("kafka2prom").members[0]!.memberId])
+        assert.notDeepEqual(ids, first)
         yield* passing(pod.stop)
       })
     )
@@ -210,6 +329,49 @@ describe("a shard", () => {
         assert.deepStrictEqual([...new Set(seen.filter((v) => v !== undefined))], [9])
         assert.strictEqual(visibleCount(a), 0)
         yield* passing(b.stop)
+      })
+    )
+  )
+
+  it.effect("asks once for the scrapes of one moment, and fails all of them where it is refused", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a", { engine: { heartbeatInterval: 5_000 } })
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        yield* pass(3_000)
+        let sent = 0
+        let plan: Plan = { delayAnswer: 200 }
+        // Slow enough that those who come later meet it on its way.
+        yield* log.intercept((r) => {
+          if (r.op !== "heartbeat") return undefined
+          sent += 1
+          return plan
+        })
+        const scrapes = (count: number) =>
+          Effect.forEach(Array.from({ length: count }), () =>
+            Effect.forkChild(Effect.exit(pod.engine.cut().prove), { startImmediately: true })
+          )
+        const first = yield* scrapes(16)
+        yield* pass(50)
+        assert.strictEqual(sent, 1)
+        const later = yield* scrapes(16)
+        yield* Fiber.interrupt(later[0]!)
+        yield* passUntil("the first have their proof", () => first.every((f) => f.pollUnsafe() !== undefined))
+        assert.isTrue(later.slice(1).every((f) => f.pollUnsafe() === undefined))
+        yield* passUntil("the later ones, too", () => later.every((f) => f.pollUnsafe() !== undefined))
+        assert.strictEqual(sent, 2)
+        for (const fiber of [...first, ...later.slice(1)])
+          assert.strictEqual((yield* Fiber.join(fiber))._tag, "Success")
+        yield* pass(1_000)
+        plan = { fail: "NOT_COORDINATOR" }
+        sent = 0
+        const refused = yield* scrapes(16)
+        yield* passUntil("all have their answer", () => refused.every((f) => f.pollUnsafe() !== undefined))
+        for (const fiber of refused) assert.strictEqual((yield* Fiber.join(fiber))._tag, "Failure")
+        assert.isAtMost(sent, 2)
+        yield* passing(pod.stop)
       })
     )
   )

@@ -82,6 +82,7 @@ export class FakeEngine {
     leader: true,
     state: "member",
     leaseMs: 15_000,
+    refused: null,
     ready: true,
     settingsHash: "abc",
     settingsDiffer: [],
@@ -108,7 +109,7 @@ export class FakeEngine {
       return true
     },
     caughtUp: () => Effect.never,
-    memberChanged: () => Effect.never,
+    idsChanged: () => Effect.never,
     failed: Effect.never
   })
 }

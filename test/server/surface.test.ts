@@ -32,7 +32,8 @@ describe("health", () => {
       "200 ready"
     )
     assert.strictEqual(await is({ ready: false, leaseMs: -3000 }), "503 silent")
-    assert.strictEqual(await is({ state: "joining" }), "503 joining")
+    assert.strictEqual(await is({ refused: "a wrong password" }), "503 refused")
+    assert.strictEqual(await is({ refused: null, state: "joining" }), "503 joining")
     assert.strictEqual(await is({ state: "failed" }), "503 failed")
     assert.strictEqual(await is({ state: "member", ready: true, leaseMs: 1000 }), "200 ready")
     pod.pod.leaving()

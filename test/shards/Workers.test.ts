@@ -10,7 +10,8 @@ import { until } from "../support/until.ts"
 interface Event {
   readonly shard: number
   readonly event: string
-  readonly predecessor: string
+  readonly predecessors: ReadonlyArray<string>
+  readonly hasBeenIn: boolean
   readonly member: string
 }
 
@@ -29,9 +30,9 @@ const threads = (options: Partial<WorkersOptions> = {}) =>
     const shards = onWorkers({
       count: 2,
       sessionTimeout: 400,
-      start: (shard, predecessor) =>
+      start: (shard, before) =>
         new Worker(script, {
-          workerData: { shard, predecessor, channel },
+          workerData: { shard, ...before, channel },
           resourceLimits: { maxOldGenerationSizeMb: 32 },
           // What it says of its death belongs to nobody's output.
           stderr: true
@@ -71,7 +72,8 @@ describe("a worker thread", () => {
         assert.strictEqual(pod.places[1]!.view, other)
         assert.deepStrictEqual([pod.places[0]!.restarts, pod.places[1]!.restarts], [1, 0])
         const [dead, next] = starts(0)
-        assert.deepStrictEqual([dead!.predecessor, next!.predecessor], ["", dead!.member])
+        assert.deepStrictEqual([dead!.predecessors, next!.predecessors], [[], [dead!.member]])
+        assert.deepStrictEqual([dead!.hasBeenIn, next!.hasBeenIn], [false, true])
         assert.notStrictEqual(next!.member, dead!.member)
         assert.strictEqual(starts(1).length, 1)
         const { workerRestarts } = yield* SelfMetrics

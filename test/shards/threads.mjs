@@ -4,10 +4,10 @@
  */
 import { BroadcastChannel, parentPort, workerData } from "node:worker_threads"
 
-const { shard, predecessor, channel } = workerData
+const { shard, predecessors, hasBeenIn, channel } = workerData
 const control = new BroadcastChannel(channel)
 const member = `member-${shard}-${process.hrtime.bigint()}`
-control.postMessage({ shard, predecessor, member, event: "started" })
+control.postMessage({ shard, predecessors, hasBeenIn, member, event: "started" })
 
 const answer = (id, value) => parentPort.postMessage({ type: "answer", id, value })
 let silent = false
@@ -41,5 +41,5 @@ control.onmessage = ({ data }) => {
     for (;;) hoard.push(new Array(1_000_000).fill(hoard.length))
   }
 }
-parentPort.postMessage({ type: "member", memberId: member })
+parentPort.postMessage({ type: "members", memberIds: [member] })
 parentPort.postMessage({ type: "running" })

@@ -182,6 +182,10 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
       case "moveCoordinator":
         yield* log.moveCoordinator("kafka2prom")
         break
+      case "pauseCoordinator":
+        sim.presence?.paused(time.now + fault.ms)
+        yield* log.pauseCoordinators(fault.ms, fault.first)
+        break
       case "moveLeader":
         yield* log.setLeader(tp, fault.node)
         break

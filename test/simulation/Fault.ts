@@ -27,6 +27,8 @@ export type Fault =
   | { readonly type: "slowPod"; readonly pod: number; readonly ms: number; readonly perRecord: number }
   | { readonly type: "wallJump"; readonly pod: number; readonly by: number }
   | { readonly type: "moveCoordinator" }
+  /** Stands still; what arrives meanwhile is carried out when it goes on. `first`: whether that or its own alarms come first then. */
+  | { readonly type: "pauseCoordinator"; readonly ms: number; readonly first: "requests" | "alarms" }
   | { readonly type: "addPartitions"; readonly count: number }
   | { readonly type: "burst"; readonly rounds: number }
   /** For so long more is sent, a round of each source every so many ms, than the pods that there are can process. */

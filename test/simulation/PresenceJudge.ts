@@ -4,6 +4,7 @@
  *
  * - A partition that is in a body is there with all its sources that were shown before.
  * - A partition that a pod showed and shows again, while no other pod acquired it in between, was in all answers between.
+ * - When a coordinator that stood still goes on, every source is back before a session could run out: nobody waits for members that are not there.
  * - After a change no source is out of all bodies for longer than a crash takes: session timeout, a slow rejoin, a few seconds.
  */
 import type { Oracle } from "./Oracle.ts"
@@ -17,6 +18,9 @@ interface Seen {
 
 /** Of each pod and partition no more are kept: those of the slowest scrapes and some. */
 const maxAbsences = 500
+
+/** Ms in which all is back when a coordinator goes on: less than a session, which a member that is not there would cost. */
+const recovery = 5_500
 
 export interface Answer {
   readonly cut: number
@@ -41,6 +45,9 @@ export class PresenceJudge {
   /** By pod and partition: the last body with it. */
   private readonly seen = new Map<string, Seen>()
   private readonly lastShown = new Map<string, number>()
+  /** When the last pause ended, or will. */
+  private wentOn = 0
+  private readonly pauses: Array<{ readonly until: number; readonly missing: Set<string> }> = []
 
   constructor(oracle: Oracle, partitionOf: (series: string) => number, acquired: Acquired, maxGap: number) {
     this.oracle = oracle
@@ -51,9 +58,13 @@ export class PresenceJudge {
 
   answered(a: Answer): void {
     const { violations } = this.oracle
+    this.after(a)
+    // Nobody can prove anything while the coordinator stands still, and who wakes it first is chance.
+    if (this.pauses.length > 0) this.seen.clear()
     const inBody = new Set<number>()
     for (const series of a.values.keys()) inBody.add(this.partitionOf(series))
-    for (const partition of inBody)
+    // Who was not let beyond its reservation in a pause shows what it has and catches up.
+    for (const partition of this.pauses.length > 0 ? [] : inBody)
       for (const [series, first] of this.known.get(partition) ?? [])
         if (first < a.cut && !a.values.has(series))
           violations.push(
@@ -83,6 +94,28 @@ export class PresenceJudge {
     for (const series of a.values.keys()) this.present(series, a.cut, a.at)
   }
 
+  /** The coordinator stands still: nothing can be proven. */
+  paused(until: number): void {
+    this.pauses.push({ until, missing: new Set(this.lastShown.keys()) })
+    this.wentOn = until
+  }
+
+  /** What is back after a pause, and what should be. */
+  private after(a: Pick<Answer, "at" | "values">): void {
+    const { violations } = this.oracle
+    for (const { until, missing } of this.pauses) {
+      if (a.at < until) continue
+      for (const series of a.values.keys()) missing.delete(series)
+      if (a.at <= until + recovery) continue
+      for (const series of missing)
+        violations.push(
+          `${series}: in no body from ${Math.round(until)}, when the coordinator went on, to ${Math.round(a.at)} ms`
+        )
+    }
+    const open = this.pauses.filter(({ until }) => a.at <= until + recovery)
+    this.pauses.splice(0, this.pauses.length, ...open)
+  }
+
   /** A pod goes: what it owned may be away from here on for as long as that takes. */
   disturbed(at: number): void {
     for (const [series, last] of this.lastShown) this.lastShown.set(series, Math.max(last, at))
@@ -90,6 +123,7 @@ export class PresenceJudge {
 
   /** Judges the last gaps, too. */
   end(now: number): void {
+    this.after({ at: now, values: new Map() })
     for (const series of this.lastShown.keys()) this.present(series, Number.POSITIVE_INFINITY, now)
   }
 
@@ -97,7 +131,8 @@ export class PresenceJudge {
     const partition = this.partitionOf(series)
     const known = this.known.get(partition) ?? new Map<string, number>()
     this.known.set(partition, known.set(series, Math.min(cut, known.get(series) ?? cut)))
-    const last = this.lastShown.get(series)
+    const shown = this.lastShown.get(series)
+    const last = shown === undefined ? undefined : Math.max(shown, this.wentOn)
     if (last !== undefined && at - last > this.longestGap) this.longestGap = at - last
     if (last !== undefined && at - last > this.maxGap)
       this.oracle.violations.push(

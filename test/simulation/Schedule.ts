@@ -4,7 +4,8 @@
  *
  * Profiles: `faults` is everything that P1 must survive. `calm` is joins, leaves, crashes and slow joins alone, far enough apart
  * for each to end: there P3 can be judged from outside. `logBack` and `calmLogBack` add what P1 assumes not to happen
- * and rule 9 limits. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
+ * and rule 9 limits. `paused` is joins and leaves around pauses of the coordinator: there it can be judged whether all is back at
+ * once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  */
 import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
 import { unreadableReasons } from "../../src/transport/Transport.ts"
@@ -16,7 +17,7 @@ export interface Timed {
   readonly fault: Fault
 }
 
-export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed"
+export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed" | "paused"
 
 export interface Schedule {
   readonly seed: number
@@ -57,6 +58,12 @@ type Maker = (r: () => number, int: Int) => Fault
 type Kinds = ReadonlyArray<readonly [weight: number, make: Maker]>
 
 const one = <A>(int: Int, all: ReadonlyArray<A>): A => all[int(all.length)]!
+
+const pause = (ms: number, int: Int): Fault => ({
+  type: "pauseCoordinator",
+  ms,
+  first: one(int, ["requests", "alarms"])
+})
 
 const kinds: Kinds = [
   [5, () => ({ type: "join" })],
@@ -151,6 +158,7 @@ const kinds: Kinds = [
   [2, (_, int) => ({ type: "fadeOut", pod: int(5), by: 700 + int(1_200), ms: 6_000 + int(6_000) })],
   [2, (r, int) => ({ type: "wallJump", pod: int(5), by: Math.round((r() - 0.5) * 2 * 600_000) })],
   [2, () => ({ type: "moveCoordinator" })],
+  [2, (_, int) => pause(1_000 + int(18_000), int)],
   [1, (_, int) => ({ type: "moveLeader", partition: int(6), node: 1 + int(2) })],
   [1, (_, int) => ({ type: "restartAll", pods: 1 + int(3), down: int(8_000) })],
   [1, (_, int) => ({ type: "addPartitions", count: 1 + int(2) })],
@@ -255,6 +263,23 @@ export const withFloods = (faults: ReadonlyArray<Timed>, r: () => number): Reado
   return [...faults, ...floods].sort((a, b) => a.at - b.at)
 }
 
+/** Shorter or longer than a session, or than anybody waits for a join; the next one when all is long back. */
+const pauses = (r: () => number, int: Int): ReadonlyArray<Timed> => {
+  const faults: Array<Timed> = []
+  let at = 6_000
+  for (let i = 3 + int(3); i > 0; i--) {
+    const ms = one(int, [1_000 + int(5_000), 6_500 + int(6_000), 15_000 + int(5_000)])
+    faults.push({ at, fault: pause(ms, int) })
+    if (r() < 0.8)
+      faults.push({
+        at: at - 300 + int(600),
+        fault: r() < 0.6 ? { type: "join" } : { type: "leave", pod: int(5) }
+      })
+    at += ms + 14_000
+  }
+  return faults.sort((a, b) => a.at - b.at)
+}
+
 export const makeSchedule = (
   seed: number,
   options: {
@@ -269,7 +294,7 @@ export const makeSchedule = (
   const profile = options.profile ?? "faults"
   const count = options.faults ?? 20 + int(14)
   const partitions = 2 + int(3)
-  const quiet = profile === "calm" || profile === "calmLogBack"
+  const quiet = profile === "calm" || profile === "calmLogBack" || profile === "paused"
   const made: Schedule = {
     seed,
     profile,
@@ -281,9 +306,15 @@ export const makeSchedule = (
     mixedLimits: r() < 0.5,
     // What is dropped goes from a replay with its source, which would look like a cold start.
     backpressure: r() < 0.5 || quiet ? "pause" : one(int, strategies),
-    pace: one(int, [0, 5, 20, 60]),
-    latency: one(int, [0, 5, 40, 150]),
-    faults: quiet ? calm(count, profile, r, int) : stormy(count, { profile, often: options.often ?? [] }, r, int),
+    // Slow replays and requests would look like a group that waits.
+    pace: one(int, profile === "paused" ? [0, 0, 2, 2] : [0, 5, 20, 60]),
+    latency: one(int, profile === "paused" ? [0, 5, 5, 20] : [0, 5, 40, 150]),
+    faults:
+      profile === "paused"
+        ? pauses(r, int)
+        : quiet
+          ? calm(count, profile, r, int)
+          : stormy(count, { profile, often: options.often ?? [] }, r, int),
     // Drawn last: the rest of a seed's history is as it was.
     lateCuts: one(int, [0, 0, 30, 400]),
     stamps: one(int, ["broker", "senders"])

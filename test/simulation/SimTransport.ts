@@ -24,7 +24,18 @@ export const throughClock = (
       Effect.map(
         transport.groupClient(options),
         (c): GroupClient => ({
-          joinGroup: (request) => gate(c.joinGroup(request)),
+          joinGroup: (request, given) =>
+            Effect.flatMap(Effect.context<never>(), (context) => {
+              const hear = Effect.runForkWith(context)
+              const told = (memberId: string) =>
+                hear(
+                  Effect.andThen(
+                    clock.open,
+                    Effect.sync(() => given?.(memberId))
+                  )
+                )
+              return gate(c.joinGroup(request, told))
+            }),
           syncGroup: (member, assignments) => gate(c.syncGroup(member, assignments)),
           heartbeat: (member) => gate(Effect.suspend(() => (deposed() ? Effect.void : c.heartbeat(member)))),
           leaveGroup: (memberId) => gate(c.leaveGroup(memberId)),

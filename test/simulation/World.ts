@@ -122,7 +122,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
     const pods: Array<SimPod> = []
     const partitionOf = (series: string) => sources[Number(series.slice(1, series.indexOf("/")))]!.partition
     const presence =
-      schedule.profile === "calm"
+      schedule.profile === "calm" || schedule.profile === "paused"
         ? new PresenceJudge(oracle, partitionOf, acquired(pods, time), longestAbsence)
         : undefined
     const sim: Sim = {
@@ -135,7 +135,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       commits,
       actors,
       presence,
-      healthy: schedule.profile === "calm" || schedule.profile === "calmLogBack",
+      healthy: schedule.profile === "calm" || schedule.profile === "calmLogBack" || schedule.profile === "paused",
       pods,
       sources,
       rules: [],

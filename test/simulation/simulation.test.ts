@@ -105,6 +105,10 @@ describe("histories of their own", () => {
     playMany("calmLogBack", 15)
   })
 
+  it("when a coordinator that stood still goes on, all is back at once", { timeout: 300_000 }, () => {
+    playMany("paused", 20)
+  })
+
   it("coordinators that were deposed and still answer heartbeats neither stop nor lose anything", {
     timeout: 300_000
   }, () => {

@@ -7,14 +7,13 @@
 import {
   type Commit,
   type Committed,
-  type Joined,
   type JoinRequest,
   type Member,
   partitionKey,
   type TopicPartition
 } from "../Transport.ts"
 import { type Answer, done, type Reply, refused } from "./Answer.ts"
-import { Group, type GroupLimits, type GroupState } from "./Group.ts"
+import { Group, type GroupLimits, type GroupState, type JoinAnswer } from "./Group.ts"
 import type { Timers } from "./Timers.ts"
 
 /** Kafka's offset.metadata.max.bytes, which it compares with the number of characters. */
@@ -32,6 +31,8 @@ export interface GroupDescription {
     readonly assignment: Uint8Array
     readonly waitsFor: "join" | "sync" | null
   }>
+  /** Ids that were given to new members which have not joined yet. */
+  readonly given: ReadonlyArray<string>
   /** By partition key. */
   readonly commits: ReadonlyMap<string, Committed>
 }
@@ -48,7 +49,7 @@ export class Coordinator {
     this.#limits = limits
   }
 
-  join(groupId: string, clientId: string, request: JoinRequest, reply: Reply<Joined>): void {
+  join(groupId: string, clientId: string, request: JoinRequest, reply: Reply<JoinAnswer>): void {
     const group = this.#groups.get(groupId) ?? new Group(groupId, this.#timers, this.#limits)
     if (request.memberId === "") this.#groups.set(groupId, group)
     // Numbered instead of Kafka's random id, so that a run can be repeated exactly.
@@ -136,6 +137,7 @@ export class Coordinator {
         assignment: m.assignment,
         waitsFor: m.join !== null ? "join" : m.sync !== null ? "sync" : null
       })),
+      given: group?.given ?? [],
       commits: new Map(this.#commits.get(groupId))
     }
   }

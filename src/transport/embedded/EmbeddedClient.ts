@@ -11,8 +11,9 @@ import {
   type Producer,
   type Transport
 } from "../Transport.ts"
-import { type Answer, answered, type Reply } from "./Answer.ts"
+import { type Answer, answered, type Reply, refused, toError } from "./Answer.ts"
 import type { Coordinator } from "./Coordinator.ts"
+import type { JoinAnswer } from "./Group.ts"
 import type { Topics } from "./Topics.ts"
 import type { Wire } from "./Wire.ts"
 
@@ -48,14 +49,39 @@ const groupClient = (
     const { coordinator, requestTimeout, topics } = broker
     const from = { clientId, group }
     let rebalanceTimeout = 0
+    /** Counts joins and what gave them up, so that a join knows whether it is still wanted. */
+    let joins = 0
+    let asksForId = false
     return {
-      joinGroup: (join: JoinRequest) => {
-        rebalanceTimeout = join.rebalanceTimeout
-        return wire.request("join", { ...from, op: "joinGroup", join }, requestTimeout + rebalanceTimeout, (reply) => {
-          coordinator.join(group, clientId, join, reply)
-          return undefined
-        })
-      },
+      joinGroup: (request: JoinRequest, given: (memberId: string) => void = () => {}) =>
+        Effect.suspend(() => {
+          rebalanceTimeout = request.rebalanceTimeout
+          const mine = ++joins
+          asksForId = request.memberId === ""
+          const told = (answer: Answer<JoinAnswer>) => {
+            if (mine === joins) asksForId = false
+            if (answer.ok && "required" in answer.value) given(answer.value.required)
+          }
+          const send = (join: JoinRequest) =>
+            wire.request<JoinAnswer>(
+              "join",
+              { ...from, op: "joinGroup", join },
+              requestTimeout + rebalanceTimeout,
+              (reply) => {
+                coordinator.join(group, clientId, join, reply)
+                return undefined
+              },
+              told
+            )
+          const failed = (detail: string) => Effect.fail(toError("joinGroup", refused("CONNECTION", detail)))
+          return Effect.flatMap(send(request), (answer) => {
+            if (!("required" in answer)) return Effect.succeed(answer)
+            if (mine !== joins) return failed("the join was given up")
+            return Effect.flatMap(send({ ...request, memberId: answer.required }), (joined) =>
+              "required" in joined ? failed("an id was given twice") : Effect.succeed(joined)
+            )
+          })
+        }),
       syncGroup: (member, assignments) =>
         wire.request("join", { ...from, op: "syncGroup", member }, requestTimeout + rebalanceTimeout, (reply) => {
           coordinator.sync(group, member, assignments, reply)
@@ -89,7 +115,11 @@ const groupClient = (
           requestTimeout,
           immediately(() => answered(coordinator.committed(group, tps)))
         ),
-      abandon: Effect.sync(() => wire.abandon("join")),
+      abandon: Effect.sync(() => {
+        joins += 1
+        wire.abandon("join", asksForId)
+        asksForId = false
+      }),
       fetch: (node, requests, options) =>
         wire.request(
           "fetch",

@@ -14,6 +14,7 @@ import { Coordinator, type GroupDescription } from "./Coordinator.ts"
 import { type Broker, transportOver } from "./EmbeddedClient.ts"
 import { Faults, type Script } from "./Faults.ts"
 import { Outbox } from "./Outbox.ts"
+import { type First, Pause } from "./Pause.ts"
 import { makeTimers } from "./Timers.ts"
 import { type TopicSettings, Topics } from "./Topics.ts"
 import { Wire } from "./Wire.ts"
@@ -83,6 +84,8 @@ interface Shape {
   readonly stripCommits: (group: string) => Effect.Effect<void>
   /** The group's coordinator moves: it is back at its last completed generation, and pending joins fail. */
   readonly moveCoordinator: (group: string) => Effect.Effect<void>
+  /** All groups' coordinators stand still for so many ms; requests arrive meanwhile and are carried out afterwards. `first`: what is seen to first then. Within a pause it does nothing. */
+  readonly pauseCoordinators: (ms: number, first: First) => Effect.Effect<void>
   /** Installs a script for as long as the Scope lasts. */
   readonly intercept: (script: Script) => Effect.Effect<void, never, Scope.Scope>
   readonly start: (tp: TopicPartition) => number
@@ -99,7 +102,8 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
     const faults = new Faults()
     const counts = { openConnections: 0, requests: 0, lost: 0 }
     const topics = new Topics(options.nodes, timers)
-    const coordinator = new Coordinator(timers, options)
+    const pause = new Pause()
+    const coordinator = new Coordinator(pause.timers(timers), options)
 
     const inspect = (names: ReadonlyArray<string>, group: string) => {
       const known = topics.metadata(names)
@@ -132,7 +136,7 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
     const broker: Broker = {
       topics,
       coordinator,
-      connect: () => new Wire(timers, outbox, faults, counts),
+      connect: () => new Wire(timers, outbox, faults, counts, pause),
       requestTimeout: options.requestTimeout,
       inspect
     }
@@ -159,6 +163,10 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
       setLeader: (tp, node) => turn(() => topics.setLeader(tp, node)),
       stripCommits: (group) => turn(() => coordinator.stripCommits(group)),
       moveCoordinator: (group) => turn(() => coordinator.move(group)),
+      pauseCoordinators: (ms, first) =>
+        turn(() => {
+          if (pause.begin()) timers.after(ms, () => pause.end(first))
+        }),
       intercept: (script) =>
         Effect.acquireRelease(
           Effect.sync(() => faults.add(script)),

@@ -3,7 +3,10 @@
  * member, which generation, who waits for what, and when a silent or slow member is put out. Commits are in
  * Coordinator.ts; this only judges whether their sender may write them.
  *
- * Deviations, all in what kafka2prom does not use: no static members, no MEMBER_ID_REQUIRED round trip, no size limit.
+ * A new member's first join brings nothing but its id (KIP-394): from then on the group waits for it in every rebalance, until
+ * it joins, leaves or its session is over.
+ *
+ * Deviations, all in what kafka2prom does not use: no static members, no size limit.
  * Calls happen within a turn of the broker; replies may be called before a method returns.
  */
 import type { Joined, JoinRequest, Member } from "../Transport.ts"
@@ -20,6 +23,9 @@ export interface GroupLimits {
   /** How long the first join of an empty group waits for others. */
   readonly initialRebalanceDelay: number
 }
+
+/** To a join: what the member joined, or the id with which it has to ask again (Kafka's MEMBER_ID_REQUIRED). */
+export type JoinAnswer = Joined | { readonly required: string }
 
 /** A new member whose join hangs is put out after this long: it has no id to heartbeat with. */
 const NEW_MEMBER_JOIN_TIMEOUT = 5 * 60_000
@@ -44,6 +50,8 @@ export class Group {
   readonly #timers: Timers
   readonly #limits: GroupLimits
   readonly #pendingSync = new Set<string>()
+  /** Ids that were given and have not joined yet, with the end of their session. */
+  readonly #given = new Map<string, Cancel>()
   #joinAlarm: Cancel | null = null
   #syncAlarm: Cancel | null = null
   /** In the delay of an empty group's first join: it ends by time alone. */
@@ -56,7 +64,7 @@ export class Group {
     this.#limits = limits
   }
 
-  join(request: JoinRequest, newMemberId: () => string, clientId: string, reply: Reply<Joined>): void {
+  join(request: JoinRequest, newMemberId: () => string, clientId: string, reply: Reply<JoinAnswer>): void {
     const { memberId, protocols, sessionTimeout, rebalanceTimeout } = request
     const { minSessionTimeout, maxSessionTimeout } = this.#limits
     const known = this.members.get(memberId)
@@ -69,8 +77,14 @@ export class Group {
       reply(refused("INCONSISTENT_GROUP_PROTOCOL", `no member-wide common protocol among: ${names}`))
     } else if (memberId === "") {
       const id = newMemberId()
+      const over = () => this.#forget(id)
+      this.#given.set(id, this.#timers.after(sessionTimeout, over))
+      reply(answered({ required: id }))
+    } else if (this.#given.has(memberId)) {
+      this.#given.get(memberId)!()
+      this.#given.delete(memberId)
       const member: GroupMember = {
-        id,
+        id: memberId,
         clientId,
         sessionTimeout,
         rebalanceTimeout,
@@ -79,7 +93,7 @@ export class Group {
         isNew: true,
         join: reply,
         sync: null,
-        session: this.#newSession(id)
+        session: this.#newSession(memberId)
       }
       if (this.#gathering !== null && this.generation === 0) this.#gathering.newMember = true
       this.leader ??= member.id
@@ -138,6 +152,10 @@ export class Group {
   }
 
   leave(memberId: string): Answer<void> {
+    if (this.#given.has(memberId)) {
+      this.#forget(memberId)
+      return done
+    }
     const member = this.members.get(memberId)
     if (member === undefined) return unknownMember(memberId)
     this.#expel(member)
@@ -158,13 +176,15 @@ export class Group {
 
   /**
    * The coordinator moves: the new one knows what the old one had stored, the last completed generation with its
-   * members, and nothing of a rebalance under way. Sessions start anew.
+   * members, and nothing of a rebalance under way or of ids that were only given. Sessions start anew.
    */
   reload(): void {
     this.#joinAlarm?.()
     this.#syncAlarm?.()
     this.#joinAlarm = this.#syncAlarm = this.#gathering = null
     this.#pendingSync.clear()
+    for (const cancel of this.#given.values()) cancel()
+    this.#given.clear()
     for (const member of this.members.values()) {
       member.session.stop()
       member.join?.(movedAway)
@@ -178,6 +198,11 @@ export class Group {
       this.members.set(member.id, member)
       this.#heardOf(member)
     }
+  }
+
+  /** Ids that were given and have not joined yet. */
+  get given(): ReadonlyArray<string> {
+    return [...this.#given.keys()]
   }
 
   #refusal({ generation, memberId }: Member): Refused | null {
@@ -239,7 +264,7 @@ export class Group {
   }
 
   #maybeCompleteJoin(): void {
-    if (this.#gathering !== null) return
+    if (this.#gathering !== null || this.#given.size > 0) return
     for (const member of this.members.values()) if (member.join === null) return
     this.#completeJoin()
   }
@@ -303,6 +328,13 @@ export class Group {
       const member = this.members.get(memberId)
       if (member !== undefined && (member.isNew || (member.join === null && member.sync === null))) this.#expel(member)
     })
+  }
+
+  /** An id that was given joins no more. */
+  #forget(id: string): void {
+    this.#given.get(id)?.()
+    this.#given.delete(id)
+    if (this.state === "PreparingRebalance") this.#maybeCompleteJoin()
   }
 
   #expel(member: GroupMember): void {

@@ -10,10 +10,14 @@ import type { TransportError } from "../Transport.ts"
 import { type Answer, type Reply, refused, toError } from "./Answer.ts"
 import type { Faults, Plan, Request } from "./Faults.ts"
 import type { Outbox } from "./Outbox.ts"
+import type { Pause } from "./Pause.ts"
 import type { Timers } from "./Timers.ts"
 
 /** One connection each: what goes over one never waits for what goes over another. */
 export type Line = "join" | "heartbeat" | "commit" | "fetch" | "admin" | "produce"
+
+/** What goes to a group's coordinator. */
+const coordinators: ReadonlySet<Line> = new Set(["join", "heartbeat", "commit"])
 
 const closed = refused("CONNECTION", "the client is closed")
 const broken = refused("CONNECTION", "the connection broke")
@@ -75,23 +79,29 @@ export class Wire {
   readonly #outbox: Outbox
   readonly #faults: Faults
   readonly #counts: WireCounts
+  readonly #pause: Pause
   readonly #connections = new Map<Line, Connection>()
   readonly #calls = new Set<Call>()
   #closed = false
 
-  constructor(timers: Timers, outbox: Outbox, faults: Faults, counts: WireCounts) {
+  constructor(timers: Timers, outbox: Outbox, faults: Faults, counts: WireCounts, pause: Pause) {
     this.#timers = timers
     this.#outbox = outbox
     this.#faults = faults
     this.#counts = counts
+    this.#pause = pause
   }
 
-  /** `carryOut` is the broker's part; it may answer later, and returns how to stop a wait that only serves the caller. */
+  /**
+   * `carryOut` is the broker's part; it may answer later, and returns how to stop a wait that only serves the caller.
+   * `arrived` is told the answer when it arrives, whether or not the caller still waits.
+   */
   request<A>(
     line: Line,
     request: Request,
     timeout: number,
-    carryOut: (reply: Reply<A>) => (() => void) | undefined
+    carryOut: (reply: Reply<A>) => (() => void) | undefined,
+    arrived?: (answer: Answer<A>) => void
   ): Effect.Effect<A, TransportError> {
     return Effect.suspend(() => {
       if (this.#closed) return Effect.fail(toError(request.op, closed))
@@ -115,7 +125,7 @@ export class Wire {
         if (waiting !== undefined && call.heard) this.#outbox.post(() => waiting(exit(given)))
       }
       this.#calls.add(call)
-      this.#send(plan, call, settle, carryOut)
+      this.#send(plan, call, settle, carryOut, arrived)
       if (answer !== undefined) return exit(answer)
 
       const wait = Effect.callback<A, TransportError>((resumeWith) => {
@@ -151,20 +161,27 @@ export class Wire {
     plan: Plan,
     call: Call,
     settle: (answer: Answer<A>) => void,
-    carryOut: (reply: Reply<A>) => (() => void) | undefined
+    carryOut: (reply: Reply<A>) => (() => void) | undefined,
+    arrived?: (answer: Answer<A>) => void
   ): void {
     const connection = this.#open(call.line)
     const reply: Reply<A> = (answer) => {
       call.over = true
       if (!call.heard) this.#calls.delete(call)
-      else if (plan.lose === "answer") this.#counts.lost++
-      else connection.back.send(plan.delayAnswer ?? 0, () => settle(answer))
+      if (!call.heard && arrived === undefined) return
+      if (plan.lose === "answer") this.#counts.lost++
+      else
+        connection.back.send(plan.delayAnswer ?? 0, () => {
+          if (arrived !== undefined && !this.#closed && !plan.disconnect) this.#outbox.post(() => arrived(answer))
+          settle(answer)
+        })
     }
-    const arrive = () =>
+    const handle = () =>
       this.#outbox.turn(() => {
         if (plan.fail !== undefined) reply(refused(plan.fail, "by script"))
         else call.drop = carryOut(reply)
       })
+    const arrive = coordinators.has(call.line) ? () => this.#pause.request(handle) : handle
     if (plan.lose === "request") this.#counts.lost++
     if (plan.disconnect) settle(broken)
     if (plan.lose === "request") return
@@ -172,12 +189,17 @@ export class Wire {
     else connection.there.send(plan.delayRequest ?? 0, arrive)
   }
 
-  /** Closes one connection: what has not arrived yet never does, who waits for an answer is told CONNECTION. */
-  abandon(line: Line): void {
+  /**
+   * Closes one connection: what has not arrived yet never does, who waits for an answer is told CONNECTION. `listening`: it is only
+   * used no more, and what is under way on it goes on.
+   */
+  abandon(line: Line, listening = false): void {
     const connection = this.#connections.get(line)
     if (connection === undefined) return
-    connection.there.clear()
-    connection.back.clear()
+    if (!listening) {
+      connection.there.clear()
+      connection.back.clear()
+    }
     this.#connections.delete(line)
     this.#counts.openConnections--
     this.#fail(line)

@@ -26,6 +26,8 @@ import { Together } from "./Together.ts"
 
 /** Above the rebalance timeout: the broker answers a join at its end at the latest. */
 const JOIN_MARGIN_MS = 5_000
+/** How long the id of a join that was given up is listened for. */
+const LISTENING_MS = 600_000
 const MEMBER_ID_REQUIRED = 79
 /**
  * UNKNOWN, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR as answers to a commit: a coordinator that lost its partition or its
@@ -45,6 +47,10 @@ class KafkaGroup {
   readonly #group: string
   #coordinator: Promise<Address> | undefined
   #rebalanceTimeout = 0
+  /** Counts joins and what gave them up, so that a join knows whether it is still wanted. */
+  #joins = 0
+  /** While a new member asks for its id. */
+  #giveUp: (() => void) | undefined
   /** A heartbeat waits no longer, then its connection ends: one that brings no answers must not keep a membership alive that nobody can prove. */
   #patience = Number.POSITIVE_INFINITY
   readonly #committed = new Together((tps) => this.#offsetFetch(tps))
@@ -54,10 +60,12 @@ class KafkaGroup {
     this.#group = group
   }
 
-  async join(request: JoinRequest): Promise<Joined> {
+  async join(request: JoinRequest, given: (memberId: string) => void): Promise<Joined> {
     this.#rebalanceTimeout = request.rebalanceTimeout
     this.#patience = request.sessionTimeout / 3
-    const send = (memberId: string) =>
+    const mine = ++this.#joins
+    const patience = request.rebalanceTimeout + JOIN_MARGIN_MS
+    const send = (memberId: string, atLeast = patience) =>
       this.#ask(
         "join",
         "joinGroup",
@@ -70,11 +78,23 @@ class KafkaGroup {
           protocolType: protocolType(request.protocols.map(({ metadata }) => metadata)),
           groupProtocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: buffer(metadata) }))
         },
-        { atLeast: request.rebalanceTimeout + JOIN_MARGIN_MS }
+        { atLeast }
       )
-    let answer = await send(request.memberId)
-    // Not a retry: the broker only gave the new member its id, and the join is the request that carries it (KIP-394).
-    if (answer.errorCode === MEMBER_ID_REQUIRED) answer = await send(answer.memberId)
+    let answer: Answer<"JoinGroup">
+    if (request.memberId === "") {
+      const first = send("", LISTENING_MS).then((answer) => {
+        if (answer.memberId !== "") given(answer.memberId)
+        return answer
+      })
+      answer = await this.#wanted(first, patience).finally(() => {
+        if (mine === this.#joins) this.#giveUp = undefined
+      })
+    } else answer = await send(request.memberId)
+    if (answer.errorCode === MEMBER_ID_REQUIRED) {
+      if (mine !== this.#joins) throw failed("joinGroup", "CONNECTION", "the join was given up")
+      // Not a retry: the broker only gave the new member its id, and the join is the request that carries it (KIP-394).
+      answer = await send(answer.memberId)
+    }
     this.#check("joinGroup", answer.errorCode)
     return {
       generation: answer.generationId,
@@ -85,6 +105,40 @@ class KafkaGroup {
         memberId,
         metadata: memberMetadata ?? new Uint8Array(0)
       }))
+    }
+  }
+
+  /**
+   * Gives up the join or sync under way. What a new member asks for first makes no member, but brings an id for which the group then
+   * waits: its answer is listened for.
+   */
+  abandon(): void {
+    this.#joins += 1
+    const first = this.#giveUp
+    this.#giveUp = undefined
+    if (first === undefined) this.links.drop("join", "the join was given up")
+    else {
+      this.links.detach("join", "the join was given up")
+      first()
+    }
+  }
+
+  /** The answer, unless it is given up before, or is not there in time. */
+  async #wanted<A>(answer: Promise<A>, within: number): Promise<A> {
+    let timer: NodeJS.Timeout | undefined
+    const givenUp = new Promise<never>((_, reject) => {
+      this.#giveUp = () => reject(failed("joinGroup", "CONNECTION", "the join was given up"))
+      timer = setTimeout(() => {
+        reject(failed("joinGroup", "TIMEOUT", `no answer within ${within} ms`))
+        this.abandon()
+      }, within)
+    })
+    // What comes after it was given up is nobody's, be it an answer or a failure.
+    answer.catch(() => {})
+    try {
+      return await Promise.race([answer, givenUp])
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -186,21 +240,37 @@ class KafkaGroup {
   ): Promise<Answer<K>> {
     this.#coordinator ??= this.links.coordinator(this.#group)
     const coordinator = this.#coordinator
+    let address: Address | undefined
     try {
       let link: Link
       try {
-        link = this.links.get(role, await coordinator)
-        await link.opened(op)
+        address = await coordinator
+        link = this.links.get(role, address)
+        await this.#opened(link, op, patience.atMost)
       } catch (error) {
         // Whatever it was, the request was not sent: its outcome is known.
-        throw error instanceof TransportError && error.unknownOutcome && !this.links.closed
-          ? failed(op, "COORDINATOR_NOT_AVAILABLE", error.detail)
-          : error
+        if (!(error instanceof TransportError && error.unknownOutcome) || this.links.closed) throw error
+        if (address !== undefined) this.links.suspect(address)
+        throw failed(op, "COORDINATOR_NOT_AVAILABLE", error.detail)
       }
       return await link.request(op, api, args, patience)
     } catch (error) {
       if (this.#coordinator === coordinator) this.#coordinator = undefined
+      // One that is frozen still counts as the cluster's, and would be asked who coordinates the group now.
+      if (address !== undefined && error instanceof TransportError && error.unknownOutcome) this.links.suspect(address)
       throw error
+    }
+  }
+
+  /** A frozen broker's machine accepts connections that nobody greets: they are waited for no longer than the answer would be. */
+  async #opened(link: Link, op: string, atMost = Number.POSITIVE_INFINITY): Promise<void> {
+    const watch = Number.isFinite(atMost)
+      ? setTimeout(() => link.close(`not open within ${Math.round(atMost)} ms`), atMost)
+      : undefined
+    try {
+      await link.opened(op)
+    } finally {
+      clearTimeout(watch)
     }
   }
 
@@ -216,13 +286,13 @@ export const makeGroupClient = (links: Links, group: string, log: LogReader): Gr
   keepFreed()
   const kafka = new KafkaGroup(links, group)
   return {
-    joinGroup: (request) => attempt("joinGroup", () => kafka.join(request)),
+    joinGroup: (request, given = () => {}) => attempt("joinGroup", () => kafka.join(request, given)),
     syncGroup: (member, assignments) => attempt("syncGroup", () => kafka.sync(member, assignments)),
     heartbeat: (member) => attempt("heartbeat", () => kafka.heartbeat(member)),
     leaveGroup: (memberId) => attempt("leaveGroup", () => kafka.leave(memberId)),
     offsetCommit: (member, commits) => attempt("offsetCommit", () => kafka.commit(member, commits)),
     offsetFetch: (tps) => attempt("offsetFetch", () => kafka.committed(tps)),
-    abandon: Effect.sync(() => links.drop("join", "the join was given up")),
+    abandon: Effect.sync(() => kafka.abandon()),
     fetch: (node, requests, options) => attempt("fetch", () => log.fetch(node, requests, options)),
     forget: (tp) => log.forget(tp),
     listOffsets: (tps, at) => attempt("listOffsets", () => log.offsets(tps, at)),

@@ -46,6 +46,7 @@ export class Link {
   /** The last failure below SASL: kafkajs turns every failure of a login into "authentication failed". */
   #lastFailure: unknown
   #inflight = 0
+  #settled: (() => void) | undefined
   #usedAt = performance.now()
 
   constructor(options: KafkaOptions, clientId: string, address: Address) {
@@ -146,7 +147,17 @@ export class Link {
     } finally {
       this.#inflight--
       this.#usedAt = performance.now()
+      this.#settled?.()
     }
+  }
+
+  /** When all that is under way has its answer, or none can come any more. */
+  async closeWhenDone(reason: string): Promise<void> {
+    while (this.#inflight > 0 && !this.#broken)
+      await new Promise<void>((resolve) => {
+        this.#settled = resolve
+      })
+    this.close(reason)
   }
 
   /** At once: requests under way fail with CONNECTION, the socket is destroyed, no timer stays. */

@@ -7,18 +7,27 @@ import type { TransportError } from "../Transport.ts"
 import { failed, refused } from "./Errors.ts"
 import { type Address, type KafkaOptions, parseAddress, showAddress } from "./KafkaOptions.ts"
 import { Link } from "./Link.ts"
+import { Logins } from "./Logins.ts"
 import type { Answer, ApiName, Args, MetadataAnswer } from "./Protocol.ts"
 
 /** `fetch` is for long polls, `read` for fetches that do not wait. */
 export type Role = "control" | "join" | "group" | "fetch" | "read" | "produce"
+
+const MAX_DETACHED = 4
+const SUSPICION_MS = 10_000
 
 export class Links {
   readonly #options: KafkaOptions
   readonly #clientId: string
   readonly #bootstrap: ReadonlyArray<Address>
   readonly #links = new Map<string, Link>()
+  /** Used no more, but listened to. */
+  readonly #detached = new Set<Link>()
   /** As the last metadata answer told them. */
   #nodes = new Map<number, Address>()
+  readonly #logins = new Logins()
+  /** Until when brokers that left a request unanswered are asked last. */
+  readonly #silent = new Map<string, number>()
   #control: Link | undefined
   #turn = 0
   #closed = false
@@ -36,15 +45,28 @@ export class Links {
     if (this.#bootstrap.length === 0) throw failed("connect", "OTHER", "no broker address is given", false)
   }
 
-  /** Synchronous, so that requests keep the order of the calls. */
+  /** Synchronous, so that requests keep the order of the calls. Throws TransportError while a broker that refused a login is not asked again. */
   get(role: Role, address: Address): Link {
-    const key = `${role} ${showAddress(address)}`
+    const broker = showAddress(address)
+    const key = `${role} ${broker}`
     const present = this.#links.get(key)
     if (present !== undefined && !present.broken && !present.stale) return present
     present?.close("unused for too long")
+    const refusal = this.#closed ? undefined : this.#logins.refusal(broker)
+    if (refusal !== undefined) throw refusal
     const link = new Link(this.#options, this.#clientId, address)
     if (this.#closed) link.close("the client is closed")
-    else this.#links.set(key, link)
+    else {
+      this.#links.set(key, link)
+      link.opened("login").then(
+        () => this.#logins.accepted(broker),
+        (error: TransportError) => {
+          if (error.code === "AUTHENTICATION") this.#logins.refused(broker, error)
+          // Who does not answer has refused nothing.
+          else this.#logins.accepted(broker)
+        }
+      )
+    }
     return link
   }
 
@@ -57,13 +79,24 @@ export class Links {
       }
   }
 
+  /** Takes all links of a role out of use without closing them: what is under way on them may still be answered, and then ends them. */
+  detach(role: Role, reason: string): void {
+    for (const [key, link] of this.#links)
+      if (key.startsWith(`${role} `)) {
+        this.#links.delete(key)
+        this.#detached.add(link)
+        void link.closeWhenDone(reason).then(() => this.#detached.delete(link))
+      }
+    for (const link of [...this.#detached].slice(0, -MAX_DETACHED)) link.close("too many are listened to")
+  }
+
   get closed(): boolean {
     return this.#closed
   }
 
   close(): void {
     this.#closed = true
-    for (const link of this.#links.values()) link.close("the client is closed")
+    for (const link of [...this.#links.values(), ...this.#detached]) link.close("the client is closed")
     this.#links.clear()
   }
 
@@ -72,20 +105,27 @@ export class Links {
     return this.#nodes.get(id)
   }
 
+  /** This broker left a request unanswered: for a while, what any broker can answer is asked of the others first. */
+  suspect(address: Address): void {
+    this.#silent.set(showAddress(address), performance.now() + SUSPICION_MS)
+  }
+
   /** A question that any broker can answer: to the one that answered last, else to each known one in turn, once. */
   async ask<K extends ApiName>(op: string, api: K, args: Args<K>): Promise<Answer<K>> {
     let error: TransportError | undefined
     for (const address of this.#candidates()) {
-      const link = this.get("control", address)
       try {
+        const link = this.get("control", address)
         const answer = await link.request(op, api, args)
         this.#control = link
         return answer
       } catch (caught) {
         const failure = caught as TransportError
-        // Refused credentials are refused everywhere.
-        if (!failure.unknownOutcome || this.#closed) throw failure
-        error = failure
+        const refused = failure.code === "AUTHENTICATION"
+        if (failure.unknownOutcome) this.suspect(address)
+        if ((!failure.unknownOutcome && !refused) || this.#closed) throw failure
+        // One broker's certificate may be refused and another's not. Where nobody lets us in, that is what to tell.
+        if (refused || error?.code !== "AUTHENTICATION") error = failure
       }
     }
     throw error ?? failed(op, "CONNECTION", "no broker is known")
@@ -112,11 +152,10 @@ export class Links {
     const start = this.#turn++ % known.length
     const turned = [...known.slice(start), ...known.slice(0, start)]
     const first = this.#control !== undefined && !this.#control.broken ? [this.#control.address] : []
-    const seen = new Set<string>()
-    return [...first, ...turned].filter((address) => {
-      const key = showAddress(address)
-      return !seen.has(key) && seen.add(key)
-    })
+    const all = new Map([...first, ...turned].map((address) => [showAddress(address), address]))
+    const now = performance.now()
+    const silent = (broker: string) => (this.#silent.get(broker) ?? 0) > now
+    return [...all].sort(([a], [b]) => Number(silent(a)) - Number(silent(b))).map(([, address]) => address)
   }
 
   /** Links to brokers that left the cluster are closed once nothing is under way on them. */

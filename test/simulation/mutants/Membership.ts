@@ -2,7 +2,7 @@
 import { Deferred, Effect, Exit } from "effect"
 import type { HandoffState } from "../../../src/engine/Handoff.ts"
 import { type GroupClient, TransportError } from "../../../src/transport/Transport.ts"
-import { type Mutant, overClient, replacing, type Step } from "./Mutant.ts"
+import { type Mutant, overClient, replacing, type Step, stepping } from "./Mutant.ts"
 import { answeredLate, backWhileEvicting, getsTheSameBack, telling } from "./Stories.ts"
 
 /** A new member id joins while what the old one had is still there. */
@@ -42,6 +42,11 @@ const actsOnLateSyncs = (c: GroupClient): GroupClient => {
         return before ?? bytes
       })
   }
+}
+
+const exorcised = (s: HandoffState, id: string): HandoffState => {
+  const left = (ids: ReadonlySet<string>) => new Set([...ids].filter((each) => each !== id))
+  return { ...s, ghosts: left(s.ghosts), held: left(s.held) }
 }
 
 export const membershipMutants: ReadonlyArray<Mutant> = [
@@ -90,5 +95,30 @@ export const membershipMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(answeredLate),
     parts: { transport: overClient(actsOnLateSyncs) }
+  },
+  {
+    rule: "5 ghosts",
+    breaks: "an id from a join that was given up is thrown away",
+    found: "absent",
+    profile: "paused",
+    modules: () => [
+      stepping((real) => (s, e) => {
+        const [next, actions] = real(s, e)
+        const given = e.type === "given" ? e.memberId : s.given
+        return [next.given === given ? next : exorcised(next, given), actions]
+      })
+    ]
+  },
+  {
+    rule: "5 ghosts",
+    breaks: "the id of a member whose join has no answer is thrown away",
+    found: "absent",
+    profile: "paused",
+    modules: () => [
+      stepping((real) => (s, e) => {
+        const [next, actions] = real(s, e)
+        return [e.type === "lost" ? exorcised(next, s.memberId) : next, actions]
+      })
+    ]
   }
 ]

@@ -2,11 +2,12 @@
 import { Clock, Deferred, Effect } from "effect"
 import { vi } from "vitest"
 import type { HandoffState } from "../../../src/engine/Handoff.ts"
+import type { Heard, Heartbeats } from "../../../src/engine/Heartbeats.ts"
 import type { LeaseBounds, LeaseTimes } from "../../../src/engine/Lease.ts"
 import type { GroupClient, TransportError } from "../../../src/transport/Transport.ts"
 import type { VirtualTime } from "../../support/virtualTime.ts"
-import { type Mutant, overClient, type Replaced, replacing, stepping } from "./Mutant.ts"
-import { cutOffAndPutBack, deposed, fadesOut, joinsTooLate, suspended, telling } from "./Stories.ts"
+import { type Mutant, overClient, patching, type Replaced, replacing, stepping } from "./Mutant.ts"
+import { answeredWhenAwake, cutOffAndPutBack, deposed, fadesOut, joinsTooLate, suspended, telling } from "./Stories.ts"
 
 /** The proof hides what is wrong with the lease. */
 const unproven = (): Disposable => replacing("engine/Membership", { prove: () => () => Effect.void })
@@ -34,6 +35,8 @@ interface Prover {
   readonly state: () => HandoffState
 }
 
+type Beating = Pick<Heartbeats, "following" | "send">
+
 export const proofMutants: ReadonlyArray<Mutant> = [
   {
     rule: "4 proof of ownership",
@@ -56,6 +59,35 @@ export const proofMutants: ReadonlyArray<Mutant> = [
               Effect.catch((error: TransportError) => (error.unknownOutcome ? Effect.fail(error) : Effect.void)),
               Effect.timeout(options.sessionTimeout / 3)
             )
+      })
+    ]
+  },
+  {
+    rule: "4 proof of ownership",
+    breaks: "a heartbeat that was already under way proves a later cut",
+    found: "older",
+    histories: telling(answeredWhenAwake),
+    modules: () => [
+      patching("engine/Heartbeats", (prototype) => {
+        const { following, send } = prototype as unknown as Beating
+        const underWay = new WeakMap<object, Deferred.Deferred<Heard>>()
+        Object.assign(prototype, {
+          send(this: Beating & { readonly next: Deferred.Deferred<Heard> }, beat: Effect.Effect<Heard>) {
+            return Effect.suspend(() => {
+              underWay.set(this, this.next)
+              return Effect.ensuring(
+                send.call(this, beat),
+                Effect.sync(() => underWay.delete(this))
+              )
+            })
+          },
+          following(this: Beating) {
+            return Effect.suspend(() => {
+              const sent = underWay.get(this)
+              return sent === undefined ? following.call(this) : Deferred.await(sent)
+            })
+          }
+        })
       })
     ]
   },

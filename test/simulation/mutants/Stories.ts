@@ -145,6 +145,17 @@ export const suspended: Story = (int) => [
   at(7_000, { type: "burst", rounds: 20 })
 ]
 
+/** The same, with a heartbeat under way whose answer, from before, arrives only after the machine is awake again. */
+export const answeredWhenAwake: Story = (int) => {
+  const pod = int(5)
+  const ms = 7_500 + int(2_000)
+  return [
+    at(0, { type: "delay", pod, ms: 600, by: ms + 1_200, side: "answer" }),
+    at(620, { type: "freeze", pod, ms, suspend: true }),
+    at(7_000, { type: "burst", rounds: 20 })
+  ]
+}
+
 /** An expelled member is back under a new id before it has evicted what it had; then its heirs die. */
 export const backWhileEvicting: Story = (int) => {
   const evict = 1_500 + int(1_000)

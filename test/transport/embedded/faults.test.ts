@@ -122,7 +122,7 @@ describe("a request", () => {
       yield* Fiber.interrupt(joining)
       assert.strictEqual(w.log.group(group).state, "Dead")
       yield* TestClock.adjust(1_000)
-      assert.strictEqual(w.log.group(group).members.length, 1)
+      assert.strictEqual(w.log.group(group).given.length, 1)
     })
   )
 
@@ -137,19 +137,64 @@ describe("a request", () => {
   )
 })
 
+describe("a coordinator that stands still", () => {
+  for (const first of ["requests", "alarms"] as const)
+    it.effect(`carries out what it received when it goes on, its ${first} first`, () =>
+      Effect.gen(function* () {
+        const w = yield* world()
+        const a = yield* w.client("a")
+        const member = yield* alone(a)
+        yield* TestClock.adjust(1_000)
+        yield* w.log.pauseCoordinators(12_000, first)
+        const beating = yield* background(codeOf(a.heartbeat(member)))
+        const other = yield* background(codeOf(a.metadata([tp.topic])))
+        assert.strictEqual(yield* Fiber.join(other), "OK")
+        yield* TestClock.adjust(11_999)
+        assert.deepStrictEqual([beating.pollUnsafe(), w.log.group(group).members.length], [undefined, 1])
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* Fiber.join(beating), first === "requests" ? "OK" : "UNKNOWN_MEMBER_ID")
+        assert.strictEqual(w.log.stats().timers, first === "requests" ? 1 : 0)
+      })
+    )
+})
+
 describe("abandon", () => {
   it.effect("throws away a join that has not arrived", () =>
     Effect.gen(function* () {
-      const w = yield* scripted("joinGroup", [{ delayRequest: 1_000 }])
+      const w = yield* scripted("joinGroup", [{}, {}, { delayRequest: 1_000 }])
       const a = yield* w.client("a")
-      const joining = yield* background(codeOf(a.joinGroup(joinRequest())))
+      const member = yield* alone(a)
+      const joining = yield* background(codeOf(a.joinGroup(joinRequest(member.memberId))))
       yield* a.abandon
       assert.strictEqual(yield* Fiber.join(joining), "CONNECTION")
       yield* TestClock.adjust(1_000)
-      assert.strictEqual(w.log.group(group).state, "Dead")
-      assert.strictEqual((yield* a.joinGroup(joinRequest())).generation, 1)
+      assert.deepStrictEqual([w.log.group(group).state, w.log.group(group).generation], ["Stable", 1])
+      assert.strictEqual((yield* a.joinGroup(joinRequest(member.memberId))).generation, 2)
     })
   )
+
+  for (const [where, plan] of [
+    ["the way there", { delayRequest: 1_000 }],
+    ["the way back", { delayAnswer: 1_000 }]
+  ] as const)
+    it.effect(`brings the id of a new member's join that was given up on ${where}, and sends no join with it`, () =>
+      Effect.gen(function* () {
+        const w = yield* scripted("joinGroup", [plan])
+        const a = yield* w.client("a")
+        const given: Array<string> = []
+        const joining = yield* background(codeOf(a.joinGroup(joinRequest(), (id) => given.push(id))))
+        yield* a.abandon
+        assert.strictEqual(yield* Fiber.join(joining), "CONNECTION")
+        assert.deepStrictEqual(given, [])
+        yield* TestClock.adjust(1_000)
+        assert.deepStrictEqual(given, [...w.log.group(group).given])
+        assert.lengthOf(given, 1)
+        assert.deepStrictEqual(w.log.group(group).members, [])
+        yield* a.leaveGroup(given[0]!)
+        assert.deepStrictEqual(w.log.group(group).given, [])
+        yield* alone(a)
+      })
+    )
 
   it.effect("does not take back a join that has arrived, and touches no other connection", () =>
     Effect.gen(function* () {

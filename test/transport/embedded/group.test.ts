@@ -91,6 +91,42 @@ describe("sessions", () => {
     })
   )
 
+  it.effect("an id that was given holds every rebalance up until it joins, leaves or its session is over", () =>
+    Effect.gen(function* () {
+      const { client, log } = yield* world()
+      const [a, b] = [yield* client("a"), yield* client("b")]
+      const first = yield* alone(a)
+      const ghost = Effect.gen(function* () {
+        const joining = yield* background(b.joinGroup(joinRequest("", { sessionTimeout: 6_000 }), () => {}))
+        yield* Fiber.interrupt(joining)
+      })
+      // Its join is lost, so that only the id is there.
+      let joins = 0
+      yield* log.intercept((r) =>
+        r.op === "joinGroup" && r.clientId === "b" && ++joins % 2 === 0 ? { lose: "request" } : undefined
+      )
+      yield* ghost
+      assert.lengthOf(log.group(group).given, 1)
+      assert.strictEqual(yield* codeOf(a.heartbeat(first)), "OK", "it alone asks for no rebalance")
+      const rejoining = yield* background(a.joinGroup(joinRequest(first.memberId, {}, "changed")))
+      yield* TestClock.adjust(5_999)
+      assert.strictEqual(rejoining.pollUnsafe(), undefined)
+      yield* TestClock.adjust(1)
+      const second = yield* Fiber.join(rejoining)
+      assert.strictEqual(second.generation, first.generation + 1)
+      yield* sync(a, second)
+
+      yield* ghost
+      const [id] = log.group(group).given
+      const again = yield* background(a.joinGroup(joinRequest(first.memberId, {}, "changed again")))
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(again.pollUnsafe(), undefined)
+      yield* b.leaveGroup(id!)
+      assert.strictEqual((yield* Fiber.join(again)).generation, second.generation + 1)
+      assert.strictEqual(yield* codeOf(b.joinGroup(joinRequest(id!))), "UNKNOWN_MEMBER_ID")
+    })
+  )
+
   it.effect("a session timeout outside the bounds is refused", () =>
     Effect.gen(function* () {
       const { client } = yield* world()

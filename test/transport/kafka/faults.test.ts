@@ -141,6 +141,44 @@ describeKafka("Kafka under faults", () => {
   )
 
   it(
+    "a new member's join that was given up while the broker was frozen brings its id when it goes on, so that it can leave",
+    () =>
+      withKafka({ version: "4.1.1" }, (kafka) =>
+        Effect.gen(function* () {
+          const transport = yield* Transport
+          const [a, b] = [
+            yield* transport.groupClient({ group: "g", clientId: "a" }),
+            yield* transport.groupClient({ group: "g", clientId: "b" })
+          ]
+          const first = asMember(a, yield* persist(a.joinGroup(joinRequest(longSession, "", "a"))))
+          yield* syncAll([first])
+          // Its connection for joins is open, so that the next one is sent at once.
+          const unknown = yield* failureOf(b.joinGroup(joinRequest(longSession, "nobody", "b")))
+          assert.strictEqual(unknown.code, "UNKNOWN_MEMBER_ID")
+          kafka.nodes[0]!.signal("SIGSTOP")
+          const given: Array<string> = []
+          const joining = yield* Effect.forkChild(
+            failureOf(b.joinGroup(joinRequest(longSession, "", "b"), (memberId) => given.push(memberId))),
+            { startImmediately: true }
+          )
+          yield* Effect.sleep(300)
+          yield* b.abandon
+          assert.isTrue((yield* Fiber.join(joining)).unknownOutcome)
+          assert.lengthOf(given, 0)
+          kafka.nodes[0]!.signal("SIGCONT")
+          while (given.length === 0) yield* Effect.sleep(20)
+          const rejoining = yield* Effect.forkChild(
+            persist(a.joinGroup(joinRequest(longSession, first.member.memberId, "again")))
+          )
+          yield* persist(b.leaveGroup(given[0]!))
+          const alone = yield* Fiber.join(rejoining)
+          assert.lengthOf(alone.members, 1)
+        })
+      ),
+    PATIENCE_MS
+  )
+
+  it(
     "an idle connection that the broker closed is replaced without a failure",
     () =>
       withKafka({ version: "4.1.1", settings: { "connections.max.idle.ms": "1000" } }, (kafka) =>
@@ -158,6 +196,36 @@ describeKafka("Kafka under faults", () => {
           )
           yield* Effect.promise(() => links.metadata(["idle"]))
           assert.notStrictEqual(links.get("control", links.node(1)!), first)
+        })
+      ),
+    PATIENCE_MS
+  )
+
+  it(
+    "of three brokers the one that coordinates the group is frozen: its members are members at another one before it goes on",
+    () =>
+      withKafka({ version: "4.1.1", nodes: 3 }, (kafka) =>
+        Effect.gen(function* () {
+          yield* Effect.promise(() => kafka.createTopic("frozen", 3, { replicas: 3 }))
+          const links = new Links(options(kafka), "test")
+          yield* Effect.addFinalizer(() => Effect.sync(() => links.close()))
+          const { port } = yield* Effect.promise(() => links.coordinator("g"))
+          const frozen = kafka.nodes.find(({ address }) => address.endsWith(`:${port}`))!
+          // It asks the one that will be frozen whatever any broker can answer, and waits long for it.
+          const patient = options(kafka, { brokers: [frozen.address], requestTimeout: 120_000 })
+          const layer = KafkaTransport.layer(patient)
+          const client = yield* Effect.flatMap(Transport, (t) => t.groupClient({ group: "g", clientId: "c" })).pipe(
+            Effect.provide(layer)
+          )
+          yield* client.metadata(["frozen"])
+          const short = { sessionTimeout: 9_000, rebalanceTimeout: 9_000 }
+          const joined = asMember(client, yield* persist(client.joinGroup(joinRequest(short, "", ""))))
+          yield* syncAll([joined])
+          frozen.signal("SIGSTOP")
+          yield* failureOf(Effect.forever(client.heartbeat(joined.member)))
+          yield* persist(client.heartbeat(joined.member)).pipe(
+            Effect.ensuring(Effect.sync(() => frozen.signal("SIGCONT")))
+          )
         })
       ),
     PATIENCE_MS
