@@ -3,6 +3,7 @@
  * limit, two zstd frames in one batch, and a batch that unpacks to far more than its bytes. The pod shows the ordinary dumps behind
  * them, and so does the one that comes after it; each bad batch is counted and told once.
  */
+import { readFileSync } from "node:fs"
 import { zstdCompressSync } from "node:zlib"
 import kafkajs from "kafkajs"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
@@ -94,6 +95,10 @@ for (const version of ["3.9.1", "4.1.1"] as const)
         assert.deepStrictEqual([partition!.skipped.batches, partition!.trouble, partition!.lag], [5, null, 0])
         const log = pod.process.out.stderr + pod.process.out.stdout
         assert.lengthOf(log.match(/are of a batch that nobody can read/g) ?? [], 5)
+        const peak =
+          Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pod.process.pid}/status`, "utf8"))![1]) / 1024
+        // Of which half is a pod that has read nothing.
+        assert.isBelow(peak, 450, "MB at its peak, with 140 MB unpacked out of two batches")
         pod.process.signal("SIGTERM")
         await pod.process.ended
       }
