@@ -26,7 +26,7 @@ import { type Content, type Part, RoundReader } from "./RoundReader.ts"
 import { type Round, Rounds } from "./Rounds.ts"
 import { SampleSeries } from "./SampleSeries.ts"
 import { isLive, isOlder, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
-import { encode, timestampText } from "./Syntax.ts"
+import { timestampBytes } from "./Syntax.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
 import { memorySpan, type Stretch } from "./VersionMemory.ts"
 
@@ -240,7 +240,7 @@ export class PartitionCache {
     const content = this.contents.get(source)
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
-    const stampText = this.options.timestamps === "event" ? encode(timestampText(time)) : undefined
+    const stampText = this.options.timestamps === "event" ? timestampBytes(time) : undefined
     const known = series.recognise(plainLine, labels, stampText)
     const line = known === undefined ? this.lines.read(envelope, stampText) : undefined
     const change = known ?? (line === undefined ? undefined : series.measureLine(line))
