@@ -39,7 +39,7 @@ export interface MetricsOptions {
 
 export const defaultMetricsOptions: MetricsOptions = {
   expiry: 90_000,
-  timestamps: "scrape",
+  timestamps: "event",
   sourceLabel: "instance",
   limits: defaultParseLimits
 }

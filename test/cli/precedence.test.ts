@@ -192,7 +192,7 @@ describe("values", () => {
     const agreed = [
       ["--expiry", "91s"],
       ["--lookback", "91s"],
-      ["--timestamps", "event"],
+      ["--timestamps", "scrape"],
       ["--source-label", "src"],
       ["--max-source-series", "7"],
       ["--max-source-bytes", "1MiB"],
