@@ -186,7 +186,9 @@ const holes = (ranges: Ranges, { from, to }: Span, step: number): ReadonlyArray<
     return times.slice(1).flatMap((at, i) => (at - times[i]! > 1.5 * step ? [at - times[i]! - step] : []))
   })
 
-const told = (lengths: ReadonlyArray<number>): string => {
+const told = (ranges: Ranges, expected: number, span: Span, step: number): string => {
+  if (ranges.length < expected) return `nothing found of ${expected - ranges.length} series`
+  const lengths = holes(ranges, span, step)
   if (lengths.length === 0) return "none"
   const sorted = lengths.toSorted((a, b) => a - b)
   return `${lengths.length}: p50 ${sorted[sorted.length >> 1]} s, max ${sorted.at(-1)} s`
@@ -201,23 +203,19 @@ export const handoffs = async (
   stops: number
 ): Promise<string> => {
   const [from, to] = [Math.ceil(span.from / ruleEvery) * ruleEvery, Math.floor(span.to / ruleEvery) * ruleEvery]
+  const services = plan.steady * plan.dumps.length
   const columns = await Promise.all(
     plan.pairs.map(async ({ name }) => {
       const via = `${name}-${plan.pairScrape}`
       const range = `${Math.round(to - from)}s`
       const [resets] = await prometheus.query(`sum(resets(ticks_total{via="${via}"}[${range}]))`, to)
       const later = await prometheus.range(`0 * ticks_total{via="${via}"}`, from, to, 1)
-      const live = await prometheus.range(
-        `max_over_time(live:shown{via="${via}"}[${ruleEvery - 1}s])`,
-        from,
-        to,
-        ruleEvery
-      )
+      const live = await prometheus.range(`max_over_time(live:shown{via="${via}"}[${ruleEvery}s])`, from, to, ruleEvery)
       const refused = prometheus.refused(new RegExp(`^${via}$`))
       return [
         String(resets?.value ?? "nothing found"),
-        told(holes(later, { from, to }, 1)),
-        told(holes(live, { from, to }, ruleEvery)),
+        told(later, services, { from, to }, 1),
+        told(live, services, { from, to }, ruleEvery),
         ...Object.values(refused).map(String),
         ...rates.flatMap(({ live }) => plan.dumps.map((dump) => cell(live.get(`${via} ${dump}`))))
       ]
