@@ -27,12 +27,17 @@ export interface PrometheusOptions {
   readonly name?: string
   /** Addresses of HTTP service discovery, besides the targets. */
   readonly discover?: ReadonlyArray<string>
+  /**
+   * False: what is shown counts from the scrape, whatever time it carries. An older value then is a counter that runs backwards, where
+   * with its own time it would be refused as out of order, unseen.
+   */
+  readonly honorTimestamps?: boolean
 }
 
 export const startPrometheus = async (
   stage: Stage,
   targets: ReadonlyArray<string>,
-  { name = "prometheus", discover = [] }: PrometheusOptions = {}
+  { name = "prometheus", discover = [], honorTimestamps = true }: PrometheusOptions = {}
 ): Promise<PrometheusServer> => {
   const config = join(stage.dir, `${name}.yaml`)
   await writeFile(
@@ -42,6 +47,7 @@ export const startPrometheus = async (
       "scrape_configs:",
       "  - job_name: k2p-pods",
       "    honor_labels: true",
+      `    honor_timestamps: ${honorTimestamps}`,
       "    static_configs:",
       `      - targets: [${targets.map((target) => JSON.stringify(target)).join(", ")}]`,
       ...(discover.length > 0 ? ["    http_sd_configs:"] : []),
