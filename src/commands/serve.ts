@@ -18,6 +18,14 @@ import { logging } from "./Logging.ts"
 /** Beyond the session timeout, which bounds the evictions: the last commit, the leave, the last answers. */
 const shutdownExtra = 20_000
 
+/** What each choice of `--timestamps` means to whoever sets up the Prometheus. */
+const timestampsMean: Readonly<Record<ServeConfig["metrics"]["timestamps"], string>> = {
+  event:
+    "samples carry the time of their dump; Prometheus needs track_timestamps_staleness: true to end at once what is gone, which it shows for five minutes otherwise",
+  scrape:
+    "samples carry no time and get that of the scrape; what is gone ends at once, rates over only a few dumps swing by whole dumps"
+}
+
 export const serve = (config: ServeConfig): Program => {
   const { connection, engine, workers } = config
   const { kafka } = connection
@@ -28,6 +36,8 @@ export const serve = (config: ServeConfig): Program => {
     yield* Effect.logInfo(
       `kafka2prom ${version}: group ${engine.group}, topics ${engine.topics.join(",")}, brokers ${kafka.brokers.join(",")}, ${workers === 1 ? "1 worker" : `${workers} workers`}`
     )
+    const { timestamps } = config.metrics
+    yield* Effect.logInfo(`timestamps ${timestamps}: ${timestampsMean[timestamps]} (docs/rate.md)`)
     return yield* workers === 1
       ? runPod(pod, inThisThread(engine, metricsParts(config)))
       : runPod(pod, metricsWorkers({ ...config, kafka }, workers))

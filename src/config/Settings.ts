@@ -125,8 +125,8 @@ export const serve = settings({
   },
   timestamps: {
     kind: Kind.choice("scrape", "event"),
-    about: "Samples without timestamps, as a direct scrape gives them, or with the dump's own time.",
-    fallback: "scrape"
+    about: "Samples with the time of their dump, or without one: then Prometheus gives them the scrape's.",
+    fallback: "event"
   },
   commit: {
     kind: Kind.choice("visible", "scraped"),

@@ -36,9 +36,10 @@ export class NeverOlder {
     for (const line of body.split("\n")) {
       if (line.startsWith("# TYPE ")) monotone = / (counter|histogram)$/.test(line)
       if (line === "" || line.startsWith("#")) continue
-      const space = line.lastIndexOf(" ")
+      // Every series has labels; after the value there may be a timestamp.
+      const space = line.lastIndexOf("} ") + 1
       const series = line.slice(0, space)
-      const value = Number(line.slice(space + 1))
+      const value = Number(line.slice(space + 1).split(" ", 1)[0])
       if (series.startsWith("demo_dump_timestamp_seconds")) {
         const source = /instance="([^"]*)"/.exec(series)?.[1] ?? series
         sources.add(source)

@@ -24,6 +24,7 @@ export const assemble = (
   const families: Array<Family> = []
   const woven = new Set<FamilyBuilder>()
   const createdOf = options.format === "text" ? findCreated(builders) : new Map<FamilyBuilder, FamilyBuilder>()
+  if (createdOf.size > 0) recorder?.tie()
   let at = 0
   let series = 0
   let metadata = 0

@@ -101,6 +101,11 @@ export class FamilyBuilder {
       : undefined
   }
 
+  /** Whether the timestamps of its lines, in text, are under no rule: nothing of it changes with which lines have one. */
+  get timesAreFree(): boolean {
+    return this.conformity === undefined || this.type === "counter"
+  }
+
   addLine(start: number, end: number): void {
     const last = this.stretches.length - 1
     if (this.stretches[last] === start) this.stretches[last] = end

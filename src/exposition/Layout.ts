@@ -24,6 +24,8 @@ export interface Layout {
   /** The families in the order of the input, by the line after each one's last, and what their values were found to be. */
   readonly familyEnds: Uint32Array
   readonly verdicts: Uint8Array
+  /** 1: its lines may come with timestamps of their own or without, each time as they like. */
+  readonly freeTimes: Uint8Array
   /** The lines in the order of the dump, where it is another: pairs of first and last + 1; and where each family's pairs end. */
   readonly order: { readonly places: Uint32Array; readonly familyEnds: Uint32Array } | undefined
 }

@@ -21,6 +21,8 @@ export class LayoutRecorder {
   private lines = kept
   private count = 0
   private spoiled = false
+  private hasOwnTimes = false
+  private tied = false
   /** Triples: the line that follows, start and end in the input. */
   private readonly between: Array<number> = []
   /** Pairs of start and end in the line buffer, in the order of the dump. */
@@ -58,6 +60,17 @@ export class LayoutRecorder {
     this.places.length = this.familyPlaces.at(-1) ?? 0
   }
 
+  /** A line that keeps its own timestamp; `free`: whether it has one decides nothing else. */
+  ownTime(free: boolean): void {
+    if (free) this.hasOwnTimes = true
+    else this.spoiled = true
+  }
+
+  /** Lines of two families are placed beside each other by their timestamps. */
+  tie(): void {
+    this.tied = true
+  }
+
   spoil(): void {
     this.spoiled = true
   }
@@ -70,7 +83,7 @@ export class LayoutRecorder {
     lines: Uint8Array,
     builders: ReadonlyArray<FamilyBuilder>
   ): void {
-    if (this.spoiled) return
+    if (this.spoiled || (this.tied && this.hasOwnTimes)) return
     const families = builders.filter((b) => b.stretches.length > 0).sort((a, b) => a.stretches[0]! - b.stretches[0]!)
     // The values of one family are looked at one after the other.
     if (families.some((b) => b.stretches.length !== 2)) return
@@ -84,6 +97,9 @@ export class LayoutRecorder {
       commentLines: new Uint32Array(comments),
       commentEnds: new Uint32Array(comments),
       familyEnds: Uint32Array.from(families, (b) => this.lineAt(b.stretches[1]!)),
+      freeTimes: Uint8Array.from(families, ({ timesAreFree }) =>
+        options.format === "text" && timesAreFree && !this.tied ? 1 : 0
+      ),
       verdicts: Uint8Array.from(families, ({ conformity }) =>
         conformity?.ordered !== true ? UNGOVERNED : conformity.ranged ? RANGED : NOT_RANGED
       ),

@@ -41,7 +41,7 @@ export interface MetricsOptions {
 
 export const defaultMetricsOptions: MetricsOptions = {
   expiry: 90_000,
-  timestamps: "scrape",
+  timestamps: "event",
   sourceLabel: "instance",
   allowReservedNames: false,
   limits: defaultParseLimits

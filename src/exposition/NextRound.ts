@@ -48,6 +48,7 @@ export const readNext = (bytes: Uint8Array, options: ParseOptions, before: Known
   }
 }
 
+const ZERO = 48
 /** Of so many a whole number is exact. */
 const MAX_WHOLE = 15
 
@@ -81,7 +82,7 @@ class NextRound {
   read(): boolean {
     const { input: b, before, time, sizes } = this
     const { lines: a, sizes: sizesBefore } = before
-    const { owns, tails, rules, commentLines, familyEnds, verdicts, order } = before.layout
+    const { owns, tails, rules, commentLines, familyEnds, verdicts, freeTimes, order } = before.layout
     const o = this.output.bytes
     const input = new DataView(b.buffer, b.byteOffset, b.length)
     const known = new DataView(a.buffer, a.byteOffset, a.length + SLACK)
@@ -90,6 +91,7 @@ class NextRound {
     const output = new DataView(o.buffer, o.byteOffset, o.length)
     const length = b.length
     const dropsTimestamps = this.options.timestamps === "scrape" && this.options.format === "text"
+    const keepsTimestamps = this.options.timestamps === "event"
     let p = 0
     let q = 0
     let w = 0
@@ -194,15 +196,21 @@ class NextRound {
             } else if (kind === COUNT) count = value
           }
         }
-        if (b[p] !== LF) {
-          // The line's own time, where it is left out.
-          if (!dropsTimestamps || b[p] !== SPACE) return false
-          const digits = ++p
+        if (b[p] === LF) for (let i = 0; i < time.length; i++) o[w++] = time[i]!
+        else {
+          // The line's own time, where it is left out, or kept and under no rule.
+          const keeps = keepsTimestamps && freeTimes[family] === 1
+          if (!(dropsTimestamps || keeps) || b[p] !== SPACE) return false
+          const space = p++
           while (b[p]! >= 48 && b[p]! <= 57) p++
-          if (p === digits || p - digits > MAX_WHOLE || b[p] !== LF) return false
+          const digits = p - space - 1
+          if (digits === 0 || digits > MAX_WHOLE || b[p] !== LF) return false
+          if (keeps) {
+            if (b[space + 1] === ZERO && digits > 1) return false
+            for (let i = space; i < p; i++) o[w++] = b[i]!
+          }
         }
         p++
-        for (let i = 0; i < time.length; i++) o[w++] = time[i]!
         o[w++] = LF
         const size = w - valueAt
         if (size > MAX_VALUE_BYTES) return false

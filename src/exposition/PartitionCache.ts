@@ -27,7 +27,7 @@ import { type Content, type Part, RoundReader } from "./RoundReader.ts"
 import { type Round, Rounds } from "./Rounds.ts"
 import { SampleSeries } from "./SampleSeries.ts"
 import { isLive, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
-import { encode, timestampText } from "./Syntax.ts"
+import { timestampBytes } from "./Syntax.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
 import { memorySpan } from "./VersionMemory.ts"
 
@@ -300,7 +300,7 @@ export class PartitionCache {
     const content = this.contents.get(source)
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
-    const stampText = this.options.timestamps === "event" ? encode(timestampText(time)) : undefined
+    const stampText = this.options.timestamps === "event" ? timestampBytes(time) : undefined
     const appended = now.mono - this.time.appendedAgo(offset)
     const known = series.recognise(plainLine, labels, stampText)
     const line = known === undefined ? this.lines.read(envelope, stampText) : undefined

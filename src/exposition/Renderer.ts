@@ -14,12 +14,14 @@ import type { OutputFormat } from "./MergedFamilies.ts"
 import {
   isSelected,
   labelValue,
-  onlyFloat,
+  onlyTouch,
   otherForm,
+  putWithSeconds,
   type Rewriting,
   rewrite,
   rewritingOf,
-  sameText
+  sameText,
+  type Touch
 } from "./Rewriting.ts"
 import { LF, sameBytes } from "./Syntax.ts"
 
@@ -54,9 +56,9 @@ export function* renderLines(
         if (chunks.length + bytes.length > chunkBytes && chunks.length > chunkBytes / 2) yield chunks.cut()
         if (rewriting === undefined) yield* copied(chunks, bytes, keepsTogether(type))
         else {
-          const float = onlyFloat(rewriting)
-          if (float === undefined) yield* rewritten(chunks, bytes, rewriting, keepsTogether(type))
-          else yield* refloated(chunks, bytes, float, keepsTogether(type))
+          const touch = onlyTouch(rewriting)
+          if (touch === undefined) yield* rewritten(chunks, bytes, rewriting, keepsTogether(type))
+          else yield* touched(chunks, bytes, touch, keepsTogether(type))
         }
       }
   }
@@ -98,11 +100,11 @@ function* rewritten(
   }
 }
 
-/** Lines in which only the label's number may change: from one that does to the next they are copied at once. */
-function* refloated(
+/** Lines in which only a label's number or the timestamp's unit may change: from one such place to the next they are copied at once. */
+function* touched(
   chunks: LineChunks,
   bytes: Uint8Array,
-  label: Uint8Array,
+  { float, seconds }: Touch,
   together: boolean
 ): Generator<LineChunk, void, undefined> {
   const text = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -115,7 +117,8 @@ function* refloated(
       from = line
       yield chunks.cut()
     }
-    const value = sameText(text, model, line, before) ? line + before : labelValue(bytes, line, label)
+    const value =
+      float === undefined ? -1 : sameText(text, model, line, before) ? line + before : labelValue(bytes, line, float)
     if (value >= 0) {
       model = line
       before = value - line
@@ -127,7 +130,9 @@ function* refloated(
         from = end
       }
     }
-    line = bytes.indexOf(LF, Math.max(line, value)) + 1
+    const feed = bytes.indexOf(LF, Math.max(line, value))
+    if (seconds) from = putWithSeconds(chunks, bytes, from, feed)
+    line = feed + 1
   }
   chunks.put(bytes, from, bytes.length)
 }

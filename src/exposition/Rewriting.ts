@@ -43,9 +43,18 @@ export const rewritingOf = (
   }
 }
 
-/** The label whose number is all that may have to change in a line. */
-export const onlyFloat = ({ names, float, timestamps, exemplars }: Rewriting): Uint8Array | undefined =>
-  names === undefined && timestamps !== "seconds" && exemplars !== "dropped" ? float : undefined
+/** All that may have to change in a line where every line stays and none loses its end: a label's number, the timestamp's unit. */
+export interface Touch {
+  readonly float: Uint8Array | undefined
+  readonly seconds: boolean
+}
+
+export const onlyTouch = ({ names, float, timestamps, exemplars }: Rewriting): Touch | undefined => {
+  const seconds = timestamps === "seconds"
+  return names !== undefined || exemplars === "dropped" || (seconds && exemplars === "kept")
+    ? undefined
+    : { float, seconds }
+}
 
 export const isSelected = (b: Uint8Array, line: number, { names }: Rewriting): boolean =>
   names === undefined ||
@@ -111,6 +120,24 @@ export const sameText = (text: DataView, a: number, b: number, length: number): 
 export const otherForm = (b: Uint8Array, value: number, end: number): Uint8Array | undefined => {
   const canonical = canonicalFloatBytes(parseNumber(b, value, end))
   return sameBytes(b, value, end, canonical, 0, canonical.length) ? undefined : canonical
+}
+
+/**
+ * Writes from `from` on up to and with the timestamp that ends at `end`, in seconds; answers where what was not written begins. A point
+ * before the last three digits is all that most need.
+ */
+export const putWithSeconds = (chunks: LineChunks, b: Uint8Array, from: number, end: number): number => {
+  const point = end - 3
+  if (b[point - 1] !== SPACE && b[point] !== SPACE && b[point + 1] !== SPACE) {
+    chunks.put(b, from, point)
+    chunks.put(POINT)
+    return point
+  }
+  let digits = end
+  while (b[digits - 1] !== SPACE) digits--
+  chunks.put(b, from, digits)
+  putSeconds(chunks, b, digits, end)
+  return end
 }
 
 /** Milliseconds as seconds, digit by digit: exact. */

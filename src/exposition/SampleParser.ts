@@ -228,8 +228,7 @@ export class SampleParser {
     if (b[i] !== LF && b[i] !== HASH) {
       const end = endOfWord(b, i)
       own = this.milliseconds(i, end, name)
-      // The dump's time stands on every line of the next round only if it does on every line of this one.
-      if (this.time !== undefined) this.recorder?.spoil()
+      if (this.time !== undefined) this.recorder?.ownTime(this.format === "text" && name.family.timesAreFree)
       i = skipBlanks(b, end)
     }
     this.point.timestamp = 0

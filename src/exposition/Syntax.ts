@@ -205,6 +205,18 @@ export const endOfWord = (b: Uint8Array, from: number): number => {
 /** The timestamp of lines that have none of their own, in event mode: whole milliseconds since 1970. */
 export const timestampText = (time: number): string => String(Math.max(0, Math.trunc(time)))
 
+let lastTime = Number.NaN
+let lastTimeBytes: Uint8Array = new Uint8Array(0)
+
+/** The same as bytes. Lines of one batch, or millisecond, share it: for single lines, of which each asks anew. */
+export const timestampBytes = (time: number): Uint8Array => {
+  if (time !== lastTime) {
+    lastTimeBytes = encode(timestampText(time))
+    lastTime = time
+  }
+  return lastTimeBytes
+}
+
 /** A byte, for a message. */
 export const shown = (b: Uint8Array, i: number): string => {
   const c = b[i]!

@@ -47,7 +47,7 @@ class Probe {
     await writeFile(`${this.file}.part`, text)
     const started = performance.now()
     await rename(`${this.file}.part`, this.file)
-    const seen = new RegExp(`^bench_dumps_written\\{[^}]*\\} ${this.written}$`, "m")
+    const seen = new RegExp(`^bench_dumps_written\\{[^}]*\\} ${this.written}( |$)`, "m")
     await until(async () => seen.test(await this.pod.get("/metrics")), {
       ...{ within: 30_000, every: 5, what: `dump ${this.written} on the endpoint` }
     })

@@ -35,11 +35,11 @@ export const faultsOf = (body: string, { newest, attached }: ShownOptions): Read
   const series = wanted.size
   for (const line of body.split("\n")) {
     if (line === "" || line.startsWith("#")) continue
-    const space = line.lastIndexOf(" ")
-    const key = identity(line.slice(0, space), [])
+    const [, series = line, shown] = /^([^{ ]+(?:\{.*\})?) (\S+)(?: \d+)?$/.exec(line) ?? []
+    const key = identity(series, [])
     const value = wanted.get(key)
     if (value === undefined) fault(`not sent, or twice in the body: ${key}`)
-    else if (value !== Number(line.slice(space + 1))) fault(`${line}, but ${value} was sent last`)
+    else if (value !== Number(shown)) fault(`${line}, but ${value} was sent last`)
     wanted.delete(key)
   }
   if (wanted.size > 0) fault(`${wanted.size} of ${series} series are missing, such as ${wanted.keys().next().value}`)

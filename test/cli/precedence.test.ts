@@ -192,7 +192,7 @@ describe("values", () => {
     const agreed = [
       ["--expiry", "91s"],
       ["--lookback", "91s"],
-      ["--timestamps", "event"],
+      ["--timestamps", "scrape"],
       ["--source-label", "src"],
       ["--allow-reserved-names"],
       ["--max-source-series", "7"],

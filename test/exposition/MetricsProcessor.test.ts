@@ -16,7 +16,7 @@ const tp = { topic: "metrics", partition: 0 }
 const key = "metrics/0"
 
 const parts = (options: Partial<MetricsProcessor.MetricsOptions> = {}) =>
-  MetricsProcessor.layer({ ...MetricsProcessor.defaultMetricsOptions, ...options }).pipe(
+  MetricsProcessor.layer({ ...MetricsProcessor.defaultMetricsOptions, timestamps: "scrape", ...options }).pipe(
     Layer.provideMerge(Layer.merge(MetricsCache.layer, SelfMetrics.layerBare))
   )
 

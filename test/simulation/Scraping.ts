@@ -14,7 +14,7 @@ const scrapeTimeout = 8_000
 /** Every so many bodies are rendered as one, the others are put together from their dumps, each rendered once. */
 const wholeEvery = 8
 
-const line = /^([vw])\{[^\n]*instance="([^"]*)"[^\n]*\} (\d+)$/gm
+const line = /^([vw])\{[^\n]*instance="([^"]*)"[^\n]*\} (\d+)(?: \d+)?$/gm
 const read = (dumps: ReadonlyArray<Dump>, into: Map<string, number>): void => {
   const text = Buffer.concat([...render(dumps, "text")]).toString()
   for (const match of text.matchAll(line)) into.set(`${match[2]}/${match[1]}`, Number(match[3]))

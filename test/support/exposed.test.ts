@@ -43,7 +43,21 @@ describe("the judge", () => {
     assert.deepStrictEqual(wrong(body(3, 1, [1, 2], 4)), ["pod-0 shows two rounds of s at once: 3 and 4"])
   })
 
-  it("refuses a body that shows a series twice", () => {
+  it("reads values with and without a timestamp behind them", () => {
+    const { samples, rounds } = readBody('a 1 1700000000123\nb{l="} 2 3"} 4\ntest_round{instance="s"} 5 6\n')
+    assert.deepStrictEqual(
+      [...samples.entries()],
+      [
+        ["a", 1],
+        ['b{l="} 2 3"}', 4],
+        ['test_round{instance="s"}', 5]
+      ]
+    )
+    assert.strictEqual(rounds.get("s"), 5)
+  })
+
+  it("refuses a body that shows a series twice, and a line that is no sample", () => {
     assert.throws(() => readBody("a 1\na 1\n"), /twice in one body: a/)
+    assert.throws(() => readBody("a\n"), /no sample line: a/)
   })
 })

@@ -23,9 +23,9 @@ export const readBody = (text: string): Body => {
     const type = /^# TYPE (\S+) (\S+)$/.exec(line)
     if (type !== null) types.set(type[1]!, type[2]!)
     if (line === "" || line.startsWith("#")) continue
-    const space = line.lastIndexOf(" ")
-    const series = line.slice(0, space)
-    const value = Number(line.slice(space + 1))
+    const sample = /^([^{ ]+(?:\{.*\})?) (\S+)(?: \d+)?$/.exec(line)
+    if (sample === null) throw new Error(`no sample line: ${line}`)
+    const [series, value] = [sample[1]!, Number(sample[2])]
     if (samples.has(series)) throw new Error(`twice in one body: ${series}`)
     samples.set(series, value)
     const name = /^[^{]*/.exec(series)![0]

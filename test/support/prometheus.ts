@@ -27,35 +27,49 @@ export interface PrometheusOptions {
   readonly name?: string
   /** Addresses of HTTP service discovery, besides the targets. */
   readonly discover?: ReadonlyArray<string>
-  /** With the README's scrape config, word for word, but for the targets. */
+  /** With the README's scrape config, word for word, but for the targets and the interval. */
   readonly asInReadme?: boolean
   /** Of scrapes, and how long one may take; 1s where nothing is said. */
   readonly interval?: string
+  /**
+   * False: what is shown counts from the scrape, whatever time it carries. An older value then is a counter that runs backwards, where
+   * with its own time it would be refused as out of order, unseen.
+   */
+  readonly honorTimestamps?: boolean
 }
 
-const readmeConfig = async (targets: ReadonlyArray<string>): Promise<string> => {
+const readmeConfig = async (targets: ReadonlyArray<string>, interval: string): Promise<string> => {
   const readme = await readFile(join(import.meta.dirname, "../../README.md"), "utf8")
   const [, config] = /```yaml\n(scrape_configs:\n[\s\S]*?)```/.exec(readme) ?? []
   if (config === undefined || !/targets: \[[^\]]*\]/.test(config)) throw new Error("the README has no scrape config")
-  return config.replace(/targets: \[[^\]]*\]/, `targets: ${JSON.stringify(targets)}`)
+  return config
+    .replace(/targets: \[[^\]]*\]/, `targets: ${JSON.stringify(targets)}`)
+    .replace(/scrape_interval: \w+/, `scrape_interval: ${interval}`)
 }
 
 export const startPrometheus = async (
   stage: Stage,
   targets: ReadonlyArray<string>,
-  { name = "prometheus", discover = [], asInReadme = false, interval = "1s" }: PrometheusOptions = {}
+  {
+    name = "prometheus",
+    discover = [],
+    asInReadme = false,
+    interval = "1s",
+    honorTimestamps = true
+  }: PrometheusOptions = {}
 ): Promise<PrometheusServer> => {
   const config = join(stage.dir, `${name}.yaml`)
   const global = `global: { scrape_interval: ${interval}, scrape_timeout: ${interval} }`
   await writeFile(
     config,
     asInReadme
-      ? `${global}\n${await readmeConfig(targets)}`
+      ? `${global}\n${await readmeConfig(targets, interval)}`
       : [
           global,
           "scrape_configs:",
           "  - job_name: k2p-pods",
           "    honor_labels: true",
+          `    honor_timestamps: ${honorTimestamps}`,
           "    static_configs:",
           `      - targets: [${targets.map((target) => JSON.stringify(target)).join(", ")}]`,
           ...(discover.length > 0 ? ["    http_sd_configs:"] : []),

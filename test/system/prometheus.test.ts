@@ -5,7 +5,9 @@
 import { once } from "node:events"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import kafkajs from "kafkajs"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
+import "../../src/transport/kafka/RequestQueuePatch.ts"
 import { type DeepLog, startDeepLog } from "../support/deepLog.ts"
 import { type KafkaCluster, startKafka } from "../support/kafka.ts"
 import { type Senders, startSenders } from "../support/pipeline.ts"
@@ -41,6 +43,8 @@ describeWith(["java", "mvn", "prometheus"], "a Prometheus that scrapes the pods"
   let liar: Server
   let sources: ReadonlyArray<string> = []
   let prometheus: PrometheusServer
+  /** Takes what is shown as of the scrape's time, and so would store an older value. */
+  let timeless: PrometheusServer
   const pods = new Map<string, Pod>()
   const all = (): ReadonlyArray<Pod> => [...pods.values()]
 
@@ -77,10 +81,9 @@ describeWith(["java", "mvn", "prometheus"], "a Prometheus that scrapes the pods"
     liar = await startLiar()
     await Promise.all(["a", "b", "c"].map(serve))
     await untilSpread(all(), [2, 2, 2])
-    prometheus = await startPrometheus(stage, [
-      ...all().map(target),
-      `127.0.0.1:${(liar.address() as AddressInfo).port}`
-    ])
+    const targets = [...all().map(target), `127.0.0.1:${(liar.address() as AddressInfo).port}`]
+    prometheus = await startPrometheus(stage, targets)
+    timeless = await startPrometheus(stage, targets, { name: "timeless", honorTimestamps: false })
     await untilStored(2, new Map())
   })
   afterEach(({ task }) => {
@@ -107,6 +110,43 @@ describeWith(["java", "mvn", "prometheus"], "a Prometheus that scrapes the pods"
     }
   })
 
+  it("stores samples under the time of their dump, and each pod says so at its start", async () => {
+    const dumped = Date.now() - 60_000
+    const producer = new kafkajs.Kafka({ brokers: [...kafka.bootstrap], logLevel: kafkajs.logLevel.NOTHING }).producer()
+    await producer.connect()
+    const headers = { "k2p-round": "1.1", "k2p-time": String(dumped) }
+    await producer.send({ topic: "metrics", messages: [{ key: "stamped", value: "test_stamped 7\n", headers }] })
+    await producer.disconnect()
+    const seen = await until(async () => (await prometheus.query("timestamp(test_stamped)"))[0], {
+      what: "the stamped sample"
+    })
+    assert.strictEqual(seen.value, dumped / 1000)
+    for (const pod of all())
+      assert.match(pod.process.out.stderr, /timestamps event: samples carry the time of their dump;/)
+
+    const args = [
+      "--brokers",
+      kafka.bootstrap[0]!,
+      "--topic",
+      "metrics",
+      "--group-id",
+      "scrape",
+      "--timestamps",
+      "scrape"
+    ]
+    const plain = await startPod(stage, "scrape", args)
+    assert.match(plain.process.out.stderr, /timestamps scrape: samples carry no time and get that of the scrape;/)
+    const body = await until(
+      async () => {
+        const text = await plain.get("/metrics")
+        return text.includes("test_stamped") && text
+      },
+      { what: "the sample on a pod in scrape mode" }
+    )
+    assert.match(body, /^test_stamped\{.*\} 7$/m)
+    await plain.process.kill()
+  })
+
   it("stores no counter that ran backwards while each pod in turn is restarted, and goes on with every source", async () => {
     for (const name of ["a", "b"]) {
       const before = await stored()
@@ -121,28 +161,36 @@ describeWith(["java", "mvn", "prometheus"], "a Prometheus that scrapes the pods"
       await untilStored(3, await stored())
       await until(async () => (await one(`up{instance="${target(leaver)}"}`)) === 1, { what: `${name} seen as up` })
     }
-    // resets() forgets the name, so each name is asked for by itself.
-    const names = (await prometheus.query(`count by (__name__) (${counters})`)).map((s) => s.labels.__name__!)
-    const resets = (
-      await Promise.all(
-        names.map(async (name) =>
-          (await prometheus.query(`resets(${name}[10m])`)).map(({ labels, value }) => ({ name, ...labels, value }))
+    for (const server of [prometheus, timeless]) {
+      // resets() forgets the name, so each name is asked for by itself.
+      const names = (await server.query(`count by (__name__) (${counters})`)).map((s) => s.labels.__name__!)
+      const resets = (
+        await Promise.all(
+          names.map(async (name) =>
+            (await server.query(`resets(${name}[10m])`)).map(({ labels, value }) => ({ name, ...labels, value }))
+          )
         )
+      ).flat()
+      const backwards = resets.filter(({ value }) => value !== 0)
+      assert.deepStrictEqual(
+        backwards.map(({ name }) => name),
+        ["test_liar_total"],
+        JSON.stringify(backwards)
       )
-    ).flat()
-    const backwards = resets.filter(({ value }) => value !== 0)
-    assert.deepStrictEqual(
-      backwards.map(({ name }) => name),
-      ["test_liar_total"],
-      JSON.stringify(backwards)
-    )
-    // A query that finds nothing would find no resets either.
-    assert.isAbove(resets.length, sources.length + senders.sources.length * 6)
+      // A query that finds nothing would find no resets either.
+      assert.isAbove(resets.length, sources.length + senders.sources.length * 6)
+    }
     const seenGrowing = async () =>
       Math.min(
-        await one("min(count_over_time(test_rounds_total[10m]))"),
+        await one('min(count_over_time(test_rounds_total{instance!~"slow/.*"}[10m]))'),
         await one('min(increase(test_rounds_total{instance!~"slow/.*"}[10m]))')
       )
     await until(async () => (await seenGrowing()) > 10, { what: "more than ten samples and rounds of each counter" })
+    // A round is one sample, under one time, however often and by whichever pod it was shown.
+    const slow = await prometheus.query('count_over_time(test_rounds_total{instance=~"slow/.*"}[10m])')
+    assert.deepStrictEqual(
+      slow.map(({ value }) => value),
+      [1, 1, 1, 1, 1, 1]
+    )
   })
 })

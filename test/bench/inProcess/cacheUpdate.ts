@@ -8,7 +8,7 @@
  */
 import { encodeRound } from "../../../src/agent/RoundRecord.ts"
 import { Budget } from "../../../src/exposition/Budget.ts"
-import { PartitionCache } from "../../../src/exposition/PartitionCache.ts"
+import { type CacheOptions, PartitionCache } from "../../../src/exposition/PartitionCache.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { noTime } from "../../support/logTime.ts"
 import type { Stage } from "../../support/processes.ts"
@@ -22,9 +22,13 @@ type Unnumbered = Omit<LogRecord, "offset" | "timestamp">
 
 /** One partition with its cache; offsets and rounds go on for ever. */
 class Subject {
-  private readonly cache = new PartitionCache({ topic: "metrics", partition: 0 }, noTime, cacheOptions, podBudget())
+  private readonly cache: PartitionCache
   private offset = 0
   private accepted = 0
+
+  constructor(timestamps: Timestamps) {
+    this.cache = new PartitionCache({ topic: "metrics", partition: 0 }, noTime, cacheOptions(timestamps), podBudget())
+  }
 
   take(record: Unnumbered): void {
     const now = { wall: Date.now(), mono: performance.now() }
@@ -44,8 +48,12 @@ class Subject {
   }
 }
 
-const podBudget = (): Budget =>
-  new Budget("pod", { series: cacheOptions.limits.podSeries, bytes: cacheOptions.limits.podBytes })
+type Timestamps = CacheOptions["timestamps"]
+
+const podBudget = (): Budget => {
+  const { limits } = cacheOptions("scrape")
+  return new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
+}
 
 const recordOf = (source: string, text: Uint8Array): Unnumbered => {
   const round = { source, text, format: "text", time: Date.now(), job: "checkout", origin: "" } as const
@@ -59,15 +67,19 @@ const recordOf = (source: string, text: Uint8Array): Unnumbered => {
 const lineBytes = 145
 
 /** Rounds of the sources in turn, numbered on and on. */
-const rounds = (sources: ReadonlyArray<ReadonlyArray<Buffer>>, fresh: boolean): (() => number) => {
+const rounds = (
+  sources: ReadonlyArray<ReadonlyArray<Buffer>>,
+  fresh: boolean,
+  timestamps: Timestamps = "scrape"
+): (() => number) => {
   const records = sources.map((texts, s) => texts.map((text) => recordOf(`site-1/source-${s}`, text)))
-  let subject = new Subject()
+  let subject = new Subject(timestamps)
   let round = 0
   const pass = (): number => {
     let bytes = 0
     for (let i = 0; i < sources[0]!.length; i++) {
       // A source that was never seen: its first round.
-      if (fresh) subject = new Subject()
+      if (fresh) subject = new Subject(timestamps)
       round += 1
       const version = Buffer.from(`1.${round}`)
       for (const ofSource of records) {
@@ -83,7 +95,7 @@ const rounds = (sources: ReadonlyArray<ReadonlyArray<Buffer>>, fresh: boolean): 
 }
 
 /** One round of lines after the other, of the sources in turn. `fresh`: every line is the first of its series. */
-const lines = (sources: number, fresh: boolean): (() => number) => {
+const lines = (sources: number, fresh: boolean, timestamps: Timestamps = "scrape"): (() => number) => {
   const services = Array.from({ length: sources }, (_, i) => mixedService(i, true))
   const records = [0, 1, 2].map(() =>
     services.flatMap((service, i) => {
@@ -91,11 +103,11 @@ const lines = (sources: number, fresh: boolean): (() => number) => {
       return service.lines().map((line): Unnumbered => ({ key, value: Buffer.from(line), headers: {} }))
     })
   )
-  let subject = new Subject()
+  let subject = new Subject(timestamps)
   return () => {
     let bytes = 0
     for (const round of records) {
-      if (fresh) subject = new Subject()
+      if (fresh) subject = new Subject(timestamps)
       for (const record of round) {
         subject.take(record)
         bytes += record.value!.length
@@ -118,10 +130,19 @@ export const cacheUpdate = async (stage: Stage, quick: boolean): Promise<Readonl
   for (const { name, sources } of await corpora(stage, quick ? 2 : 8, quick ? 4 : 8)) {
     rows.push({ name: `${name}, first round`, cells: cells(await paceOf(rounds(sources, true), seconds)) })
     rows.push({ name: `${name}, next round`, cells: cells(await paceOf(rounds(sources, false), seconds)) })
+    rows.push({
+      name: `${name}, next round, event mode`,
+      cells: cells(await paceOf(rounds(sources, false, "event"), seconds))
+    })
   }
-  for (const fresh of [true, false]) {
-    const pace = await paceOf(lines(quick ? 2 : 20, fresh), seconds)
-    const name = `single lines of ${lineBytes} bytes, ${fresh ? "each the first of its series" : "of known series"}`
+  for (const [fresh, timestamps] of [
+    [true, "scrape"],
+    [false, "scrape"],
+    [false, "event"]
+  ] as const) {
+    const pace = await paceOf(lines(quick ? 2 : 20, fresh, timestamps), seconds)
+    const kind = fresh ? "each the first of its series" : "of known series"
+    const name = `single lines of ${lineBytes} bytes, ${kind}${timestamps === "event" ? ", event mode" : ""}`
     rows.push({ name, cells: cells(pace, lineBytes) })
   }
   return [

@@ -21,7 +21,9 @@ const sizeOf = (chunks: Iterable<Uint8Array>): number => {
 
 export const rendering = async (_: Stage, quick: boolean): Promise<ReadonlyArray<Table>> => {
   const sources = quick ? 40 : 400
-  const dumps = Array.from({ length: sources }, (_, i) => parseFirst(sourceName(i), mixedService(i).round()))
+  const rounds = Array.from({ length: sources }, (_, i) => mixedService(i).round())
+  const dumps = rounds.map((round, i) => parseFirst(sourceName(i), round))
+  const stamped = rounds.map((round, i) => parseFirst(sourceName(i), round, "event"))
   const seconds = quick ? 0.2 : 3
   let packed = 0
   const gzipped = async (): Promise<number> => {
@@ -50,6 +52,8 @@ export const rendering = async (_: Stage, quick: boolean): Promise<ReadonlyArray
   for (const [name, pass] of [
     ["text 0.0.4", () => sizeOf(render(dumps, "text"))],
     ["OpenMetrics 1.0", () => sizeOf(render(dumps, "openmetrics"))],
+    ["text 0.0.4, event mode", () => sizeOf(render(stamped, "text"))],
+    ["OpenMetrics 1.0, event mode", () => sizeOf(render(stamped, "openmetrics"))],
     ["text 0.0.4, gzip", gzipped]
   ] as const) {
     const { megabytesPerCpuSecond, cpuNsPerByte, passMs } = await paceOf(pass, seconds)

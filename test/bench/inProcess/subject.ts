@@ -8,19 +8,21 @@ import { defaultCacheLimits } from "../../../src/exposition/MetricsProcessor.ts"
 import * as Parser from "../../../src/exposition/Parser.ts"
 import type { CacheOptions } from "../../../src/exposition/PartitionCache.ts"
 
-export const cacheOptions: CacheOptions = {
+type Timestamps = CacheOptions["timestamps"]
+
+export const cacheOptions = (timestamps: Timestamps): CacheOptions => ({
   expiry: 90_000,
-  timestamps: "scrape",
+  timestamps,
   sourceLabel: "instance",
   limits: { ...defaultParseLimits, ...defaultCacheLimits }
-}
+})
 
-const optionsFor = (source: string): ParseOptions => ({
+const optionsFor = (source: string, timestamps: Timestamps = "scrape"): ParseOptions => ({
   format: "text",
   attach: { sourceLabel: "instance", source, labels: [["job", "checkout"]] },
   limits: defaultParseLimits,
-  timestamps: "scrape",
-  time: 0
+  timestamps,
+  time: 1_700_000_000_123
 })
 
 const accepted = (result: Dump | Refusal): Dump => {
@@ -29,8 +31,8 @@ const accepted = (result: Dump | Refusal): Dump => {
 }
 
 /** A round of a source that nothing is known of. */
-export const parseFirst = (source: string, bytes: Uint8Array): Dump =>
-  accepted(Parser.parseDump(bytes, optionsFor(source)))
+export const parseFirst = (source: string, bytes: Uint8Array, timestamps: Timestamps = "scrape"): Dump =>
+  accepted(Parser.parseDump(bytes, optionsFor(source, timestamps)))
 
 type ParseRound = (
   bytes: Uint8Array,
