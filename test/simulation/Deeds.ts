@@ -199,7 +199,7 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
         )
         break
       case "toolResets":
-        for (const pod of running(sim)) pod.kill()
+        for (const each of running(sim)) yield* Effect.forkDetach(each.stop)
         // What was shown is not known any more: quarantine covers what an agent may send late, no more.
         for (const each of sources) each.lateness = 0.45
         yield* Effect.forkScoped(
@@ -208,7 +208,7 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
               log.stripCommits(simEngine.group),
               Effect.forEach(Array.from({ length: fault.pods }), () => startPod(sim))
             ),
-            fault.down
+            1_500 + fault.down
           )
         )
         break

@@ -46,7 +46,7 @@ export type Fault =
   | { readonly type: "silence"; readonly source: number; readonly ms: number }
   | { readonly type: "retention"; readonly partition: number }
   | { readonly type: "restartAll"; readonly pods: number; readonly down: number }
-  /** All die, a tool sets the group's offsets to what they are, and others come. */
+  /** All leave, a tool sets the group's offsets to what they are, which needs an empty group, and others come. */
   | { readonly type: "toolResets"; readonly pods: number; readonly down: number }
   | { readonly type: "slowJoin"; readonly pod: number; readonly by: number }
   | { readonly type: "strategy"; readonly pod: number; readonly strategy: Strategy }

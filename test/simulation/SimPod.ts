@@ -98,6 +98,8 @@ export class SimPod {
     this.judge = settings.judge
     const metrics = {
       ...MetricsProcessor.defaultMetricsOptions,
+      // Agents' clocks are off by minutes here: with their own time samples would be hidden until they are due.
+      timestamps: "scrape" as const,
       expiry: simExpiry,
       limits: settings.strict ? { ...limits, maxLabelValue: 100 } : limits
     }

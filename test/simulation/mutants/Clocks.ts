@@ -1,8 +1,7 @@
 /** Clocks: mutants of rule 8 as far as it is about time: marks, what is settled and forgotten, and quarantine. */
 import type { Quarantine } from "../../../src/engine/Quarantine.ts"
-import type { Reservation } from "../../../src/engine/Reservation.ts"
 import { type Mutant, patching, planning, replacing } from "./Mutant.ts"
-import { fallsBehind, forgetsTooSoon, stallsAndReads, telling, toolAndLate } from "./Stories.ts"
+import { fallsBehind, stallsAndReads, telling, toolAndLate } from "./Stories.ts"
 
 interface AgesInside {
   newest: number
@@ -70,17 +69,6 @@ export const clockMutants: ReadonlyArray<Mutant> = [
         prototype.settled = function (this: unknown, _position: number, apart: number) {
           return settled.call(this, Number.POSITIVE_INFINITY, apart)
         } as never
-      })
-    ]
-  },
-  {
-    rule: "8 what was seen is kept from L on",
-    breaks: "versions are forgotten when they are settled, whatever L a next owner may read",
-    found: "older",
-    histories: telling(forgetsTooSoon),
-    modules: () => [
-      replacing("engine/Reservation", {
-        keptFrom: () => (s: Reservation) => Math.max(s.kept, s.inFlight?.l ?? 0, ...s.unknown.map((u) => u.l))
       })
     ]
   },

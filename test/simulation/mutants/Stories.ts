@@ -299,28 +299,19 @@ export const stallsAndReads: Story = (int) => {
   ]
 }
 
-/** Commits are lost while versions are forgotten, the owners die, and older rounds arrive before and after. */
-export const forgetsTooSoon: Story = (int) => {
-  const source = int(8)
-  return [
-    at(0, { type: "silence", source, ms: 34_000 }),
-    at(14_000 + int(3_000), { type: "repeat", source, back: 1 + int(3) }),
-    ...everyPod(17_000 + int(3_000), (pod) => ({ type: "lostCommitAnswers", pod, ms: 8_000 })),
-    ...[20_500, 22_500].map((ms) => at(ms + int(1_500), { type: "repeat", source, back: 1 + int(3) })),
-    ...allDie(24_000 + int(2_000), int)
-  ]
-}
-
-/** A tool sets the group's offsets, and rounds that were late arrive after it. */
+/** A tool sets the group's offsets, whoever comes then is followed by others, and rounds that were late arrive. */
 export const toolAndLate: Story = (int) => {
   const source = int(8)
   return [
     at(0, { type: "restartAgent", source, clockBy: 0 }),
     at(1_200, { type: "burst", rounds: 10 }),
     at(2_000, { type: "silence", source, ms: 9_000 }),
-    at(2_100, { type: "toolResets", pods: 2, down: int(500) }),
-    ...[3_000, 4_000, 5_500].map((ms) => at(ms + int(700), { type: "repeat", source, back: 1 + int(3) })),
-    at(3_800 + int(3_000), { type: "restartAll", pods: 2, down: 0 })
+    at(2_100, { type: "toolResets", pods: 2, down: int(300) }),
+    at(4_700 + int(200), { type: "join" }),
+    ...[0, 0].map((pod) => at(4_900 + int(200), { type: "leave", pod } as const)),
+    ...[4_400, 5_600, 5_900, 6_200].map((ms) =>
+      at(ms + int(250), { type: "repeat", source, back: 1 + int(3) } as const)
+    )
   ]
 }
 
