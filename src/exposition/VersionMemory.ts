@@ -70,7 +70,7 @@ export class VersionMemory {
       this.unsure = this.unsure.filter((u) => u.first > round.first || compareRounds(u, round) > 0)
       return undefined
     }
-    const need = this.needWith(round.first, blocker)
+    const need = this.needOf(round)
     const repeated = compareRounds(blocker, round) === 0
     // A repetition is known to whoever starts before it, and is settled with the first of its kind.
     const seen = repeated
@@ -93,7 +93,12 @@ export class VersionMemory {
     const blocker = this.highest()
     const ignored = blocker !== undefined && compareRounds(blocker, round) >= 0
     // Between it and the round before it.
-    const before = { ...round, round: round.round - 0.5, need: this.needWith(round.first, blocker), ignored }
+    const before = {
+      ...round,
+      round: round.round - 0.5,
+      need: this.needOf(round),
+      ignored
+    }
     if (whole) this.seen = entered(this.seen, before)
     else this.unsure = entered(this.unsure, before)
   }
@@ -119,8 +124,15 @@ export class VersionMemory {
     return this.highest() === undefined
   }
 
-  private needWith(first: number, blocker: Seen | undefined): number {
-    return blocker === undefined || blocker.offset < this.bounds.settled() ? first : Math.min(first, blocker.need)
+  /** Together with what blocks it: of those that are known for certain and of those that are not the latest, which costs the least. */
+  private needOf(round: Arrival): number {
+    const settled = this.bounds.settled()
+    let need = round.first
+    for (const list of [this.seen, this.unsure]) {
+      const blocker = list.findLast((s) => compareRounds(s, round) >= 0)
+      if (blocker !== undefined && blocker.offset >= settled) need = Math.min(need, blocker.need)
+    }
+    return need
   }
 
   private highest(): Seen | undefined {
@@ -138,7 +150,12 @@ export class VersionMemory {
 /** The list with one more, which takes the place of its equal. */
 const entered = (list: ReadonlyArray<Seen>, next: Seen): ReadonlyArray<Seen> => {
   if (list.some((s) => s.first >= next.first && compareRounds(s, next) > 0)) return list
-  const left = list.filter((s) => compareRounds(s, next) > 0 || (s.first > next.first && compareRounds(s, next) < 0))
+  const left = list.flatMap((s): ReadonlyArray<Seen> => {
+    const order = compareRounds(s, next)
+    if (order > 0) return [s]
+    // Who starts between the two takes it for news, as if it had been ignored.
+    return order < 0 && s.first > next.first ? [{ ...s, need: Math.min(s.need, next.need), ignored: true }] : []
+  })
   const at = left.findIndex((s) => s.first > next.first)
   const all = at < 0 ? [...left, next] : [...left.slice(0, at), next, ...left.slice(at)]
   if (all.length <= maxSeen) return all

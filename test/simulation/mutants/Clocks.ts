@@ -79,7 +79,7 @@ export const clockMutants: ReadonlyArray<Mutant> = [
     histories: telling(fallsBehind),
     modules: () => [
       patching("exposition/VersionMemory", (prototype) => {
-        prototype.needWith = ((first: number) => first) as never
+        prototype.needOf = ((round: { readonly first: number }) => round.first) as never
       })
     ]
   },

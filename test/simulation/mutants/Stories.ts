@@ -317,20 +317,20 @@ export const toolAndLate: Story = (int) => {
 
 /** The same of several sources, and the last that came of each is a chunk that its owner had to drop. */
 export const droppedAndMoved: Story = (int) => {
-  const repeats = 16_500 + int(800)
+  const sources = [0, 1, 3, 4, 6, 7]
+  const busy = 1_500
   return [
     ...everyPod(0, (pod) => ({ type: "strategy", pod, strategy: "pause" })),
-    ...everyPod(0, (pod) => ({ type: "slowPod", pod, ms: 4_000, perRecord: 200 })),
-    at(10, { type: "burst", rounds: 30 }),
-    ...[0, 1, 3, 4, 6, 7].flatMap((source) => [
-      at(20, { type: "partialRound", source }),
-      at(30, { type: "silence", source, ms: 18_500 }),
-      at(repeats, { type: "repeat", source, back: 1 })
-    ]),
-    at(40, { type: "burst", rounds: 90 }),
-    ...everyPod(300 + int(500), (pod) => ({ type: "strategy", pod, strategy: "drop-front" })),
+    ...sources.map((source) => at(10, { type: "silence", source, ms: 18_500 } as const)),
+    // All that they sent is shown by now. What comes next waits behind what the actor has in hand.
+    ...everyPod(busy, (pod) => ({ type: "slowPod", pod, ms: 4_000, perRecord: 200 })),
+    at(busy + 5, { type: "burst", rounds: 9 }),
+    ...sources.map((source) => at(busy + 250, { type: "partialRound", source } as const)),
+    at(busy + 260, { type: "burst", rounds: 90 }),
+    ...everyPod(busy + 300 + int(300), (pod) => ({ type: "strategy", pod, strategy: "drop-front" })),
     at(12_000 + int(2_000), { type: "join" }),
-    at(13_500 + int(1_500), { type: "leave", pod: int(5) })
+    at(13_500 + int(1_500), { type: "leave", pod: int(5) }),
+    ...sources.map((source) => at(16_500 + int(800), { type: "repeat", source, back: 1 } as const))
   ]
 }
 
