@@ -109,8 +109,12 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
         queueRecords: values.queueRecords,
         queueBytes: values.queueBytes,
         commit: values.commit,
+        partitioner: values.partitioner,
+        growthWindow: values.growthWindow,
         settingsHash: createHash("sha256")
-          .update(JSON.stringify({ ...agreed, lookback }))
+          .update(
+            JSON.stringify({ ...agreed, lookback, partitioner: values.partitioner, growthWindow: values.growthWindow })
+          )
           .digest("hex")
           .slice(0, 16)
       },

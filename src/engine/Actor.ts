@@ -11,6 +11,7 @@ import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type GroupClient, TransportError } from "../transport/Transport.ts"
 import { decodeCommitMetadata } from "./CommitMetadata.ts"
 import { EngineFailed } from "./Engine.ts"
+import type { Growth } from "./Growth.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Batch, PartitionProcessor, ProcessorError } from "./PartitionProcessor.ts"
@@ -27,6 +28,7 @@ export interface ActorHost {
   readonly processor: PartitionProcessor["Service"]
   readonly options: EngineOptions
   readonly metrics: SelfMetricsShape
+  readonly growth: Growth
   readonly now: () => number
   /** Of a partition's key; undefined while it has none, as far as we know. */
   readonly leader: (key: string) => number | undefined
@@ -71,16 +73,15 @@ const prepare = (host: ActorHost, p: Partition): Effect.Effect<StartPlan, Transp
   Effect.gen(function* () {
     const { client, options } = host
     const since = (yield* Clock.currentTimeMillis) - options.lookback
-    const [committed, ends, starts, lookback] = yield* Effect.all(
+    const [c, ends, starts, lookback] = yield* Effect.all(
       [
-        client.offsetFetch([p.tp]),
+        host.growth.commitOf(p.tp),
         client.listOffsets([p.tp], "end"),
         client.listOffsets([p.tp], "start"),
         client.listOffsets([p.tp], { timestamp: Math.max(0, since) })
       ],
       { concurrency: "unbounded" }
     )
-    const c = committed.get(p.key)
     const logEnd = ends.get(p.key)
     const logStart = starts.get(p.key)
     // Taken for 0 it would look like a log that went back.
@@ -97,6 +98,7 @@ const prepare = (host: ActorHost, p: Partition): Effect.Effect<StartPlan, Transp
     const present = w !== null && logStart <= w.offset && w.offset < logEnd
     const other = present && (yield* replaced(host, p, w))
     p.knows(w)
+    host.growth.begin(p, metadata?.homes)
     return planStart({
       committed: c === undefined ? null : { offset: c.offset, metadata },
       logStart,
@@ -163,7 +165,7 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
   Effect.gen(function* () {
     p.prepare()
     const plan = yield* prepareRetrying(host, p)
-    const processing = yield* host.processor.open(p.tp)
+    const processing = yield* host.processor.open(p.tp, p.homes)
     // Runs before the processor's own finalizers: hidden first, then gone.
     yield* Effect.addFinalizer(() => Effect.sync(() => p.end(p.phase === "evicting" ? "evicting" : "restarting")))
     if (plan.lost > 0) {

@@ -9,8 +9,16 @@ import { Clock, Effect } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type GroupClient, TransportError } from "../transport/Transport.ts"
 import type { Assignor } from "./Assignor.ts"
-import { decodeAssignment, decodeClaims, encodeAssignment, encodeClaims } from "./Claims.ts"
+import {
+  assignedCounts,
+  claimedCounts,
+  decodeAssignment,
+  decodeClaims,
+  encodeAssignment,
+  encodeClaims
+} from "./Claims.ts"
 import { EngineFailed, NotProven } from "./Engine.ts"
+import type { Growth } from "./Growth.ts"
 import { claims, type HandoffEvent, type HandoffState, mayJoin } from "./Handoff.ts"
 import type { Loads } from "./Loads.ts"
 import type { EngineOptions } from "./Options.ts"
@@ -23,6 +31,7 @@ export interface MembershipHost {
   readonly metrics: SelfMetricsShape
   readonly assignor: Assignor["Service"]
   readonly topology: Topology
+  readonly growth: Growth
   readonly now: () => number
   readonly state: () => HandoffState
   readonly dispatch: (event: HandoffEvent) => void
@@ -50,7 +59,7 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
         memberId: s.memberId,
         sessionTimeout: options.sessionTimeout,
         rebalanceTimeout: options.rebalanceTimeout,
-        protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed) }]
+        protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }]
       })
       .pipe(
         Effect.timeoutOrElse({
@@ -80,9 +89,10 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
       const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
       const given = assignor.assign(members, topology.partitions, host.loads.hear(members, topology.partitions))
       host.loads.assigned(members, topology.partitions, given)
+      const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
       assignments = members.map((m) => ({
         memberId: m.memberId,
-        assignment: encodeAssignment(given.get(m.memberId) ?? [])
+        assignment: encodeAssignment(given.get(m.memberId) ?? [], counts)
       }))
       host.leading(
         true,
@@ -102,6 +112,8 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
         })
       )
     const assigned = decodeAssignment(bytes)
+    // Before anything of it is taken up.
+    host.growth.heard(assignedCounts(bytes))
     host.dispatch({ type: "synced", sentAt, assigned })
     host.metrics.rebalances.inc()
     yield* Effect.logInfo(

@@ -1,3 +1,5 @@
+import type { Placement } from "../transport/Placement.ts"
+
 /** Options of one shard, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 export interface EngineOptions {
   readonly group: string
@@ -22,6 +24,10 @@ export interface EngineOptions {
   readonly fetchMaxBytes: number
   readonly fetchMaxBytesPartition: number
   readonly commit: "visible" | "scraped"
+  /** How producers place keys that have no number of their own. `auto`: found out. `none`: by none that is known. */
+  readonly partitioner: "auto" | Placement | "none"
+  /** Where that is not known: how long what is new in a partition waits after its topic grew. */
+  readonly growthWindow: number
   /** At most so often a member asks for a generation only because loads changed. */
   readonly rebalanceForLoadEvery: number
   /** Restarts of one partition's actor within `restartWindow` before the shard gives up. */
@@ -49,6 +55,8 @@ export const defaultEngineOptions: EngineOptions = {
   fetchMaxBytes: 8 * 1024 * 1024,
   fetchMaxBytesPartition: 1024 * 1024,
   commit: "visible",
+  partitioner: "auto",
+  growthWindow: 600_000,
   rebalanceForLoadEvery: 600_000,
   maxRestarts: 10,
   restartWindow: 60_000,

@@ -10,6 +10,7 @@ import { partitionKey } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
 import { encodeCommitMetadata } from "./CommitMetadata.ts"
 import type { PartitionPhase } from "./Engine.ts"
+import { Homes } from "./Homes.ts"
 import { Load } from "./Load.ts"
 import type { Processing } from "./PartitionProcessor.ts"
 import { PartitionQueue } from "./PartitionQueue.ts"
@@ -27,6 +28,8 @@ export class Partition {
   /** Notified when the queue or the reservation moved. */
   readonly signal = new Signal()
   readonly load = new Load()
+  /** Which keys live here. */
+  readonly homes: Homes
   queue = new PartitionQueue()
   /** The next offset that the actor processes; meaningful while `processing` is set. */
   position = 0
@@ -72,6 +75,7 @@ export class Partition {
   constructor(tp: TopicPartition, strategy: Strategy, now: number, leastHeadroom: number) {
     this.tp = tp
     this.key = partitionKey(tp)
+    this.homes = new Homes(tp.partition)
     this.strategy = strategy
     this.acquiredAt = now
     this.leastHeadroom = leastHeadroom
@@ -91,6 +95,7 @@ export class Partition {
     if (plan.restarted) {
       this.exposed = this.scraped = plan.start
       this.witness = null
+      this.homes.restarted(plan.start)
     }
     this.wanted = 0
     this.paused = this.dropping = false
@@ -155,7 +160,7 @@ export class Partition {
     return {
       tp: this.tp,
       offset: this.committed,
-      metadata: encodeCommitMetadata({ reservation: r, lowest, witness: this.witness }),
+      metadata: encodeCommitMetadata({ reservation: r, lowest, witness: this.witness, homes: this.homes }),
       r
     }
   }

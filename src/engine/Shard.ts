@@ -14,6 +14,7 @@ import { Backpressure } from "./Backpressure.ts"
 import { makeCommitter } from "./Committer.ts"
 import { type Cut, Engine, EngineFailed } from "./Engine.ts"
 import { type FetcherHost, runFetcher } from "./Fetcher.ts"
+import { Growth } from "./Growth.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, initial, step } from "./Handoff.ts"
 import { HandoffLog } from "./HandoffLog.ts"
 import { leaseValid } from "./Lease.ts"
@@ -61,7 +62,7 @@ const make = (options: EngineOptions) =>
     /** What partitions start with: a switch of the whole pod holds for those that come later, too. */
     let strategy = backpressure.initial
     const signal = new Signal()
-    const topology = new Topology(client, options.topics)
+    const topology = new Topology(client, options.topics, (topic, count) => growth.counted(topic, count))
     const bounds = {
       sessionTimeout: options.sessionTimeout,
       rebalanceTimeout: options.rebalanceTimeout,
@@ -132,6 +133,27 @@ const make = (options: EngineOptions) =>
       }
     })
 
+    const growth = new Growth({
+      client,
+      options,
+      now,
+      partitions,
+      signal,
+      wake: committer.wake,
+      grown: () => {
+        if (state.phase === "member") dispatch({ type: "rejoin" })
+      },
+      ask: () => {
+        stale()
+        return topology.ask()
+      },
+      told: (text) => fork(Effect.logInfo(text))
+    })
+
+    const stale = () => {
+      staleTopology = true
+      signal.notify()
+    }
     const press = (p: Partition): void => {
       const { queue } = p
       const pressure = {
@@ -156,15 +178,12 @@ const make = (options: EngineOptions) =>
       if (resumed) signal.notify()
     }
 
-    const stale = () => {
-      staleTopology = true
-      signal.notify()
-    }
     const actorHost: ActorHost = {
       client,
       processor,
       options,
       metrics,
+      growth,
       now,
       leader: (key) => topology.leader(key),
       stale,
@@ -201,6 +220,7 @@ const make = (options: EngineOptions) =>
       metrics,
       assignor,
       topology,
+      growth,
       now,
       state: () => state,
       dispatch,
@@ -235,6 +255,7 @@ const make = (options: EngineOptions) =>
         heartbeatLoop(membership),
         loadLoop(membership),
         committer.loop,
+        growth.loop,
         runFetcher(fetcher),
         topologyLoop(membership, topologyInterval, () => {
           const stale = staleTopology

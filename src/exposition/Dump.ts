@@ -79,6 +79,9 @@ export type RefusalReason =
   | "chunk-conflict"
   | "too-many-sources"
   | "partition-full"
+  | "misplaced"
+  | "early"
+  | "stranger"
 
 /** What the parser adds to every series of a dump, as a direct scrape would. */
 export interface Attach {

@@ -65,9 +65,9 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       })
 
       return PartitionProcessor.of({
-        open: Effect.fn("MetricsProcessor.open")(function* (tp) {
+        open: Effect.fn("MetricsProcessor.open")(function* (tp, homes) {
           const key = partitionKey(tp)
-          const cache = new PartitionCache(tp, { ...options, limits }, pod)
+          const cache = new PartitionCache(tp, { ...options, limits }, pod, homes)
           const report = reporter(cache, metrics)
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {
@@ -122,6 +122,8 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
               }
               return guarded(slice(batch, (record, at) => cache.drop(record, stretch, batch.fence, at), 0))
             },
+            grown: () => cache.grown(now()),
+            keys: () => cache.keys(),
             committable: (position) => cache.committable(position),
             lowest: (position) => cache.lowest(position),
             size: () => cache.size()

@@ -10,8 +10,11 @@
  *
  * A source has a snapshot or samples; a change of mode replaces what was there.
  */
+
+import { Homes } from "../engine/Homes.ts"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
+import { Arrivals, type Away, awayRefusal } from "./Arrivals.ts"
 import { Budget, type Size } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
@@ -60,6 +63,7 @@ export class PartitionCache {
   private readonly rounds: Rounds<Part>
   private readonly ages: Ages
   private readonly contents = new Map<string, SourceContent>()
+  private readonly arrivals: Arrivals
   private readonly rhythms: Rhythms
   private readonly refused = new RefusalLog()
   private readonly reader: RoundReader
@@ -69,10 +73,11 @@ export class PartitionCache {
   private looks = 0
   private reported: Readonly<Record<string, number>> = {}
 
-  constructor(tp: TopicPartition, options: CacheOptions, pod: Budget) {
+  constructor(tp: TopicPartition, options: CacheOptions, pod: Budget, homes = new Homes(tp.partition)) {
     const { limits, expiry } = options
     this.tp = tp
     this.options = options
+    this.arrivals = new Arrivals(homes)
     this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
     const maxSources = rememberedSources * limits.maxSources
     this.rhythms = new Rhythms(maxSources)
@@ -99,7 +104,7 @@ export class PartitionCache {
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
-    if (this.takeLine(envelope, record, stamp, now)) return
+    if (this.leftOut(envelope, record, now) || this.takeLine(envelope, record, stamp, now)) return
     const part: Part = { envelope, value: record.value ?? undefined, parsed: undefined, shape: undefined }
     const step = this.rounds.take(envelope, record, record.value?.length ?? 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
@@ -119,6 +124,27 @@ export class PartitionCache {
       this.rounds.skip(id, record, stretch, readable)
       if (stamp.replayed) this.remove(id.source)
     }
+  }
+
+  /** More is known of the topic's partitions: what is not at home here any more goes at once. */
+  grown(now: Now): void {
+    for (const [source, content] of this.contents) {
+      const { shown, number } = content
+      if (number !== undefined) continue
+      const first = shown.mode === "samples" ? shown.series.first : content.first
+      const why = this.arrivals.mustGo(source, first)
+      if (why === undefined) continue
+      this.remove(source)
+      this.leave(why, source, content.stamp.offset, now)
+    }
+  }
+
+  /** Of what it holds, the keys by which producers placed it. */
+  keys(): ReadonlyArray<Uint8Array> {
+    const keys: Array<Uint8Array> = []
+    for (const [source, { number }] of this.contents)
+      if (number === undefined && this.arrivals.isPlaced(source)) keys.push(Buffer.from(source))
+    return keys
   }
 
   /** Everything before `position` was taken. */
@@ -198,6 +224,31 @@ export class PartitionCache {
       }
     }
     return dumps
+  }
+
+  /**
+   * A record of a source that is not shown here, or not yet, because its topic grew: as if it had not come. What is held of the source
+   * was asked about before; that a source ended shows nothing older, wherever it is said.
+   */
+  private leftOut({ source, number, ended }: Envelope, record: LogRecord, now: Now): boolean {
+    if (number !== undefined) return false
+    if (record.key === null) {
+      if (record.headers["k2p-source"] !== undefined) this.arrivals.withoutKey(source)
+      return false
+    }
+    if (ended || !this.arrivals.asks) return false
+    const held = this.contents.get(source)
+    if (held !== undefined && held.number === undefined) return false
+    const why = this.arrivals.away(source, record.key, record.offset)
+    if (why === undefined) return false
+    this.rounds.pass(record)
+    this.leave(why, source, record.offset, now)
+    return true
+  }
+
+  private leave(why: Away, source: string, offset: number, now: Now): void {
+    count(this.tally.ignored, why)
+    this.refused.add(awayRefusal(why), { ...this.tp, at: now.wall, offset, source })
   }
 
   private accept(round: Round<Part>, stamp: Stamp, now: Now): void {
