@@ -111,11 +111,14 @@ export class Growth {
     this.wait(p)
   }
 
-  /** Finds out K where it can be known by now. Runs until interrupted. */
+  /** Finds out K where it can be known by now, and ends windows. Runs until interrupted. */
   readonly loop: Effect.Effect<never> = Effect.suspend(() => {
     const { host } = this
     return Effect.gen({ self: this }, function* () {
-      yield* host.signal.until(() => this.pending())
+      yield* Effect.raceFirst(
+        host.signal.until(() => this.pending()),
+        Effect.sleep(Math.min(60_000, Math.max(1_000, host.options.growthWindow / 10)))
+      )
       yield* Effect.forEach(this.topics.keys(), (topic) => this.look(topic), { discard: true })
       yield* Effect.sleep(host.options.commitInterval / 2)
     }).pipe(
@@ -174,12 +177,12 @@ export class Growth {
   private wait({ homes }: Partition): void {
     const { growthWindow } = this.host.options
     homes.waitsUntil = this.host.now() + growthWindow
-    if (growthWindow === 0) homes.waitEnds()
+    if (growthWindow === 0) homes.waited = true
   }
 
   private pending(): boolean {
     for (const { homes, processing } of this.host.partitions())
-      if (processing !== undefined && (homes.open.length > 0 || homes.waiting)) return true
+      if (processing !== undefined && (homes.open.length > 0 || (homes.waiting && homes.endWanted))) return true
     return false
   }
 
@@ -209,7 +212,8 @@ export class Growth {
   private look(topic: string): Effect.Effect<void, TransportError> {
     return Effect.gen({ self: this }, function* () {
       const owned = () => [...this.host.partitions()].filter((p) => p.tp.topic === topic && p.processing !== undefined)
-      for (const p of owned()) if (p.homes.waiting && this.host.now() >= p.homes.waitsUntil) p.homes.waitEnds()
+      for (const { homes } of owned())
+        if (!homes.waited && homes.steps.length > 0 && this.host.now() >= homes.waitsUntil) homes.waited = true
       const unseen = owned().filter((p) => p.homes.waiting && p.homes.endWanted)
       if (unseen.length > 0) yield* this.ends(unseen, [this.largest(topic)])
       if (owned().every((p) => p.homes.open.length === 0)) return

@@ -8,8 +8,11 @@
  * is, when everywhere else it was hidden. It depends on the log and on (count, K) alone, which are in every commit, so a
  * later owner decides alike.
  *
+ * A key at home under no known count was put here by a count between two that nobody of the group ever heard of, or in another way.
+ * Nobody can tell for as long as there may be producers who have not heard of the latest growth: so long it is not shown.
+ *
  * Without a known placement nobody can tell who moved. Then the newest count has the log's end at the moment when the owner
- * heard of it, and what is first seen from there on waits for a while. That is no proof.
+ * heard of it, and what is first seen from there on waits for as long. That is no proof.
  */
 import { type Placement, placing } from "../transport/Placement.ts"
 
@@ -28,13 +31,13 @@ export interface Step {
 /** As it stands in a commit. */
 export interface HomesNote {
   readonly placement: Placement | undefined
+  /** The largest count has been known for the growth window: no producer believes in another one. */
+  readonly waited: boolean
   readonly steps: ReadonlyArray<Step>
 }
 
 /** K is not known yet. */
 export const unknownYet = -1
-/** Without a placement: what was first seen after the growth has waited long enough. */
-export const waited = -2
 
 /** Counts that are remembered. Beyond them the smallest go, and K of the smallest that is left holds for every key. */
 export const maxCounts = 8
@@ -42,10 +45,11 @@ export const maxCounts = 8
 export class Homes {
   private readonly partition: number
   placement: Placement | undefined
+  waited = false
   steps: ReadonlyArray<Step> = []
   /** Without a placement: the log's end is wanted as K of the largest count. */
   endWanted = false
-  /** Without a placement: when the wait is over, on the owner's monotonic clock. */
+  /** When the growth window is over, on the owner's monotonic clock. */
   waitsUntil = 0
   /** Asks the brokers how many partitions there are. What it answers tells whether they have answered since. */
   fresh: () => () => boolean = () => () => true
@@ -65,8 +69,7 @@ export class Homes {
 
   /** Without a placement, and what is new has to wait. */
   get waiting(): boolean {
-    if (this.placement !== undefined || this.steps.length < 2) return false
-    return this.steps[this.steps.length - 1]!.from !== waited
+    return this.placement === undefined && this.steps.length > 1 && !this.waited
   }
 
   /** Counts whose K is to be found out. */
@@ -76,8 +79,9 @@ export class Homes {
   }
 
   /** What an owner before committed. Before anything else. */
-  restore({ placement, steps }: HomesNote): void {
+  restore({ placement, waited, steps }: HomesNote): void {
     this.placement = placement
+    this.waited = waited
     this.steps = steps
   }
 
@@ -91,10 +95,11 @@ export class Homes {
       // What was the first count may be one that the topic grew to, if a smaller one turns up.
       if (known === undefined || (i > 0 && (replaced || before[0] === known)))
         return { count, from: i === 0 ? 0 : unknownYet }
-      return i === 0 && (replaced || known.from === waited) ? { count, from: 0 } : known
+      return i === 0 && replaced ? { count, from: 0 } : known
     })
     const same = steps.length === before.length && steps.every((s, i) => s.count === before[i]!.count)
     if (same && !replaced) return false
+    this.waited = false
     this.placement = placement
     this.steps = steps
     return true
@@ -103,11 +108,6 @@ export class Homes {
   /** K of a count that is still without. */
   resolve(count: number, from: number): void {
     this.steps = this.steps.map((s) => (s.count === count && s.from === unknownYet ? { count, from } : s))
-  }
-
-  /** What was first seen after the growth has waited long enough. */
-  waitEnds(): void {
-    if (this.waiting) this.steps = this.steps.map((s, i) => (i === 0 ? s : { ...s, from: waited }))
   }
 
   /** The log begins anew at `start`: offsets of the old one say nothing any more. */
@@ -138,26 +138,29 @@ export class Homes {
 
 const codes: Readonly<Record<Placement, string>> = { murmur2: "m", crc32: "c" }
 
-/** Flat, because it is in every commit: the placement's letter, then count and K in turn. Undefined where no count is known. */
-export const encodeHomes = ({ placement, steps }: HomesNote): ReadonlyArray<string | number> | undefined =>
+/** Flat, because it is in every commit: the placement's letter, a plus where the window is over, then count and K in turn. Undefined where no count is known. */
+export const encodeHomes = ({ placement, waited, steps }: HomesNote): ReadonlyArray<string | number> | undefined =>
   steps.length === 0
     ? undefined
-    : [placement === undefined ? "" : codes[placement], ...steps.flatMap(({ count, from }) => [count, from])]
+    : [`${encodePlacement(placement)}${waited ? "+" : ""}`, ...steps.flatMap(({ count, from }) => [count, from])]
 
 /** Undefined for whatever is not ours: nothing is known then. */
 export const decodeHomes = (x: unknown): HomesNote | undefined => {
   if (!Array.isArray(x) || x.length < 3 || x.length % 2 === 0 || x.length > 1 + 2 * maxCounts) return undefined
   const [code, ...numbers] = x as ReadonlyArray<unknown>
-  const placement = decodePlacement(code)
-  if (placement === undefined && code !== "") return undefined
+  if (typeof code !== "string") return undefined
+  const waited = code.endsWith("+")
+  const letter = waited ? code.slice(0, -1) : code
+  const placement = decodePlacement(letter)
+  if (placement === undefined && letter !== "") return undefined
   const steps: Array<Step> = []
   for (let i = 0; i < numbers.length; i += 2) {
     const [count, from] = [numbers[i], numbers[i + 1]]
-    if (!isCount(count) || !Number.isSafeInteger(from) || (from as number) < waited) return undefined
+    if (!isCount(count) || !Number.isSafeInteger(from) || (from as number) < unknownYet) return undefined
     if (count <= (steps[steps.length - 1]?.count ?? 0)) return undefined
     steps.push({ count, from: from as number })
   }
-  return { placement, steps }
+  return { placement, waited, steps }
 }
 
 export const isCount = (x: unknown): x is number =>

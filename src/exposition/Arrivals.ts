@@ -17,7 +17,8 @@ const words = {
   misplaced:
     "its producer placed it by a smaller number of partitions than the topic has: it is shown where it belongs now",
   early: "its old partition may still show it since the topic grew: it is shown as soon as all owners know",
-  stranger: "no number of partitions that the topic had puts it here: the brokers are asked for the present one first"
+  stranger:
+    "no number of partitions that the topic is known to have had puts it here: it is shown when the brokers were asked again and --growth-window has passed since the last growth"
 } as const
 
 export type Away = keyof typeof words
@@ -53,11 +54,12 @@ export class Arrivals {
     const verdict = this.homes.judge(key, offset)
     if (verdict !== "stranger") return verdict === "home" ? undefined : verdict
     const answered = this.waiting.get(source)
-    if (answered?.() === true) {
+    if (answered?.() === true && this.homes.waited) {
       this.waiting.delete(source)
       return undefined
     }
     if (answered === undefined) {
+      // Whether the topic grew since.
       // Forgetting costs another question.
       if (this.waiting.size >= maxWaiting) this.waiting.clear()
       this.waiting.set(source, this.homes.fresh())

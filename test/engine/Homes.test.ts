@@ -114,7 +114,7 @@ describe("homes", () => {
     homes.resolve(8, 17)
     assert.strictEqual(homes.judge(keyOf([4, 1]), 16), "home")
     assert.strictEqual(homes.judge(keyOf([4, 1]), 17), "early")
-    homes.waitEnds()
+    homes.waited = true
     assert.isFalse(homes.asks)
     assert.strictEqual(homes.judge(keyOf([4, 1]), 17), "home")
     homes.know(undefined, [4, 8, 12])
@@ -168,8 +168,10 @@ describe("homes in a commit", () => {
     )
     for (const { count } of homes.steps) homes.resolve(count, 999_999_999_999)
     const text = encodeCommitMetadata({ reservation: 5, lowest: 3, witness: null, homes })
-    const { placement, steps } = homes
-    assert.deepStrictEqual(decodeCommitMetadata(text)?.homes, { placement, steps })
+    const { placement, waited, steps } = homes
+    assert.deepStrictEqual(decodeCommitMetadata(text)?.homes, { placement, waited, steps })
+    homes.waited = true
+    assert.deepStrictEqual(decodeHomes(encodeHomes(homes)), { placement, waited: true, steps })
     assert.isBelow(text.length, 250)
   })
 
@@ -179,7 +181,7 @@ describe("homes in a commit", () => {
     ["a count alone", ["m", 4]],
     ["counts that fall", ["m", 8, 0, 4, 0]],
     ["no count", ["m", 0, 0]],
-    ["a K that is none", ["m", 4, -3]],
+    ["a K that is none", ["m", 4, -2]],
     ["text for a number", ["m", "4", 0]],
     ["more than are remembered", ["m", ...Array.from({ length: 18 }, (_, i) => i + 1)]]
   ])("%s says nothing, and the rest of the commit stands", (_what, n) => {

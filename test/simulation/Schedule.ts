@@ -4,7 +4,8 @@
  *
  * Profiles: `faults` is everything that P1 must survive. `calm` is joins, leaves, crashes and slow joins alone, far enough apart
  * for each to end: there P3 can be judged from outside. `logBack` and `calmLogBack` add what P1 assumes not to happen
- * and rule 9 limits. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
+ * and rule 9 limits. `growth` and `calmGrowth` have sources that their producers place by key, in a topic that grows, also twice in a
+ * row, and producers that hear of it late. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  */
 import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
 import type { Fault } from "./Fault.ts"
@@ -15,7 +16,10 @@ export interface Timed {
   readonly fault: Fault
 }
 
-export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed"
+export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed" | "growth" | "calmGrowth"
+
+/** Profiles in which producers place keys. */
+export const isGrowth = (profile: Profile): boolean => profile === "growth" || profile === "calmGrowth"
 
 export interface Schedule {
   readonly seed: number
@@ -34,6 +38,8 @@ export interface Schedule {
   readonly latency: number
   /** At most so many ms lie between a request's arrival and its cut, as where a shard has a thread of its own; none where absent. */
   readonly lateCuts?: number
+  /** At most so many ms after a growth a producer hears of it. */
+  readonly metadataAge?: number
   readonly faults: ReadonlyArray<Timed>
 }
 
@@ -214,6 +220,9 @@ const stormy = (
     // Faults come in clusters: a rebalance inside a rebalance, two faults at once.
     at += r() < 0.4 ? int(300) : 300 + int(4_000)
     let fault = pickFrom(own, r, int)
+    // What retention takes early is no matter of growth.
+    if (profile === "growth" && (fault.type === "retention" || r() < 0.12))
+      fault = { type: "addPartitions", count: 1 + int(3) }
     if (profile === "logBack" && r() < 0.15) fault = logBack(r, int)
     if (profile === "deposed" && r() < 0.15) fault = { type: "deposed", pod: int(5), ms: 2_000 + int(15_000) }
     faults.push({ at, fault })
@@ -230,7 +239,12 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
     faults.push({ at, fault: { type: "slowJoin", pod: int(5), by: 500 + int(6_000) } })
     faults.push({
       at: at + 10 + int(200),
-      fault: profile === "calmLogBack" && r() < 0.6 ? logBack(r, int) : pickFrom(calmKinds, r, int)
+      fault:
+        profile === "calmLogBack" && r() < 0.6
+          ? logBack(r, int)
+          : profile === "calmGrowth" && r() < 0.4
+            ? { type: "addPartitions", count: 1 + int(3) }
+            : pickFrom(calmKinds, r, int)
     })
     if (r() < 0.3) faults.push({ at: at + 500, fault: { type: "burst", rounds: 10 + int(40) } })
     at += 14_000
@@ -252,13 +266,13 @@ export const makeSchedule = (
   const profile = options.profile ?? "faults"
   const count = options.faults ?? 20 + int(14)
   const partitions = 2 + int(3)
-  const quiet = profile === "calm" || profile === "calmLogBack"
+  const quiet = profile === "calm" || profile === "calmLogBack" || profile === "calmGrowth"
   return {
     seed,
     profile,
     pods: 2 + int(3),
     partitions,
-    sources: 2 * partitions + int(3),
+    sources: (isGrowth(profile) ? 3 : 2) * partitions + int(3),
     scrapers: 2 + int(3),
     commit: r() < 0.6 ? "visible" : "scraped",
     mixedLimits: r() < 0.5,
@@ -268,6 +282,7 @@ export const makeSchedule = (
     latency: one(int, [0, 5, 40, 150]),
     faults: quiet ? calm(count, profile, r, int) : stormy(count, { profile, often: options.often ?? [] }, r, int),
     // Drawn last: the rest of a seed's history is as it was.
-    lateCuts: one(int, [0, 0, 30, 400])
+    lateCuts: one(int, [0, 0, 30, 400]),
+    ...(isGrowth(profile) ? { metadataAge: one(int, [500, 4_000, 12_000]) } : {})
   }
 }
