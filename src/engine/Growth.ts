@@ -17,7 +17,7 @@ import {
   type TransportError
 } from "../transport/Transport.ts"
 import { decodeCommitMetadata } from "./CommitMetadata.ts"
-import { type HomesNote, maxCounts } from "./Homes.ts"
+import { type HomesNote, isNamed, maxCounts, type Named } from "./Homes.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Signal } from "./Signal.ts"
@@ -44,9 +44,6 @@ interface Known {
   placement: Placement | undefined
   counts: ReadonlyArray<number>
 }
-
-/** By partition; undefined where there is no commit, or one that names no count. */
-type Named = ReadonlyArray<HomesNote | undefined>
 
 export class Growth {
   private readonly host: GrowthHost
@@ -251,10 +248,6 @@ export class Growth {
     return Effect.forEach(ready, each, { concurrency: "unbounded", discard: true })
   }
 }
-
-export const isNamed = (named: Named, count: number, placement: Placement | undefined): boolean =>
-  placement !== undefined &&
-  named.every((note) => note?.placement === placement && note.steps.some((step) => step.count === count))
 
 const placementText = (placement: Placement | undefined): string =>
   placement === undefined

@@ -136,6 +136,14 @@ export class Homes {
   }
 }
 
+/** By partition; undefined where there is no commit, or one that names no count. */
+export type Named = ReadonlyArray<HomesNote | undefined>
+
+/** Whether everywhere what is not at home under the count was hidden before. */
+export const isNamed = (named: Named, count: number, placement: Placement | undefined): boolean =>
+  placement !== undefined &&
+  named.every((note) => note?.placement === placement && note.steps.some((step) => step.count === count))
+
 const codes: Readonly<Record<Placement, string>> = { murmur2: "m", crc32: "c" }
 
 /** Flat, because it is in every commit: the placement's letter, a plus where the window is over, then count and K in turn. Undefined where no count is known. */

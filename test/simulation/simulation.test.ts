@@ -106,13 +106,13 @@ describe("histories of their own", () => {
   })
 
   it("where a topic grows, nothing older is shown, whoever hears of it late", { timeout: 300_000 }, () => {
-    playMany("growth", 60)
+    playMany("growth", 40)
   })
 
   it("where a topic grows under pods that are well, who stays is not touched, and who moves is back", {
     timeout: 300_000
   }, () => {
-    playMany("calmGrowth", 20)
+    playMany("calmGrowth", 8)
   })
 
   it("coordinators that were deposed and still answer heartbeats neither stop nor lose anything", {

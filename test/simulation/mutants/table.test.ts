@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { assert, it } from "@effect/vitest"
 import { evictionMutants } from "./Eviction.ts"
 import { fenceMutants } from "./Fence.ts"
+import { growthMutants } from "./Growth.ts"
 import { logBackMutants } from "./LogBack.ts"
 import { membershipMutants } from "./Membership.ts"
 import { proofMutants } from "./Proof.ts"
@@ -21,7 +22,8 @@ it("the handoff's page lists each rule that is broken on purpose", () => {
     ...proofMutants,
     ...membershipMutants,
     ...roundsMutants,
-    ...logBackMutants
+    ...logBackMutants,
+    ...growthMutants
   ].map((m) => `${m.rule} | ${m.breaks} | ${m.found}`)
   assert.deepStrictEqual(listed.sort(), broken.sort())
 })
