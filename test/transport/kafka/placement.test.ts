@@ -1,4 +1,4 @@
-/** Where real producers put keys: kcat with each of librdkafka's partitioners, and kafkajs, against what Placement says. */
+/** Where real producers put keys: kcat with each of librdkafka's partitioners, Kafka's Java producer, and kafkajs, against what Placement says. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { buffer } from "node:stream/consumers"
@@ -6,6 +6,7 @@ import kafkajs from "kafkajs"
 import { afterAll, assert, beforeAll, it, vi } from "vitest"
 import { type Placement, placing } from "../../../src/transport/Placement.ts"
 import { type KafkaCluster, startKafka } from "../../support/kafka.ts"
+import { kafkaJars } from "../../support/kafkaJars.ts"
 import { describeWith } from "../../support/tools.ts"
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
@@ -50,6 +51,23 @@ describeWith(["java", "mvn", "kcat"], "producers place keys", () => {
     await kcat(["-P", "-t", topic, "-K", "|", ...options], keys.map((key) => `${key}|up 1\n`).join(""))
     const found = await placed(topic)
     assert.deepStrictEqual(new Map([...found].sort()), new Map([...expected(placement)].sort()))
+  })
+
+  it("Kafka's own Java producer by murmur2", async () => {
+    await kafka.createTopic("java", partitions)
+    const producer = spawn(
+      "java",
+      [
+        ...["-XX:TieredStopAtLevel=1", "-cp", await kafkaJars("4.1.1"), "org.apache.kafka.tools.ConsoleProducer"],
+        ...["--bootstrap-server", kafka.bootstrap[0]!, "--topic", "java"],
+        ...["--property", "parse.key=true", "--property", "key.separator=|"]
+      ],
+      { stdio: ["pipe", "ignore", "ignore"] }
+    )
+    producer.stdin.end(keys.map((key) => `${key}|up 1\n`).join(""))
+    await once(producer, "close")
+    const found = await placed("java")
+    assert.deepStrictEqual(new Map([...found].sort()), new Map([...expected("murmur2")].sort()))
   })
 
   it("kafkajs by murmur2", async () => {
