@@ -115,6 +115,12 @@ export class Homes {
     this.steps = this.steps.map((s) => (s.from > start ? { ...s, from: start } : s))
   }
 
+  /** Under the largest count. */
+  isHome(key: Uint8Array): boolean {
+    const { placement, largest, partition } = this
+    return placement !== undefined && largest > 0 && placing[placement](key) % largest === partition
+  }
+
   judge(key: Uint8Array, offset: number): Verdict {
     const { placement, steps, partition } = this
     const last = steps.length - 1

@@ -34,6 +34,11 @@ const partitionStatus = (p: Partition, leased: boolean): PartitionStatus => {
     backpressure: p.strategy,
     dropped: p.dropped,
     restarts: p.restartCount,
+    growth: {
+      counts: p.homes.steps.map(({ count }) => count),
+      placement: p.homes.placement ?? null,
+      waitingFor: p.homes.open
+    },
     ...size
   }
 }

@@ -67,9 +67,15 @@ export class Arrivals {
     return "stranger"
   }
 
+  /** By its producer's placement, where that is known. */
+  isHome(source: string): boolean {
+    return this.homes.placement !== undefined && this.isPlaced(source) && this.homes.isHome(Buffer.from(source))
+  }
+
   /** Why what is held of a source must go now; undefined where it may stay. `first`: the lowest offset of what is held. */
   mustGo(source: string, first: number): Away | undefined {
-    if (!this.isPlaced(source)) return undefined
+    // Where nobody can tell who moved, what was there before stays.
+    if (this.homes.placement === undefined || !this.isPlaced(source)) return undefined
     const verdict = this.homes.judge(Buffer.from(source), first)
     return verdict === "misplaced" || verdict === "early" ? verdict : undefined
   }

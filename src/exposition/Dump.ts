@@ -82,6 +82,7 @@ export type RefusalReason =
   | "misplaced"
   | "early"
   | "stranger"
+  | "elsewhere"
 
 /** What the parser adds to every series of a dump, as a direct scrape would. */
 export interface Attach {

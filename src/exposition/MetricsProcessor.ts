@@ -12,6 +12,7 @@ import { type LogRecord, partitionKey } from "../transport/Transport.ts"
 import type { Now } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import { defaultParseLimits, type ParseLimits } from "./Dump.ts"
+import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
 import { type CacheLimits, PartitionCache } from "./PartitionCache.ts"
 
@@ -58,6 +59,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const metrics = yield* SelfMetrics
       const clock = yield* Clock.Clock
       const limits = { ...defaultCacheLimits, ...options.limits }
+      const holders = new Holders()
       const pod = new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
       const now = (): Now => ({
         wall: clock.currentTimeMillisUnsafe(),
@@ -67,7 +69,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       return PartitionProcessor.of({
         open: Effect.fn("MetricsProcessor.open")(function* (tp, homes) {
           const key = partitionKey(tp)
-          const cache = new PartitionCache(tp, { ...options, limits }, pod, homes)
+          const cache = new PartitionCache(tp, { ...options, limits }, pod, homes, holders)
           const report = reporter(cache, metrics)
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {

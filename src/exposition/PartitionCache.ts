@@ -12,12 +12,13 @@
  */
 
 import { Homes } from "../engine/Homes.ts"
-import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import { type LogRecord, partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Arrivals, type Away, awayRefusal } from "./Arrivals.ts"
 import { Budget, type Size } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
+import { Holders, type Holding } from "./Holders.ts"
 import { giveBackLines } from "./LineMemory.ts"
 import { LineReader } from "./LineReader.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
@@ -64,6 +65,8 @@ export class PartitionCache {
   private readonly ages: Ages
   private readonly contents = new Map<string, SourceContent>()
   private readonly arrivals: Arrivals
+  private readonly holders: Holders
+  private readonly holding: Holding
   private readonly rhythms: Rhythms
   private readonly refused = new RefusalLog()
   private readonly reader: RoundReader
@@ -73,11 +76,27 @@ export class PartitionCache {
   private looks = 0
   private reported: Readonly<Record<string, number>> = {}
 
-  constructor(tp: TopicPartition, options: CacheOptions, pod: Budget, homes = new Homes(tp.partition)) {
+  constructor(
+    tp: TopicPartition,
+    options: CacheOptions,
+    pod: Budget,
+    homes = new Homes(tp.partition),
+    holders = new Holders()
+  ) {
     const { limits, expiry } = options
     this.tp = tp
     this.options = options
     this.arrivals = new Arrivals(homes)
+    this.holders = holders
+    this.holding = {
+      name: partitionKey(tp),
+      isHome: (source) => this.contents.get(source)?.number === undefined && this.arrivals.isHome(source),
+      isLive: (source, now) => {
+        const content = this.contents.get(source)
+        return content !== undefined && isLive(content, this.ages, now, expiry)
+      },
+      yields: (source) => this.remove(source)
+    }
     this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
     const maxSources = rememberedSources * limits.maxSources
     this.rhythms = new Rhythms(maxSources)
@@ -176,6 +195,7 @@ export class PartitionCache {
 
   /** Frees everything, and gives back the room that it had. */
   clear(): void {
+    for (const source of this.contents.keys()) this.holders.leave(source, this.holding)
     this.contents.clear()
     this.budget.clear()
   }
@@ -263,9 +283,17 @@ export class PartitionCache {
     const rhythm = this.rhythms.note(round)
     if (envelope.ended) this.remove(source)
     else {
+      const holder = before === undefined ? this.holders.enter(source, this.holding, now) : undefined
+      if (holder !== undefined) {
+        count(this.tally.ignored, "elsewhere")
+        const why = refusal("elsewhere", `${holder.name} has this source, too: it is shown from there alone`)
+        this.refused.add(why, { ...this.tp, at: now.wall, offset: stamp.offset, source })
+        return
+      }
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
       const shown = this.show(before, round, since)
       if (isRefused(shown)) {
+        if (before === undefined) this.holders.leave(source, this.holding)
         this.refuse(shown, source, stamp, now)
         return
       }
@@ -376,6 +404,7 @@ export class PartitionCache {
     if (content === undefined) return
     const { series, bytes } = sizeOf(content)
     this.contents.delete(source)
+    this.holders.leave(source, this.holding)
     this.budget.change({ series: -series, bytes: -bytes })
   }
 

@@ -56,6 +56,7 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   lag: 2,
   queue: { records: 0, bytes: 0, paused: false },
   backpressure: "pause",
+  growth: { counts: [4], placement: null, waitingFor: [] },
   dropped: 0,
   restarts: 0,
   sources: 1,

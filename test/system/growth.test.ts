@@ -135,6 +135,8 @@ describeWith(["java", "mvn", "kcat"], "a topic that grows on Kafka 4.1", () => {
     await counters.stop()
     assert.deepStrictEqual(scraper.judge.wrong, [])
     assert.deepStrictEqual(scraper.failures, [])
+    for (const { growth } of (await Promise.all(pods.map(partitionsOf))).flat())
+      assert.deepStrictEqual(growth, { counts, placement, waitingFor: [] })
     const known = (await Promise.all(pods.map((pod) => pod.get("/self/metrics")))).join("\n")
     // What came to the old partition after its owner knew, or to the new one before all did.
     assert.match(known, /k2p_rounds_ignored_total\{reason="(misplaced|early)"\} [1-9]/)
