@@ -15,6 +15,7 @@ import { defaultParseLimits, type ParseLimits } from "./Dump.ts"
 import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
 import { type CacheLimits, PartitionCache } from "./PartitionCache.ts"
+import { PodSources } from "./PodSources.ts"
 
 const MiB = 1024 * 1024
 
@@ -36,6 +37,8 @@ export interface MetricsOptions {
   readonly sourceLabel: string
   /** Those of the cache that are not given are `defaultCacheLimits`'. */
   readonly limits: ParseLimits & Partial<CacheLimits>
+  /** Of one of several workers: what they know together (`PodSources.memory`). */
+  readonly shared?: { readonly sources: SharedArrayBuffer; readonly shard: number }
 }
 
 export const defaultMetricsOptions: MetricsOptions = {
@@ -59,7 +62,10 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const metrics = yield* SelfMetrics
       const clock = yield* Clock.Clock
       const limits = { ...defaultCacheLimits, ...options.limits }
-      const holders = new Holders()
+      const shared =
+        options.shared === undefined ? undefined : new PodSources(options.shared.sources, options.shared.shard)
+      shared?.begin()
+      const holders = new Holders(shared)
       const pod = new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
       const now = (): Now => ({
         wall: clock.currentTimeMillisUnsafe(),

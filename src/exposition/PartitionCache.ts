@@ -286,7 +286,7 @@ export class PartitionCache {
       const holder = before === undefined ? this.holders.enter(source, this.holding, now) : undefined
       if (holder !== undefined) {
         count(this.tally.ignored, "elsewhere")
-        const why = refusal("elsewhere", `${holder.name} has this source, too: it is shown from there alone`)
+        const why = refusal("elsewhere", `${holder} has this source, too: it is shown from there alone`)
         this.refused.add(why, { ...this.tp, at: now.wall, offset: stamp.offset, source })
         return
       }

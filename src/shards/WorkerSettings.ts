@@ -27,7 +27,8 @@ export const workerSettings = (
   settings: ShardSettings,
   shard: number,
   count: number,
-  predecessor: string
+  predecessor: string,
+  sources?: SharedArrayBuffer
 ): WorkerSettings => {
   const { engine, metrics, kafka } = settings
   const limits = { ...MetricsProcessor.defaultCacheLimits, ...metrics.limits }
@@ -39,6 +40,7 @@ export const workerSettings = (
     kafka: { ...kafka, clientId },
     metrics: {
       ...metrics,
+      ...(sources === undefined ? {} : { shared: { sources, shard } }),
       limits: {
         ...limits,
         podSeries: Math.max(1, Math.floor(limits.podSeries / count)),
