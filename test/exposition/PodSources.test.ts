@@ -44,7 +44,10 @@ describe("the sources of a pod's workers", () => {
   it("a lock that a dead thread left locked holds nobody up for long", () => {
     const memory = PodSources.memory(8)
     new Int32Array(memory)[0] = 1
+    const since = performance.now()
     assert.isTrue(new PodSources(memory, 0).enter("s", "t/0"))
+    // Whoever holds it and lives is waited for.
+    assert.isAtLeast(performance.now() - since, 100)
     assert.isFalse(new PodSources(memory, 1).enter("s", "t/1"))
   })
 
@@ -58,17 +61,20 @@ describe("the sources of a pod's workers", () => {
   it("are as a map has them, whatever comes and goes", () => {
     const command = fc.record({
       shard: fc.nat(shards - 1),
-      what: fc.constantFrom("enter", "enter", "leave", "begin"),
-      source: fc.nat(20),
+      what: fc.constantFrom("enter", "enter", "enter", "leave", "goes", "goes"),
+      source: fc.nat(40),
       partition: fc.nat(2)
     })
     fc.assert(
-      fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
-        const tables = table(32)
+      fc.property(fc.array(command, { minLength: 100, maxLength: 400 }), fc.nat(50), (commands, begins) => {
+        const tables = table(64)
         const model = new Map<number, { shard: number; partition: number }>()
-        for (const { shard, what, source, partition } of commands) {
+        for (const [i, { shard, what, source, partition }] of commands.entries()) {
           const had = model.get(source)
-          if (what === "begin") {
+          if (what === "goes") {
+            if (had !== undefined) tables[had.shard]!.leave(`s${source}`, `t/${had.partition}`)
+            model.delete(source)
+          } else if (i % (begins + 50) === 49) {
             tables[shard]!.begin()
             for (const [s, owner] of model) if (owner.shard === shard) model.delete(s)
           } else if (what === "enter") {
@@ -80,14 +86,15 @@ describe("the sources of a pod's workers", () => {
             if (had?.shard === shard && had.partition === partition) model.delete(source)
           }
         }
-      })
+      }),
+      { numRuns: 300 }
     )
   })
 
   it("are one thread's at a time", { timeout: 60_000 }, async () => {
     const memory = PodSources.memory(64)
     const path = new URL("../../src/exposition/PodSources.ts", import.meta.url).href
-    const turns = 3_000
+    const turns = 10_000
     const held = new Int32Array(new SharedArrayBuffer(4 * 10))
     const code = `
       import { workerData, parentPort } from "node:worker_threads"
@@ -95,11 +102,15 @@ describe("the sources of a pod's workers", () => {
       const { memory, held, shard } = workerData
       const mine = new PodSources(memory, shard)
       let twice = 0, got = 0
+      const pauses = () => { for (let j = 0; j < 2_000; j++) Math.sqrt(j) }
+      Atomics.add(held, 9, 1)
+      while (Atomics.load(held, 9) < 3);
       for (let i = 0; i < ${turns}; i++) {
-        const s = i % 10
+        const s = i % 2
         if (!mine.enter("s" + s, "t/" + shard)) continue
         got++
         if (Atomics.add(held, s, 1) !== 0) twice++
+        pauses()
         Atomics.sub(held, s, 1)
         mine.leave("s" + s, "t/" + shard)
       }

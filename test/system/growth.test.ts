@@ -61,6 +61,49 @@ describeWith(["java", "mvn", "kcat"], "a topic that grows on Kafka 4.1", () => {
     await kafka?.stop()
   })
 
+  it("a source in two partitions of a pod stands in its body once, whichever of its workers have them", async () => {
+    await kafka.createTopic("twice", 2)
+    const send = async (partition: number, value: number | null) => {
+      const where = ["-P", "-t", "twice", "-p", String(partition), "-K", "|", "-D", "\x01", "-Z"]
+      const kcat = spawn("kcat", ["-b", kafka.bootstrap[0]!, ...where], { stdio: ["pipe", "ignore", "inherit"] })
+      kcat.stdin.end(`edge|${value === null ? "" : `level ${value}\n`}\x01`)
+      assert.deepStrictEqual(await once(kcat, "close"), [0, null])
+    }
+    const args = [
+      "--brokers",
+      kafka.bootstrap[0]!,
+      "--topic",
+      "twice",
+      "--group-id",
+      "twice",
+      "--session-timeout",
+      "6s"
+    ]
+    const pod = await startPod(stage, "twice", [...args, "--workers", "2"])
+    await until(
+      async () => {
+        const { shards } = await pod.status()
+        return shards.length === 2 && shards.every(({ partitions }) => partitions.some((p) => p.visible))
+      },
+      { what: "a partition on each worker" }
+    )
+    const shown = async () => readBody(await pod.get("/metrics")).samples.get('level{instance="edge"}')
+    await send(0, 5)
+    await until(async () => (await shown()) === 5, { what: "the first partition's value" })
+    await send(1, 3)
+    await until(
+      async () => (await partitionsOf(pod)).some((p) => p.partition === 1 && p.refusals[0]?.reason === "elsewhere"),
+      { what: "the other partition's refusal" }
+    )
+    assert.strictEqual(await shown(), 5)
+    await send(0, null)
+    await until(async () => (await shown()) === undefined, { what: "the source to go" })
+    await send(1, 7)
+    await until(async () => (await shown()) === 7, { what: "the other partition's next value" })
+    pod.process.signal("SIGTERM")
+    await pod.process.ended
+  })
+
   it.each<
     readonly [
       counts: ReadonlyArray<number>,
