@@ -1,6 +1,6 @@
 /**
  * A topic that grows under real parts: an ordinary keyed producer (kcat, librdkafka) that hears of it seconds later, two pods, a
- * scraper that judges every body. Who stays is in every scrape of its pod, who moves comes back with a newer value.
+ * scraper that judges every body, a Prometheus whose database must hold no reset. Who stays is in every scrape of its pod, who moves comes back with a newer value.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -10,6 +10,7 @@ import { readBody } from "../support/exposed.ts"
 import { type KafkaCluster, startKafka } from "../support/kafka.ts"
 import { partitionsOf, startPod, untilSpread } from "../support/pods.ts"
 import { openStage, type Stage } from "../support/processes.ts"
+import { startPrometheus } from "../support/prometheus.ts"
 import { Scraper } from "../support/scraper.ts"
 import { describeWith } from "../support/tools.ts"
 import { until } from "../support/until.ts"
@@ -46,7 +47,7 @@ class Counters {
   }
 }
 
-describeWith(["java", "mvn", "kcat"], "a topic that grows on Kafka 4.1", () => {
+describeWith(["java", "mvn", "kcat", "prometheus"], "a topic that grows on Kafka 4.1", () => {
   let kafka: KafkaCluster
   let stage: Stage
   beforeAll(async () => {
@@ -136,6 +137,11 @@ describeWith(["java", "mvn", "kcat"], "a topic that grows on Kafka 4.1", () => {
       ])
     const pods = await Promise.all(["a", "b"].map(serve))
     await untilSpread(pods, [first / 2, first / 2])
+    const prometheus = await startPrometheus(
+      stage,
+      pods.map((pod) => `127.0.0.1:${pod.port}`),
+      { name: `prometheus-${topic}` }
+    )
     const scraper = new Scraper(pods)
     const rounds = async () => {
       const bodies = await Promise.all(pods.map(async (pod) => readBody(await pod.get("/metrics"))))
@@ -150,6 +156,9 @@ describeWith(["java", "mvn", "kcat"], "a topic that grows on Kafka 4.1", () => {
         }
       )
     await untilAll(counters.round)
+    await until(async () => (await prometheus.query("test_rounds_total")).length === keys.length, {
+      what: "all counters in Prometheus"
+    })
     scraper.start()
     let before = first
     for (const count of later) {
@@ -174,10 +183,23 @@ describeWith(["java", "mvn", "kcat"], "a topic that grows on Kafka 4.1", () => {
       }
       before = count
     }
+    // What it saw of each after the last growth.
+    const since = counters.round
+    await untilAll(since)
+    await until(async () => (await prometheus.query(`test_rounds_total > ${since}`)).length === keys.length, {
+      what: "all counters beyond the growth in Prometheus"
+    })
     await scraper.stop()
     await counters.stop()
     assert.deepStrictEqual(scraper.judge.wrong, [])
     assert.deepStrictEqual(scraper.failures, [])
+    // Its own scrapes, at its own pace: a counter that went back would be a reset.
+    const resets = await prometheus.query("resets(test_rounds_total[1h])")
+    assert.deepStrictEqual(resets.map(({ labels }) => labels.instance!).sort(), keys.toSorted())
+    assert.deepStrictEqual(
+      resets.filter(({ value }) => value !== 0),
+      []
+    )
     for (const { growth } of (await Promise.all(pods.map(partitionsOf))).flat())
       assert.deepStrictEqual(growth, { counts, placement, waitingFor: [] })
     const known = (await Promise.all(pods.map((pod) => pod.get("/self/metrics")))).join("\n")
