@@ -22,7 +22,7 @@ import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Signal } from "./Signal.ts"
 import { ascending, type Counts, type TopicCounts } from "./TopicCounts.ts"
-import { decided, noVote, together, vote } from "./Votes.ts"
+import { decided, noVote, together, type Vote, vote } from "./Votes.ts"
 
 export interface GrowthHost {
   readonly client: GroupClient
@@ -43,6 +43,8 @@ export interface GrowthHost {
 interface Known {
   placement: Placement | undefined
   counts: ReadonlyArray<number>
+  /** What the owned partitions' keys said when a larger count came up: by the counts before. Until the generation that follows. */
+  vote?: Vote | undefined
 }
 
 export class Growth {
@@ -71,8 +73,15 @@ export class Growth {
     if (before > 0) this.host.grown()
   }
 
+  /** What the leader told all. */
+  assigned(all: Counts): void {
+    this.heard(all)
+    // Partitions may have moved: their keys are others' to tell now.
+    for (const known of this.topics.values()) known.vote = undefined
+  }
+
   /** What others told. */
-  heard(all: Counts): void {
+  private heard(all: Counts): void {
     for (const [topic, { placement, counts }] of all) this.learn(topic, placement, counts)
   }
 
@@ -88,11 +97,7 @@ export class Growth {
 
   /** For the claims of a join that is sent now. */
   claim(): Counts {
-    return this.tell((topic, { placement, counts }) => {
-      if (this.host.options.partitioner !== "auto" || placement !== undefined) return noVote
-      const owned = [...this.host.partitions()].filter((p) => p.tp.topic === topic)
-      return together(owned.map((p) => vote(p.tp.partition, counts, p.processing?.keys?.() ?? [])))
-    })
+    return this.tell((topic, known) => known.vote ?? this.vote(topic, known))
   }
 
   /** Everything that is committed of the topic, of which a new owner needs its own and what the others name. After a sync. */
@@ -129,6 +134,12 @@ export class Growth {
     )
   })
 
+  private vote(topic: string, { placement, counts }: Known): Vote {
+    if (this.host.options.partitioner !== "auto" || placement !== undefined) return noVote
+    const owned = [...this.host.partitions()].filter((p) => p.tp.topic === topic)
+    return together(owned.map((p) => vote(p.tp.partition, counts, p.processing?.keys?.() ?? [])))
+  }
+
   private largest(topic: string): number {
     return this.known(topic).counts.at(-1) ?? 0
   }
@@ -137,7 +148,8 @@ export class Growth {
     const all = new Map<string, TopicCounts>()
     for (const topic of this.host.options.topics) {
       const known = this.known(topic)
-      all.set(topic, { ...known, vote: votes(topic, known) })
+      const { placement, counts } = known
+      all.set(topic, { placement, counts, vote: votes(topic, known) })
     }
     return all
   }
@@ -154,6 +166,7 @@ export class Growth {
     if (!more && found === known.placement) return
     if (before.length > 0 && more)
       host.told(`topic ${topic} has had ${all.join(", ")} partitions; ${placementText(found)}`)
+    if (more && before.length > 0) known.vote ??= this.vote(topic, known)
     known.counts = all
     known.placement = found
     for (const p of host.partitions()) if (p.tp.topic === topic) this.apply(p, known)

@@ -113,7 +113,7 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
       )
     const assigned = decodeAssignment(bytes)
     // Before anything of it is taken up.
-    host.growth.heard(assignedCounts(bytes))
+    host.growth.assigned(assignedCounts(bytes))
     host.dispatch({ type: "synced", sentAt, assigned })
     host.metrics.rebalances.inc()
     yield* Effect.logInfo(

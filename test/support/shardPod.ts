@@ -74,6 +74,10 @@ const recording = (
           Effect.sync(() => {
             trace.push(`${name} dropped ${key} to ${batch.next}`)
           }),
+        grown: () => {
+          trace.push(`${name} ${key} grown`)
+        },
+        keys: () => [...values.keys()].map((id) => Buffer.from(id)),
         committable: (position) => position,
         lowest: (position) => Math.min(position, ...offsets.values()),
         size: () => ({ sources: values.size, series: values.size, bytes: 0 })
