@@ -177,6 +177,7 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
       yield* Effect.logError(`${p.key}: ${plan.why}; only what arrives from offset ${plan.start} on is shown`)
     }
     p.begin(plan, processing)
+    host.growth.opened(p)
     p.load.begin(plan.logEnd, host.now())
     host.began(p, plan)
     yield* work(host, p)

@@ -40,6 +40,8 @@ export interface GrowthHost {
   readonly told: (text: string) => void
 }
 
+const maxNotes = 4096
+
 interface Known {
   placement: Placement | undefined
   counts: ReadonlyArray<number>
@@ -50,6 +52,8 @@ interface Known {
 export class Growth {
   private readonly host: GrowthHost
   private readonly topics = new Map<string, Known>()
+  /** What commits name, by their text. */
+  private readonly notes = new Map<string, HomesNote | undefined>()
 
   constructor(host: GrowthHost) {
     this.host = host
@@ -113,6 +117,12 @@ export class Growth {
     this.wait(p)
   }
 
+  /** Its actor is at work from now on: what came up while it was being opened counts as known before. */
+  opened(p: Partition): void {
+    const { placement, counts } = this.known(p.tp.topic)
+    if (p.homes.know(placement, counts)) this.wait(p)
+  }
+
   /** Finds out K where it can be known by now, and ends windows. Runs until interrupted. */
   readonly loop: Effect.Effect<never> = Effect.suspend(() => {
     const { host } = this
@@ -159,8 +169,10 @@ export class Growth {
     const { host } = this
     const known = this.known(topic)
     const before = known.counts
-    const all = ascending([...before, ...counts]).slice(-maxCounts)
-    const more = all.some((count) => !before.includes(count))
+    // Mostly there is nothing new, and a new owner hears it from every partition.
+    const news = counts.some((count) => !before.includes(count))
+    const all = news ? ascending([...before, ...counts]).slice(-maxCounts) : before
+    const more = news && all.some((count) => !before.includes(count))
     // An option is what it is; what was found out stays so.
     const found = host.options.partitioner === "auto" ? (known.placement ?? placement) : known.placement
     if (!more && found === known.placement) return
@@ -175,7 +187,7 @@ export class Growth {
   }
 
   private apply(p: Partition, { placement, counts }: Known): void {
-    // One whose start is not planned yet begins with its commit.
+    // See `begin` and `opened`.
     if (p.processing === undefined) return
     if (!p.homes.know(placement, counts)) return
     this.wait(p)
@@ -206,7 +218,7 @@ export class Growth {
       const beyond = also.filter(({ partition }) => partition >= largest)
       const committed = yield* this.host.client.offsetFetch([...all, ...beyond])
       for (const { metadata } of committed.values()) {
-        const note = decodeCommitMetadata(metadata)?.homes
+        const note = this.read(metadata)
         if (note !== undefined)
           this.learn(
             topic,
@@ -240,8 +252,17 @@ export class Growth {
   private named(topic: string, committed: ReadonlyMap<string, Committed>): Named {
     return Array.from({ length: this.largest(topic) }, (_, partition) => {
       const metadata = committed.get(partitionKey({ topic, partition }))?.metadata
-      return metadata === undefined ? undefined : decodeCommitMetadata(metadata)?.homes
+      return metadata === undefined ? undefined : this.read(metadata)
     })
+  }
+
+  /** Partitions that are acquired together read the same commits. */
+  private read(metadata: string): HomesNote | undefined {
+    if (this.notes.has(metadata)) return this.notes.get(metadata)
+    if (this.notes.size >= maxNotes) this.notes.clear()
+    const note = decodeCommitMetadata(metadata)?.homes
+    this.notes.set(metadata, note)
+    return note
   }
 
   /** Asked for now, so nothing that was written before lies beyond them. */

@@ -1,6 +1,6 @@
 /** Growth on the embedded log: who learns of a topic's new partitions, what the commits name, and when K is known. */
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { decodeCommitMetadata } from "../../src/engine/CommitMetadata.ts"
@@ -84,6 +84,24 @@ describe("a topic that grows", () => {
           ])
       })
     )
+  )
+
+  it.effect("while a partition is being opened is known when it is", () =>
+    Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      yield* log.createTopic(topic, 2)
+      // Its first partition opens only when the brokers were heard of the growth.
+      const gate = yield* Deferred.make<void>()
+      const pod = yield* startShardPod("a", { ...murmur2, onOpen: Deferred.await(gate) })
+      yield* passUntil("it is a member", () => pod.engine.status().partitions.length === 2)
+      yield* TestClock.adjust(5_000)
+      yield* log.addPartitions(topic, 4)
+      yield* passUntil("it has four", () => pod.engine.status().partitions.length === 4)
+      yield* Deferred.succeed(gate, undefined)
+      yield* passUntil("all four", allVisible([pod], 4))
+      for (const { growth } of pod.engine.status().partitions) assert.deepStrictEqual(growth.counts, [2, 4])
+      yield* passing(pod.stop)
+    }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
   )
 
   it.effect("waits for a partition that nobody can own", () =>
