@@ -247,7 +247,8 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
             : pickFrom(calmKinds, r, int)
     })
     if (r() < 0.3) faults.push({ at: at + 500, fault: { type: "burst", rounds: 10 + int(40) } })
-    at += 14_000
+    // The group may hear of a growth, and rejoin slowly for it, some time after it.
+    at += profile === "calmGrowth" ? 18_000 : 14_000
   }
   return faults
 }
