@@ -115,8 +115,19 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
         queueBytes: values.queueBytes,
         maxRecordBytes: values.maxRecordBytes,
         commit: values.commit,
+        partitioner: values.partitioner,
+        growthWindow: values.growthWindow,
         settingsHash: createHash("sha256")
-          .update(JSON.stringify({ ...agreed, lookback, maxRecordBytes: values.maxRecordBytes, reading }))
+          .update(
+            JSON.stringify({
+              ...agreed,
+              lookback,
+              maxRecordBytes: values.maxRecordBytes,
+              reading,
+              partitioner: values.partitioner,
+              growthWindow: values.growthWindow
+            })
+          )
           .digest("hex")
           .slice(0, 16)
       },

@@ -148,7 +148,7 @@ const make = (defaults: boolean) => {
     roundsAccepted: counter("k2p_rounds_accepted_total", "Rounds (or sample records) accepted into the cache."),
     roundsIgnored: counter(
       "k2p_rounds_ignored_total",
-      "Rounds ignored as not newer than the accepted one, and chunks of unfinished rounds given up, by reason.",
+      "Rounds ignored as not newer than the accepted one or as shown in another partition, and chunks of unfinished rounds given up, by reason.",
       ["reason"]
     ),
     recordsRefused: counter("k2p_records_refused_total", "Records refused, by reason.", ["reason"]),

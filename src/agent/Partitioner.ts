@@ -4,36 +4,9 @@
  * (and kafkajs') for the same key. Pure; where the base is kept is StateDir's.
  */
 
-const seed = 0x9747b28c
-const m = 0x5bd1e995
-const r = 24
+import { placing } from "../transport/Placement.ts"
 
-/** 32-bit murmur2, as Kafka's clients compute it. Signed. */
-export const murmur2 = (data: Uint8Array): number => {
-  let h = seed ^ data.length
-  const words = data.length >> 2
-  for (let i = 0; i < words; i++) {
-    const at = i << 2
-    let k = data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)
-    k = Math.imul(k, m)
-    k ^= k >>> r
-    k = Math.imul(k, m)
-    h = Math.imul(h, m) ^ k
-  }
-  const rest = words << 2
-  const left = data.length & 3
-  if (left === 3) h ^= data[rest + 2]! << 16
-  if (left >= 2) h ^= data[rest + 1]! << 8
-  if (left >= 1) {
-    h ^= data[rest]!
-    h = Math.imul(h, m)
-  }
-  h ^= h >>> 13
-  h = Math.imul(h, m)
-  return (h ^ (h >>> 15)) | 0
-}
-
-export const partitionOf = (key: Uint8Array, base: number): number => (murmur2(key) & 0x7fffffff) % base
+export const partitionOf = (key: Uint8Array, base: number): number => placing.murmur2(key) % base
 
 /** `--partition-base` (0: not given), what the state directory kept, and what the topic has now. */
 export interface BaseInputs {

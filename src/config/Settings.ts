@@ -133,6 +133,16 @@ export const serve = settings({
     about: "Commit what a scrape could have shown, or only what Prometheus fetched whole.",
     fallback: "visible"
   },
+  partitioner: {
+    kind: Kind.choice("auto", "murmur2", "crc32", "none"),
+    about: "How producers without round numbers place keys, for the day the topic grows (docs/growth.md).",
+    fallback: "auto"
+  },
+  growthWindow: {
+    kind: Kind.duration("0s", "1d"),
+    about: "Where that cannot be told: how long what is new in a partition waits after its topic grew.",
+    fallback: "10m"
+  },
   sourceLabel: { kind: Kind.label, about: "The label that carries the source id.", fallback: "instance" },
   allowReservedNames: {
     kind: Kind.flag,

@@ -11,6 +11,7 @@ import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type GroupClient, TransportError } from "../transport/Transport.ts"
 import { decodeCommitMetadata } from "./CommitMetadata.ts"
 import { EngineFailed } from "./Engine.ts"
+import type { Growth } from "./Growth.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import type { Batch, PartitionProcessor, ProcessorError } from "./PartitionProcessor.ts"
@@ -30,6 +31,7 @@ export interface ActorHost {
   readonly processor: PartitionProcessor["Service"]
   readonly options: EngineOptions
   readonly metrics: SelfMetricsShape
+  readonly growth: Growth
   readonly now: () => number
   /** Of a partition's key; undefined while it has none, as far as we know. */
   readonly leader: (key: string) => number | undefined
@@ -109,16 +111,15 @@ const prepare = (host: ActorHost, p: Partition): Effect.Effect<Prepared, Transpo
     const { client, options } = host
     const askedAt = host.now()
     const since = (yield* Clock.currentTimeMillis) - options.lookback
-    const [committed, ends, starts, lookback] = yield* Effect.all(
+    const [c, ends, starts, lookback] = yield* Effect.all(
       [
-        client.offsetFetch([p.tp]),
+        host.growth.commitOf(p.tp),
         client.listOffsets([p.tp], "end"),
         client.listOffsets([p.tp], "start"),
         client.listOffsets([p.tp], { timestamp: Math.max(0, since) })
       ],
       { concurrency: "unbounded" }
     )
-    const c = committed.get(p.key)
     const logEnd = ends.get(p.key)
     const logStart = starts.get(p.key)
     // Taken for 0 it would look like a log that went back.
@@ -139,6 +140,7 @@ const prepare = (host: ActorHost, p: Partition): Effect.Effect<Prepared, Transpo
     const lookbackOffset = lookback.get(p.key) ?? logEnd
     const oldest = Math.min(lookbackOffset, logEnd - 1)
     const senders = metadata === null && oldest >= logStart && (yield* sendersTime(host, p, oldest))
+    host.growth.begin(p, metadata?.homes)
     const plan = planStart({
       committed: c === undefined ? null : { offset: c.offset, metadata },
       logStart,
@@ -210,7 +212,7 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     p.prepare()
     const { plan, askedAt, knownAt } = yield* prepareRetrying(host, p)
     p.takeTime(plan, knownAt)
-    const processing = yield* host.processor.open(p.tp, timeOf(p, host.now, host.options))
+    const processing = yield* host.processor.open(p.tp, timeOf(p, host.now, host.options), p.homes)
     // Runs before the processor's own finalizers: hidden first, then gone.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -230,6 +232,7 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     if (p.quarantine?.until === null) yield* Effect.logWarning(quarantined(p, plan.why))
     if (askedQuickly(host.options, askedAt, knownAt)) p.mark(plan.logEnd, knownAt)
     p.serveFrom(host.now())
+    host.growth.opened(p)
     p.load.begin(plan.logEnd, host.now())
     host.began(p, plan)
     yield* work(host, p)

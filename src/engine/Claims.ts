@@ -7,6 +7,7 @@
 import { AssignerProtocol } from "kafkajs"
 import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import { codedLoad, loadCode } from "./Load.ts"
+import { type Counts, packCounts, unpackCounts } from "./TopicCounts.ts"
 
 export interface Claims {
   /** The last generation that this member synced; -1 for a new member. */
@@ -53,12 +54,31 @@ const unpackLoads = (x: unknown): ReadonlyMap<string, number> => {
   return loads
 }
 
-export const encodeClaims = (topics: ReadonlyArray<string>, claims: Claims): Uint8Array =>
+export const encodeClaims = (topics: ReadonlyArray<string>, claims: Claims, counts: Counts = new Map()): Uint8Array =>
   AssignerProtocol.MemberMetadata.encode({
     version: 0,
     topics: [...topics],
-    userData: Buffer.from(JSON.stringify({ ...claims, loads: packLoads(claims.loads) }))
+    userData: Buffer.from(JSON.stringify({ ...claims, loads: packLoads(claims.loads), counts: packCounts(counts) }))
   })
+
+const userData = (read: () => Buffer | undefined): unknown => {
+  try {
+    return JSON.parse(read()?.toString("utf8") ?? "null")
+  } catch {
+    // Not ours, or of a version that says less.
+    return null
+  }
+}
+
+const countsIn = (data: unknown): Counts => unpackCounts((data as { readonly counts?: unknown } | null)?.counts)
+
+/** What a member knows of the topics' partition counts. */
+export const claimedCounts = (metadata: Uint8Array): Counts =>
+  countsIn(userData(() => AssignerProtocol.MemberMetadata.decode(Buffer.from(metadata))?.userData))
+
+/** The same, of the whole group. */
+export const assignedCounts = (bytes: Uint8Array): Counts =>
+  countsIn(userData(() => AssignerProtocol.MemberAssignment.decode(Buffer.from(bytes))?.userData))
 
 /** A member whose user data cannot be read claims nothing; the protocol's name keeps other programs out of the group. */
 export const decodeClaims = (metadata: Uint8Array): Claims => {
@@ -83,13 +103,17 @@ export const decodeClaims = (metadata: Uint8Array): Claims => {
   }
 }
 
-export const encodeAssignment = (tps: ReadonlyArray<TopicPartition>): Uint8Array => {
+export const encodeAssignment = (tps: ReadonlyArray<TopicPartition>, counts: Counts = new Map()): Uint8Array => {
   const assignment: Record<string, Array<number>> = {}
   for (const { topic, partition } of tps) {
     assignment[topic] ??= []
     assignment[topic].push(partition)
   }
-  return AssignerProtocol.MemberAssignment.encode({ version: 0, assignment, userData: Buffer.alloc(0) })
+  return AssignerProtocol.MemberAssignment.encode({
+    version: 0,
+    assignment,
+    userData: counts.size === 0 ? Buffer.alloc(0) : Buffer.from(JSON.stringify({ counts: packCounts(counts) }))
+  })
 }
 
 /** Empty bytes are an empty assignment (a member that the leader left out). */

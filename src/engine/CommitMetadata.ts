@@ -3,6 +3,7 @@
  * commit. Pure codec. Anything it cannot read decodes to null, and the next owner then takes the careful path (fence = log end).
  * It stays under 1,024 bytes, which is all that Event Hubs keeps.
  */
+import { decodeHomes, encodeHomes, type HomesNote } from "./Homes.ts"
 import { type MarkAgo, maxMarks } from "./Marks.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import type { Witness } from "./Witness.ts"
@@ -20,6 +21,8 @@ export interface CommitMetadata {
   readonly quarantine: Quarantine | null
   /** Under which settings the owner judged what can be read (`judgedBy`); "" in commits of versions that did not say. */
   readonly judgedBy: string
+  /** The counts of partitions that the topic had, and how keys are placed, as far as the owner knew; absent where it knew none. */
+  readonly homes?: HomesNote
 }
 
 /** Short: it is only compared. */
@@ -33,7 +36,8 @@ export const encodeCommitMetadata = (m: CommitMetadata): string =>
     ...(m.witness === null ? {} : { w: [m.witness.offset, m.witness.crc] }),
     ...(m.marks.length === 0 ? {} : { m: packMarks(m.marks) }),
     ...(m.quarantine === null ? {} : { q: m.quarantine.until ?? -1 }),
-    ...(m.judgedBy === "" ? {} : { s: m.judgedBy })
+    ...(m.judgedBy === "" ? {} : { s: m.judgedBy }),
+    ...(m.homes === undefined ? {} : { n: encodeHomes(m.homes) })
   })
 
 /** Three numbers a mark, each the difference to the one before: end, how far reading was behind it, ms ago. */
@@ -77,18 +81,25 @@ export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
     return null
   }
   if (typeof json !== "object" || json === null) return null
-  const { v, r, l, w, m, q, s } = json as Record<string, unknown>
+  const { v, r, l, w, m, q, s, n } = json as Record<string, unknown>
   if (v !== 1 || !isOffset(r) || !isOffset(l)) return null
   const witness = w === undefined ? null : unpackWitness(w)
   const marks = unpackMarks(m)
   if (witness === undefined || marks === null) return null
   if (q !== undefined && q !== -1 && !isOffset(q)) return null
   const quarantine = q === undefined ? null : { until: q === -1 ? null : q }
-  return { reservation: r, lowest: l, witness, marks, quarantine, judgedBy: typeof s === "string" ? s : "" }
+  const judgedBy = typeof s === "string" ? s : ""
+  return { reservation: r, lowest: l, witness, marks, quarantine, judgedBy, ...readHomes(n) }
 }
 
 const unpackWitness = (w: unknown): Witness | undefined => {
   if (!Array.isArray(w)) return undefined
   const [offset, crc] = w as ReadonlyArray<unknown>
   return isOffset(offset) && isCrc(crc) ? { offset, crc } : undefined
+}
+
+/** What cannot be read is as if it were not there: the partition then names no count. */
+const readHomes = (n: unknown): { readonly homes?: HomesNote } => {
+  const homes = decodeHomes(n)
+  return homes === undefined ? {} : { homes }
 }

@@ -63,6 +63,17 @@ export interface PartitionStatus {
   readonly sources: number
   readonly series: number
   readonly bytes: number
+  readonly growth: GrowthStatus
+}
+
+/** What the partition's owner knows of the topic's counts of partitions. */
+export interface GrowthStatus {
+  /** All that the topic is known to have had, ascending. */
+  readonly counts: ReadonlyArray<number>
+  /** How producers place keys; null where it is not known. */
+  readonly placement: string | null
+  /** Counts that not all owners have committed yet: what came here with them is not shown. */
+  readonly waitingFor: ReadonlyArray<number>
 }
 
 export interface HandoffStatus {

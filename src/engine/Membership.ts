@@ -10,8 +10,16 @@ import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type GroupClient, TransportError } from "../transport/Transport.ts"
 import type { Admission } from "./Admission.ts"
 import type { Assignor } from "./Assignor.ts"
-import { decodeAssignment, decodeClaims, encodeAssignment, encodeClaims } from "./Claims.ts"
+import {
+  assignedCounts,
+  claimedCounts,
+  decodeAssignment,
+  decodeClaims,
+  encodeAssignment,
+  encodeClaims
+} from "./Claims.ts"
 import { EngineFailed, NotProven } from "./Engine.ts"
+import type { Growth } from "./Growth.ts"
 import { claims, type HandoffEvent, type HandoffState, mayJoin } from "./Handoff.ts"
 import type { Heard, Heartbeats } from "./Heartbeats.ts"
 import type { Loads } from "./Loads.ts"
@@ -25,6 +33,7 @@ export interface MembershipHost {
   readonly metrics: SelfMetricsShape
   readonly assignor: Assignor["Service"]
   readonly topology: Topology
+  readonly growth: Growth
   readonly now: () => number
   readonly state: () => HandoffState
   readonly dispatch: (event: HandoffEvent) => void
@@ -55,7 +64,7 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
           memberId: s.memberId,
           sessionTimeout: options.sessionTimeout,
           rebalanceTimeout: options.rebalanceTimeout,
-          protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed) }]
+          protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }]
         },
         (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
       )
@@ -88,9 +97,10 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
       const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
       const given = assignor.assign(members, topology.partitions, host.loads.hear(members, topology.partitions))
       host.loads.assigned(members, topology.partitions, given)
+      const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
       assignments = members.map((m) => ({
         memberId: m.memberId,
-        assignment: encodeAssignment(given.get(m.memberId) ?? [])
+        assignment: encodeAssignment(given.get(m.memberId) ?? [], counts)
       }))
       host.leading(
         true,
@@ -110,6 +120,8 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
         })
       )
     const assigned = decodeAssignment(bytes)
+    // Before anything of it is taken up.
+    host.growth.assigned(assignedCounts(bytes))
     host.dispatch({ type: "synced", sentAt, assigned })
     host.metrics.rebalances.inc()
     yield* Effect.logInfo(

@@ -1,3 +1,4 @@
+import type { Placement } from "../transport/Placement.ts"
 import { defaultMaxRecordBytes } from "../transport/Transport.ts"
 
 /** Options of one shard, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
@@ -30,6 +31,10 @@ export interface EngineOptions {
   /** Of a record with its key and headers: a longer one is refused by itself. All members must agree on it. */
   readonly maxRecordBytes: number
   readonly commit: "visible" | "scraped"
+  /** How producers place keys that have no number of their own. `auto`: found out. `none`: by none that is known. */
+  readonly partitioner: "auto" | Placement | "none"
+  /** Where that is not known: how long what is new in a partition waits after its topic grew. */
+  readonly growthWindow: number
   /** At most so often a member asks for a generation only because loads changed. */
   readonly rebalanceForLoadEvery: number
   /** Restarts of one partition's actor within `restartWindow` before the shard gives up. */
@@ -63,6 +68,8 @@ export const defaultEngineOptions: EngineOptions = {
   fetchMaxBytesPartition: 1024 * 1024,
   maxRecordBytes: defaultMaxRecordBytes,
   commit: "visible",
+  partitioner: "auto",
+  growthWindow: 600_000,
   rebalanceForLoadEvery: 600_000,
   maxRestarts: 10,
   restartWindow: 60_000,

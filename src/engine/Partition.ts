@@ -11,6 +11,7 @@ import type { Strategy } from "./Backpressure.ts"
 import { encodeCommitMetadata, judgedBy } from "./CommitMetadata.ts"
 import { DropLog } from "./DropLog.ts"
 import type { PartitionPhase } from "./Engine.ts"
+import { Homes } from "./Homes.ts"
 import { Load } from "./Load.ts"
 import { Marks } from "./Marks.ts"
 import { keepsUp, type Overload } from "./Overload.ts"
@@ -36,6 +37,8 @@ export class Partition {
   readonly skipped = new SkippedBatches()
   /** Set while it cannot be read. */
   trouble: Trouble | undefined
+  /** Which keys live here. */
+  readonly homes: Homes
   queue = new PartitionQueue()
   /** The next offset that the actor processes; meaningful while `processing` is set. */
   position = 0
@@ -96,6 +99,7 @@ export class Partition {
     this.judgedBy = judgedBy(settings)
     this.tp = tp
     this.key = partitionKey(tp)
+    this.homes = new Homes(tp.partition)
     this.strategy = strategy
     this.acquiredAt = now
     this.leastHeadroom = leastHeadroom
@@ -128,6 +132,7 @@ export class Partition {
     if (plan.restarted) {
       this.exposed = this.scraped = plan.start
       this.witness = null
+      this.homes.restarted(plan.start)
     }
     this.wanted = 0
     this.paused = this.dropping = false
@@ -225,7 +230,7 @@ export class Partition {
     this.marks.keepFrom(this.lowest)
     const { committed: offset, lowest, witness } = this
     const quarantine = outlives(this.quarantine, lowest)
-    const content = { reservation: r, lowest, witness, quarantine, judgedBy: this.judgedBy }
+    const content = { reservation: r, lowest, witness, quarantine, judgedBy: this.judgedBy, homes: this.homes }
     return {
       tp: this.tp,
       offset,

@@ -8,6 +8,7 @@
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import type { Homes } from "./Homes.ts"
 
 /** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. */
 export class ProcessorError extends Schema.TaggedError<ProcessorError>()("ProcessorError", {
@@ -63,6 +64,13 @@ export interface Processing {
   readonly committable: (position: number) => number
   /** L: the lowest offset whose content a new owner must read again to hold all that this one holds. At most `position`. */
   readonly lowest: (position: number) => number
+  /**
+   * Homes knows more than it did, the topic grew: whatever is not at home here any more must be out of what can be seen when this
+   * returns. A processor whose keys no partitioner places does without.
+   */
+  readonly grown?: () => void
+  /** The keys of what is held, as far as a producer's partitioner placed them: by which `--partitioner auto` finds out which one. */
+  readonly keys?: () => Iterable<Uint8Array>
   /** For status: constant-time reads. */
   readonly size: () => { readonly sources: number; readonly series: number; readonly bytes: number }
 }
@@ -70,6 +78,11 @@ export interface Processing {
 export class PartitionProcessor extends Context.Service<
   PartitionProcessor,
   {
-    readonly open: (tp: TopicPartition, time: LogTime) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
+    /** `homes`: which keys may be shown of this partition, in case that its topic grew. */
+    readonly open: (
+      tp: TopicPartition,
+      time: LogTime,
+      homes: Homes
+    ) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
   }
 >()("k2p/engine/PartitionProcessor") {}

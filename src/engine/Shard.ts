@@ -16,6 +16,7 @@ import { makeCommitter } from "./Committer.ts"
 import { type Cut, Engine, EngineFailed } from "./Engine.ts"
 import { farewellLoop, leaveAll } from "./Farewells.ts"
 import { type FetcherOptions, runFetcher } from "./Fetcher.ts"
+import { Growth } from "./Growth.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./Handoff.ts"
 import { HandoffLog } from "./HandoffLog.ts"
 import { Heartbeats } from "./Heartbeats.ts"
@@ -73,7 +74,7 @@ const make = (options: EngineOptions) =>
     /** What partitions start with: a switch of the whole pod holds for those that come later, too. */
     let strategy = backpressure.initial
     const signal = new Signal()
-    const topology = new Topology(client, options.topics)
+    const topology = new Topology(client, options.topics, (topic, count) => growth.counted(topic, count))
     const bounds = {
       sessionTimeout: options.sessionTimeout,
       rebalanceTimeout: options.rebalanceTimeout,
@@ -157,16 +158,34 @@ const make = (options: EngineOptions) =>
       signal,
       warn: (line) => fork(Effect.logWarning(line))
     })
+    const growth = new Growth({
+      client,
+      options,
+      now,
+      partitions,
+      signal,
+      wake: committer.wake,
+      grown: () => {
+        if (state.phase === "member") dispatch({ type: "rejoin" })
+      },
+      ask: () => {
+        stale()
+        return topology.ask()
+      },
+      told: (text) => fork(Effect.logInfo(text))
+    })
 
     const stale = () => {
       staleTopology = true
       signal.notify()
     }
+
     const actorHost: ActorHost = {
       client,
       processor,
       options,
       metrics,
+      growth,
       now,
       leader: (key) => topology.leader(key),
       stale,
@@ -211,6 +230,7 @@ const make = (options: EngineOptions) =>
       metrics,
       assignor,
       topology,
+      growth,
       now,
       state: () => state,
       dispatch,
@@ -259,6 +279,7 @@ const make = (options: EngineOptions) =>
         heartbeatLoop(membership),
         loadLoop(membership),
         committer.loop,
+        growth.loop,
         runFetcher(fetcher),
         keepTime({ client, options, now, partitions, wake: committer.wake }),
         relief.looks,

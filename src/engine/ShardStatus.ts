@@ -59,6 +59,11 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
     trouble,
     quarantine: outlives(p.quarantine, p.lowest),
     skipped: { batches: p.skipped.count, last: p.skipped.last ?? null },
+    growth: {
+      counts: p.homes.steps.map(({ count }) => count),
+      placement: p.homes.placement ?? null,
+      waitingFor: p.homes.open
+    },
     ...size
   }
 }

@@ -10,10 +10,25 @@ export class Topology {
   private leaders: ReadonlyMap<string, number> = new Map()
   private readonly client: GroupClient
   private readonly topics: ReadonlyArray<string>
+  private readonly counted: (topic: string, partitions: number) => void
+  /** Questions sent so far, and the latest of them that was answered. */
+  private sent = 0
+  private answered = 0
 
-  constructor(client: GroupClient, topics: ReadonlyArray<string>) {
+  constructor(
+    client: GroupClient,
+    topics: ReadonlyArray<string>,
+    counted: (topic: string, partitions: number) => void = () => {}
+  ) {
     this.client = client
     this.topics = topics
+    this.counted = counted
+  }
+
+  /** Answers whether a question that was sent after this call has been answered. */
+  ask(): () => boolean {
+    const { sent } = this
+    return () => this.answered > sent
   }
 
   /** Undefined while a partition has no leader. */
@@ -27,8 +42,10 @@ export class Topology {
   }
 
   /** Answers whether the set of partitions changed. A topic that does not exist (yet) has none. */
-  readonly refresh: Effect.Effect<boolean, TransportError> = Effect.suspend(() =>
-    Effect.map(this.client.metadata(this.topics), (topics) => {
+  readonly refresh: Effect.Effect<boolean, TransportError> = Effect.suspend(() => {
+    const question = ++this.sent
+    return Effect.map(this.client.metadata(this.topics), (topics) => {
+      this.answered = Math.max(this.answered, question)
       const leaders = new Map<string, number>()
       const partitions: Array<TopicPartition> = []
       for (const { topic, partitions: infos } of topics)
@@ -41,7 +58,8 @@ export class Topology {
       const changed = before.size !== partitions.length || partitions.some((tp) => !before.has(partitionKey(tp)))
       this.partitions = partitions
       this.leaders = leaders
+      for (const { topic, partitions: infos } of topics) if (infos.length > 0) this.counted(topic, infos.length)
       return changed
     })
-  )
+  })
 }

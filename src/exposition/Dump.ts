@@ -90,6 +90,10 @@ export type RefusalReason =
   | "partition-full"
   | "future"
   | "reserved-name"
+  | "misplaced"
+  | "early"
+  | "stranger"
+  | "elsewhere"
 
 /** What the parser adds to every series of a dump, as a direct scrape would. */
 export interface Attach {

@@ -12,8 +12,10 @@ import { type LogRecord, partitionKey } from "../transport/Transport.ts"
 import type { Now } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import { defaultParseLimits, type ParseLimits } from "./Dump.ts"
+import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
 import { type CacheLimits, PartitionCache } from "./PartitionCache.ts"
+import { PodSources } from "./PodSources.ts"
 
 const MiB = 1024 * 1024
 
@@ -37,6 +39,8 @@ export interface MetricsOptions {
   readonly limits: ParseLimits & Partial<CacheLimits>
   /** Whether names that Prometheus itself writes are shown. */
   readonly allowReservedNames?: boolean
+  /** Of one of several workers: what they know together (`PodSources.memory`). */
+  readonly shared?: { readonly sources: SharedArrayBuffer; readonly shard: number }
 }
 
 export const defaultMetricsOptions: MetricsOptions = {
@@ -62,6 +66,10 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const clock = yield* Clock.Clock
       metrics.linesRefused.inc({ reason: "reserved-name" }, 0)
       const limits = { ...defaultCacheLimits, ...options.limits }
+      const shared =
+        options.shared === undefined ? undefined : new PodSources(options.shared.sources, options.shared.shard)
+      shared?.begin()
+      const holders = new Holders(shared)
       const pod = new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
       const now = (): Now => ({
         wall: clock.currentTimeMillisUnsafe(),
@@ -69,9 +77,9 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       })
 
       return PartitionProcessor.of({
-        open: Effect.fn("MetricsProcessor.open")(function* (tp, time) {
+        open: Effect.fn("MetricsProcessor.open")(function* (tp, time, homes) {
           const key = partitionKey(tp)
-          const cache = new PartitionCache(tp, time, { ...options, limits }, pod)
+          const cache = new PartitionCache(tp, time, { ...options, limits }, pod, homes, holders)
           const report = reporter(cache, metrics)
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {
@@ -123,6 +131,8 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
               const from = batch.records[0]?.offset ?? batch.next
               return guarded(slice(batch, (record, at) => cache.drop(record, from, batch.fence, at), 0))
             },
+            grown: () => cache.grown(now()),
+            keys: () => cache.keys(),
             committable: (position) => cache.committable(position),
             lowest: (position) => cache.lowest(position),
             size: () => cache.size()

@@ -10,12 +10,15 @@
  *
  * A source has a snapshot or samples; a change of mode replaces what was there.
  */
+import { Homes } from "../engine/Homes.ts"
 import type { LogTime } from "../engine/PartitionProcessor.ts"
-import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import { type LogRecord, partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "./Ages.ts"
+import { Arrivals, type Away, awayRefusal } from "./Arrivals.ts"
 import { Budget, type Size } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal, ReservedLines } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
+import { Holders, type Holding } from "./Holders.ts"
 import { giveBackLines } from "./LineMemory.ts"
 import { LineReader } from "./LineReader.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
@@ -71,6 +74,9 @@ export class PartitionCache {
   private readonly rounds: Rounds<Part>
   private readonly ages: Ages
   private readonly contents = new Map<string, SourceContent>()
+  private readonly arrivals: Arrivals
+  private readonly holders: Holders
+  private readonly holding: Holding
   private readonly rhythms: Rhythms
   private readonly refused = new RefusalLog()
   private readonly reader: RoundReader
@@ -82,11 +88,29 @@ export class PartitionCache {
   private shownFrom = 0
   private reported: Readonly<Record<string, number>> = {}
 
-  constructor(tp: TopicPartition, time: LogTime, options: CacheOptions, pod: Budget) {
+  constructor(
+    tp: TopicPartition,
+    time: LogTime,
+    options: CacheOptions,
+    pod: Budget,
+    homes = new Homes(tp.partition),
+    holders = new Holders()
+  ) {
     const { limits, expiry } = options
     this.tp = tp
     this.time = time
     this.options = options
+    this.arrivals = new Arrivals(homes)
+    this.holders = holders
+    this.holding = {
+      name: partitionKey(tp),
+      isHome: (source) => this.contents.get(source)?.number === undefined && this.arrivals.isHome(source),
+      isLive: (source, now) => {
+        const content = this.contents.get(source)
+        return content !== undefined && isLive(content, this.ages, now, expiry)
+      },
+      yields: (source) => this.remove(source)
+    }
     this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
     const maxSources = rememberedSources * limits.maxSources
     this.rhythms = new Rhythms(maxSources)
@@ -122,7 +146,7 @@ export class PartitionCache {
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
-    if (this.takeLine(envelope, record, stamp, now)) return
+    if (this.leftOut(envelope, record, now) || this.takeLine(envelope, record, stamp, now)) return
     const part: Part = {
       envelope,
       value: record.value ?? undefined,
@@ -147,6 +171,27 @@ export class PartitionCache {
     const readable = !isRefused(readEnvelope(record, this.tp, this.options.sourceLabel))
     this.rounds.skip(id, record, from, readable)
     if (stamp.replayed) this.remove(id.source)
+  }
+
+  /** More is known of the topic's partitions: what is not at home here any more goes at once. */
+  grown(now: Now): void {
+    for (const [source, content] of this.contents) {
+      const { shown, number } = content
+      if (number !== undefined) continue
+      const first = shown.mode === "samples" ? shown.series.first : content.first
+      const why = this.arrivals.mustGo(source, first)
+      if (why === undefined) continue
+      this.remove(source)
+      this.leave(why, source, content.stamp.offset, now)
+    }
+  }
+
+  /** Of what it holds, the keys by which producers placed it. */
+  keys(): ReadonlyArray<Uint8Array> {
+    const keys: Array<Uint8Array> = []
+    for (const [source, { number }] of this.contents)
+      if (number === undefined && this.arrivals.isPlaced(source)) keys.push(Buffer.from(source))
+    return keys
   }
 
   /** Everything before `position` was taken. */
@@ -181,6 +226,7 @@ export class PartitionCache {
 
   /** Frees everything, and gives back the room that it had. */
   clear(): void {
+    for (const source of this.contents.keys()) this.holders.leave(source, this.holding)
     this.contents.clear()
     this.budget.clear()
   }
@@ -232,6 +278,30 @@ export class PartitionCache {
     return dumps
   }
 
+  /**
+   * A record of a source that is not shown here, or not yet, because its topic grew: as if it had not come. What is held of the source
+   * was asked about before; that a source ended shows nothing older, wherever it is said.
+   */
+  private leftOut({ source, number, ended }: Envelope, record: LogRecord, now: Now): boolean {
+    if (number !== undefined) return false
+    if (record.key === null) {
+      if (record.headers["k2p-source"] !== undefined) this.arrivals.withoutKey(source)
+      return false
+    }
+    if (ended || !this.arrivals.asks) return false
+    const held = this.contents.get(source)
+    if (held !== undefined && held.number === undefined) return false
+    const why = this.arrivals.away(source, record.key, record.offset)
+    if (why === undefined) return false
+    this.leave(why, source, record.offset, now)
+    return true
+  }
+
+  private leave(why: Away, source: string, offset: number, now: Now): void {
+    count(this.tally.ignored, why)
+    this.refused.add(awayRefusal(why), { ...this.tp, at: now.wall, offset, source })
+  }
+
   private accept(round: Round<Part>, stamp: Stamp, now: Now): void {
     const { source, number, first } = round
     const { envelope } = round.parts[0]!
@@ -248,6 +318,13 @@ export class PartitionCache {
         this.refuse(early, source, stamp, now)
         return
       }
+      const holder = before === undefined ? this.holders.enter(source, this.holding, now) : undefined
+      if (holder !== undefined) {
+        count(this.tally.ignored, "elsewhere")
+        const why = refusal("elsewhere", `${holder} has this source, too: it is shown from there alone`)
+        this.refused.add(why, { ...this.tp, at: now.wall, offset: stamp.offset, source })
+        return
+      }
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
       const content = this.reader.read(round)
       if (!isRefused(content) && content.reserved !== undefined) {
@@ -260,6 +337,7 @@ export class PartitionCache {
       }
       const shown = isRefused(content) ? content : this.admit(before, round.parts[0]!, content, since)
       if (isRefused(shown)) {
+        if (before === undefined) this.holders.leave(source, this.holding)
         this.refuse(shown, source, stamp, now)
         return
       }
@@ -406,6 +484,7 @@ export class PartitionCache {
     if (content === undefined) return
     const { series, bytes } = sizeOf(content)
     this.contents.delete(source)
+    this.holders.leave(source, this.holding)
     this.budget.change({ series: -series, bytes: -bytes })
   }
 

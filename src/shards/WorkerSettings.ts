@@ -30,7 +30,8 @@ export const workerSettings = (
   settings: ShardSettings,
   shard: number,
   count: number,
-  before: Before
+  before: Before,
+  sources?: SharedArrayBuffer
 ): WorkerSettings => {
   const { engine, metrics, kafka } = settings
   const limits = { ...MetricsProcessor.defaultCacheLimits, ...metrics.limits }
@@ -42,6 +43,7 @@ export const workerSettings = (
     kafka: { ...kafka, clientId },
     metrics: {
       ...metrics,
+      ...(sources === undefined ? {} : { shared: { sources, shard } }),
       limits: {
         ...limits,
         podSeries: Math.max(1, Math.floor(limits.podSeries / count)),

@@ -8,6 +8,7 @@ import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
 import { Deferred, Effect } from "effect"
 import { EngineFailed } from "../engine/Engine.ts"
+import { PodSources } from "../exposition/PodSources.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import type { ShardPlace, Shards } from "./Shards.ts"
 import { ShardThread } from "./ShardThread.ts"
@@ -27,13 +28,18 @@ export interface WorkersOptions {
 const script = new URL(`./ShardWorker${extname(import.meta.url)}`, import.meta.url)
 
 /** Threads with a shard of metrics on Kafka each. */
-export const metricsWorkers = (settings: ShardSettings, count: number): Shards<SelfMetrics> =>
-  onWorkers({
+export const metricsWorkers = (settings: ShardSettings, count: number): Shards<SelfMetrics> => {
+  const sources = PodSources.memory()
+  return onWorkers({
     count,
     sessionTimeout: settings.engine.sessionTimeout,
     start: (shard, before) =>
-      new Worker(script, { name: `shard-${shard}`, workerData: workerSettings(settings, shard, count, before) })
+      new Worker(script, {
+        name: `shard-${shard}`,
+        workerData: workerSettings(settings, shard, count, before, sources)
+      })
   })
+}
 
 export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
   count: options.count,

@@ -1,23 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { decideBase, murmur2, partitionOf } from "../../src/agent/Partitioner.ts"
+import { decideBase, partitionOf } from "../../src/agent/Partitioner.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe("Partitioner", () => {
-  it("murmur2 is that of Kafka's own client", () => {
-    // The vectors of org.apache.kafka.common.utils.UtilsTest.
-    const vectors: ReadonlyArray<readonly [string, number]> = [
-      ["21", -973932308],
-      ["foobar", -790332482],
-      ["a-little-bit-long-string", -985981536],
-      ["a-little-bit-longer-string", -1486304829],
-      ["lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971],
-      ["abc", 479470107]
-    ]
-    for (const [text, hash] of vectors) assert.strictEqual(murmur2(bytes(text)), hash, text)
-  })
-
   it("a source's partition lies below the base and depends on its key alone", () => {
     fc.assert(
       fc.property(fc.string(), fc.integer({ min: 1, max: 5000 }), (key, base) => {

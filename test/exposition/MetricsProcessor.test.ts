@@ -5,6 +5,7 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
+import { Homes } from "../../src/engine/Homes.ts"
 import { type Batch, PartitionProcessor } from "../../src/engine/PartitionProcessor.ts"
 import { MetricsCache } from "../../src/exposition/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/exposition/MetricsProcessor.ts"
@@ -39,7 +40,7 @@ const gauges = Effect.gen(function* () {
   }))
 })
 
-const open = Effect.flatMap(PartitionProcessor, (processor) => processor.open(tp, noTime))
+const open = Effect.flatMap(PartitionProcessor, (processor) => processor.open(tp, noTime, new Homes(tp.partition)))
 
 describe("MetricsProcessor", () => {
   it.effect("what is processed is visible at once, and counted", () =>
@@ -90,7 +91,7 @@ describe("MetricsProcessor", () => {
     Effect.gen(function* () {
       const processor = yield* PartitionProcessor
       const scope = yield* Scope.make()
-      const one = yield* Scope.provide(processor.open({ topic: "metrics", partition: 1 }, noTime), scope)
+      const one = yield* Scope.provide(processor.open({ topic: "metrics", partition: 1 }, noTime, new Homes(1)), scope)
       yield* one.process(batch([{ v: "1.1", text: "a 1\n" }]))
       const two = yield* open
       yield* two.process(batch([{ v: "1.1", text: "a 1\n" }]))

@@ -57,6 +57,7 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   queue: { records: 0, bytes: 0, paused: false },
   remainder: { records: 0, bytes: 0 },
   backpressure: "pause",
+  growth: { counts: [4], placement: null, waitingFor: [] },
   dropped: 0,
   droppingSince: null,
   restarts: 0,

@@ -4,6 +4,7 @@ import type { Request } from "../../src/transport/embedded/Faults.ts"
 import { partitionKey, type UnreadableReason } from "../../src/transport/Transport.ts"
 import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
+import { isGrowth, random } from "./Schedule.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
 import { type SimSource, topic } from "./SimAgent.ts"
 import { SimPod, simEngine } from "./SimPod.ts"
@@ -19,7 +20,11 @@ export const startPod = (sim: Sim): Effect.Effect<void, never, Scope.Scope> =>
     sim.pods.push(pod)
     sim.tell(() => `${pod.name} starts`)
     const settings = {
-      engine: { commit: schedule.commit, topics: [topic] },
+      engine: {
+        commit: schedule.commit,
+        topics: [topic],
+        ...(isGrowth(schedule.profile) ? { partitioner: "murmur2" as const, growthWindow: 600_000 } : {})
+      },
       backpressure: schedule.backpressure,
       // Unequal, so that of two who show the same one is behind.
       pace: schedule.pace * [1, 0.2, 2][index % 3]!,
@@ -145,6 +150,17 @@ const flood = (sim: Sim, { ms, every }: Fault & { readonly type: "flood" }) =>
       yield* Effect.sleep(every)
     }
   })
+/** Each producer asks for the partitions at a time of its own, and hears what there is then. */
+const hearLate = (sim: Sim): Effect.Effect<void, never, Scope.Scope> => {
+  const { metadataAge } = sim.schedule
+  if (metadataAge === undefined) return Effect.void
+  const r = random(sim.schedule.seed * 23 + sim.faults)
+  return Effect.forEach(
+    sim.sources.filter((source) => source.kind === "plain"),
+    (source) => later(metadataAge * r(), () => source.placeAmong(sim.partitions)),
+    { discard: true }
+  )
+}
 
 const logBack = (sim: Sim, fault: Fault & { readonly type: "logBack" }): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -215,6 +231,7 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
       case "addPartitions":
         sim.partitions += fault.count
         yield* log.addPartitions(topic, sim.partitions)
+        yield* hearLate(sim)
         break
       case "burst":
         for (let i = 0; i < fault.rounds; i++) {

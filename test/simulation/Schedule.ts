@@ -4,8 +4,9 @@
  *
  * Profiles: `faults` is everything that P1 must survive. `calm` is joins, leaves, crashes and slow joins alone, far enough apart
  * for each to end: there P3 can be judged from outside. `logBack` and `calmLogBack` add what P1 assumes not to happen
- * and rule 9 limits. `paused` is joins and leaves around pauses of the coordinator: there it can be judged whether all is back at
- * once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
+ * and rule 9 limits. `growth` and `calmGrowth` have sources that their producers place by key, in a topic that grows, also twice in a
+ * row, and producers that hear of it late. `paused` is joins and leaves around pauses of the
+ * coordinator: there it can be judged whether all is back at once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  */
 import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
 import { unreadableReasons } from "../../src/transport/Transport.ts"
@@ -17,7 +18,10 @@ export interface Timed {
   readonly fault: Fault
 }
 
-export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed" | "paused"
+export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed" | "paused" | "growth" | "calmGrowth"
+
+/** Profiles in which producers place keys. */
+export const isGrowth = (profile: Profile): boolean => profile === "growth" || profile === "calmGrowth"
 
 export interface Schedule {
   readonly seed: number
@@ -38,6 +42,8 @@ export interface Schedule {
   readonly lateCuts?: number
   /** Whose time the topic's records have: the broker's, or the senders', each of whom has another idea of it. The broker's where absent. */
   readonly stamps?: "broker" | "senders"
+  /** At most so many ms after a growth a producer hears of it. */
+  readonly metadataAge?: number
   readonly faults: ReadonlyArray<Timed>
 }
 
@@ -228,6 +234,9 @@ const stormy = (
     // Faults come in clusters: a rebalance inside a rebalance, two faults at once.
     at += r() < 0.4 ? int(300) : 300 + int(4_000)
     let fault = pickFrom(own, r, int)
+    // What retention takes early is no matter of growth.
+    if (profile === "growth" && (fault.type === "retention" || r() < 0.12))
+      fault = { type: "addPartitions", count: 1 + int(3) }
     if (profile === "logBack" && r() < 0.15) fault = logBack(r, int)
     if (profile === "deposed" && r() < 0.15) fault = { type: "deposed", pod: int(5), ms: 2_000 + int(15_000) }
     faults.push({ at, fault })
@@ -244,10 +253,16 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
     faults.push({ at, fault: { type: "slowJoin", pod: int(5), by: 500 + int(6_000) } })
     faults.push({
       at: at + 10 + int(200),
-      fault: profile === "calmLogBack" && r() < 0.6 ? logBack(r, int) : pickFrom(calmKinds, r, int)
+      fault:
+        profile === "calmLogBack" && r() < 0.6
+          ? logBack(r, int)
+          : profile === "calmGrowth" && r() < 0.4
+            ? { type: "addPartitions", count: 1 + int(3) }
+            : pickFrom(calmKinds, r, int)
     })
     if (r() < 0.3) faults.push({ at: at + 500, fault: { type: "burst", rounds: 10 + int(40) } })
-    at += 14_000
+    // The group may hear of a growth, and rejoin slowly for it, some time after it.
+    at += profile === "calmGrowth" ? 18_000 : 14_000
   }
   return faults
 }
@@ -294,13 +309,13 @@ export const makeSchedule = (
   const profile = options.profile ?? "faults"
   const count = options.faults ?? 20 + int(14)
   const partitions = 2 + int(3)
-  const quiet = profile === "calm" || profile === "calmLogBack" || profile === "paused"
+  const quiet = profile === "calm" || profile === "calmLogBack" || profile === "paused" || profile === "calmGrowth"
   const made: Schedule = {
     seed,
     profile,
     pods: 2 + int(3),
     partitions,
-    sources: 2 * partitions + int(3),
+    sources: (isGrowth(profile) ? 3 : 2) * partitions + int(3),
     scrapers: 2 + int(3),
     commit: r() < 0.6 ? "visible" : "scraped",
     mixedLimits: r() < 0.5,
@@ -317,7 +332,8 @@ export const makeSchedule = (
           : stormy(count, { profile, often: options.often ?? [] }, r, int),
     // Drawn last: the rest of a seed's history is as it was.
     lateCuts: one(int, [0, 0, 30, 400]),
-    stamps: one(int, ["broker", "senders"])
+    stamps: one(int, ["broker", "senders"]),
+    ...(isGrowth(profile) ? { metadataAge: one(int, [500, 4_000, 12_000]) } : {})
   }
   return made.backpressure === "pause" ? made : { ...made, faults: withFloods(made.faults, r) }
 }

@@ -28,7 +28,7 @@ export interface Sim {
   readonly commits: CommitJudge
   readonly actors: ActorJudge
   /** In calm histories. */
-  readonly presence: PresenceJudge | undefined
+  readonly presence: Pick<PresenceJudge, "answered" | "disturbed" | "paused" | "end" | "longestGap"> | undefined
   /** No pod is hampered: there P1 holds even where a log goes back. */
   readonly healthy: boolean
   readonly pods: Array<SimPod>

@@ -3,13 +3,14 @@
  * agree; some sources send numbered rounds whole, some in two chunks, some plain records without any header, as kcat does.
  */
 import { Effect } from "effect"
+import { placing } from "../../src/transport/Placement.ts"
 import type { OutgoingRecord, Producer } from "../../src/transport/Transport.ts"
 import { simExpiry } from "./SimPod.ts"
 
 export const topic = "metrics"
 const text = (s: string): Uint8Array => Buffer.from(s)
 
-type Kind = "whole" | "chunked" | "plain"
+export type Kind = "whole" | "chunked" | "plain"
 
 /** Who hears of what is sent: before it is sent, and once it is in the log. */
 export interface Hearer {
@@ -29,7 +30,9 @@ const pad = `{pad="${"x".repeat(150)}"}`
 
 export class SimSource {
   readonly name: string
-  readonly partition: number
+  private readonly fixed: number
+  /** Where its producer places it by its key: the partitions that the producer knows of. */
+  private counted: number | undefined
   readonly kind: Kind
   value = 0
   silentUntil = -1
@@ -46,14 +49,35 @@ export class SimSource {
   private readonly hearer: Hearer
   private readonly clock: () => number
 
-  constructor(index: number, partition: number, every: number, now: number, hearer: Hearer, clock: () => number) {
+  constructor(
+    index: number,
+    partition: number,
+    every: number,
+    now: number,
+    hearer: Hearer,
+    clock: () => number,
+    kind: Kind = (["whole", "chunked", "plain"] as const)[index % 3]!
+  ) {
     this.name = `s${index}`
-    this.partition = partition
-    this.kind = (["whole", "chunked", "plain"] as const)[index % 3]!
+    this.fixed = partition
+    this.kind = kind
     this.epoch = now
     this.hearer = hearer
     this.clock = clock
     this.every = every
+  }
+
+  get partition(): number {
+    return this.counted === undefined ? this.fixed : this.homeAmong(this.counted)
+  }
+
+  homeAmong(partitions: number): number {
+    return placing.murmur2(text(this.name)) % partitions
+  }
+
+  /** From here on it is placed by its key among so many partitions, as a producer does that believes in them. */
+  placeAmong(partitions: number): void {
+    this.counted = partitions
   }
 
   get series(): ReadonlyArray<string> {

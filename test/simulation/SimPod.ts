@@ -28,6 +28,9 @@ export const simEngine: EngineOptions = {
   lateness: 5_000,
   // Small, so that queues fill and reservations bind at the pace of a few records a second.
   leastHeadroom: 2,
+  // Its sources do not move, unless the history is about growth.
+  partitioner: "none",
+  growthWindow: 0,
   queueRecords: 6,
   fetchMaxBytesPartition: 500,
   maxRecordBytes: 2_000
@@ -133,7 +136,7 @@ export class SimPod {
   /** Slow in processing and in evicting, and failing, as it is told. */
   private hamper(inner: PartitionProcessor["Service"]): PartitionProcessor["Service"] {
     return {
-      open: (tp, time) =>
+      open: (tp, time, homes) =>
         Effect.gen({ self: this }, function* () {
           const key = partitionKey(tp)
           const counted = () =>
@@ -141,7 +144,7 @@ export class SimPod {
               ?.dropped ?? 0
           const watched = this.judge.opened(this.name, key, counted)
           yield* Effect.addFinalizer(() => Effect.sync(watched.closed))
-          const processing = yield* inner.open(tp, time)
+          const processing = yield* inner.open(tp, time, homes)
           yield* Effect.addFinalizer(() => Effect.suspend(() => Effect.sleep(this.evictionDelay)))
           const watching =
             (how: "processed" | "dropped", work: Processing["process"]): Processing["process"] =>

@@ -10,9 +10,10 @@ import { VirtualTime } from "../support/virtualTime.ts"
 import { ActorJudge } from "./ActorJudge.ts"
 import { CommitJudge } from "./CommitJudge.ts"
 import { carryOut, startPod } from "./Deeds.ts"
+import { GrowthPresence } from "./GrowthPresence.ts"
 import { Oracle } from "./Oracle.ts"
 import { type Acquired, PresenceJudge } from "./PresenceJudge.ts"
-import { random, type Schedule } from "./Schedule.ts"
+import { isGrowth, random, type Schedule } from "./Schedule.ts"
 import { scrape, scraper } from "./Scraping.ts"
 import { running, type Sim, wallNow } from "./Sim.ts"
 import { type Hearer, SimSource, topic } from "./SimAgent.ts"
@@ -39,6 +40,8 @@ const healing = 60_000
 const leaving = 30_000
 /** Session timeout 6 s, a slow rejoin 7.5 s, the replay, and until the next scrape comes by. */
 const longestAbsence = 20_000
+/** The leader looks at the topic every 30 s, producers up to 12 s later than the growth; a crash and a slow rejoin on top of it. */
+const longestMove = 30_000 + 12_000 + longestAbsence
 /** No record is shorter than 25 bytes. */
 const mostHeld = { queued: simEngine.queueRecords, fetched: simEngine.fetchMaxBytesPartition / 25 }
 
@@ -58,10 +61,19 @@ const acquired =
         })
     )
 
+/** All that the topic has in the course of the history. */
+const countsOf = ({ partitions, faults }: Schedule): ReadonlyArray<number> => {
+  const counts = [partitions]
+  for (const { fault } of faults) if (fault.type === "addPartitions") counts.push(counts.at(-1)! + fault.count)
+  return counts
+}
+
 const judgeCommits = (schedule: Schedule): boolean =>
   schedule.commit === "scraped" &&
   schedule.profile !== "logBack" &&
   schedule.profile !== "calmLogBack" &&
+  // What moved is passed over unseen until all know.
+  !isGrowth(schedule.profile) &&
   schedule.backpressure === "pause" &&
   schedule.faults.every(({ fault }) => fault.type !== "strategy" && fault.type !== "toolResets")
 
@@ -115,16 +127,24 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
     const { partitions } = schedule
     // Each partition has a slow source, so that a new owner reads it again from far back.
     const every = (i: number) => (i >= partitions && i < 2 * partitions ? 4_500 : 1_000)
-    const sources = Array.from(
-      { length: schedule.sources },
-      (_, i) => new SimSource(i, i % partitions, every(i), started, hearer, () => time.now)
-    )
+    const sources = Array.from({ length: schedule.sources }, (_, i) => {
+      const kind = isGrowth(schedule.profile) ? (i % 4 === 0 ? "whole" : "plain") : undefined
+      const source = new SimSource(i, i % partitions, every(i), started, hearer, () => time.now, kind)
+      if (kind === "plain") source.placeAmong(partitions)
+      return source
+    })
     const pods: Array<SimPod> = []
-    const partitionOf = (series: string) => sources[Number(series.slice(1, series.indexOf("/")))]!.partition
+    const sourceOf = (series: string) => sources[Number(series.slice(1, series.indexOf("/")))]!
+    const partitionOf = (series: string) => sourceOf(series).partition
     const presence =
-      schedule.profile === "calm" || schedule.profile === "paused"
+      schedule.profile === "calm" || schedule.profile === "paused" || schedule.profile === "calmGrowth"
         ? new PresenceJudge(oracle, partitionOf, acquired(pods, time), longestAbsence)
         : undefined
+    const counts = countsOf(schedule)
+    const moves = (series: string) => {
+      const source = sourceOf(series)
+      return source.kind === "plain" && new Set(counts.map((count) => source.homeAmong(count))).size > 1
+    }
     const sim: Sim = {
       schedule,
       parts,
@@ -134,8 +154,15 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       oracle,
       commits,
       actors,
-      presence,
-      healthy: schedule.profile === "calm" || schedule.profile === "calmLogBack" || schedule.profile === "paused",
+      presence:
+        presence !== undefined && schedule.profile === "calmGrowth"
+          ? new GrowthPresence(presence, oracle, moves, longestMove)
+          : presence,
+      healthy:
+        schedule.profile === "calmGrowth" ||
+        schedule.profile === "paused" ||
+        schedule.profile === "calm" ||
+        schedule.profile === "calmLogBack",
       pods,
       sources,
       rules: [],

@@ -109,6 +109,16 @@ describe("histories of their own", () => {
     playMany("paused", 20)
   })
 
+  it("where a topic grows, nothing older is shown, whoever hears of it late", { timeout: 300_000 }, () => {
+    playMany("growth", 40)
+  })
+
+  it("where a topic grows under pods that are well, who stays is not touched, and who moves is back", {
+    timeout: 300_000
+  }, () => {
+    playMany("calmGrowth", 8)
+  })
+
   it("coordinators that were deposed and still answer heartbeats neither stop nor lose anything", {
     timeout: 300_000
   }, () => {

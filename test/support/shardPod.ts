@@ -29,6 +29,8 @@ export interface ShardPodOptions {
   readonly backpressure?: Strategy
   /** Called for each record before it is applied; may fail, die or wait. */
   readonly onRecord?: (record: LogRecord, key: string) => Effect.Effect<void, ProcessorError>
+  /** Runs while a partition is being opened. */
+  readonly onOpen?: Effect.Effect<void>
   /** Runs while a partition is being closed. */
   readonly onClose?: Effect.Effect<void>
   readonly trace?: Array<string>
@@ -56,6 +58,7 @@ const recording = (
       const key = partitionKey(tp)
       const values = new Map<string, number>()
       const offsets = new Map<string, number>()
+      yield* options.onOpen ?? Effect.void
       yield* Effect.acquireRelease(
         Effect.sync(() => {
           if (live.has(key)) throw new Error(`two processors of ${key} at once`)
@@ -85,6 +88,10 @@ const recording = (
           Effect.sync(() => {
             trace.push(`${name} dropped ${key} to ${batch.next}`)
           }),
+        grown: () => {
+          trace.push(`${name} ${key} grown`)
+        },
+        keys: () => [...values.keys()].map((id) => Buffer.from(id)),
         committable: (position) => position,
         lowest: (position) => Math.min(position, ...offsets.values()),
         size: () => ({ sources: values.size, series: values.size, bytes: 0 })

@@ -215,6 +215,22 @@ for (const version of ["3.9.1", "4.1.1"] as const)
       assert.deepStrictEqual(judge.wrong, [])
     })
 
+    describeWith(["kcat"], "an agent's source that is gone for good", () => {
+      const tombstone = async (source: string, ...args: ReadonlyArray<string>) => {
+        const options = ["-b", kafka.bootstrap[0]!, "-P", "-t", "metrics", "-K:", "-Z", ...args]
+        const child = spawn("kcat", options, { stdio: ["pipe", "ignore", "inherit"] })
+        child.stdin.end(`${source}:\n`)
+        assert.deepStrictEqual(await once(child, "close"), [0, null])
+      }
+
+      it("is ended by kcat with murmur2_random, as the README says, long before it expires", async () => {
+        const [gone, ...others] = senders.sources
+        await tombstone(gone!, "-X", "topic.partitioner=murmur2_random")
+        await until(async () => !sourcesOf(await sweep()).includes(gone!), { what: `${gone} to go`, within: 30_000 })
+        assert.includeMembers(sourcesOf(await sweep()), others)
+      })
+    })
+
     it("with --commit scraped an offset is committed only after a Prometheus took its value", async () => {
       await kafka.createTopic("scraped", 1)
       const pod = await serve("s", "scraped", "k2p-scraped", "--commit", "scraped")

@@ -344,3 +344,21 @@ export const floodedAndMoved: Story = (int) => {
     at(moves + 10, { type: "join" })
   ]
 }
+
+/** A topic grows twice, and pods are slow to rejoin when it does: some have heard of it, others go on with what they know. */
+export const growsTwice: Story = (int) => [
+  at(0, { type: "addPartitions", count: 1 }),
+  at(100 + int(300), { type: "join" }),
+  ...everyPod(5_000, (pod) => ({ type: "slowJoin", pod, by: 2_500 + int(3_000) })),
+  at(5_100 + int(500), { type: "addPartitions", count: 1 + int(3) }),
+  at(5_200 + int(600), { type: "join" }),
+  at(8_000, { type: "burst", rounds: 20 })
+]
+
+/** A topic of two partitions has four for a while, which only some producers hear of, and then more; then a pod comes. */
+export const growsUnheard: Story = (int) => [
+  at(0, { type: "addPartitions", count: 2 }),
+  at(4_000 + int(2_000), { type: "addPartitions", count: 1 + int(3) }),
+  at(6_500 + int(3_000), { type: "join" }),
+  at(12_000, { type: "burst", rounds: 20 })
+]

@@ -4,6 +4,7 @@ import { assert, it } from "@effect/vitest"
 import { clockMutants } from "./Clocks.ts"
 import { evictionMutants } from "./Eviction.ts"
 import { fenceMutants } from "./Fence.ts"
+import { growthMutants } from "./Growth.ts"
 import { logBackMutants } from "./LogBack.ts"
 import { membershipMutants } from "./Membership.ts"
 import { proofMutants } from "./Proof.ts"
@@ -23,7 +24,8 @@ it("the handoff's page lists each rule that is broken on purpose", () => {
     ...membershipMutants,
     ...roundsMutants,
     ...clockMutants,
-    ...logBackMutants
+    ...logBackMutants,
+    ...growthMutants
   ].map((m) => `${m.rule} | ${m.breaks} | ${m.found}`)
   assert.deepStrictEqual(listed.sort(), broken.sort())
 })

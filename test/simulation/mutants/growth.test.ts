@@ -1,0 +1,4 @@
+import { growthMutants } from "./Growth.ts"
+import { breaksEach } from "./Hunt.ts"
+
+breaksEach("growth", growthMutants)
