@@ -86,6 +86,8 @@ export class PartitionCache {
   private looks = 0
   /** Nothing from before it may be shown (LogTime). */
   private shownFrom = 0
+  /** When a record was taken last, monotonic. */
+  private lastTaken = 0
   private reported: Readonly<Record<string, number>> = {}
 
   constructor(
@@ -131,12 +133,14 @@ export class PartitionCache {
         // What comes less late than that is known for late.
         settled: () => time.settled(memorySpan(expiry)),
         // Two late rounds, that far apart at most, may look like a slow source, which is shown for three of its intervals.
-        outlived: () => time.readBefore(3 * memorySpan(expiry))
+        outlived: () => time.readBefore(3 * memorySpan(expiry)),
+        period: () => Math.floor((8 * this.lastTaken) / expiry)
       }
     )
   }
 
   take(record: LogRecord, fence: number, now: Now): void {
+    this.lastTaken = now.mono
     this.hideEarlier()
     const stamp = this.ages.stamp(record, fence, now)
     const envelope = readEnvelope(record, this.tp, this.options.sourceLabel)
@@ -164,6 +168,7 @@ export class PartitionCache {
 
   /** A record that was dropped unseen among others, from `from` on: rounds older than it will be ignored, and below the fence its source goes. */
   drop(record: LogRecord, from: number, fence: number, now: Now): void {
+    this.lastTaken = now.mono
     this.hideEarlier()
     const stamp = this.ages.stamp(record, fence, now)
     const id = readIdentity(record, this.tp)

@@ -36,6 +36,10 @@ interface Seen extends Arrival {
 /** How late an older round may come after a newer one and still be known for it. */
 export const memorySpan = (expiry: number): number => 2 * expiry
 
+interface Unsure extends Seen {
+  readonly period: number
+}
+
 export const compareRounds = (a: RoundNumber, b: RoundNumber): number => a.epoch - b.epoch || a.round - b.round
 
 /** Only rounds that come in descending order are more than one. */
@@ -49,13 +53,15 @@ export interface Bounds {
   readonly settled: () => number
   /** No owner shows what lies before it, were it the newest that it knows. */
   readonly outlived: () => number
+  /** Counts up a few times in an expiry: what is dropped within one count is put together. */
+  readonly period: () => number
 }
 
 export class VersionMemory {
   /** Ascending by `first`, strictly descending by round: one that is not newer than a later one says nothing. */
   private seen: ReadonlyArray<Seen> = []
-  /** The same of what may have come complete among what was dropped. */
-  private unsure: ReadonlyArray<Seen> = []
+  /** What may have come complete among what was dropped, in that order: none takes another's place, it may not have come complete itself. */
+  private unsure: ReadonlyArray<Unsure> = []
   private readonly bounds: Bounds
 
   constructor(bounds: Bounds) {
@@ -100,7 +106,7 @@ export class VersionMemory {
       ignored
     }
     if (whole) this.seen = entered(this.seen, before)
-    else this.unsure = entered(this.unsure, before)
+    else this.unsure = added(this.unsure, { ...before, period: this.bounds.period() })
   }
 
   /** Whether the round would be ignored. */
@@ -137,13 +143,14 @@ export class VersionMemory {
 
   private highest(): Seen | undefined {
     this.forget(this.bounds.kept())
-    const [a, b] = [this.seen[0], this.unsure[0]]
-    return a === undefined || (b !== undefined && compareRounds(b, a) > 0) ? b : a
+    let highest = this.seen[0]
+    for (const u of this.unsure) if (highest === undefined || compareRounds(u, highest) > 0) highest = u
+    return highest
   }
 
   private forget(kept: number): void {
     if ((this.seen[0]?.first ?? kept) < kept) this.seen = this.seen.filter((s) => s.first >= kept)
-    if ((this.unsure[0]?.first ?? kept) < kept) this.unsure = this.unsure.filter((s) => s.first >= kept)
+    if (this.unsure.some((u) => u.first < kept)) this.unsure = this.unsure.filter((u) => u.first >= kept)
   }
 }
 
@@ -171,4 +178,21 @@ const entered = (list: ReadonlyArray<Seen>, next: Seen): ReadonlyArray<Seen> => 
     },
     ...rest
   ]
+}
+
+/** One more of what may have come complete, put together with what was dropped about when it was. */
+const added = (list: ReadonlyArray<Unsure>, next: Unsure): ReadonlyArray<Unsure> => {
+  const last = list.at(-1)
+  const near = last !== undefined && (last.period === next.period || list.length === maxSeen)
+  if (!near) return [...list, next]
+  const higher = compareRounds(last, next) > 0 ? last : next
+  const together = {
+    ...higher,
+    first: Math.max(last.first, next.first),
+    offset: Math.max(last.offset, next.offset),
+    need: Math.min(last.need, next.need),
+    ignored: last.ignored || next.ignored,
+    period: last.period
+  }
+  return [...list.slice(0, -1), together]
 }

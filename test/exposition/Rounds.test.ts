@@ -51,12 +51,14 @@ class Owner {
   kept = 0
   settled = 0
   outlived = Number.POSITIVE_INFINITY
+  period = 0
 
   constructor(options: RoundsOptions = defaults) {
     this.rounds = new Rounds(options, {
       kept: () => this.kept,
       settled: () => this.settled,
-      outlived: () => this.outlived
+      outlived: () => this.outlived,
+      period: () => this.period
     })
   }
 
@@ -262,6 +264,23 @@ describe("one source", () => {
     assert.strictEqual(next.read(2, { v: "1.9" }), "older")
   })
 
+  it("L is not held for ever where chunks are dropped without an end", () => {
+    const owner = new Owner()
+    const perPeriod = 10
+    let deepest = 0
+    for (let round = 0; round < 1_000; round++) {
+      owner.period = Math.floor(round / perPeriod)
+      // What came sixteen periods ago is settled, as after twice the expiry.
+      owner.settled = Math.max(0, 2 * (round - 16 * perPeriod))
+      owner.kept = Math.max(owner.kept, owner.rounds.lowest(2 * round))
+      for (const chunk of ["1/2", "2/2"])
+        owner.read(2 * round + (chunk === "1/2" ? 0 : 1), { v: `1.${round}`, chunk, kind: "dropped" })
+      deepest = Math.max(deepest, round - owner.rounds.lowest(2 * round + 2) / 2)
+    }
+    assert.isAtLeast(deepest, 16 * perPeriod)
+    assert.isAtMost(deepest, 18 * perPeriod)
+  })
+
   it("a round is not completed over what was dropped: others may have seen another count there", () => {
     const log: ReadonlyArray<Rec> = [
       { v: "1.2" },
@@ -396,7 +415,12 @@ describe("any log", () => {
     let checked = 0
     fc.assert(
       fc.property(logs({ numberedOnly: false, epochs: 1 }), (log) => {
-        const rounds = new Rounds<number>(defaults, { kept: () => 0, settled: () => 0, outlived: () => 0 })
+        const rounds = new Rounds<number>(defaults, {
+          kept: () => 0,
+          settled: () => 0,
+          outlived: () => 0,
+          period: () => 0
+        })
         const committable: Array<number> = []
         const stale = new Set<number>()
         const highest = new Map<string | undefined, number>()

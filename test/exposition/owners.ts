@@ -64,7 +64,8 @@ class OwnerOf {
       {
         kept: () => keptFrom(this.reservation),
         settled: () => this.marks.settled(this.position, 2 * expiry),
-        outlived: () => this.marks.readBefore(6 * expiry, this.now)
+        outlived: () => this.marks.readBefore(6 * expiry, this.now),
+        period: () => Math.floor((8 * this.now) / expiry)
       }
     )
     this.now = now
