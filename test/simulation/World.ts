@@ -75,7 +75,13 @@ const judgeCommits = (schedule: Schedule): boolean =>
   // What moved is passed over unseen until all know.
   !isGrowth(schedule.profile) &&
   schedule.backpressure === "pause" &&
-  schedule.faults.every(({ fault }) => fault.type !== "strategy" && fault.type !== "toolResets")
+  // What comes in a quarantine is counted and passed over unseen.
+  schedule.faults.every(
+    ({ fault }) =>
+      fault.type !== "strategy" &&
+      fault.type !== "toolResets" &&
+      !(fault.type === "unreadable" && fault.reason === "checksum")
+  )
 
 /** What senders make of the time: fast by minutes, in microseconds, in seconds, slow, far ahead, and right. */
 const clocks: ReadonlyArray<(now: number) => number> = [

@@ -50,7 +50,7 @@ describeWith(["java", "mvn", "openssl", "keytool"], "a login that fails later", 
     (await Promise.all(pods.map(partitionsOf))).flat().filter((p) => p.visible).length
   const shows = async (value: number): Promise<boolean> => {
     const bodies = await Promise.all(pods.map((pod) => pod.get("/metrics")))
-    return bodies.some((body) => new RegExp(`^answer\\{.*\\} ${value}$`, "m").test(body))
+    return bodies.some((body) => new RegExp(`^answer\\{.*\\} ${value}( \\d+)?$`, "m").test(body))
   }
   const ready = async (pod: Pod): Promise<string> => (await fetch(pod.url("/readyz"))).text()
   const counted = (text: string, name: string): number =>

@@ -34,8 +34,8 @@ export const defaults: Coefficients = {
   // What Claims and Assignor encode, and 150 bytes of ids, host and timeouts a member; Model.test.ts compares.
   groupPerMember: 290,
   groupPerPartition: 29,
-  // Key, offset, epoch, time, and 45 bytes of our metadata (docs/handoff.md).
-  commitPerPartition: 130,
+  // Key, offset, epoch, time, and some 230 bytes of our metadata, ten marks in it; Model.test.ts compares.
+  commitPerPartition: 300,
   // docs/handoff.md: longest silence of a partition in planned moves, 24 and 240 partitions.
   move: 0.61
 }

@@ -64,10 +64,13 @@ export const fenceMutants: ReadonlyArray<Mutant> = [
     found: "older",
     // Without L a replay begins at the lookback, and knows nothing of rounds before it.
     histories: without((fault) => fault.type === "repeat" || fault.type === "lateEcho"),
+    // Without metadata a partition is in quarantine, too, which hides what the fence does not.
     modules: () =>
-      planning((plan, i) => (i.committed === null ? plan : { ...plan, fence: Math.max(plan.start, plan.committed) })),
+      planning((plan, i) =>
+        i.committed === null ? plan : { ...plan, fence: Math.max(plan.start, plan.committed), quarantine: null }
+      ),
     ...unreadable,
-    baseline: unreadable
+    baseline: { ...unreadable, modules: () => planning((plan) => ({ ...plan, quarantine: null })) }
   },
   {
     rule: "2 read after the sync",

@@ -1,6 +1,7 @@
 /** LogBack: mutants of rule 9: what becomes of a log that went back. */
 import type { PlanInput, StartPlan } from "../../../src/engine/StartPlan.ts"
 import { type Mutant, planning, replacing } from "./Mutant.ts"
+import { cutAndGrown, telling } from "./Stories.ts"
 
 export const logBackMutants: ReadonlyArray<Mutant> = [
   {
@@ -16,6 +17,7 @@ export const logBackMutants: ReadonlyArray<Mutant> = [
     breaks: "a log that went back and grew again is not recognized",
     found: "older",
     profile: "calmLogBack",
+    histories: telling(cutAndGrown),
     modules: () => [
       replacing("engine/StartPlan", {
         planStart: (real: (i: PlanInput) => StartPlan) => (i: PlanInput) => real({ ...i, replaced: null })

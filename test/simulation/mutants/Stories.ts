@@ -334,6 +334,14 @@ export const droppedAndMoved: Story = (int) => {
   ]
 }
 
+/** A log is cut, its owner hears of it, and before that looks where it ends it is longer than it was; what some sources sent is not in it. */
+export const cutAndGrown: Story = (int) => [
+  at(0, { type: "burst", rounds: 10 }),
+  ...[0, 1, 2, 3, 4].map((source) => at(10, { type: "silence", source, ms: 6_000 } as const)),
+  at(400, { type: "logBack", partition: int(6), how: "truncate", by: 1 + int(6) }),
+  at(405 + int(150), { type: "burst", rounds: 60 })
+]
+
 /** More comes than anybody can process, and in the middle of it a partition changes hands. */
 export const floodedAndMoved: Story = (int) => {
   const perRecord = 100 + int(100)
