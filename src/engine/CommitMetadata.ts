@@ -21,9 +21,14 @@ export interface CommitMetadata {
   readonly quarantine: Quarantine | null
   /** Under which settings the owner judged what can be read (`judgedBy`); "" in commits of versions that did not say. */
   readonly judgedBy: string
+  /** Where batches end, from L on, that were unreadable already when the first owner came to them: nobody ever showed anything of them. */
+  readonly unread: ReadonlyArray<number>
   /** The counts of partitions that the topic had, and how keys are placed, as far as the owner knew; absent where it knew none. */
   readonly homes?: HomesNote
 }
+
+/** Of more the first ones are told: a batch that is not among them puts the next owner in quarantine. */
+export const maxUnread = 8
 
 /** Short: it is only compared. */
 export const judgedBy = (settingsHash: string): string => settingsHash.slice(0, 8)
@@ -37,6 +42,7 @@ export const encodeCommitMetadata = (m: CommitMetadata): string =>
     ...(m.marks.length === 0 ? {} : { m: packMarks(m.marks) }),
     ...(m.quarantine === null ? {} : { q: m.quarantine.until ?? -1 }),
     ...(m.judgedBy === "" ? {} : { s: m.judgedBy }),
+    ...(m.unread.length === 0 ? {} : { u: m.unread }),
     ...(m.homes === undefined ? {} : { n: encodeHomes(m.homes) })
   })
 
@@ -81,7 +87,7 @@ export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
     return null
   }
   if (typeof json !== "object" || json === null) return null
-  const { v, r, l, w, m, q, s, n } = json as Record<string, unknown>
+  const { v, r, l, w, m, q, s, u, n } = json as Record<string, unknown>
   if (v !== 1 || !isOffset(r) || !isOffset(l)) return null
   const witness = w === undefined ? null : unpackWitness(w)
   const marks = unpackMarks(m)
@@ -89,7 +95,8 @@ export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
   if (q !== undefined && q !== -1 && !isOffset(q)) return null
   const quarantine = q === undefined ? null : { until: q === -1 ? null : q }
   const judgedBy = typeof s === "string" ? s : ""
-  return { reservation: r, lowest: l, witness, marks, quarantine, judgedBy, ...readHomes(n) }
+  const unread = Array.isArray(u) && u.every(isOffset) ? u.slice(0, maxUnread) : []
+  return { reservation: r, lowest: l, witness, marks, quarantine, judgedBy, unread, ...readHomes(n) }
 }
 
 const unpackWitness = (w: unknown): Witness | undefined => {

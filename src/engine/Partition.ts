@@ -8,7 +8,7 @@
 import type { Commit, TopicPartition, Unreadable } from "../transport/Transport.ts"
 import { partitionKey } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
-import { encodeCommitMetadata, judgedBy } from "./CommitMetadata.ts"
+import { encodeCommitMetadata, judgedBy, maxUnread } from "./CommitMetadata.ts"
 import { DropLog } from "./DropLog.ts"
 import type { PartitionPhase } from "./Engine.ts"
 import { Homes } from "./Homes.ts"
@@ -67,6 +67,8 @@ export class Partition {
   /** The settings by which this owner judges what can be read, and those of the owners before. */
   private readonly judgedBy: string
   private judgedBefore: string | null = null
+  /** Where batches end that no owner ever read. */
+  private unread: ReadonlyArray<number> = []
   /** What the actor waits to be allowed to process. */
   wanted = 0
   highWatermark = -1
@@ -120,6 +122,7 @@ export class Partition {
     if (this.reservation.confirmed === null || plan.restarted)
       this.reservation = { ...this.reservation, kept: plan.lowest }
     this.judgedBefore = plan.judgedBy
+    this.unread = plan.restarted ? [] : [...new Set([...plan.unread, ...this.unread])].sort((a, b) => a - b)
     this.servingSince = Number.POSITIVE_INFINITY
   }
 
@@ -160,10 +163,18 @@ export class Partition {
     this.skipped.add(stretch)
   }
 
-  /** Whether a skipped batch puts the partition in quarantine: whoever showed something may have read it, under other settings, or before its bytes rotted. */
+  /**
+   * Whether a skipped batch puts the partition in quarantine: whoever showed something may have read it, under other settings, or
+   * before its bytes rotted. Not where it is known that nobody did.
+   */
   quarantinedBy(stretch: Unreadable): boolean {
+    if (this.unread.includes(stretch.next)) return false
+    if (this.judgedBefore === null || stretch.from >= this.fence) {
+      if (this.unread.length < maxUnread) this.unread = [...this.unread, stretch.next]
+      return false
+    }
     const unsure = stretch.reason === "checksum" || this.judgedBefore !== this.judgedBy
-    if (this.judgedBefore === null || !unsure || stretch.from >= this.fence || this.quarantine !== null) return false
+    if (!unsure || this.quarantine !== null) return false
     this.quarantine = { until: null }
     return true
   }
@@ -228,9 +239,18 @@ export class Partition {
     const r = nextReservation(this.reservation, this.fence, this.exposed, reach)
     this.lowest = Math.max(this.lowest, Math.min(p.lowest(this.position), this.position, this.committed))
     this.marks.keepFrom(this.lowest)
+    this.unread = this.unread.filter((end) => end > this.lowest)
     const { committed: offset, lowest, witness } = this
     const quarantine = outlives(this.quarantine, lowest)
-    const content = { reservation: r, lowest, witness, quarantine, judgedBy: this.judgedBy, homes: this.homes }
+    const content = {
+      reservation: r,
+      lowest,
+      witness,
+      quarantine,
+      judgedBy: this.judgedBy,
+      unread: this.unread,
+      homes: this.homes
+    }
     return {
       tp: this.tp,
       offset,

@@ -34,6 +34,8 @@ export interface StartPlan {
   readonly quarantine: Quarantine | null
   /** Under which settings earlier owners judged what can be read; "" where that is not known, null where there were none. */
   readonly judgedBy: string | null
+  /** Where batches end that no owner ever read. */
+  readonly unread: ReadonlyArray<number>
   /** As it was when the plan was made. */
   readonly logEnd: number
   /** Offsets that retention took before anybody committed them. */
@@ -44,7 +46,7 @@ export interface StartPlan {
   readonly why: string
 }
 
-const noTime = { marks: [], quarantine: null, judgedBy: null } as const
+const noTime = { marks: [], quarantine: null, judgedBy: null, unread: [] } as const
 
 /** Rule 9. Nothing that is in a new log now may be shown. */
 const newLog = (logEnd: number, why: string): StartPlan => ({
@@ -91,6 +93,7 @@ export const planStart = (i: PlanInput): StartPlan => {
       marks: c.metadata?.marks ?? [],
       quarantine: c.metadata?.quarantine ?? null,
       judgedBy: c.metadata?.judgedBy ?? "",
+      unread: c.metadata?.unread ?? [],
       logEnd,
       lost: logStart - c.offset,
       restarted: false,
@@ -108,6 +111,7 @@ export const planStart = (i: PlanInput): StartPlan => {
       // Whoever showed what, and when, is in the metadata that is gone.
       quarantine: { until: null },
       judgedBy: "",
+      unread: [],
       logEnd,
       lost: 0,
       restarted: false,
@@ -123,6 +127,7 @@ export const planStart = (i: PlanInput): StartPlan => {
     marks: c.metadata.marks,
     quarantine: c.metadata.quarantine,
     judgedBy: c.metadata.judgedBy,
+    unread: c.metadata.unread,
     logEnd,
     lost: 0,
     restarted: false,

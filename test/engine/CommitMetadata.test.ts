@@ -2,7 +2,7 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { decodeCommitMetadata, encodeCommitMetadata, judgedBy } from "../../src/engine/CommitMetadata.ts"
+import { decodeCommitMetadata, encodeCommitMetadata, judgedBy, maxUnread } from "../../src/engine/CommitMetadata.ts"
 import { maxMarks } from "../../src/engine/Marks.ts"
 
 const offset = fc.maxSafeNat()
@@ -30,7 +30,11 @@ describe("commit metadata", () => {
   it("reads back what was written, and fits the 1,024 bytes that Event Hubs keeps", () => {
     fc.assert(
       fc.property(offset, offset, witness, marks, quarantine, (reservation, lowest, witness, marks, quarantine) => {
-        const metadata = { reservation, lowest, witness, marks, quarantine, judgedBy: judgedBy("0123456789abcdef") }
+        const named = {
+          judgedBy: judgedBy("0123456789abcdef"),
+          unread: Array.from({ length: maxUnread }, (_, i) => Number.MAX_SAFE_INTEGER - i)
+        }
+        const metadata = { reservation, lowest, witness, marks, quarantine, ...named }
         const text = encodeCommitMetadata(metadata)
         assert.deepStrictEqual(decodeCommitMetadata(text), metadata)
         assert.isBelow(text.length, 1_024)
@@ -39,7 +43,7 @@ describe("commit metadata", () => {
   })
 
   it("a commit of a version without marks has none", () => {
-    const metadata = { reservation: 5, lowest: 3, witness: null, marks: [], quarantine: null, judgedBy: "" }
+    const metadata = { reservation: 5, lowest: 3, witness: null, marks: [], quarantine: null, judgedBy: "", unread: [] }
     assert.deepStrictEqual(decodeCommitMetadata('{"v":1,"r":5,"l":3}'), metadata)
   })
 

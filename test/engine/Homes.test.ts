@@ -174,6 +174,7 @@ describe("homes in a commit", () => {
       marks: [],
       quarantine: null,
       judgedBy: "",
+      unread: [],
       homes
     })
     const { placement, waited, steps } = homes
@@ -200,7 +201,8 @@ describe("homes in a commit", () => {
       witness: null,
       marks: [],
       quarantine: null,
-      judgedBy: ""
+      judgedBy: "",
+      unread: []
     })
   })
 })

@@ -10,7 +10,8 @@ const ours = {
   witness: null,
   marks: [{ end: 70, read: 70, ago: 9 }],
   quarantine: null,
-  judgedBy: ""
+  judgedBy: "",
+  unread: []
 }
 
 const base: PlanInput = {
@@ -169,7 +170,8 @@ const inputs: fc.Arbitrary<PlanInput> = fc
             witness: fc.constant(null),
             marks: fc.constant([]),
             quarantine: fc.constant(null),
-            judgedBy: fc.constant("")
+            judgedBy: fc.constant(""),
+            unread: fc.constant([])
           })
         )
       })

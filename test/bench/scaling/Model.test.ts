@@ -163,7 +163,8 @@ describe("the model's numbers of the protocol", () => {
         ago: 24_000 * (9 - i)
       })),
       quarantine: null,
-      judgedBy: "01234567"
+      judgedBy: "01234567",
+      unread: []
     })
     // Key: version, group, topic, partition; value: version, offset, epoch, metadata, time; record and batch around them.
     const rest = 2 + (2 + "kafka2prom".length) + (2 + topic.length) + 4 + (2 + 8 + 4 + 2 + 8) + 15
