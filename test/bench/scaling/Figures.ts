@@ -25,8 +25,8 @@ export const defaults: Coefficients = {
   memoryPerLive: 1.69,
   // `npm run scaling -- --check`: idle pods of 116, 227 and 333 MB with 1, 2 and 4 workers; the second brings a main thread with it.
   memoryPerWorker: 72 * MB,
-  // docs/handoff.md: an idle pod with 256 partitions uses 1.06 CPU seconds a minute.
-  idleWorker: 1.06 / 60,
+  // docs/handoff.md: an idle pod with 256 partitions uses 1.44 CPU seconds a minute.
+  idleWorker: 1.44 / 60,
   // workers: 0.29 CPU s of the broker while 986 MB were read.
   brokerFetch: 0.29 / (986 * MB),
   // `npm run scaling -- --check` prints them: node's zlib at its default levels, one dump of 123 KB a batch.
