@@ -112,6 +112,11 @@ const make = (defaults: boolean) => {
       "Records between the processed position and the log's end; absent while that is not known.",
       partition
     ),
+    quarantined: gauge(
+      "k2p_partition_quarantined",
+      "1 while it is not known what earlier owners showed of the partition, and only what comes from now on is shown; else 0.",
+      partition
+    ),
     trouble: gauge(
       "k2p_partition_trouble_seconds",
       "How long a partition can not be read already; 0 while it can.",

@@ -138,7 +138,8 @@ export class Ownerships {
   /** Gauges of a partition end with its ownership; counters stay, as counters do. */
   private forget(p: Partition): void {
     const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
-    const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble } = this.host.metrics
-    for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble]) gauge.remove(labels)
+    const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble, quarantined } = this.host.metrics
+    for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble, quarantined])
+      gauge.remove(labels)
   }
 }

@@ -16,6 +16,7 @@ import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
 import { type CacheLimits, PartitionCache } from "./PartitionCache.ts"
 import { PodSources } from "./PodSources.ts"
+import { ignoredReasons } from "./Tally.ts"
 
 const MiB = 1024 * 1024
 
@@ -65,6 +66,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const metrics = yield* SelfMetrics
       const clock = yield* Clock.Clock
       metrics.linesRefused.inc({ reason: "reserved-name" }, 0)
+      for (const reason of ignoredReasons) metrics.roundsIgnored.inc({ reason }, 0)
       const limits = { ...defaultCacheLimits, ...options.limits }
       const shared =
         options.shared === undefined ? undefined : new PodSources(options.shared.sources, options.shared.shard)

@@ -18,6 +18,7 @@ import { Arrivals, type Away, awayRefusal } from "./Arrivals.ts"
 import { Budget, type Size } from "./Budget.ts"
 import type { Dump, ParseLimits, Refusal, ReservedLines } from "./Dump.ts"
 import { excerpt } from "./Excerpt.ts"
+import type { GivenUp } from "./Gathering.ts"
 import { Holders, type Holding } from "./Holders.ts"
 import { giveBackLines } from "./LineMemory.ts"
 import { LineReader } from "./LineReader.ts"
@@ -64,6 +65,7 @@ const overLimit = (bytes: number): Refusal =>
 const rememberedSources = 4
 /** Clocks differ: a dump may be so many ms ahead of the broker's stamp or the pod's clock. */
 const ahead = 60_000
+const givenUp = ["superseded", "unfinished", "crowded", "conflict"] as const
 const nothing: Size = { series: 0, bytes: 0 }
 
 export class PartitionCache {
@@ -88,7 +90,7 @@ export class PartitionCache {
   private shownFrom = 0
   /** When a record was taken last, monotonic. */
   private lastTaken = 0
-  private reported: Readonly<Record<string, number>> = {}
+  private reported: Readonly<Record<GivenUp, number>> = { superseded: 0, unfinished: 0, crowded: 0, conflict: 0 }
 
   constructor(
     tp: TopicPartition,
@@ -242,8 +244,8 @@ export class PartitionCache {
 
   takeTally(): Tally {
     const { tally, rounds } = this
-    const lost: Readonly<Record<string, number>> = rounds.givenUp
-    for (const [cause, n] of Object.entries(lost)) count(tally.ignored, cause, n - (this.reported[cause] ?? 0))
+    const lost = { ...rounds.givenUp }
+    for (const cause of givenUp) count(tally.ignored, cause, lost[cause] - this.reported[cause])
     this.reported = lost
     this.tally = newTally()
     return tally

@@ -6,7 +6,7 @@ export interface Tally {
   accepted: number
   /** Seconds from dump time to acceptance, of rounds beyond the fence. */
   readonly ages: Array<number>
-  readonly ignored: Map<string, number>
+  readonly ignored: Map<IgnoredBy, number>
   readonly refused: Map<string, number>
   /** Refused alone. */
   readonly refusedLines: Map<string, number>
@@ -25,6 +25,25 @@ export const newTally = (): Tally => ({
   defects: []
 })
 
-export const count = (counts: Map<string, number>, key: string, n = 1): void => {
+/** Why a round is ignored or a chunk given up, all of them: what may be counted is counted from zero. */
+export const ignoredReasons = [
+  "repeated",
+  "older",
+  "lower-epoch",
+  "newcomer",
+  "quarantined",
+  "misplaced",
+  "early",
+  "stranger",
+  "elsewhere",
+  "superseded",
+  "unfinished",
+  "crowded",
+  "conflict"
+] as const
+
+export type IgnoredBy = (typeof ignoredReasons)[number]
+
+export const count = <K extends string>(counts: Map<K, number>, key: K, n = 1): void => {
   if (n > 0) counts.set(key, (counts.get(key) ?? 0) + n)
 }

@@ -6,12 +6,14 @@ const phases: ReadonlyArray<PartitionPhase> = ["preparing", "replaying", "servin
 
 /** Gauges of partitions that moved away must go, so all are set anew each time. Undefined: there is no engine. */
 export const refreshGauges = (metrics: SelfMetricsShape, status: EngineStatus | undefined): void => {
-  const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble } = metrics
-  for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble]) gauge.reset()
+  const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble, quarantined } = metrics
+  for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble, quarantined])
+    gauge.reset()
   const byPhase = new Map(phases.map((phase) => [phase, 0]))
   for (const p of status?.partitions ?? []) {
     const labels = { topic: p.topic, partition: String(p.partition) }
     if (p.lag !== null) metrics.lag.set(labels, p.lag)
+    metrics.quarantined.set(labels, p.quarantine === null ? 0 : 1)
     metrics.trouble.set(labels, (p.trouble?.sinceMs ?? 0) / 1000)
     metrics.queueRecords.set(labels, p.queue.records)
     metrics.queueBytes.set(labels, p.queue.bytes)

@@ -132,6 +132,14 @@ describe("snapshots", () => {
     assert.strictEqual(pod.cache.committable(3), 3)
   })
 
+  it("chunks that are given up are counted once, by cause", () => {
+    const pod = new Pod().take({ v: "1.1", chunk: "1/2", text: "a 1\n" }, { v: "1.2", text: "a 2\n" })
+    assert.deepStrictEqual([...pod.cache.takeTally().ignored], [["superseded", 1]])
+    assert.deepStrictEqual([...pod.cache.takeTally().ignored], [])
+    pod.take({ v: "1.3", chunk: "1/2", text: "a 3\n" }, { v: "1.4", text: "a 4\n" })
+    assert.deepStrictEqual([...pod.cache.takeTally().ignored], [["superseded", 1]])
+  })
+
   const conflicts: ReadonlyArray<readonly [string, string, string, string]> = [
     ["a series in two chunks", 'a{x="1",y="2"} 1\n', 'a{y="2",x="1"} 2\n', "duplicate-series"],
     ["a family of two types", "# TYPE a gauge\na 1\n", '# TYPE a counter\na{x="1"} 2\n', "type-conflict"],
