@@ -23,9 +23,11 @@ const counters =
 
 /** A target whose counter does run backwards: what the query must find. */
 const startLiar = async (): Promise<Server> => {
-  let scrapes = 0
-  const server = createServer((_, response) => {
-    scrapes += 1
+  // For each who asks: two who take turns would both see the same value again and again.
+  const asked = new WeakMap<object, number>()
+  const server = createServer((request, response) => {
+    const scrapes = (asked.get(request.socket) ?? 0) + 1
+    asked.set(request.socket, scrapes)
     response.writeHead(200, { "content-type": "text/plain; version=0.0.4" })
     response.end(`# TYPE test_liar_total counter\ntest_liar_total ${scrapes % 2 === 0 ? 5 : 10}\n`)
   })
