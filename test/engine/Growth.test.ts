@@ -1,31 +1,18 @@
 /** Growth on the embedded log: who learns of a topic's new partitions, what the commits name, and when K is known. */
 import { assert, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { decodeCommitMetadata } from "../../src/engine/CommitMetadata.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { placing } from "../../src/transport/Placement.ts"
+import { passingBy } from "../support/passing.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
 const murmur2 = { engine: { partitioner: "murmur2" } } as const
 
-const passUntil = (what: string, holds: () => boolean, limit = 120_000) =>
-  Effect.gen(function* () {
-    for (let t = 0; t < limit; t += 50) {
-      if (holds()) return
-      yield* TestClock.adjust(50)
-    }
-    assert.fail(`not within ${limit} ms of virtual time: ${what}`)
-  })
-
-const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* passUntil("an effect's end", () => fiber.pollUnsafe() !== undefined)
-    return yield* Fiber.join(fiber)
-  })
+const { passUntil, passing } = passingBy(50)
 
 /** Each key where its hash puts it among so many partitions. */
 const produce = (count: number, keys: ReadonlyArray<string>) =>

@@ -5,6 +5,7 @@ import { describe } from "vitest"
 import { encodeClaims } from "../../src/engine/Claims.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { Plan } from "../../src/transport/embedded/Faults.ts"
+import { passingBy } from "../support/passing.ts"
 import { ProcessorError, type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
 
 const topic = "metrics"
@@ -15,22 +16,7 @@ const pass = (ms: number) =>
     for (let t = 0; t < ms; t += 50) yield* TestClock.adjust(50)
   })
 
-const passUntil = (what: string, holds: () => boolean, limit = 120_000) =>
-  Effect.gen(function* () {
-    for (let t = 0; t < limit; t += 50) {
-      if (holds()) return
-      yield* TestClock.adjust(50)
-    }
-    assert.fail(`not within ${limit} ms of virtual time: ${what}`)
-  })
-
-/** The effect's result, with virtual time passing until it is there. */
-const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    yield* passUntil("an effect's end", () => fiber.pollUnsafe() !== undefined)
-    return yield* Fiber.join(fiber)
-  })
+const { passUntil, passing } = passingBy(50)
 
 const produce = (partition: number, values: Record<string, number>) =>
   Effect.scoped(
