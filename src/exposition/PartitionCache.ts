@@ -189,7 +189,7 @@ export class PartitionCache {
       const why = this.arrivals.mustGo(source, first)
       if (why === undefined) continue
       this.remove(source)
-      this.leave(why, source, content.stamp.offset, now)
+      this.leave(why, awayRefusal(why), source, content.stamp.offset, now)
     }
   }
 
@@ -300,13 +300,13 @@ export class PartitionCache {
     if (held !== undefined && held.number === undefined) return false
     const why = this.arrivals.away(source, record.key, record.offset)
     if (why === undefined) return false
-    this.leave(why, source, record.offset, now)
+    this.leave(why, awayRefusal(why), source, record.offset, now)
     return true
   }
 
-  private leave(why: Away, source: string, offset: number, now: Now): void {
-    count(this.tally.ignored, why)
-    this.refused.add(awayRefusal(why), { ...this.tp, at: now.wall, offset, source })
+  private leave(by: Away | "elsewhere", why: Refusal, source: string, offset: number, now: Now): void {
+    count(this.tally.ignored, by)
+    this.refused.add(why, { ...this.tp, at: now.wall, offset, source })
   }
 
   private accept(round: Round<Part>, stamp: Stamp, now: Now): void {
@@ -327,9 +327,8 @@ export class PartitionCache {
       }
       const holder = before === undefined ? this.holders.enter(source, this.holding, now) : undefined
       if (holder !== undefined) {
-        count(this.tally.ignored, "elsewhere")
         const why = refusal("elsewhere", `${holder} has this source, too: it is shown from there alone`)
-        this.refused.add(why, { ...this.tp, at: now.wall, offset: stamp.offset, source })
+        this.leave("elsewhere", why, source, stamp.offset, now)
         return
       }
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
@@ -386,12 +385,12 @@ export class PartitionCache {
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
     const stampText = this.options.timestamps === "event" ? timestampBytes(time) : undefined
-    const appended = now.mono - this.time.appendedAgo(offset)
+    const beat = { source, number: undefined, first: offset, appended: now.mono - this.time.appendedAgo(offset) }
     const known = series.recognise(plainLine, labels, stampText)
     const line = known === undefined ? this.lines.read(envelope, stampText) : undefined
     if (line?.reserved === true) {
       this.rounds.single(source)
-      this.rhythms.note({ source, number: undefined, first: offset, appended })
+      this.rhythms.note(beat)
       this.passOver({ count: 1, bytes: line.bytes.subarray(0, line.length) }, source, stamp, now)
       count(this.tally.refused, "reserved-name")
       return true
@@ -402,7 +401,7 @@ export class PartitionCache {
     else series.addLine(change, line, stampText !== undefined, stamp)
     this.budget.change(change)
     this.rounds.single(source)
-    content.rhythm = this.rhythms.note({ source, number: undefined, first: offset, appended })
+    content.rhythm = this.rhythms.note(beat)
     content.number = undefined
     content.stamp = stamp
     content.time = time
