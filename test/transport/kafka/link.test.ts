@@ -7,6 +7,7 @@ import { parseAddress, showAddress } from "../../../src/transport/kafka/KafkaOpt
 import { Link } from "../../../src/transport/kafka/Link.ts"
 import { Links } from "../../../src/transport/kafka/Links.ts"
 import { TransportError } from "../../../src/transport/Transport.ts"
+import { withArmedTimers } from "../../support/armedTimers.ts"
 
 const options: KafkaOptions = { brokers: [], clientId: "c", connectionTimeout: 1_000, requestTimeout: 300 }
 const servers: Array<Server> = []
@@ -129,40 +130,43 @@ describe("Link", () => {
     }
   }, 10_000)
 
-  it("leaves no timer and no socket behind when it is closed", async () => {
-    const address = await listen((socket, chunk) => {
-      if (isGreeting(chunk)) greet(socket, chunk)
-    })
-    const before = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
-    const links = Array.from({ length: 5 }, () => new Link({ ...options, requestTimeout: 60_000 }, "c", address))
-    const failures = links.map((link) => failure(beat(link)))
-    links[0]!.close("enough")
-    await Promise.all(
-      links.map(async (link, i) => {
-        while (i > 0 && sockets.size < 4) await new Promise(setImmediate)
-        link.close("enough")
+  it("leaves no timer and no socket behind when it is closed", () =>
+    withArmedTimers(async (armed) => {
+      const address = await listen((socket, chunk) => {
+        if (isGreeting(chunk)) greet(socket, chunk)
       })
-    )
-    for (const error of await Promise.all(failures)) assert.strictEqual(error.code, "CONNECTION")
-    await Promise.all(
-      [...sockets].map((socket) => socket.closed || new Promise((closed) => socket.once("close", closed)))
-    )
-    assert.strictEqual(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length, before)
-  })
+      const links = Array.from({ length: 5 }, () => new Link({ ...options, requestTimeout: 60_000 }, "c", address))
+      const failures = links.map((link) => failure(beat(link)))
+      links[0]!.close("enough")
+      await Promise.all(
+        links.map(async (link, i) => {
+          while (i > 0 && sockets.size < 4) await new Promise(setImmediate)
+          link.close("enough")
+        })
+      )
+      for (const error of await Promise.all(failures)) assert.strictEqual(error.code, "CONNECTION")
+      await Promise.all(
+        [...sockets].map((socket) => socket.closed || new Promise((closed) => socket.once("close", closed)))
+      )
+      // A timer that was cleared is known to be gone a turn later.
+      await new Promise(setImmediate)
+      assert.strictEqual(armed(), 0)
+    }))
 
-  it("arms no timer while it is idle, but the one that looks for requests without an answer", async () => {
-    const address = await listen((socket, chunk) => {
-      if (isGreeting(chunk)) greet(socket, chunk)
-      else socket.write(Buffer.concat([Buffer.from([0, 0, 0, 6]), chunk.subarray(8, 12), Buffer.from([0, 0])]))
-    })
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
-    const before = timers()
-    const link = new Link({ ...options, requestTimeout: 60_000 }, "c", address)
-    assert.strictEqual((await beat(link)).errorCode, 0)
-    assert.strictEqual(timers(), before + 1)
-    link.close("enough")
-    assert.strictEqual(timers(), before)
-  })
+  it("arms no timer while it is idle, but the one that looks for requests without an answer", () =>
+    withArmedTimers(async (armed) => {
+      const address = await listen((socket, chunk) => {
+        if (isGreeting(chunk)) greet(socket, chunk)
+        else socket.write(Buffer.concat([Buffer.from([0, 0, 0, 6]), chunk.subarray(8, 12), Buffer.from([0, 0])]))
+      })
+      const link = new Link({ ...options, requestTimeout: 60_000 }, "c", address)
+      assert.strictEqual((await beat(link)).errorCode, 0)
+      await new Promise(setImmediate)
+      assert.strictEqual(armed(), 1)
+      link.close("enough")
+      await new Promise(setImmediate)
+      assert.strictEqual(armed(), 0)
+    }))
 
   it("sends requests in the order of the calls, also those made before it was connected", async () => {
     const generations: Array<number> = []
