@@ -14,8 +14,8 @@ import type * as Settings from "./config/Settings.ts"
 import type { DemoConfig } from "./demo/Demo.ts"
 import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
-import { defaultParseLimits } from "./exposition/Dump.ts"
 import type { MetricsOptions } from "./exposition/MetricsProcessor.ts"
+import { defaultParseLimits } from "./metrics/text/Dump.ts"
 
 export interface LogConfig {
   readonly level: "debug" | "info" | "warning" | "error"

@@ -4,7 +4,7 @@
  * what it could not read stays where it is for the next look and is told in its own status.
  */
 import type { Effect } from "effect"
-import type { InputFormat } from "../exposition/Dump.ts"
+import type { InputFormat } from "../metrics/text/Dump.ts"
 
 /** One dump of one source, whole. */
 export interface Round {

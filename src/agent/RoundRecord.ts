@@ -2,9 +2,9 @@
  * RoundRecord: a numbered round as the records that carry it: key, headers and values of its chunks, each under the size that
  * every broker takes (Event Hubs closes the connection at 1,046,528 bytes). Pure. Partition and topic are added when it is sent.
  */
-import type { InputFormat } from "../exposition/Dump.ts"
 
 import { maxSourceBytes } from "../exposition/Record.ts"
+import type { InputFormat } from "../metrics/text/Dump.ts"
 
 import type { Round } from "./AgentSource.ts"
 import { chunk } from "./Chunker.ts"

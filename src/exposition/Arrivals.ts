@@ -6,7 +6,7 @@
  * fixed base puts them.
  */
 import type { Homes } from "../engine/Homes.ts"
-import type { Refusal } from "./Dump.ts"
+import type { Refusal } from "../metrics/text/Dump.ts"
 import { refusal } from "./Record.ts"
 
 const maxWaiting = 10_000

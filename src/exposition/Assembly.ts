@@ -5,13 +5,13 @@
  * OpenMetrics they belong among the lines of `foo`; left outside they would cost `foo` its type there, for the names
  * clash. So they are woven in where they come in the order of `foo`'s own lines, as the clients that have them write them.
  */
-import type { Dump, Family, ParseOptions } from "./Dump.ts"
+import type { Dump, Family, ParseOptions } from "../metrics/text/Dump.ts"
+import { endOfLabels, endOfName } from "../metrics/text/Line.ts"
+import type { LineBuffer } from "../metrics/text/LineBuffer.ts"
+import { allocateLines } from "../metrics/text/LineMemory.ts"
+import { LF, SPACE, sameBytes } from "../metrics/text/Syntax.ts"
 import type { FamilyBuilder } from "./Families.ts"
 import type { LayoutRecorder } from "./LayoutRecorder.ts"
-import { endOfLabels, endOfName } from "./Line.ts"
-import type { LineBuffer } from "./LineBuffer.ts"
-import { allocateLines } from "./LineMemory.ts"
-import { LF, SPACE, sameBytes } from "./Syntax.ts"
 
 export const assemble = (
   builders: ReadonlyArray<FamilyBuilder>,

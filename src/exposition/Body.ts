@@ -6,10 +6,11 @@
  * It holds one chunk of each shard. Large pieces are handed through as they are, small ones are put together. A shard whose
  * chunks end early costs its remaining lines and nothing else: chunks end where lines may end.
  */
+
+import { encode, escapeHelp, escapeValue } from "../metrics/text/Syntax.ts"
 import type { BodyPlan } from "./Digest.ts"
 import { chunkBytes, type LineChunk } from "./LineChunks.ts"
 import type { FamilyHead, OutputFormat } from "./MergedFamilies.ts"
-import { encode, escapeHelp, escapeValue } from "./Syntax.ts"
 
 /** Pieces below this are copied. */
 const smallPiece = 16 * 1024

@@ -4,11 +4,18 @@
  * A sample's labels come out final: empty ones gone, the attached ones there, a foreign value of the source label renamed.
  * It also sums up their hashes, in whatever order they come, for finding series and groups again.
  */
-import type { Attachment } from "./Attachment.ts"
-import type { ParseLimits } from "./Dump.ts"
-import { type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
-import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOf, hashOfName, hashOfValue } from "./Hash.ts"
-import type { LineBuffer } from "./LineBuffer.ts"
+import type { Attachment } from "../metrics/text/Attachment.ts"
+import type { ParseLimits } from "../metrics/text/Dump.ts"
+import {
+  finishHash,
+  HASH_PRIME,
+  HASH_SEPARATOR,
+  HASH_START,
+  hashOf,
+  hashOfName,
+  hashOfValue
+} from "../metrics/text/Hash.ts"
+import type { LineBuffer } from "../metrics/text/LineBuffer.ts"
 import {
   ascii,
   BACKSLASH,
@@ -28,7 +35,8 @@ import {
   shown,
   skipBlanks,
   startsLabelName
-} from "./Syntax.ts"
+} from "../metrics/text/Syntax.ts"
+import { type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
 
 const LE_HASH = hashOfName(encode("le"))
 const QUANTILE_HASH = hashOfName(encode("quantile"))

@@ -4,10 +4,11 @@
  *
  * Its memory is kept between dumps, as the line buffer's: parsing never awaits, one dump at a time has it.
  */
+
+import type { Dump, ParseOptions } from "../metrics/text/Dump.ts"
+import { internBytes } from "../metrics/text/Interned.ts"
 import { OTHER_RULE } from "./Conformity.ts"
-import type { Dump, ParseOptions } from "./Dump.ts"
 import type { FamilyBuilder } from "./Families.ts"
-import { internBytes } from "./Interned.ts"
 import { type Known, MAX_VALUE_BYTES, NOT_RANGED, RANGED, UNGOVERNED } from "./Layout.ts"
 
 /** Per line: start, length of its own part, length of the attached part, size of the value, rule. */

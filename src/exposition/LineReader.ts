@@ -6,9 +6,9 @@
  * All it leaves out is what one line of a family without metadata cannot bring about: other lines, types, rules about values.
  */
 import { isUtf8 } from "node:buffer"
-import { type Attachment, prepareAttachment } from "./Attachment.ts"
+import { type Attachment, prepareAttachment } from "../metrics/text/Attachment.ts"
+import { LineBuffer } from "../metrics/text/LineBuffer.ts"
 import { Families } from "./Families.ts"
-import { LineBuffer } from "./LineBuffer.ts"
 import { plainLine } from "./PlainLine.ts"
 import type { Envelope } from "./Record.ts"
 import type { ReaderOptions } from "./RoundReader.ts"

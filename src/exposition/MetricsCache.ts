@@ -4,7 +4,7 @@
  * ownership: a cut names the partitions that may be shown, `collect` gives their content at that instant.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import type { Dump } from "./Dump.ts"
+import type { Dump } from "../metrics/text/Dump.ts"
 
 /** The live content of one partition. Synchronous, so that a cut is one instant. */
 export interface PartitionContent {

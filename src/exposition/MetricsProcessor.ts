@@ -7,11 +7,11 @@
  */
 import { Clock, Effect, Layer } from "effect"
 import { type Batch, PartitionProcessor, ProcessorError } from "../engine/PartitionProcessor.ts"
+import { defaultParseLimits, type ParseLimits } from "../metrics/text/Dump.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
 import { type LogRecord, partitionKey } from "../transport/Transport.ts"
 import type { Now } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
-import { defaultParseLimits, type ParseLimits } from "./Dump.ts"
 import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
 import { type CacheLimits, PartitionCache } from "./PartitionCache.ts"

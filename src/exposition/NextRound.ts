@@ -8,19 +8,10 @@
  * the comments alone. So only the rules about values are left to check; a family that would now keep them or not keep them
  * where it did before is the parser's, too, since other things follow from it.
  */
-import {
-  BUCKET,
-  COUNT,
-  METRIC_STARTS,
-  NO_RULE,
-  NOT_BELOW_ZERO,
-  NOT_BELOW_ZERO_OR_NAN,
-  valueKeeps
-} from "./Conformity.ts"
-import type { Family, ParseOptions } from "./Dump.ts"
-import { fits, type Known, MAX_VALUE_BYTES, NOT_RANGED, RANGED, SLACK, UNGOVERNED } from "./Layout.ts"
-import { LineBuffer } from "./LineBuffer.ts"
-import { allocateLines } from "./LineMemory.ts"
+
+import type { Family, ParseOptions } from "../metrics/text/Dump.ts"
+import { LineBuffer } from "../metrics/text/LineBuffer.ts"
+import { allocateLines } from "../metrics/text/LineMemory.ts"
 import {
   BRACE_CLOSE,
   BRACE_OPEN,
@@ -35,7 +26,17 @@ import {
   parseNumber,
   SPACE,
   timestampText
-} from "./Syntax.ts"
+} from "../metrics/text/Syntax.ts"
+import {
+  BUCKET,
+  COUNT,
+  METRIC_STARTS,
+  NO_RULE,
+  NOT_BELOW_ZERO,
+  NOT_BELOW_ZERO_OR_NAN,
+  valueKeeps
+} from "./Conformity.ts"
+import { fits, type Known, MAX_VALUE_BYTES, NOT_RANGED, RANGED, SLACK, UNGOVERNED } from "./Layout.ts"
 
 export const readNext = (bytes: Uint8Array, options: ParseOptions, before: Known): Known | undefined => {
   if (!fits(before.layout, options) || bytes.length > options.limits.maxBytes || bytes.at(-1) !== LF) return undefined

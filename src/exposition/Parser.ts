@@ -8,15 +8,9 @@
  * families whose samples are interrupted by others'.
  */
 import { isUtf8 } from "node:buffer"
-import { assemble } from "./Assembly.ts"
-import { prepareAttachment } from "./Attachment.ts"
-import type { Dump, ParseOptions, Refusal } from "./Dump.ts"
-import { Families, Refused } from "./Families.ts"
-import type { Known } from "./Layout.ts"
-import { LayoutRecorder } from "./LayoutRecorder.ts"
-import { LineBuffer } from "./LineBuffer.ts"
-import { readNext } from "./NextRound.ts"
-import { SampleParser } from "./SampleParser.ts"
+import { prepareAttachment } from "../metrics/text/Attachment.ts"
+import type { Dump, ParseOptions, Refusal } from "../metrics/text/Dump.ts"
+import { LineBuffer } from "../metrics/text/LineBuffer.ts"
 import {
   ascii,
   continuesMetricName,
@@ -30,7 +24,13 @@ import {
   startsMetricName,
   TAB,
   unescapeHelp
-} from "./Syntax.ts"
+} from "../metrics/text/Syntax.ts"
+import { assemble } from "./Assembly.ts"
+import { Families, Refused } from "./Families.ts"
+import type { Known } from "./Layout.ts"
+import { LayoutRecorder } from "./LayoutRecorder.ts"
+import { readNext } from "./NextRound.ts"
+import { SampleParser } from "./SampleParser.ts"
 
 export const isRefusal = (result: object): result is Refusal => "reason" in result
 

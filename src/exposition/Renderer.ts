@@ -5,10 +5,11 @@
  * bounds, no exemplars, or some of their lines, go line by line. What stands above the lines is Body's to write.
  */
 
+import type { Dump, Family, MetricType } from "../metrics/text/Dump.ts"
+import { endOfName, endOfValue } from "../metrics/text/Line.ts"
+import { LF, sameBytes } from "../metrics/text/Syntax.ts"
 import { joinBody } from "./Body.ts"
 import { digestOf, planBody, type ShardPlan } from "./Digest.ts"
-import type { Dump, Family, MetricType } from "./Dump.ts"
-import { endOfName, endOfValue } from "./Line.ts"
 import { ChunkMemory, chunkBytes, fullBytes, type LineChunk, LineChunks, mostBytes } from "./LineChunks.ts"
 import type { OutputFormat } from "./MergedFamilies.ts"
 import {
@@ -23,7 +24,6 @@ import {
   sameText,
   type Touch
 } from "./Rewriting.ts"
-import { LF, sameBytes } from "./Syntax.ts"
 
 /** The whole body of these dumps alone; in OpenMetrics it ends with `# EOF`. */
 export function* render(dumps: ReadonlyArray<Dump>, format: OutputFormat): Generator<Uint8Array, void, undefined> {

@@ -3,8 +3,8 @@
  * shows where that helps, so that a large round's work is spread over its chunks. Never throws: what the parser throws, which
  * it never should, is reported and refuses the record.
  */
-import type { Dump, ParseLimits, Refusal, ReservedLines } from "./Dump.ts"
-import { excerpt } from "./Excerpt.ts"
+import type { Dump, ParseLimits, Refusal, ReservedLines } from "../metrics/text/Dump.ts"
+import { excerpt } from "../metrics/text/Excerpt.ts"
 import type { Known } from "./Layout.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 import { type Parsed, parseRound } from "./Parser.ts"

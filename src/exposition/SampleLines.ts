@@ -5,14 +5,15 @@
  * It finds a line by its series, and by the text that it came as where that was a plain line. It changes lines in place: they are
  * handed out as copies only. Memory that lines left behind is won back when more is needed, or when few are left.
  */
+
+import { placeSeries, type SeriesPlace, sampleFloats, seriesKey } from "../metrics/text/Series.ts"
+import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE } from "../metrics/text/Syntax.ts"
+import { copyText, sameText } from "../metrics/text/Words.ts"
 import type { Stamp } from "./Ages.ts"
 import type { PlainLine } from "./PlainLine.ts"
 import type { Envelope } from "./Record.ts"
-import { placeSeries, type SeriesPlace, sampleFloats, seriesKey } from "./Series.ts"
 import { SlotIndex } from "./SlotIndex.ts"
 import { SlotOrder } from "./SlotOrder.ts"
-import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE } from "./Syntax.ts"
-import { copyText, sameText } from "./Words.ts"
 
 /** Of each slot: three doubles, then integers. */
 const DOUBLES = 10

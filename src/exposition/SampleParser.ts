@@ -4,16 +4,12 @@
  * Blanks between tokens are taken as text 0.0.4 does in both formats; what is written is the same for both. Keeps no
  * string and makes no object for a sample. What is wrong with a line is raised as `Refused`.
  */
-import type { Attachment } from "./Attachment.ts"
-import { NO_RULE, type Point } from "./Conformity.ts"
-import type { InputFormat, ParseOptions } from "./Dump.ts"
-import { type Families, type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
-import { LabelParser } from "./LabelParser.ts"
-import type { LayoutRecorder } from "./LayoutRecorder.ts"
-import { endOfName, sameLabels } from "./Line.ts"
-import type { LineBuffer } from "./LineBuffer.ts"
-import { placeSeries, type SeriesPlace, seriesHash } from "./Series.ts"
-import { SeriesTable } from "./SeriesTable.ts"
+import type { Attachment } from "../metrics/text/Attachment.ts"
+import type { InputFormat, ParseOptions } from "../metrics/text/Dump.ts"
+import { endOfName, sameLabels } from "../metrics/text/Line.ts"
+import type { LineBuffer } from "../metrics/text/LineBuffer.ts"
+import { placeSeries, type SeriesPlace, seriesHash } from "../metrics/text/Series.ts"
+import { SeriesTable } from "../metrics/text/SeriesTable.ts"
 import {
   ascii,
   BRACE_OPEN,
@@ -32,7 +28,11 @@ import {
   skipBlanks,
   startsMetricName,
   timestampText
-} from "./Syntax.ts"
+} from "../metrics/text/Syntax.ts"
+import { NO_RULE, type Point } from "./Conformity.ts"
+import { type Families, type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
+import { LabelParser } from "./LabelParser.ts"
+import type { LayoutRecorder } from "./LayoutRecorder.ts"
 
 /** OpenMetrics' bound on the characters of an exemplar's label names and values. */
 const MAX_EXEMPLAR = 128

@@ -2,9 +2,10 @@
  * SourceContent: what one source shows, a snapshot or samples, with what is needed to age it. Pure data, and the questions
  * that only it can answer.
  */
+
+import type { Dump } from "../metrics/text/Dump.ts"
 import type { Ages, Now, Stamp } from "./Ages.ts"
 import type { Size } from "./Budget.ts"
-import type { Dump } from "./Dump.ts"
 import type { Known } from "./Layout.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
 import type { RoundNumber } from "./Record.ts"

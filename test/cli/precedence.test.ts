@@ -9,8 +9,8 @@ import { optionName, type Table } from "../../src/config/Setting.ts"
 import * as Settings from "../../src/config/Settings.ts"
 import { parseSettings } from "../../src/config/SettingsFile.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
-import { defaultParseLimits } from "../../src/exposition/Dump.ts"
 import { defaultCacheLimits, defaultMetricsOptions } from "../../src/exposition/MetricsProcessor.ts"
+import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
 
 interface Given {
   readonly argv?: ReadonlyArray<string>

@@ -8,9 +8,9 @@ import { describe } from "vitest"
 import { type MarkAgo, Marks } from "../../src/engine/Marks.ts"
 import type { LogTime } from "../../src/engine/PartitionProcessor.ts"
 import { Budget } from "../../src/exposition/Budget.ts"
-import { defaultParseLimits } from "../../src/exposition/Dump.ts"
 import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
 import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
+import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
 import { linesOf, type Sent, spoil, toRecord } from "./records.ts"
 
 const tp = { topic: "metrics", partition: 0 }

@@ -2,11 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { digestOf, planBody } from "../../src/exposition/Digest.ts"
-import { type Dump, defaultParseLimits, type InputFormat } from "../../src/exposition/Dump.ts"
 import { ChunkMemory, chunkBytes } from "../../src/exposition/LineChunks.ts"
 import { mergeFamilies, type OutputFormat, typeConflicts } from "../../src/exposition/MergedFamilies.ts"
 import { isRefusal, parseDump } from "../../src/exposition/Parser.ts"
 import { render, renderLines } from "../../src/exposition/Renderer.ts"
+import { type Dump, defaultParseLimits, type InputFormat } from "../../src/metrics/text/Dump.ts"
 import { dumps, modelNumber, seriesKey, seriesOf } from "../support/arbitraries.ts"
 
 const parse = (text: string, format: InputFormat, source: string, timestamps: "scrape" | "event" = "scrape"): Dump => {

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { plainLine } from "../../src/exposition/PlainLine.ts"
 import { type NewLine, SampleLines } from "../../src/exposition/SampleLines.ts"
-import { placeSeries, sampleFloats, seriesKey } from "../../src/exposition/Series.ts"
+import { placeSeries, sampleFloats, seriesKey } from "../../src/metrics/text/Series.ts"
 
 const utf8 = new TextEncoder()
 const labels = [["job", "j"]] as const

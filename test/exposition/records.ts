@@ -1,5 +1,5 @@
 /** Records for the tests of what becomes of records: a few words each, everything else as a plain sender would have it. */
-import type { Dump } from "../../src/exposition/Dump.ts"
+import type { Dump } from "../../src/metrics/text/Dump.ts"
 import type { LogRecord } from "../../src/transport/Transport.ts"
 
 const utf8 = new TextEncoder()

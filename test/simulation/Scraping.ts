@@ -4,8 +4,8 @@
  * delivered) or not at all. Slow ones are overtaken by later ones.
  */
 import { Effect } from "effect"
-import type { Dump } from "../../src/exposition/Dump.ts"
 import { render } from "../../src/exposition/Renderer.ts"
+import type { Dump } from "../../src/metrics/text/Dump.ts"
 import { random } from "./Schedule.ts"
 import type { Sim } from "./Sim.ts"
 import type { SimPod } from "./SimPod.ts"

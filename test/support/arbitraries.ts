@@ -3,7 +3,7 @@
  * Names come from a small pool, so that families clash within a body; the writer shares no code with the parser.
  */
 import fc from "fast-check"
-import type { MetricType } from "../../src/exposition/Dump.ts"
+import type { MetricType } from "../../src/metrics/text/Dump.ts"
 
 export interface ModelSample {
   readonly name: string

@@ -3,10 +3,11 @@
  * checkout has it (it may use what it knows of the source's last round), else through `parseDump`, so that the same benchmark runs on
  * either and two runs can be compared.
  */
-import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../../src/exposition/Dump.ts"
+
 import { defaultCacheLimits } from "../../../src/exposition/MetricsProcessor.ts"
 import * as Parser from "../../../src/exposition/Parser.ts"
 import type { CacheOptions } from "../../../src/exposition/PartitionCache.ts"
+import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../../src/metrics/text/Dump.ts"
 
 type Timestamps = CacheOptions["timestamps"]
 

@@ -5,13 +5,13 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Budget } from "../../src/exposition/Budget.ts"
-import { defaultParseLimits } from "../../src/exposition/Dump.ts"
-import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
-import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
-import { reservedNames } from "../../src/exposition/ReservedNames.ts"
-import { noTime } from "../support/logTime.ts"
-import { linesOf, type Sent, toRecord } from "./records.ts"
+import { Budget } from "../../../src/exposition/Budget.ts"
+import { defaultCacheLimits } from "../../../src/exposition/MetricsProcessor.ts"
+import { type CacheOptions, PartitionCache } from "../../../src/exposition/PartitionCache.ts"
+import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { reservedNames } from "../../../src/metrics/text/ReservedNames.ts"
+import { linesOf, type Sent, toRecord } from "../../exposition/records.ts"
+import { noTime } from "../../support/logTime.ts"
 
 const now = { wall: 0, mono: 0 }
 const expiry = 100
@@ -67,7 +67,7 @@ describe("a name that Prometheus itself writes", () => {
       ...["scrape_sample_limit", "scrape_body_size_bytes"]
     ].sort()
     assert.deepStrictEqual([...reservedNames].sort(), list)
-    const readme = await readFile(join(import.meta.dirname, "../../README.md"), "utf8")
+    const readme = await readFile(join(import.meta.dirname, "../../../README.md"), "utf8")
     const [, said] = /Lines named ([\s\S]*?) are not shown/.exec(readme) ?? []
     assert.deepStrictEqual([...(said ?? "").matchAll(/`(\w+)`/g)].map(([, name]) => name!).sort(), list)
   })

@@ -1,6 +1,6 @@
 /** What an operator is shown of a refused text. */
 import { assert, describe, it } from "@effect/vitest"
-import { excerpt } from "../../src/exposition/Excerpt.ts"
+import { excerpt } from "../../../src/metrics/text/Excerpt.ts"
 
 const of = (text: string, line: number): string => excerpt(Buffer.from(text), line)
 

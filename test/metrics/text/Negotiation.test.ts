@@ -1,6 +1,6 @@
 /** Who gets which format, as Prometheus' Go library would answer, and what a record's content type means. */
 import { assert, describe, it } from "@effect/vitest"
-import { acceptsGzip, inputFormat, negotiate } from "../../src/exposition/Negotiation.ts"
+import { acceptsGzip, inputFormat, negotiate } from "../../../src/metrics/text/Negotiation.ts"
 
 const text = "text/plain; version=0.0.4; charset=utf-8"
 const om1 = "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -1,7 +1,7 @@
 /** The memory of lines: what is given back is used again, and no more of it is kept than the bound. */
 import { assert, describe, it } from "@effect/vitest"
-import { SLACK } from "../../src/exposition/Layout.ts"
-import { allocateLines, giveBackLines } from "../../src/exposition/LineMemory.ts"
+import { SLACK } from "../../../src/exposition/Layout.ts"
+import { allocateLines, giveBackLines } from "../../../src/metrics/text/LineMemory.ts"
 
 describe("the memory of lines", () => {
   it("is of the length asked for, and readable beyond it", () => {
