@@ -3,7 +3,7 @@
  * every broker takes (Event Hubs closes the connection at 1,046,528 bytes). Pure. Partition and topic are added when it is sent.
  */
 
-import { maxSourceBytes } from "../exposition/Record.ts"
+import { maxSourceBytes } from "../metrics/rounds/Record.ts"
 import type { InputFormat } from "../metrics/text/Dump.ts"
 
 import type { Round } from "./AgentSource.ts"

@@ -6,8 +6,8 @@
  * fixed base puts them.
  */
 import type { Homes } from "../engine/Homes.ts"
+import { refusal } from "../metrics/rounds/Record.ts"
 import type { Refusal } from "../metrics/text/Dump.ts"
-import { refusal } from "./Record.ts"
 
 const maxWaiting = 10_000
 const unknownSource = /^unknown\//

@@ -2,8 +2,9 @@
  * Budget: how much content a pod and each of its partitions may hold (P8). Pure. Room is asked for before content is let in and
  * given back when it goes; what shrinks is always let in. One pod budget is shared by the partitions' own.
  */
+
+import { refusal } from "../metrics/rounds/Record.ts"
 import type { Refusal } from "../metrics/text/Dump.ts"
-import { refusal } from "./Record.ts"
 
 export interface Size {
   readonly series: number

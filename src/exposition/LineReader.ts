@@ -6,11 +6,11 @@
  * All it leaves out is what one line of a family without metadata cannot bring about: other lines, types, rules about values.
  */
 import { isUtf8 } from "node:buffer"
+import type { Envelope } from "../metrics/rounds/Record.ts"
 import { type Attachment, prepareAttachment } from "../metrics/text/Attachment.ts"
 import { LineBuffer } from "../metrics/text/LineBuffer.ts"
 import { Families } from "./Families.ts"
 import { plainLine } from "./PlainLine.ts"
-import type { Envelope } from "./Record.ts"
 import type { ReaderOptions } from "./RoundReader.ts"
 import type { NewLine } from "./SampleLines.ts"
 import { SampleParser } from "./SampleParser.ts"

@@ -7,10 +7,10 @@
  */
 import { Clock, Effect, Layer } from "effect"
 import { type Batch, PartitionProcessor, ProcessorError } from "../engine/PartitionProcessor.ts"
+import type { Now } from "../metrics/rounds/Ages.ts"
 import { defaultParseLimits, type ParseLimits } from "../metrics/text/Dump.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
 import { type LogRecord, partitionKey } from "../transport/Transport.ts"
-import type { Now } from "./Ages.ts"
 import { Budget } from "./Budget.ts"
 import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"

@@ -12,28 +12,35 @@
  */
 import { Homes } from "../engine/Homes.ts"
 import type { LogTime } from "../engine/PartitionProcessor.ts"
+import { Ages, type Now, type Stamp } from "../metrics/rounds/Ages.ts"
+import type { GivenUp } from "../metrics/rounds/Gathering.ts"
+import {
+  claimedSource,
+  type Envelope,
+  isRefused,
+  readEnvelope,
+  readIdentity,
+  refusal
+} from "../metrics/rounds/Record.ts"
+import { Rhythms } from "../metrics/rounds/Rhythm.ts"
+import { type Round, Rounds } from "../metrics/rounds/Rounds.ts"
+import { memorySpan } from "../metrics/rounds/VersionMemory.ts"
 import type { Dump, ParseLimits, Refusal, ReservedLines } from "../metrics/text/Dump.ts"
 import { excerpt } from "../metrics/text/Excerpt.ts"
 import { giveBackLines } from "../metrics/text/LineMemory.ts"
 import { timestampBytes } from "../metrics/text/Syntax.ts"
 import { type LogRecord, partitionKey, type TopicPartition } from "../transport/Transport.ts"
-import { Ages, type Now, type Stamp } from "./Ages.ts"
 import { Arrivals, type Away, awayRefusal } from "./Arrivals.ts"
 import { Budget, type Size } from "./Budget.ts"
-import type { GivenUp } from "./Gathering.ts"
 import { Holders, type Holding } from "./Holders.ts"
 import { LineReader } from "./LineReader.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { plainLine } from "./PlainLine.ts"
-import { claimedSource, type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "./Record.ts"
 import { RefusalLog } from "./RefusalLog.ts"
-import { Rhythms } from "./Rhythm.ts"
 import { type Content, type Part, RoundReader } from "./RoundReader.ts"
-import { type Round, Rounds } from "./Rounds.ts"
 import { SampleSeries } from "./SampleSeries.ts"
 import { isLive, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
 import { count, newTally, type Tally } from "./Tally.ts"
-import { memorySpan } from "./VersionMemory.ts"
 
 export interface CacheLimits {
   /** Sources with content in one partition. */

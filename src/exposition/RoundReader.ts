@@ -3,13 +3,14 @@
  * shows where that helps, so that a large round's work is spread over its chunks. Never throws: what the parser throws, which
  * it never should, is reported and refuses the record.
  */
+
+import { type Envelope, isRefused, refusal } from "../metrics/rounds/Record.ts"
+import type { Round } from "../metrics/rounds/Rounds.ts"
 import type { Dump, ParseLimits, Refusal, ReservedLines } from "../metrics/text/Dump.ts"
 import { excerpt } from "../metrics/text/Excerpt.ts"
 import type { Known } from "./Layout.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 import { type Parsed, parseRound } from "./Parser.ts"
-import { type Envelope, isRefused, refusal } from "./Record.ts"
-import type { Round } from "./Rounds.ts"
 import type { Shape } from "./SampleLines.ts"
 import { shapeOf } from "./SampleSeries.ts"
 

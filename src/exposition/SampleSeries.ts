@@ -6,16 +6,16 @@
  * another type starts over. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
 
+import type { Ages, Now, Stamp } from "../metrics/rounds/Ages.ts"
+import type { Envelope } from "../metrics/rounds/Record.ts"
 import type { Dump, Family, MetricType } from "../metrics/text/Dump.ts"
 import { endOfName } from "../metrics/text/Line.ts"
 import { placeSeries } from "../metrics/text/Series.ts"
 import { ascii, LF } from "../metrics/text/Syntax.ts"
-import type { Ages, Now, Stamp } from "./Ages.ts"
 import type { Size } from "./Budget.ts"
 import type { Known } from "./Layout.ts"
 import type { LineRead } from "./LineReader.ts"
 import { type PlainLine, plainLine } from "./PlainLine.ts"
-import type { Envelope } from "./Record.ts"
 import { type NewLine, SampleLines, type Shape } from "./SampleLines.ts"
 
 /** What is known of a family. */

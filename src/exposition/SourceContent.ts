@@ -3,13 +3,13 @@
  * that only it can answer.
  */
 
+import type { Ages, Now, Stamp } from "../metrics/rounds/Ages.ts"
+import type { RoundNumber } from "../metrics/rounds/Record.ts"
+import type { Rhythm } from "../metrics/rounds/Rhythm.ts"
 import type { Dump } from "../metrics/text/Dump.ts"
-import type { Ages, Now, Stamp } from "./Ages.ts"
 import type { Size } from "./Budget.ts"
 import type { Known } from "./Layout.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
-import type { RoundNumber } from "./Record.ts"
-import type { Rhythm } from "./Rhythm.ts"
 import type { SampleSeries } from "./SampleSeries.ts"
 
 export interface SourceContent {

@@ -7,9 +7,9 @@
  */
 import { Marks } from "../../src/engine/Marks.ts"
 import { commitAnswered, commitSent, keptFrom, type Reservation, unreserved } from "../../src/engine/Reservation.ts"
-import type { Identity } from "../../src/exposition/Record.ts"
-import { Rounds } from "../../src/exposition/Rounds.ts"
-import { compareRounds } from "../../src/exposition/VersionMemory.ts"
+import type { Identity } from "../../src/metrics/rounds/Record.ts"
+import { Rounds } from "../../src/metrics/rounds/Rounds.ts"
+import { compareRounds } from "../../src/metrics/rounds/VersionMemory.ts"
 
 const expiry = 100
 const markEvery = 27

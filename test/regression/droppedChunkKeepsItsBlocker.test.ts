@@ -5,7 +5,7 @@
  * is no proof of a round: L stays at what was known whole before.
  */
 import { assert, it } from "vitest"
-import { Rounds } from "../../src/exposition/Rounds.ts"
+import { Rounds } from "../../src/metrics/rounds/Rounds.ts"
 import { dropsWhenFull } from "../simulation/dropsWhenFull.ts"
 import type { Schedule } from "../simulation/Schedule.ts"
 import { play } from "../simulation/World.ts"

@@ -23,7 +23,7 @@ export const clockMutants: ReadonlyArray<Mutant> = [
     profile: "calm",
     histories: (made) => ({ ...made, stamps: "senders" }),
     modules: () => [
-      patching("exposition/Ages", (prototype) => {
+      patching("metrics/rounds/Ages", (prototype) => {
         prototype.stamp = function (
           this: AgesInside,
           { offset, timestamp }: StampLike,
@@ -78,7 +78,7 @@ export const clockMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(fallsBehind),
     modules: () => [
-      patching("exposition/VersionMemory", (prototype) => {
+      patching("metrics/rounds/VersionMemory", (prototype) => {
         prototype.needOf = ((round: { readonly first: number }) => round.first) as never
       })
     ]

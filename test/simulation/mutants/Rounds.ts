@@ -1,6 +1,6 @@
 /** Rounds: mutants of rule 8: which rounds are accepted, and that a replay decides alike. */
 import { Effect } from "effect"
-import type { RoundNumber } from "../../../src/exposition/Record.ts"
+import type { RoundNumber } from "../../../src/metrics/rounds/Record.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { simExpiry } from "../SimPod.ts"
 import { type Mutant, overClient, patching, replacing } from "./Mutant.ts"
@@ -20,7 +20,7 @@ interface Cache {
 }
 
 const memory = (change: (prototype: Parameters<Parameters<typeof patching>[1]>[0]) => void): Disposable =>
-  patching("exposition/VersionMemory", change)
+  patching("metrics/rounds/VersionMemory", change)
 
 export const roundsMutants: ReadonlyArray<Mutant> = [
   {
@@ -71,7 +71,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     breaks: "versions are forgotten with their source's expiry",
     found: "older",
     often: ["lateEcho"],
-    modules: () => [replacing("exposition/VersionMemory", { memorySpan: () => (expiry: number) => expiry })]
+    modules: () => [replacing("metrics/rounds/VersionMemory", { memorySpan: () => (expiry: number) => expiry })]
   },
   {
     rule: "8 rounds are numbered",
@@ -98,7 +98,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     found: "torn",
     often: ["reorder", "partialRound"],
     modules: () => [
-      replacing("exposition/VersionMemory", {
+      replacing("metrics/rounds/VersionMemory", {
         compareRounds: () => (a: RoundNumber, b: RoundNumber) => a.epoch - b.epoch
       })
     ]

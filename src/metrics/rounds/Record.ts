@@ -6,10 +6,10 @@
  * It does not look into the value: that is the parser's.
  */
 import { isUtf8 } from "node:buffer"
-import type { InputFormat, Refusal, RefusalReason } from "../metrics/text/Dump.ts"
-import { inputFormat } from "../metrics/text/Negotiation.ts"
-import { sameBytes } from "../metrics/text/Syntax.ts"
-import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import type { LogRecord, TopicPartition } from "../../transport/Transport.ts"
+import type { InputFormat, Refusal, RefusalReason } from "../text/Dump.ts"
+import { inputFormat } from "../text/Negotiation.ts"
+import { sameBytes } from "../text/Syntax.ts"
 
 /** A sender's own numbering of its rounds: `k2p-round`. */
 export interface RoundNumber {

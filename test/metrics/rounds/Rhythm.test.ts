@@ -1,6 +1,6 @@
 /** How often a source sends; what comes with a round beside its number and times is not kept. */
 import { assert, it } from "@effect/vitest"
-import { Rhythms } from "../../src/exposition/Rhythm.ts"
+import { Rhythms } from "../../../src/metrics/rounds/Rhythm.ts"
 
 it("a rhythm keeps nothing of a round but its number and its times", () => {
   const rhythms = new Rhythms(10)

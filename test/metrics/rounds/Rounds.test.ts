@@ -5,9 +5,9 @@
 import { assert, it } from "@effect/vitest"
 import fc from "fast-check"
 import { describe } from "vitest"
-import type { Identity } from "../../src/exposition/Record.ts"
-import { Rounds, type RoundsOptions, type Step } from "../../src/exposition/Rounds.ts"
-import { playOwners } from "./owners.ts"
+import type { Identity } from "../../../src/metrics/rounds/Record.ts"
+import { Rounds, type RoundsOptions, type Step } from "../../../src/metrics/rounds/Rounds.ts"
+import { playOwners } from "../../exposition/owners.ts"
 
 const defaults: RoundsOptions = { gatherBytes: 1_000_000, maxSources: 100 }
 

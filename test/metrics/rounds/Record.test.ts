@@ -2,8 +2,14 @@
 import { assert, it } from "@effect/vitest"
 import fc from "fast-check"
 import { describe } from "vitest"
-import { type Envelope, isRefused, maxChunks, maxSourceBytes, readEnvelope } from "../../src/exposition/Record.ts"
-import type { LogRecord } from "../../src/transport/Transport.ts"
+import {
+  type Envelope,
+  isRefused,
+  maxChunks,
+  maxSourceBytes,
+  readEnvelope
+} from "../../../src/metrics/rounds/Record.ts"
+import type { LogRecord } from "../../../src/transport/Transport.ts"
 
 const tp = { topic: "metrics", partition: 3 }
 const utf8 = new TextEncoder()

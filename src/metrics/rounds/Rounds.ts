@@ -15,7 +15,7 @@
  *
  * What a round contains is not looked at: a round whose content is refused later still counts as accepted here.
  */
-import type { Refusal, RefusalReason } from "../metrics/text/Dump.ts"
+import type { Refusal, RefusalReason } from "../text/Dump.ts"
 import { type Gathering, Gatherings, type GivenUp, type Place } from "./Gathering.ts"
 import { type Identity, quoted, type RoundNumber, refusal } from "./Record.ts"
 import { type Bounds, compareRounds, type IgnoredReason, VersionMemory } from "./VersionMemory.ts"
