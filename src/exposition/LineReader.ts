@@ -6,14 +6,14 @@
  * All it leaves out is what one line of a family without metadata cannot bring about: other lines, types, rules about values.
  */
 import { isUtf8 } from "node:buffer"
+import { Families } from "../metrics/parse/Families.ts"
+import { SampleParser } from "../metrics/parse/SampleParser.ts"
 import type { Envelope } from "../metrics/rounds/Record.ts"
 import { type Attachment, prepareAttachment } from "../metrics/text/Attachment.ts"
 import { LineBuffer } from "../metrics/text/LineBuffer.ts"
-import { Families } from "./Families.ts"
 import { plainLine } from "./PlainLine.ts"
 import type { ReaderOptions } from "./RoundReader.ts"
 import type { NewLine } from "./SampleLines.ts"
-import { SampleParser } from "./SampleParser.ts"
 
 /** A line with its name, in memory that the next one is read into. */
 export interface LineRead extends NewLine {

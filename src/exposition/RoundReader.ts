@@ -4,13 +4,13 @@
  * it never should, is reported and refuses the record.
  */
 
+import type { Known } from "../metrics/parse/Layout.ts"
+import { type Parsed, parseRound } from "../metrics/parse/Parser.ts"
 import { type Envelope, isRefused, refusal } from "../metrics/rounds/Record.ts"
 import type { Round } from "../metrics/rounds/Rounds.ts"
 import type { Dump, ParseLimits, Refusal, ReservedLines } from "../metrics/text/Dump.ts"
 import { excerpt } from "../metrics/text/Excerpt.ts"
-import type { Known } from "./Layout.ts"
 import { mergeChunks } from "./MergeChunks.ts"
-import { type Parsed, parseRound } from "./Parser.ts"
 import type { Shape } from "./SampleLines.ts"
 import { shapeOf } from "./SampleSeries.ts"
 

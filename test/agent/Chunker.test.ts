@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { chunk } from "../../src/agent/Chunker.ts"
-import { isRefusal, parseDump } from "../../src/exposition/Parser.ts"
+import { isRefusal, parseDump } from "../../src/metrics/parse/Parser.ts"
 import { defaultParseLimits, type Family, type InputFormat } from "../../src/metrics/text/Dump.ts"
 
 const utf8 = new TextEncoder()

@@ -5,8 +5,8 @@
  */
 
 import { defaultCacheLimits } from "../../../src/exposition/MetricsProcessor.ts"
-import * as Parser from "../../../src/exposition/Parser.ts"
 import type { CacheOptions } from "../../../src/exposition/PartitionCache.ts"
+import * as Parser from "../../../src/metrics/parse/Parser.ts"
 import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../../src/metrics/text/Dump.ts"
 
 type Timestamps = CacheOptions["timestamps"]

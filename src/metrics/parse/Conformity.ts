@@ -8,8 +8,8 @@
  * Rules about order and labels (`ordered`) are told apart from rules about values (`ranged`): of a round with the same lines
  * the former hold as before, and only the latter are looked at again, by the rule that `add` answered for each line.
  */
-import type { MetricType } from "../metrics/text/Dump.ts"
-import { SeriesTable } from "../metrics/text/SeriesTable.ts"
+import type { MetricType } from "../text/Dump.ts"
+import { SeriesTable } from "../text/SeriesTable.ts"
 
 /** What a line is to its family, by the suffix of its sample name. `value` is the family's bare name. */
 export type Role = "value" | "total" | "created" | "bucket" | "sum" | "count" | "gcount" | "gsum" | "info"

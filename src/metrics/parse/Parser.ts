@@ -8,9 +8,9 @@
  * families whose samples are interrupted by others'.
  */
 import { isUtf8 } from "node:buffer"
-import { prepareAttachment } from "../metrics/text/Attachment.ts"
-import type { Dump, ParseOptions, Refusal } from "../metrics/text/Dump.ts"
-import { LineBuffer } from "../metrics/text/LineBuffer.ts"
+import { prepareAttachment } from "../text/Attachment.ts"
+import type { Dump, ParseOptions, Refusal } from "../text/Dump.ts"
+import { LineBuffer } from "../text/LineBuffer.ts"
 import {
   ascii,
   continuesMetricName,
@@ -24,7 +24,7 @@ import {
   startsMetricName,
   TAB,
   unescapeHelp
-} from "../metrics/text/Syntax.ts"
+} from "../text/Syntax.ts"
 import { assemble } from "./Assembly.ts"
 import { Families, Refused } from "./Families.ts"
 import type { Known } from "./Layout.ts"

@@ -4,10 +4,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import type { Known } from "../../src/exposition/Layout.ts"
-import { isRefusal, parseDump, parseRound } from "../../src/exposition/Parser.ts"
-import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../src/metrics/text/Dump.ts"
-import { dumps } from "../support/arbitraries.ts"
+import type { Known } from "../../../src/metrics/parse/Layout.ts"
+import { isRefusal, parseDump, parseRound } from "../../../src/metrics/parse/Parser.ts"
+import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../../src/metrics/text/Dump.ts"
+import { dumps } from "../../support/arbitraries.ts"
 
 const options: ParseOptions = {
   format: "text",

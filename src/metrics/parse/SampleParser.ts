@@ -4,12 +4,12 @@
  * Blanks between tokens are taken as text 0.0.4 does in both formats; what is written is the same for both. Keeps no
  * string and makes no object for a sample. What is wrong with a line is raised as `Refused`.
  */
-import type { Attachment } from "../metrics/text/Attachment.ts"
-import type { InputFormat, ParseOptions } from "../metrics/text/Dump.ts"
-import { endOfName, sameLabels } from "../metrics/text/Line.ts"
-import type { LineBuffer } from "../metrics/text/LineBuffer.ts"
-import { placeSeries, type SeriesPlace, seriesHash } from "../metrics/text/Series.ts"
-import { SeriesTable } from "../metrics/text/SeriesTable.ts"
+import type { Attachment } from "../text/Attachment.ts"
+import type { InputFormat, ParseOptions } from "../text/Dump.ts"
+import { endOfName, sameLabels } from "../text/Line.ts"
+import type { LineBuffer } from "../text/LineBuffer.ts"
+import { placeSeries, type SeriesPlace, seriesHash } from "../text/Series.ts"
+import { SeriesTable } from "../text/SeriesTable.ts"
 import {
   ascii,
   BRACE_OPEN,
@@ -28,7 +28,7 @@ import {
   skipBlanks,
   startsMetricName,
   timestampText
-} from "../metrics/text/Syntax.ts"
+} from "../text/Syntax.ts"
 import { NO_RULE, type Point } from "./Conformity.ts"
 import { type Families, type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
 import { LabelParser } from "./LabelParser.ts"

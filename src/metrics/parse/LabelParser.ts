@@ -4,18 +4,10 @@
  * A sample's labels come out final: empty ones gone, the attached ones there, a foreign value of the source label renamed.
  * It also sums up their hashes, in whatever order they come, for finding series and groups again.
  */
-import type { Attachment } from "../metrics/text/Attachment.ts"
-import type { ParseLimits } from "../metrics/text/Dump.ts"
-import {
-  finishHash,
-  HASH_PRIME,
-  HASH_SEPARATOR,
-  HASH_START,
-  hashOf,
-  hashOfName,
-  hashOfValue
-} from "../metrics/text/Hash.ts"
-import type { LineBuffer } from "../metrics/text/LineBuffer.ts"
+import type { Attachment } from "../text/Attachment.ts"
+import type { ParseLimits } from "../text/Dump.ts"
+import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOf, hashOfName, hashOfValue } from "../text/Hash.ts"
+import type { LineBuffer } from "../text/LineBuffer.ts"
 import {
   ascii,
   BACKSLASH,
@@ -35,7 +27,7 @@ import {
   shown,
   skipBlanks,
   startsLabelName
-} from "../metrics/text/Syntax.ts"
+} from "../text/Syntax.ts"
 import { type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
 
 const LE_HASH = hashOfName(encode("le"))

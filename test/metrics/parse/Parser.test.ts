@@ -1,17 +1,17 @@
 /** The parser: what each line becomes, what is refused and why, and that no input at all makes it throw. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { isRefusal, parseDump } from "../../src/exposition/Parser.ts"
-import { render } from "../../src/exposition/Renderer.ts"
+import { render } from "../../../src/exposition/Renderer.ts"
+import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
 import {
   type Attach,
   type Dump,
   defaultParseLimits,
   type ParseOptions,
   type Refusal
-} from "../../src/metrics/text/Dump.ts"
-import { SeriesTable } from "../../src/metrics/text/SeriesTable.ts"
-import { dumps, seriesOf } from "../support/arbitraries.ts"
+} from "../../../src/metrics/text/Dump.ts"
+import { SeriesTable } from "../../../src/metrics/text/SeriesTable.ts"
+import { dumps, seriesOf } from "../../support/arbitraries.ts"
 
 const attach: Attach = { sourceLabel: "instance", source: "s", labels: [] }
 const options: ParseOptions = { format: "text", attach, limits: defaultParseLimits, timestamps: "scrape", time: 5000 }

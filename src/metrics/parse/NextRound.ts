@@ -9,9 +9,9 @@
  * where it did before is the parser's, too, since other things follow from it.
  */
 
-import type { Family, ParseOptions } from "../metrics/text/Dump.ts"
-import { LineBuffer } from "../metrics/text/LineBuffer.ts"
-import { allocateLines } from "../metrics/text/LineMemory.ts"
+import type { Family, ParseOptions } from "../text/Dump.ts"
+import { LineBuffer } from "../text/LineBuffer.ts"
+import { allocateLines } from "../text/LineMemory.ts"
 import {
   BRACE_CLOSE,
   BRACE_OPEN,
@@ -26,7 +26,7 @@ import {
   parseNumber,
   SPACE,
   timestampText
-} from "../metrics/text/Syntax.ts"
+} from "../text/Syntax.ts"
 import {
   BUCKET,
   COUNT,

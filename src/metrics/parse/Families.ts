@@ -5,12 +5,12 @@
  * in both formats. Lines of one family may be interrupted by others': they are put together. A name is resolved once.
  */
 
-import type { Family, InputFormat, MetricType, RefusalReason } from "../metrics/text/Dump.ts"
-import { hashOfSample } from "../metrics/text/Hash.ts"
-import { intern, internList } from "../metrics/text/Interned.ts"
-import { sameLabels } from "../metrics/text/Line.ts"
-import { reservedNames } from "../metrics/text/ReservedNames.ts"
-import { encode } from "../metrics/text/Syntax.ts"
+import type { Family, InputFormat, MetricType, RefusalReason } from "../text/Dump.ts"
+import { hashOfSample } from "../text/Hash.ts"
+import { intern, internList } from "../text/Interned.ts"
+import { sameLabels } from "../text/Line.ts"
+import { reservedNames } from "../text/ReservedNames.ts"
+import { encode } from "../text/Syntax.ts"
 import { Conformity, type Role } from "./Conformity.ts"
 
 /** Raised by the parts of the parser and caught by `parseDump` alone. */

@@ -5,8 +5,8 @@
  * Its memory is kept between dumps, as the line buffer's: parsing never awaits, one dump at a time has it.
  */
 
-import type { Dump, ParseOptions } from "../metrics/text/Dump.ts"
-import { internBytes } from "../metrics/text/Interned.ts"
+import type { Dump, ParseOptions } from "../text/Dump.ts"
+import { internBytes } from "../text/Interned.ts"
 import { OTHER_RULE } from "./Conformity.ts"
 import type { FamilyBuilder } from "./Families.ts"
 import { type Known, MAX_VALUE_BYTES, NOT_RANGED, RANGED, UNGOVERNED } from "./Layout.ts"

@@ -5,11 +5,11 @@
  * OpenMetrics they belong among the lines of `foo`; left outside they would cost `foo` its type there, for the names
  * clash. So they are woven in where they come in the order of `foo`'s own lines, as the clients that have them write them.
  */
-import type { Dump, Family, ParseOptions } from "../metrics/text/Dump.ts"
-import { endOfLabels, endOfName } from "../metrics/text/Line.ts"
-import type { LineBuffer } from "../metrics/text/LineBuffer.ts"
-import { allocateLines } from "../metrics/text/LineMemory.ts"
-import { LF, SPACE, sameBytes } from "../metrics/text/Syntax.ts"
+import type { Dump, Family, ParseOptions } from "../text/Dump.ts"
+import { endOfLabels, endOfName } from "../text/Line.ts"
+import type { LineBuffer } from "../text/LineBuffer.ts"
+import { allocateLines } from "../text/LineMemory.ts"
+import { LF, SPACE, sameBytes } from "../text/Syntax.ts"
 import type { FamilyBuilder } from "./Families.ts"
 import type { LayoutRecorder } from "./LayoutRecorder.ts"
 

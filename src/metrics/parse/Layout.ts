@@ -5,7 +5,7 @@
  * Pure data: some bytes a line and none of the text, which is in the lines of the round before. Shared by all rounds that
  * keep it. A layout is only ever a saving: what it does not fit is parsed in full.
  */
-import type { Attach, Dump, ParseOptions } from "../metrics/text/Dump.ts"
+import type { Attach, Dump, ParseOptions } from "../text/Dump.ts"
 
 export interface Layout {
   /** A layout says nothing about a text that is parsed under other options, but for the time. */
