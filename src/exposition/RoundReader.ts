@@ -8,11 +8,11 @@ import type { Known } from "../metrics/parse/Layout.ts"
 import { type Parsed, parseRound } from "../metrics/parse/Parser.ts"
 import { type Envelope, isRefused, refusal } from "../metrics/rounds/Record.ts"
 import type { Round } from "../metrics/rounds/Rounds.ts"
+import type { Shape } from "../metrics/samples/SampleLines.ts"
+import { shapeOf } from "../metrics/samples/SampleSeries.ts"
 import type { Dump, ParseLimits, Refusal, ReservedLines } from "../metrics/text/Dump.ts"
 import { excerpt } from "../metrics/text/Excerpt.ts"
 import { mergeChunks } from "./MergeChunks.ts"
-import type { Shape } from "./SampleLines.ts"
-import { shapeOf } from "./SampleSeries.ts"
 
 /** One record on its way into a round. */
 export interface Part {

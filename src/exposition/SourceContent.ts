@@ -7,10 +7,10 @@ import type { Known } from "../metrics/parse/Layout.ts"
 import type { Ages, Now, Stamp } from "../metrics/rounds/Ages.ts"
 import type { RoundNumber } from "../metrics/rounds/Record.ts"
 import type { Rhythm } from "../metrics/rounds/Rhythm.ts"
+import type { SampleSeries } from "../metrics/samples/SampleSeries.ts"
 import type { Dump } from "../metrics/text/Dump.ts"
 import type { Size } from "./Budget.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
-import type { SampleSeries } from "./SampleSeries.ts"
 
 export interface SourceContent {
   readonly shown:

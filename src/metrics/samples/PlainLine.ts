@@ -5,7 +5,7 @@
  *
  * Its memory is one for all: whoever reads a text is done with it before the next one is read. It ends in a line feed always.
  */
-import { endOfDecimal, LF, SPACE } from "../metrics/text/Syntax.ts"
+import { endOfDecimal, LF, SPACE } from "../text/Syntax.ts"
 
 /** Longer ones are read as dumps are. */
 const MAX_LENGTH = 8192

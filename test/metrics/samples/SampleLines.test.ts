@@ -1,9 +1,9 @@
 /** The store of single lines against a plain map, also where hashes agree on purpose. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { plainLine } from "../../src/exposition/PlainLine.ts"
-import { type NewLine, SampleLines } from "../../src/exposition/SampleLines.ts"
-import { placeSeries, sampleFloats, seriesKey } from "../../src/metrics/text/Series.ts"
+import { plainLine } from "../../../src/metrics/samples/PlainLine.ts"
+import { type NewLine, SampleLines } from "../../../src/metrics/samples/SampleLines.ts"
+import { placeSeries, sampleFloats, seriesKey } from "../../../src/metrics/text/Series.ts"
 
 const utf8 = new TextEncoder()
 const labels = [["job", "j"]] as const

@@ -6,7 +6,7 @@
  * Whoever sends the text can choose its hashes: so chains are bounded, and a slot that finds no room in its chain is not in
  * the index, which the owner is told.
  */
-import { mixed } from "../metrics/text/Hash.ts"
+import { mixed } from "../text/Hash.ts"
 
 const MAX_CHAIN = 48
 /** A record of zeros is in no chain. */

@@ -6,13 +6,13 @@
  * All it leaves out is what one line of a family without metadata cannot bring about: other lines, types, rules about values.
  */
 import { isUtf8 } from "node:buffer"
-import { Families } from "../metrics/parse/Families.ts"
-import { SampleParser } from "../metrics/parse/SampleParser.ts"
-import type { Envelope } from "../metrics/rounds/Record.ts"
-import { type Attachment, prepareAttachment } from "../metrics/text/Attachment.ts"
-import { LineBuffer } from "../metrics/text/LineBuffer.ts"
+import type { ReaderOptions } from "../../exposition/RoundReader.ts"
+import { Families } from "../parse/Families.ts"
+import { SampleParser } from "../parse/SampleParser.ts"
+import type { Envelope } from "../rounds/Record.ts"
+import { type Attachment, prepareAttachment } from "../text/Attachment.ts"
+import { LineBuffer } from "../text/LineBuffer.ts"
 import { plainLine } from "./PlainLine.ts"
-import type { ReaderOptions } from "./RoundReader.ts"
 import type { NewLine } from "./SampleLines.ts"
 
 /** A line with its name, in memory that the next one is read into. */

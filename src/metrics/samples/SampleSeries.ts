@@ -6,14 +6,14 @@
  * another type starts over. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
 
-import type { Known } from "../metrics/parse/Layout.ts"
-import type { Ages, Now, Stamp } from "../metrics/rounds/Ages.ts"
-import type { Envelope } from "../metrics/rounds/Record.ts"
-import type { Dump, Family, MetricType } from "../metrics/text/Dump.ts"
-import { endOfName } from "../metrics/text/Line.ts"
-import { placeSeries } from "../metrics/text/Series.ts"
-import { ascii, LF } from "../metrics/text/Syntax.ts"
-import type { Size } from "./Budget.ts"
+import type { Size } from "../../exposition/Budget.ts"
+import type { Known } from "../parse/Layout.ts"
+import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
+import type { Envelope } from "../rounds/Record.ts"
+import type { Dump, Family, MetricType } from "../text/Dump.ts"
+import { endOfName } from "../text/Line.ts"
+import { placeSeries } from "../text/Series.ts"
+import { ascii, LF } from "../text/Syntax.ts"
 import type { LineRead } from "./LineReader.ts"
 import { type PlainLine, plainLine } from "./PlainLine.ts"
 import { type NewLine, SampleLines, type Shape } from "./SampleLines.ts"

@@ -6,11 +6,11 @@
  * handed out as copies only. Memory that lines left behind is won back when more is needed, or when few are left.
  */
 
-import type { Stamp } from "../metrics/rounds/Ages.ts"
-import type { Envelope } from "../metrics/rounds/Record.ts"
-import { placeSeries, type SeriesPlace, sampleFloats, seriesKey } from "../metrics/text/Series.ts"
-import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE } from "../metrics/text/Syntax.ts"
-import { copyText, sameText } from "../metrics/text/Words.ts"
+import type { Stamp } from "../rounds/Ages.ts"
+import type { Envelope } from "../rounds/Record.ts"
+import { placeSeries, type SeriesPlace, sampleFloats, seriesKey } from "../text/Series.ts"
+import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE } from "../text/Syntax.ts"
+import { copyText, sameText } from "../text/Words.ts"
 import type { PlainLine } from "./PlainLine.ts"
 import { SlotIndex } from "./SlotIndex.ts"
 import { SlotOrder } from "./SlotOrder.ts"

@@ -4,17 +4,17 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { Budget } from "../../src/exposition/Budget.ts"
-import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
-import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
-import { plainLine } from "../../src/exposition/PlainLine.ts"
-import { type Change, SampleSeries, shapeOf } from "../../src/exposition/SampleSeries.ts"
-import { isRefusal, parseRound } from "../../src/metrics/parse/Parser.ts"
-import { Ages } from "../../src/metrics/rounds/Ages.ts"
-import type { Envelope } from "../../src/metrics/rounds/Record.ts"
-import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
-import { noTime } from "../support/logTime.ts"
-import { type Sent, toRecord } from "./records.ts"
+import { Budget } from "../../../src/exposition/Budget.ts"
+import { defaultCacheLimits } from "../../../src/exposition/MetricsProcessor.ts"
+import { type CacheOptions, PartitionCache } from "../../../src/exposition/PartitionCache.ts"
+import { isRefusal, parseRound } from "../../../src/metrics/parse/Parser.ts"
+import { Ages } from "../../../src/metrics/rounds/Ages.ts"
+import type { Envelope } from "../../../src/metrics/rounds/Record.ts"
+import { plainLine } from "../../../src/metrics/samples/PlainLine.ts"
+import { type Change, SampleSeries, shapeOf } from "../../../src/metrics/samples/SampleSeries.ts"
+import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { type Sent, toRecord } from "../../exposition/records.ts"
+import { noTime } from "../../support/logTime.ts"
 
 const utf8 = new TextEncoder()
 const labels: Envelope["labels"] = [["job", "j"]]
