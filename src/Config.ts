@@ -14,7 +14,7 @@ import type * as Settings from "./config/Settings.ts"
 import type { DemoConfig } from "./demo/Demo.ts"
 import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
-import type { MetricsOptions } from "./exposition/MetricsProcessor.ts"
+import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
 import { defaultParseLimits } from "./metrics/text/Dump.ts"
 
 export interface LogConfig {

@@ -4,7 +4,7 @@
  *
  * One `open` per incarnation of an actor. Closing its Scope is the eviction: when the close has returned, nothing
  * of the partition may be seen outside any more. The engine awaits it before it lets the group give the partition away.
- * Metrics: exposition/MetricsProcessor. Others (a log archive) bring a Layer of their own.
+ * Metrics: metrics/cache/MetricsProcessor. Others (a log archive) bring a Layer of their own.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"

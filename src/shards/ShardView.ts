@@ -12,7 +12,7 @@ import type { EngineStatus, NotProven, PartitionStatus } from "../engine/Engine.
 import type { ShardPlan } from "../exposition/Digest.ts"
 import type { LineChunk } from "../exposition/LineChunks.ts"
 import type { FamilyMeta } from "../exposition/MergedFamilies.ts"
-import type { RefusalStatus, SourceStatus } from "../exposition/MetricsCache.ts"
+import type { RefusalStatus, SourceStatus } from "../metrics/cache/MetricsCache.ts"
 import type { OwnMetrics } from "../SelfMetrics.ts"
 import type { TopicPartition } from "../transport/Transport.ts"
 

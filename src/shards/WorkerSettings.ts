@@ -5,8 +5,8 @@ import type { LogConfig } from "../Config.ts"
 import type { Strategy } from "../engine/Backpressure.ts"
 import { Backpressure } from "../engine/Backpressure.ts"
 import type { EngineOptions } from "../engine/Options.ts"
-import { MetricsCache } from "../exposition/MetricsCache.ts"
-import * as MetricsProcessor from "../exposition/MetricsProcessor.ts"
+import { MetricsCache } from "../metrics/cache/MetricsCache.ts"
+import * as MetricsProcessor from "../metrics/cache/MetricsProcessor.ts"
 import type { KafkaOptions } from "../transport/kafka/KafkaOptions.ts"
 
 /** Of any shard of the pod. */

@@ -9,7 +9,7 @@ import { optionName, type Table } from "../../src/config/Setting.ts"
 import * as Settings from "../../src/config/Settings.ts"
 import { parseSettings } from "../../src/config/SettingsFile.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
-import { defaultCacheLimits, defaultMetricsOptions } from "../../src/exposition/MetricsProcessor.ts"
+import { defaultCacheLimits, defaultMetricsOptions } from "../../src/metrics/cache/MetricsProcessor.ts"
 import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
 
 interface Given {

@@ -6,7 +6,7 @@
  * All it leaves out is what one line of a family without metadata cannot bring about: other lines, types, rules about values.
  */
 import { isUtf8 } from "node:buffer"
-import type { ReaderOptions } from "../../exposition/RoundReader.ts"
+import type { ReaderOptions } from "../cache/RoundReader.ts"
 import { Families } from "../parse/Families.ts"
 import { SampleParser } from "../parse/SampleParser.ts"
 import type { Envelope } from "../rounds/Record.ts"

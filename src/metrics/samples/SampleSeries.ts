@@ -6,7 +6,7 @@
  * another type starts over. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
 
-import type { Size } from "../../exposition/Budget.ts"
+import type { Size } from "../cache/Budget.ts"
 import type { Known } from "../parse/Layout.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { Envelope } from "../rounds/Record.ts"

@@ -7,8 +7,8 @@
  * the garbage that a pod has; no record is ignored or refused, which would be cheaper (the run fails if one is).
  */
 import { encodeRound } from "../../../src/agent/RoundRecord.ts"
-import { Budget } from "../../../src/exposition/Budget.ts"
-import { type CacheOptions, PartitionCache } from "../../../src/exposition/PartitionCache.ts"
+import { Budget } from "../../../src/metrics/cache/Budget.ts"
+import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { noTime } from "../../support/logTime.ts"
 import type { Stage } from "../../support/processes.ts"

@@ -4,9 +4,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { Budget } from "../../../src/exposition/Budget.ts"
-import { defaultCacheLimits } from "../../../src/exposition/MetricsProcessor.ts"
-import { type CacheOptions, PartitionCache } from "../../../src/exposition/PartitionCache.ts"
+import { Budget } from "../../../src/metrics/cache/Budget.ts"
+import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
+import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { isRefusal, parseRound } from "../../../src/metrics/parse/Parser.ts"
 import { Ages } from "../../../src/metrics/rounds/Ages.ts"
 import type { Envelope } from "../../../src/metrics/rounds/Record.ts"

@@ -117,7 +117,7 @@ export const fenceMutants: ReadonlyArray<Mutant> = [
     often: ["rollout", "wide"],
     histories: (made) => ({ ...made, mixedLimits: true }),
     modules: () => [
-      patching("exposition/PartitionCache", (prototype) => {
+      patching("metrics/cache/PartitionCache", (prototype) => {
         const refuse = prototype.refuse as (why: unknown, source: unknown, stamp: object, now: unknown) => void
         prototype.refuse = function (this: unknown, why: unknown, source: unknown, stamp: object, now: unknown) {
           refuse.call(this, why, source, { ...stamp, replayed: false }, now)
@@ -131,7 +131,7 @@ export const fenceMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(floodedAndMoved, { backpressure: "drop-front" }),
     modules: () => [
-      patching("exposition/PartitionCache", (prototype) => {
+      patching("metrics/cache/PartitionCache", (prototype) => {
         const drop = prototype.drop as (record: LogRecord, stretch: unknown, fence: number, now: unknown) => void
         prototype.drop = function (this: unknown, record: LogRecord, stretch: unknown, _fence: number, now: unknown) {
           drop.call(this, record, stretch, -1, now)

@@ -33,7 +33,7 @@ export const growthMutants: ReadonlyArray<Mutant> = [
     found: "older",
     profile: "growth",
     modules: () => [
-      patching("exposition/PartitionCache", (prototype) => {
+      patching("metrics/cache/PartitionCache", (prototype) => {
         type AtTime = (now: { readonly wall: number; readonly mono: number }) => void
         const grown = prototype.grown as AtTime
         const sweep = prototype.sweep as AtTime
@@ -96,7 +96,7 @@ export const growthMutants: ReadonlyArray<Mutant> = [
     profile: "growth",
     histories: telling(growsUnheard, { partitions: 2, metadataAge: 6_000 }),
     modules: () => [
-      patching("exposition/Arrivals", (prototype) => {
+      patching("metrics/cache/Arrivals", (prototype) => {
         type Away = (this: { readonly homes: HomesLike }, source: string, key: Uint8Array, offset: number) => unknown
         const away = prototype.away as Away
         prototype.away = function (

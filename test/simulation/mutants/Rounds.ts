@@ -79,7 +79,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(endsAndRepeats),
     modules: () => [
-      patching("exposition/PartitionCache", (prototype) => {
+      patching("metrics/cache/PartitionCache", (prototype) => {
         interface Round {
           readonly source: string
           readonly parts: ReadonlyArray<{ readonly envelope: { readonly ended: boolean } }>
@@ -109,7 +109,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     found: "committed unseen",
     histories: (made) => ({ ...made, commit: "scraped", backpressure: "pause" }),
     modules: () => [
-      patching("exposition/PartitionCache", (prototype) => {
+      patching("metrics/cache/PartitionCache", (prototype) => {
         prototype.committable = ((position: number) => position) as never
       })
     ]
@@ -145,7 +145,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(widest, { mixedLimits: true }),
     modules: () => [
-      patching("exposition/PartitionCache", (prototype) => {
+      patching("metrics/cache/PartitionCache", (prototype) => {
         type Refuse = (why: unknown, source: string | undefined, stamp: Pick<Seen, "offset">, now: unknown) => void
         const refuse = prototype.refuse as Refuse
         prototype.refuse = function (this: Cache, why, source, stamp, now) {
@@ -162,7 +162,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     found: "older",
     often: ["lateEcho"],
     modules: () => [
-      patching("exposition/PartitionCache", (prototype) => {
+      patching("metrics/cache/PartitionCache", (prototype) => {
         type Take = (record: LogRecord, fence: number, now: { readonly wall: number }) => void
         const take = prototype.take as Take
         prototype.take = function (this: Cache, record, fence, now) {

@@ -6,7 +6,7 @@
  * whoever waits for much longer goes on, and the thread that starts in the dead one's place puts the table in order. A partition that
  * moved from one worker to another takes its sources along: the one that had it may be unable to say that it let go.
  */
-import { crc32, murmur2 } from "../transport/Placement.ts"
+import { crc32, murmur2 } from "../../transport/Placement.ts"
 
 /** The lock, how many slots are taken, and two that keep the slots aligned. */
 const head = 4

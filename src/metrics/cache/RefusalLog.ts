@@ -3,7 +3,7 @@
  * latest detail, a piece of the text, and how often it came. Bounded; the entry that was not renewed for longest goes first. Not the count: that is
  * the pod's own metric.
  */
-import type { Refusal } from "../metrics/text/Dump.ts"
+import type { Refusal } from "../text/Dump.ts"
 import type { RefusalStatus } from "./MetricsCache.ts"
 
 const kept = 64

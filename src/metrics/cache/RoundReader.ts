@@ -4,14 +4,14 @@
  * it never should, is reported and refuses the record.
  */
 
-import type { Known } from "../metrics/parse/Layout.ts"
-import { type Parsed, parseRound } from "../metrics/parse/Parser.ts"
-import { type Envelope, isRefused, refusal } from "../metrics/rounds/Record.ts"
-import type { Round } from "../metrics/rounds/Rounds.ts"
-import type { Shape } from "../metrics/samples/SampleLines.ts"
-import { shapeOf } from "../metrics/samples/SampleSeries.ts"
-import type { Dump, ParseLimits, Refusal, ReservedLines } from "../metrics/text/Dump.ts"
-import { excerpt } from "../metrics/text/Excerpt.ts"
+import type { Known } from "../parse/Layout.ts"
+import { type Parsed, parseRound } from "../parse/Parser.ts"
+import { type Envelope, isRefused, refusal } from "../rounds/Record.ts"
+import type { Round } from "../rounds/Rounds.ts"
+import type { Shape } from "../samples/SampleLines.ts"
+import { shapeOf } from "../samples/SampleSeries.ts"
+import type { Dump, ParseLimits, Refusal, ReservedLines } from "../text/Dump.ts"
+import { excerpt } from "../text/Excerpt.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 
 /** One record on its way into a round. */

@@ -4,7 +4,7 @@
  * ownership: a cut names the partitions that may be shown, `collect` gives their content at that instant.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import type { Dump } from "../metrics/text/Dump.ts"
+import type { Dump } from "../text/Dump.ts"
 
 /** The live content of one partition. Synchronous, so that a cut is one instant. */
 export interface PartitionContent {
@@ -53,7 +53,7 @@ export class MetricsCache extends Context.Service<
     readonly collect: (keys: ReadonlyArray<string>) => ReadonlyArray<Dump>
     readonly get: (key: string) => PartitionContent | undefined
   }
->()("k2p/exposition/MetricsCache") {
+>()("k2p/metrics/cache/MetricsCache") {
   static readonly layer = Layer.effect(
     MetricsCache,
     Effect.sync(() => {

@@ -3,8 +3,8 @@ import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { Holders } from "../../src/exposition/Holders.ts"
-import { PodSources } from "../../src/exposition/PodSources.ts"
+import { Holders } from "../../../src/metrics/cache/Holders.ts"
+import { PodSources } from "../../../src/metrics/cache/PodSources.ts"
 
 const shards = 3
 const table = (slots: number) => {
@@ -93,7 +93,7 @@ describe("the sources of a pod's workers", () => {
 
   it("are one thread's at a time", { timeout: 60_000 }, async () => {
     const memory = PodSources.memory(64)
-    const path = new URL("../../src/exposition/PodSources.ts", import.meta.url).href
+    const path = new URL("../../../src/metrics/cache/PodSources.ts", import.meta.url).href
     const turns = 10_000
     const held = new Int32Array(new SharedArrayBuffer(4 * 10))
     const code = `

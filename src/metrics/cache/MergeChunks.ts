@@ -6,9 +6,9 @@
  * A histogram or summary that was cut may have a metric's lines on both sides, so OpenMetrics shows it as of unknown type.
  */
 
-import { refusal } from "../metrics/rounds/Record.ts"
-import type { Dump, Family, MetricType, ParseLimits, Refusal } from "../metrics/text/Dump.ts"
-import { eachSeries, floatLabelsOf } from "../metrics/text/Series.ts"
+import { refusal } from "../rounds/Record.ts"
+import type { Dump, Family, MetricType, ParseLimits, Refusal } from "../text/Dump.ts"
+import { eachSeries, floatLabelsOf } from "../text/Series.ts"
 
 export const mergeChunks = (dumps: ReadonlyArray<Dump>, limits: ParseLimits): Dump | Refusal => {
   if (dumps.length === 1) return dumps[0]!

@@ -5,9 +5,9 @@
  * Only sources without numbers and with a key are placed by their producers' partitioners. Numbered ones stay where their agent's
  * fixed base puts them.
  */
-import type { Homes } from "../engine/Homes.ts"
-import { refusal } from "../metrics/rounds/Record.ts"
-import type { Refusal } from "../metrics/text/Dump.ts"
+import type { Homes } from "../../engine/Homes.ts"
+import { refusal } from "../rounds/Record.ts"
+import type { Refusal } from "../text/Dump.ts"
 
 const maxWaiting = 10_000
 const unknownSource = /^unknown\//

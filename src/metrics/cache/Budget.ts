@@ -3,8 +3,8 @@
  * given back when it goes; what shrinks is always let in. One pod budget is shared by the partitions' own.
  */
 
-import { refusal } from "../metrics/rounds/Record.ts"
-import type { Refusal } from "../metrics/text/Dump.ts"
+import { refusal } from "../rounds/Record.ts"
+import type { Refusal } from "../text/Dump.ts"
 
 export interface Size {
   readonly series: number

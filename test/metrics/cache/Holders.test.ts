@@ -1,14 +1,14 @@
 /** Holders and Arrivals: a source that comes in several partitions of one shard, and one whose topic grew, as a scrape sees them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Homes } from "../../src/engine/Homes.ts"
-import { Budget } from "../../src/exposition/Budget.ts"
-import { Holders } from "../../src/exposition/Holders.ts"
-import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
-import { PartitionCache } from "../../src/exposition/PartitionCache.ts"
-import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
-import { placing } from "../../src/transport/Placement.ts"
-import { noTime } from "../support/logTime.ts"
-import { linesOf, type Sent, spoil, toRecord } from "./records.ts"
+import { Homes } from "../../../src/engine/Homes.ts"
+import { Budget } from "../../../src/metrics/cache/Budget.ts"
+import { Holders } from "../../../src/metrics/cache/Holders.ts"
+import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
+import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
+import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { placing } from "../../../src/transport/Placement.ts"
+import { linesOf, type Sent, spoil, toRecord } from "../../exposition/records.ts"
+import { noTime } from "../../support/logTime.ts"
 
 const expiry = 100
 

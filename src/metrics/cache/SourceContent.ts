@@ -3,12 +3,12 @@
  * that only it can answer.
  */
 
-import type { Known } from "../metrics/parse/Layout.ts"
-import type { Ages, Now, Stamp } from "../metrics/rounds/Ages.ts"
-import type { RoundNumber } from "../metrics/rounds/Record.ts"
-import type { Rhythm } from "../metrics/rounds/Rhythm.ts"
-import type { SampleSeries } from "../metrics/samples/SampleSeries.ts"
-import type { Dump } from "../metrics/text/Dump.ts"
+import type { Known } from "../parse/Layout.ts"
+import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
+import type { RoundNumber } from "../rounds/Record.ts"
+import type { Rhythm } from "../rounds/Rhythm.ts"
+import type { SampleSeries } from "../samples/SampleSeries.ts"
+import type { Dump } from "../text/Dump.ts"
 import type { Size } from "./Budget.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
 

@@ -5,13 +5,13 @@
 import { assert, it } from "@effect/vitest"
 import fc from "fast-check"
 import { describe } from "vitest"
-import { type MarkAgo, Marks } from "../../src/engine/Marks.ts"
-import type { LogTime } from "../../src/engine/PartitionProcessor.ts"
-import { Budget } from "../../src/exposition/Budget.ts"
-import { defaultCacheLimits } from "../../src/exposition/MetricsProcessor.ts"
-import { type CacheOptions, PartitionCache } from "../../src/exposition/PartitionCache.ts"
-import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
-import { linesOf, type Sent, spoil, toRecord } from "./records.ts"
+import { type MarkAgo, Marks } from "../../../src/engine/Marks.ts"
+import type { LogTime } from "../../../src/engine/PartitionProcessor.ts"
+import { Budget } from "../../../src/metrics/cache/Budget.ts"
+import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
+import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
+import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { linesOf, type Sent, spoil, toRecord } from "../../exposition/records.ts"
 
 const tp = { topic: "metrics", partition: 0 }
 const expiry = 100

@@ -6,11 +6,11 @@
  * Between slices of a large batch it lets the event loop go on, so that ingest never holds up a scrape or a heartbeat for long.
  */
 import { Clock, Effect, Layer } from "effect"
-import { type Batch, PartitionProcessor, ProcessorError } from "../engine/PartitionProcessor.ts"
-import type { Now } from "../metrics/rounds/Ages.ts"
-import { defaultParseLimits, type ParseLimits } from "../metrics/text/Dump.ts"
-import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
-import { type LogRecord, partitionKey } from "../transport/Transport.ts"
+import { type Batch, PartitionProcessor, ProcessorError } from "../../engine/PartitionProcessor.ts"
+import { SelfMetrics, type SelfMetricsShape } from "../../SelfMetrics.ts"
+import { type LogRecord, partitionKey } from "../../transport/Transport.ts"
+import type { Now } from "../rounds/Ages.ts"
+import { defaultParseLimits, type ParseLimits } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
 import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"

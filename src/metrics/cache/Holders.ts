@@ -9,7 +9,7 @@
  * one that came before. Of other workers' partitions it is known that they have a source (PodSources), and no more: there the first
  * keeps it. Of other pods' nothing is known.
  */
-import type { Now } from "../metrics/rounds/Ages.ts"
+import type { Now } from "../rounds/Ages.ts"
 import type { PodSources } from "./PodSources.ts"
 
 /** A partition's content, as the other ones' see it. */

@@ -10,29 +10,22 @@
  *
  * A source has a snapshot or samples; a change of mode replaces what was there.
  */
-import { Homes } from "../engine/Homes.ts"
-import type { LogTime } from "../engine/PartitionProcessor.ts"
-import { Ages, type Now, type Stamp } from "../metrics/rounds/Ages.ts"
-import type { GivenUp } from "../metrics/rounds/Gathering.ts"
-import {
-  claimedSource,
-  type Envelope,
-  isRefused,
-  readEnvelope,
-  readIdentity,
-  refusal
-} from "../metrics/rounds/Record.ts"
-import { Rhythms } from "../metrics/rounds/Rhythm.ts"
-import { type Round, Rounds } from "../metrics/rounds/Rounds.ts"
-import { memorySpan } from "../metrics/rounds/VersionMemory.ts"
-import { LineReader } from "../metrics/samples/LineReader.ts"
-import { plainLine } from "../metrics/samples/PlainLine.ts"
-import { SampleSeries } from "../metrics/samples/SampleSeries.ts"
-import type { Dump, ParseLimits, Refusal, ReservedLines } from "../metrics/text/Dump.ts"
-import { excerpt } from "../metrics/text/Excerpt.ts"
-import { giveBackLines } from "../metrics/text/LineMemory.ts"
-import { timestampBytes } from "../metrics/text/Syntax.ts"
-import { type LogRecord, partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { Homes } from "../../engine/Homes.ts"
+import type { LogTime } from "../../engine/PartitionProcessor.ts"
+import { type LogRecord, partitionKey, type TopicPartition } from "../../transport/Transport.ts"
+import { Ages, type Now, type Stamp } from "../rounds/Ages.ts"
+import type { GivenUp } from "../rounds/Gathering.ts"
+import { claimedSource, type Envelope, isRefused, readEnvelope, readIdentity, refusal } from "../rounds/Record.ts"
+import { Rhythms } from "../rounds/Rhythm.ts"
+import { type Round, Rounds } from "../rounds/Rounds.ts"
+import { memorySpan } from "../rounds/VersionMemory.ts"
+import { LineReader } from "../samples/LineReader.ts"
+import { plainLine } from "../samples/PlainLine.ts"
+import { SampleSeries } from "../samples/SampleSeries.ts"
+import type { Dump, ParseLimits, Refusal, ReservedLines } from "../text/Dump.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import { giveBackLines } from "../text/LineMemory.ts"
+import { timestampBytes } from "../text/Syntax.ts"
 import { Arrivals, type Away, awayRefusal } from "./Arrivals.ts"
 import { Budget, type Size } from "./Budget.ts"
 import { Holders, type Holding } from "./Holders.ts"
