@@ -13,8 +13,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Effect } from "effect"
-import { type BodyPlan, planBody } from "../exposition/Digest.ts"
-import type { FamilyMeta } from "../exposition/MergedFamilies.ts"
+import { type BodyPlan, planBody } from "../metrics/body/Digest.ts"
+import type { FamilyMeta } from "../metrics/body/MergedFamilies.ts"
 import { acceptsGzip, negotiate } from "../metrics/text/Negotiation.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { Lines, ShardScrape } from "../shards/ShardView.ts"

@@ -7,7 +7,7 @@
  * its pace, too: a piece has at most `chunkBytes`.
  */
 import type { ServerResponse } from "node:http"
-import { chunkBytes } from "../exposition/LineChunks.ts"
+import { chunkBytes } from "../metrics/body/LineChunks.ts"
 
 export interface Outlet {
   /** Answers when there is room for more. One at a time; the bytes must stay as they are until they are taken. */

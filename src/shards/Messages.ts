@@ -3,9 +3,9 @@
  * Messages of one side arrive in order, which is what puts a shard's cuts in the order of the scrapes' arrivals (rule 7).
  */
 import type { Strategy } from "../engine/Backpressure.ts"
-import type { ShardPlan } from "../exposition/Digest.ts"
-import type { LineChunk } from "../exposition/LineChunks.ts"
-import type { FamilyMeta } from "../exposition/MergedFamilies.ts"
+import type { ShardPlan } from "../metrics/body/Digest.ts"
+import type { LineChunk } from "../metrics/body/LineChunks.ts"
+import type { FamilyMeta } from "../metrics/body/MergedFamilies.ts"
 import type { OwnMetrics } from "../SelfMetrics.ts"
 import type { TopicPartition } from "../transport/Transport.ts"
 import type { ShardReport } from "./ShardView.ts"

@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Logger } from "effect"
 import { NotProven } from "../../src/engine/Engine.ts"
-import { render } from "../../src/exposition/Renderer.ts"
+import { render } from "../../src/metrics/body/Renderer.ts"
 import { maxOfClient, maxScrapes } from "../../src/server/ScrapeSlots.ts"
 import { ask, askFrom, type FakePod, fakePod, gauge, open, scrapes, sentBytes, until, whole } from "./fakePod.ts"
 

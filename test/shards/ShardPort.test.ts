@@ -1,7 +1,7 @@
 /** The two ends of a port: chunks are handed over, and their memory goes back when it is free, to be written again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { LineChunk } from "../../src/exposition/LineChunks.ts"
+import type { LineChunk } from "../../src/metrics/body/LineChunks.ts"
 import { absent, type ShardView } from "../../src/shards/ShardView.ts"
 import { overPort } from "../server/fakePod.ts"
 

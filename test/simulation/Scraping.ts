@@ -4,7 +4,7 @@
  * delivered) or not at all. Slow ones are overtaken by later ones.
  */
 import { Effect } from "effect"
-import { render } from "../../src/exposition/Renderer.ts"
+import { render } from "../../src/metrics/body/Renderer.ts"
 import type { Dump } from "../../src/metrics/text/Dump.ts"
 import { random } from "./Schedule.ts"
 import type { Sim } from "./Sim.ts"

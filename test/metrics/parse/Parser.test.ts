@@ -1,7 +1,7 @@
 /** The parser: what each line becomes, what is refused and why, and that no input at all makes it throw. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { render } from "../../../src/exposition/Renderer.ts"
+import { render } from "../../../src/metrics/body/Renderer.ts"
 import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
 import {
   type Attach,

@@ -1,16 +1,16 @@
 /** One body of several shards' lines: as if one shard had them all, and still a body when a shard is lost half-way. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { joinBody } from "../../src/exposition/Body.ts"
-import { type BodyPlan, type Digest, digestOf, planBody } from "../../src/exposition/Digest.ts"
-import type { LineChunk } from "../../src/exposition/LineChunks.ts"
-import type { OutputFormat } from "../../src/exposition/MergedFamilies.ts"
-import { render, renderLines } from "../../src/exposition/Renderer.ts"
-import { isRefusal, parseDump } from "../../src/metrics/parse/Parser.ts"
-import { type Dump, defaultParseLimits } from "../../src/metrics/text/Dump.ts"
-import { dumps, type ModelDump } from "../support/arbitraries.ts"
-import { parseInPython } from "../support/python.ts"
-import { describeWith } from "../support/tools.ts"
+import { joinBody } from "../../../src/metrics/body/Body.ts"
+import { type BodyPlan, type Digest, digestOf, planBody } from "../../../src/metrics/body/Digest.ts"
+import type { LineChunk } from "../../../src/metrics/body/LineChunks.ts"
+import type { OutputFormat } from "../../../src/metrics/body/MergedFamilies.ts"
+import { render, renderLines } from "../../../src/metrics/body/Renderer.ts"
+import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
+import { type Dump, defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { dumps, type ModelDump } from "../../support/arbitraries.ts"
+import { parseInPython } from "../../support/python.ts"
+import { describeWith } from "../../support/tools.ts"
 
 const formats = ["text", "openmetrics"] as const
 

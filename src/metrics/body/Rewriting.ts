@@ -5,9 +5,9 @@
  * Bounds alone are the common case, every histogram of a text dump in OpenMetrics. Most of its lines stay as they are, so
  * `otherForm` looks for those that do not.
  */
-import type { MetricType } from "../metrics/text/Dump.ts"
-import { endOfLabels, endOfName, endOfToken, endOfValue } from "../metrics/text/Line.ts"
-import { COMMA, canonicalFloatBytes, encode, parseNumber, QUOTE, SPACE, sameBytes } from "../metrics/text/Syntax.ts"
+import type { MetricType } from "../text/Dump.ts"
+import { endOfLabels, endOfName, endOfToken, endOfValue } from "../text/Line.ts"
+import { COMMA, canonicalFloatBytes, encode, parseNumber, QUOTE, SPACE, sameBytes } from "../text/Syntax.ts"
 import type { LineChunks } from "./LineChunks.ts"
 import type { FamilyMeta, OutputFormat } from "./MergedFamilies.ts"
 

@@ -1,13 +1,13 @@
 /** The body of a scrape: families merged, each format's own form of a line, clashes that cost metadata and never a sample. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { digestOf, planBody } from "../../src/exposition/Digest.ts"
-import { ChunkMemory, chunkBytes } from "../../src/exposition/LineChunks.ts"
-import { mergeFamilies, type OutputFormat, typeConflicts } from "../../src/exposition/MergedFamilies.ts"
-import { render, renderLines } from "../../src/exposition/Renderer.ts"
-import { isRefusal, parseDump } from "../../src/metrics/parse/Parser.ts"
-import { type Dump, defaultParseLimits, type InputFormat } from "../../src/metrics/text/Dump.ts"
-import { dumps, modelNumber, seriesKey, seriesOf } from "../support/arbitraries.ts"
+import { digestOf, planBody } from "../../../src/metrics/body/Digest.ts"
+import { ChunkMemory, chunkBytes } from "../../../src/metrics/body/LineChunks.ts"
+import { mergeFamilies, type OutputFormat, typeConflicts } from "../../../src/metrics/body/MergedFamilies.ts"
+import { render, renderLines } from "../../../src/metrics/body/Renderer.ts"
+import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
+import { type Dump, defaultParseLimits, type InputFormat } from "../../../src/metrics/text/Dump.ts"
+import { dumps, modelNumber, seriesKey, seriesOf } from "../../support/arbitraries.ts"
 
 const parse = (text: string, format: InputFormat, source: string, timestamps: "scrape" | "event" = "scrape"): Dump => {
   const result = parseDump(Buffer.from(text), {

@@ -6,7 +6,7 @@
  * (counter `foo` claims `foo_created` in OpenMetrics, histogram `foo` claims `foo_count` in both), the family is shown
  * as unknown types, one for each sample name: series and values stay as they are, only metadata is lost.
  */
-import type { Family, MetricType } from "../metrics/text/Dump.ts"
+import type { Family, MetricType } from "../text/Dump.ts"
 
 export type OutputFormat = "text" | "openmetrics"
 

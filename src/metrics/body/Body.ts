@@ -7,7 +7,7 @@
  * chunks end early costs its remaining lines and nothing else: chunks end where lines may end.
  */
 
-import { encode, escapeHelp, escapeValue } from "../metrics/text/Syntax.ts"
+import { encode, escapeHelp, escapeValue } from "../text/Syntax.ts"
 import type { BodyPlan } from "./Digest.ts"
 import { chunkBytes, type LineChunk } from "./LineChunks.ts"
 import type { FamilyHead, OutputFormat } from "./MergedFamilies.ts"

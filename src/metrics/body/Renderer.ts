@@ -5,9 +5,9 @@
  * bounds, no exemplars, or some of their lines, go line by line. What stands above the lines is Body's to write.
  */
 
-import type { Dump, Family, MetricType } from "../metrics/text/Dump.ts"
-import { endOfName, endOfValue } from "../metrics/text/Line.ts"
-import { LF, sameBytes } from "../metrics/text/Syntax.ts"
+import type { Dump, Family, MetricType } from "../text/Dump.ts"
+import { endOfName, endOfValue } from "../text/Line.ts"
+import { LF, sameBytes } from "../text/Syntax.ts"
 import { joinBody } from "./Body.ts"
 import { digestOf, planBody, type ShardPlan } from "./Digest.ts"
 import { ChunkMemory, chunkBytes, fullBytes, type LineChunk, LineChunks, mostBytes } from "./LineChunks.ts"

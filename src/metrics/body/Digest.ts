@@ -5,7 +5,7 @@
  *
  * `planBody` takes the shards' digests and answers the body's families, and for each shard which of its lines go where.
  */
-import type { Dump, Family, MetricType } from "../metrics/text/Dump.ts"
+import type { Dump, Family, MetricType } from "../text/Dump.ts"
 import { type FamilyHead, type FamilyMeta, mergeFamilies, type OutputFormat } from "./MergedFamilies.ts"
 
 export class Digest {
