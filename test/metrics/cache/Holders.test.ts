@@ -7,8 +7,8 @@ import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { placing } from "../../../src/transport/Placement.ts"
-import { linesOf, type Sent, spoil, toRecord } from "../../exposition/records.ts"
 import { noTime } from "../../support/logTime.ts"
+import { linesOf, type Sent, spoil, toRecord } from "../records.ts"
 
 const expiry = 100
 

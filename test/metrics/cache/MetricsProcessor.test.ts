@@ -10,8 +10,8 @@ import { type Batch, PartitionProcessor } from "../../../src/engine/PartitionPro
 import { MetricsCache } from "../../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
-import { linesOf, type Sent, toRecord } from "../../exposition/records.ts"
 import { noTime } from "../../support/logTime.ts"
+import { linesOf, type Sent, toRecord } from "../records.ts"
 
 const tp = { topic: "metrics", partition: 0 }
 const key = "metrics/0"

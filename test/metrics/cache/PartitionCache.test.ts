@@ -11,7 +11,7 @@ import { Budget } from "../../../src/metrics/cache/Budget.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
-import { linesOf, type Sent, spoil, toRecord } from "../../exposition/records.ts"
+import { linesOf, type Sent, spoil, toRecord } from "../records.ts"
 
 const tp = { topic: "metrics", partition: 0 }
 const expiry = 100

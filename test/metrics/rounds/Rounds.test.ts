@@ -7,7 +7,7 @@ import fc from "fast-check"
 import { describe } from "vitest"
 import type { Identity } from "../../../src/metrics/rounds/Record.ts"
 import { Rounds, type RoundsOptions, type Step } from "../../../src/metrics/rounds/Rounds.ts"
-import { playOwners } from "../../exposition/owners.ts"
+import { playOwners } from "../owners.ts"
 
 const defaults: RoundsOptions = { gatherBytes: 1_000_000, maxSources: 100 }
 

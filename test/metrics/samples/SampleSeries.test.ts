@@ -13,8 +13,8 @@ import type { Envelope } from "../../../src/metrics/rounds/Record.ts"
 import { plainLine } from "../../../src/metrics/samples/PlainLine.ts"
 import { type Change, SampleSeries, shapeOf } from "../../../src/metrics/samples/SampleSeries.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
-import { type Sent, toRecord } from "../../exposition/records.ts"
 import { noTime } from "../../support/logTime.ts"
+import { type Sent, toRecord } from "../records.ts"
 
 const utf8 = new TextEncoder()
 const labels: Envelope["labels"] = [["job", "j"]]

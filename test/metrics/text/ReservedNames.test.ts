@@ -10,8 +10,8 @@ import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.
 import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { reservedNames } from "../../../src/metrics/text/ReservedNames.ts"
-import { linesOf, type Sent, toRecord } from "../../exposition/records.ts"
 import { noTime } from "../../support/logTime.ts"
+import { linesOf, type Sent, toRecord } from "../records.ts"
 
 const now = { wall: 0, mono: 0 }
 const expiry = 100
