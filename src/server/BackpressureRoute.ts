@@ -8,9 +8,9 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 import { Effect, Schema } from "effect"
 import { type Strategy, strategies } from "../engine/Backpressure.ts"
+import { type Route, replyJson, replyText } from "../http/Route.ts"
 import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import type { PodState } from "./PodState.ts"
-import { type Route, replyJson, replyText } from "./Route.ts"
 
 const maxBody = 4096
 

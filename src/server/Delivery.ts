@@ -2,11 +2,12 @@
  * Delivery: a body on its way: made step by step as the outlet takes it, from the shards' chunks, whose memory goes back to
  * the shard when nobody reads it any more. So a body, however long, is made in the same few chunks, which stay in the CPU's cache.
  */
+
+import type { Outlet } from "../http/Outlet.ts"
 import { joinBody } from "../metrics/body/Body.ts"
 import type { BodyPlan } from "../metrics/body/Digest.ts"
 import type { LineChunk } from "../metrics/body/LineChunks.ts"
 import type { Lines } from "../shards/ShardView.ts"
-import type { Outlet } from "./Outlet.ts"
 
 /** Answers when the last byte has left; fails when the client goes before. `sent`: bytes of text that the outlet took. */
 export const deliver = async (

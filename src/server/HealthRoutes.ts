@@ -4,9 +4,9 @@
  * that cannot be read now: it is named.
  */
 import { Effect } from "effect"
+import { get, type Route, replyText } from "../http/Route.ts"
 import type { ShardReport } from "../shards/ShardView.ts"
 import type { PodState } from "./PodState.ts"
-import { get, type Route, replyText } from "./Route.ts"
 
 export const healthRoute: Route = get("/healthz", "alive or not", ({ response }) => replyText(response, 200, "ok"))
 

@@ -13,19 +13,19 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Effect } from "effect"
+import { clientOf } from "../http/ClientAddress.ts"
+import { GzipOutlet } from "../http/Gzip.ts"
+import { type Outlet, ResponseOutlet, ResponseStalled } from "../http/Outlet.ts"
+import { type Route, replyText } from "../http/Route.ts"
+import { Seldom, standsFor } from "../http/Seldom.ts"
 import { type BodyPlan, planBody } from "../metrics/body/Digest.ts"
 import type { FamilyMeta } from "../metrics/body/MergedFamilies.ts"
 import { acceptsGzip, negotiate } from "../metrics/text/Negotiation.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { Lines, ShardScrape } from "../shards/ShardView.ts"
-import { clientOf } from "./ClientAddress.ts"
 import { deliver } from "./Delivery.ts"
-import { GzipOutlet } from "./Gzip.ts"
-import { type Outlet, ResponseOutlet, ResponseStalled } from "./Outlet.ts"
 import type { PodState } from "./PodState.ts"
-import { type Route, replyText } from "./Route.ts"
 import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "./ScrapeSlots.ts"
-import { Seldom, standsFor } from "./Seldom.ts"
 
 /** For requests that name no timeout of their own, and the most that one may ask for. */
 const longestScrape = 120_000

@@ -5,8 +5,9 @@
  * `instance` is set only so that the targets' own `up` and `scrape_…` series differ; with `honor_labels` the proxied series keep
  * theirs, and no label of the pod sticks to them.
  */
+
+import { get, type Route, replyJson, replyText } from "../http/Route.ts"
 import type { PodState } from "./PodState.ts"
-import { get, type Route, replyJson, replyText } from "./Route.ts"
 
 /** As a Host header may be: name, IPv4 or [IPv6], with or without a port. */
 const isHost = (host: string): boolean =>

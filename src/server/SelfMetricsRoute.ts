@@ -4,11 +4,11 @@
  * seen of it is kept.
  */
 import { Effect } from "effect"
+import { type Route, reply } from "../http/Route.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { refreshGauges } from "../shards/EngineGauges.ts"
 import type { Totals } from "../shards/Totals.ts"
 import type { PodState } from "./PodState.ts"
-import { type Route, reply } from "./Route.ts"
 
 const path = "/self/metrics"
 const about = "this process's own metrics"

@@ -5,8 +5,8 @@
  */
 import { Effect } from "effect"
 import type { SettingStatus } from "../config/Resolve.ts"
+import { type Route, replyJson } from "../http/Route.ts"
 import type { PodState } from "./PodState.ts"
-import { type Route, replyJson } from "./Route.ts"
 
 const sourcesPerPod = 1_000
 

@@ -5,8 +5,9 @@
  * Not measured: the cut, its proof, HTTP and the socket (see the scrape under ingest). Why it does not favour us: every source has
  * its own lines, none is rendered twice in a pass.
  */
+
+import { GzipOutlet } from "../../../src/http/Gzip.ts"
 import { render } from "../../../src/metrics/body/Renderer.ts"
-import { GzipOutlet } from "../../../src/server/Gzip.ts"
 import type { Stage } from "../../support/processes.ts"
 import { MB, type Table } from "../Bench.ts"
 import { mixedService, sourceName } from "../dumps/mixed.ts"

@@ -3,7 +3,7 @@
 import { EventEmitter } from "node:events"
 import type { ServerResponse } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
-import { ResponseOutlet } from "../../src/server/Outlet.ts"
+import { ResponseOutlet } from "../../src/http/Outlet.ts"
 
 /** A response whose socket does what the test says. */
 class FakeResponse extends EventEmitter {

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto"
 import { crc32, gunzipSync, inflateRawSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { GzipOutlet } from "../../src/server/Gzip.ts"
-import type { Outlet } from "../../src/server/Outlet.ts"
+import { GzipOutlet } from "../../src/http/Gzip.ts"
+import type { Outlet } from "../../src/http/Outlet.ts"
 
 const mega = 1024 * 1024
 

@@ -77,7 +77,7 @@ const answerNone = (routes: ReadonlyArray<Route>, path: string, response: Server
   replyText(response, 404, `nothing here; there is: ${routes.map((r) => r.path).join(", ")}`)
 }
 
-export class Server extends Context.Service<Server, { readonly address: Address }>()("k2p/server/Server") {
+export class Server extends Context.Service<Server, { readonly address: Address }>()("k2p/http/Server") {
   static readonly layer = (options: ServerOptions): Layer.Layer<Server, ServerError> =>
     Layer.effect(Server, make(options))
 }
