@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Logger } from "effect"
 import { NotProven } from "../../src/engine/Engine.ts"
 import { render } from "../../src/metrics/body/Renderer.ts"
-import { maxOfClient, maxScrapes } from "../../src/server/ScrapeSlots.ts"
+import { maxOfClient, maxScrapes } from "../../src/metrics/scrape/ScrapeSlots.ts"
 import { ask, askFrom, type FakePod, fakePod, gauge, open, scrapes, sentBytes, until, whole } from "./fakePod.ts"
 
 const openMetrics = "application/openmetrics-text;version=1.0.0"

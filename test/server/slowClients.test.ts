@@ -8,7 +8,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, type Scope } from "effect"
-import { maxOfClient, maxScrapes } from "../../src/server/ScrapeSlots.ts"
+import { maxOfClient, maxScrapes } from "../../src/metrics/scrape/ScrapeSlots.ts"
 import { ask, askFrom, type FakeOptions, type FakePod, fakePod, gauge, open, scrapes, until, whole } from "./fakePod.ts"
 
 setFlagsFromString("--expose-gc")

@@ -3,11 +3,11 @@
  * the shard when nobody reads it any more. So a body, however long, is made in the same few chunks, which stay in the CPU's cache.
  */
 
-import type { Outlet } from "../http/Outlet.ts"
-import { joinBody } from "../metrics/body/Body.ts"
-import type { BodyPlan } from "../metrics/body/Digest.ts"
-import type { LineChunk } from "../metrics/body/LineChunks.ts"
-import type { Lines } from "../shards/ShardView.ts"
+import type { Outlet } from "../../http/Outlet.ts"
+import type { Lines } from "../../shards/ShardView.ts"
+import { joinBody } from "../body/Body.ts"
+import type { BodyPlan } from "../body/Digest.ts"
+import type { LineChunk } from "../body/LineChunks.ts"
 
 /** Answers when the last byte has left; fails when the client goes before. `sent`: bytes of text that the outlet took. */
 export const deliver = async (

@@ -6,8 +6,8 @@
  * theirs, and no label of the pod sticks to them.
  */
 
-import { get, type Route, replyJson, replyText } from "../http/Route.ts"
-import type { PodState } from "./PodState.ts"
+import { get, type Route, replyJson, replyText } from "../../http/Route.ts"
+import type { PodState } from "../../server/PodState.ts"
 
 /** As a Host header may be: name, IPv4 or [IPv6], with or without a port. */
 const isHost = (host: string): boolean =>

@@ -1,9 +1,9 @@
 /** Who may scrape at once: no client beyond its share, nobody kept out by those who do not read, and never more than fits. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { clientOf } from "../../src/http/ClientAddress.ts"
-import { Seldom } from "../../src/http/Seldom.ts"
-import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "../../src/server/ScrapeSlots.ts"
+import { clientOf } from "../../../src/http/ClientAddress.ts"
+import { Seldom } from "../../../src/http/Seldom.ts"
+import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "../../../src/metrics/scrape/ScrapeSlots.ts"
 
 const entered = (slot: Slot | string): Slot => (typeof slot === "string" ? assert.fail(`refused: ${slot}`) : slot)
 
