@@ -3,7 +3,7 @@ import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import fc from "fast-check"
-import { parseSwitch } from "../../src/server/BackpressureRoute.ts"
+import { parseSwitch } from "../../src/pod/BackpressureRoute.ts"
 import { ask, type FakePod, fakePod, partitionStatus } from "./fakePod.ts"
 
 const test = (name: string, body: (pod: FakePod) => Promise<void>, options: Parameters<typeof fakePod>[0] = {}) =>

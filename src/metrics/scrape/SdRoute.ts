@@ -7,7 +7,7 @@
  */
 
 import { get, type Route, replyJson, replyText } from "../../http/Route.ts"
-import type { PodState } from "../../server/PodState.ts"
+import type { PodState } from "../../pod/PodState.ts"
 
 /** As a Host header may be: name, IPv4 or [IPv6], with or without a port. */
 const isHost = (host: string): boolean =>

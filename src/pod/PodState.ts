@@ -1,6 +1,6 @@
 /**
  * PodState: what the HTTP server knows of the pod behind it. The server listens before the shards join and after they have
- * left, and a shard's thread may die and come back, so shards are something that comes and goes; whoever runs the pod (server/Pod)
+ * left, and a shard's thread may die and come back, so shards are something that comes and goes; whoever runs the pod (pod/Pod)
  * and its shards tells each change here.
  */
 import { Effect } from "effect"
