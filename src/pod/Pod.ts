@@ -1,7 +1,7 @@
 /**
  * Pod: one pod in its right order. The server listens first, so that probes are answered while the group is being joined;
  * then the shards run; at the end the pod is unready at once, the shards leave the group, and only then the server
- * closes. Where the shards run is the caller's: see shards/Shards.
+ * closes. Where the shards run is the caller's: see pod/shards/Shards.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
@@ -13,13 +13,13 @@ import { Server, type ServerError } from "../http/Server.ts"
 import { metricsRoute } from "../metrics/scrape/MetricsRoute.ts"
 import { sdRoute } from "../metrics/scrape/SdRoute.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
-import type { Shards } from "../shards/Shards.ts"
-import { Totals } from "../shards/Totals.ts"
 import { backpressureRoute } from "./BackpressureRoute.ts"
 import { healthRoute, readyRoute } from "./HealthRoutes.ts"
 import { PodState } from "./PodState.ts"
 import { podMetricsRoute } from "./SelfMetricsRoute.ts"
 import { statusRoute } from "./StatusRoute.ts"
+import type { Shards } from "./shards/Shards.ts"
+import { Totals } from "./shards/Totals.ts"
 
 export interface PodOptions {
   readonly listen: Address

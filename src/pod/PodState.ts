@@ -4,8 +4,8 @@
  * and its shards tells each change here.
  */
 import { Effect } from "effect"
-import type { ShardPlace } from "../shards/Shards.ts"
-import { absent, type ShardReport, type ShardView } from "../shards/ShardView.ts"
+import type { ShardPlace } from "./shards/Shards.ts"
+import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 

@@ -6,9 +6,9 @@
 import { Effect } from "effect"
 import { type Route, reply } from "../http/Route.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { refreshGauges } from "../shards/EngineGauges.ts"
-import type { Totals } from "../shards/Totals.ts"
 import type { PodState } from "./PodState.ts"
+import { refreshGauges } from "./shards/EngineGauges.ts"
+import type { Totals } from "./shards/Totals.ts"
 
 const path = "/self/metrics"
 const about = "this process's own metrics"

@@ -9,11 +9,11 @@ import { MetricsCache, type PartitionContent } from "../../src/metrics/cache/Met
 import type { Dump } from "../../src/metrics/text/Dump.ts"
 import { type PodOptions, podRoutes } from "../../src/pod/Pod.ts"
 import { PodState } from "../../src/pod/PodState.ts"
+import { localShard } from "../../src/pod/shards/LocalShard.ts"
+import { hostShard } from "../../src/pod/shards/ShardHost.ts"
+import { ShardPort } from "../../src/pod/shards/ShardPort.ts"
+import type { ShardView } from "../../src/pod/shards/ShardView.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../src/SelfMetrics.ts"
-import { localShard } from "../../src/shards/LocalShard.ts"
-import { hostShard } from "../../src/shards/ShardHost.ts"
-import { ShardPort } from "../../src/shards/ShardPort.ts"
-import type { ShardView } from "../../src/shards/ShardView.ts"
 import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
 
 /** `count` lines of one gauge: `name{instance="source",i="0"} value`. */

@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Logger } from "effect"
 import { NotProven } from "../../src/engine/Engine.ts"
+import { Totals } from "../../src/pod/shards/Totals.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
-import { Totals } from "../../src/shards/Totals.ts"
 import {
   ask,
   type FakeOptions,

@@ -1,5 +1,5 @@
 /** Pods as processes: `kafka2prom serve` on a port of its own, with what a scraper and an operator can ask it for. */
-import type { ShardReport } from "../../src/shards/ShardView.ts"
+import type { ShardReport } from "../../src/pod/shards/ShardView.ts"
 import type { Running, RunOptions, Stage } from "./processes.ts"
 import { until } from "./until.ts"
 

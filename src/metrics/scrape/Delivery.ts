@@ -4,7 +4,7 @@
  */
 
 import type { Outlet } from "../../http/Outlet.ts"
-import type { Lines } from "../../shards/ShardView.ts"
+import type { Lines } from "../../pod/shards/ShardView.ts"
 import { joinBody } from "../body/Body.ts"
 import type { BodyPlan } from "../body/Digest.ts"
 import type { LineChunk } from "../body/LineChunks.ts"

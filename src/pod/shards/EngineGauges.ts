@@ -1,6 +1,6 @@
 /** EngineGauges: the gauges of a shard's state, read when they are asked for. Those of the cache are its processor's. */
-import type { EngineStatus, PartitionPhase } from "../engine/Engine.ts"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { EngineStatus, PartitionPhase } from "../../engine/Engine.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 
 const phases: ReadonlyArray<PartitionPhase> = ["preparing", "replaying", "serving", "restarting", "evicting"]
 

@@ -3,8 +3,8 @@
  * message, so cuts are in the messages' order. Of a body's lines it makes no more than there is room for on the other side.
  */
 import { Cause, Effect, FiberSet } from "effect"
-import type { LineChunk } from "../metrics/body/LineChunks.ts"
-import type { OwnMetrics } from "../SelfMetrics.ts"
+import type { LineChunk } from "../../metrics/body/LineChunks.ts"
+import type { OwnMetrics } from "../../SelfMetrics.ts"
 import { type Answer, type FromShard, type Port, type Question, type ToShard, window } from "./Messages.ts"
 import type { Lines, ShardScrape, ShardView } from "./ShardView.ts"
 

@@ -2,10 +2,10 @@
 import { BroadcastChannel, Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
-import { PodState } from "../../src/pod/PodState.ts"
-import { SelfMetrics } from "../../src/SelfMetrics.ts"
-import { onWorkers, type WorkersOptions } from "../../src/shards/Workers.ts"
-import { until } from "../support/until.ts"
+import { PodState } from "../../../src/pod/PodState.ts"
+import { onWorkers, type WorkersOptions } from "../../../src/pod/shards/Workers.ts"
+import { SelfMetrics } from "../../../src/SelfMetrics.ts"
+import { until } from "../../support/until.ts"
 
 interface Event {
   readonly shard: number

@@ -2,12 +2,12 @@
  * Messages: what the main thread and a worker say to each other about a shard. Plain data; chunks are handed over, not copied.
  * Messages of one side arrive in order, which is what puts a shard's cuts in the order of the scrapes' arrivals (rule 7).
  */
-import type { Strategy } from "../engine/Backpressure.ts"
-import type { ShardPlan } from "../metrics/body/Digest.ts"
-import type { LineChunk } from "../metrics/body/LineChunks.ts"
-import type { FamilyMeta } from "../metrics/body/MergedFamilies.ts"
-import type { OwnMetrics } from "../SelfMetrics.ts"
-import type { TopicPartition } from "../transport/Transport.ts"
+import type { Strategy } from "../../engine/Backpressure.ts"
+import type { ShardPlan } from "../../metrics/body/Digest.ts"
+import type { LineChunk } from "../../metrics/body/LineChunks.ts"
+import type { FamilyMeta } from "../../metrics/body/MergedFamilies.ts"
+import type { OwnMetrics } from "../../SelfMetrics.ts"
+import type { TopicPartition } from "../../transport/Transport.ts"
 import type { ShardReport } from "./ShardView.ts"
 
 /** Chunks that may be on their way or waiting on the other side. */

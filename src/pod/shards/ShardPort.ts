@@ -4,13 +4,13 @@
  * streamed goes on without its remaining lines.
  */
 import { Effect } from "effect"
-import type { Strategy } from "../engine/Backpressure.ts"
-import { NotProven } from "../engine/Engine.ts"
-import type { ShardPlan } from "../metrics/body/Digest.ts"
-import type { LineChunk } from "../metrics/body/LineChunks.ts"
-import type { FamilyMeta } from "../metrics/body/MergedFamilies.ts"
-import type { OwnMetrics } from "../SelfMetrics.ts"
-import type { TopicPartition } from "../transport/Transport.ts"
+import type { Strategy } from "../../engine/Backpressure.ts"
+import { NotProven } from "../../engine/Engine.ts"
+import type { ShardPlan } from "../../metrics/body/Digest.ts"
+import type { LineChunk } from "../../metrics/body/LineChunks.ts"
+import type { FamilyMeta } from "../../metrics/body/MergedFamilies.ts"
+import type { OwnMetrics } from "../../SelfMetrics.ts"
+import type { TopicPartition } from "../../transport/Transport.ts"
 import type { Answer, FromShard, Port, Question, ToShard } from "./Messages.ts"
 import { absent, type Lines, type ShardReport, type ShardScrape, type ShardView } from "./ShardView.ts"
 

@@ -7,14 +7,14 @@
  * proof is rule 4.
  */
 import type { Effect } from "effect"
-import type { Strategy } from "../engine/Backpressure.ts"
-import type { EngineStatus, NotProven, PartitionStatus } from "../engine/Engine.ts"
-import type { ShardPlan } from "../metrics/body/Digest.ts"
-import type { LineChunk } from "../metrics/body/LineChunks.ts"
-import type { FamilyMeta } from "../metrics/body/MergedFamilies.ts"
-import type { RefusalStatus, SourceStatus } from "../metrics/cache/MetricsCache.ts"
-import type { OwnMetrics } from "../SelfMetrics.ts"
-import type { TopicPartition } from "../transport/Transport.ts"
+import type { Strategy } from "../../engine/Backpressure.ts"
+import type { EngineStatus, NotProven, PartitionStatus } from "../../engine/Engine.ts"
+import type { ShardPlan } from "../../metrics/body/Digest.ts"
+import type { LineChunk } from "../../metrics/body/LineChunks.ts"
+import type { FamilyMeta } from "../../metrics/body/MergedFamilies.ts"
+import type { RefusalStatus, SourceStatus } from "../../metrics/cache/MetricsCache.ts"
+import type { OwnMetrics } from "../../SelfMetrics.ts"
+import type { TopicPartition } from "../../transport/Transport.ts"
 
 export interface ShardView {
   readonly shard: number

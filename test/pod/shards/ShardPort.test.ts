@@ -1,9 +1,9 @@
 /** The two ends of a port: chunks are handed over, and their memory goes back when it is free, to be written again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { LineChunk } from "../../src/metrics/body/LineChunks.ts"
-import { absent, type ShardView } from "../../src/shards/ShardView.ts"
-import { overPort } from "../server/fakePod.ts"
+import type { LineChunk } from "../../../src/metrics/body/LineChunks.ts"
+import { absent, type ShardView } from "../../../src/pod/shards/ShardView.ts"
+import { overPort } from "../../server/fakePod.ts"
 
 describe("a chunk's memory", () => {
   it.live("goes back to the shard when it is free, and what is not free stays here", () =>

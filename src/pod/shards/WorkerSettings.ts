@@ -1,13 +1,13 @@
 /** WorkerSettings: what a worker thread is started with: plain data, so that it can be handed to another thread. */
 
 import { Layer } from "effect"
-import type { LogConfig } from "../Config.ts"
-import type { Strategy } from "../engine/Backpressure.ts"
-import { Backpressure } from "../engine/Backpressure.ts"
-import type { EngineOptions } from "../engine/Options.ts"
-import { MetricsCache } from "../metrics/cache/MetricsCache.ts"
-import * as MetricsProcessor from "../metrics/cache/MetricsProcessor.ts"
-import type { KafkaOptions } from "../transport/kafka/KafkaOptions.ts"
+import type { LogConfig } from "../../Config.ts"
+import type { Strategy } from "../../engine/Backpressure.ts"
+import { Backpressure } from "../../engine/Backpressure.ts"
+import type { EngineOptions } from "../../engine/Options.ts"
+import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
+import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
+import type { KafkaOptions } from "../../transport/kafka/KafkaOptions.ts"
 
 /** Of any shard of the pod. */
 export interface ShardSettings {

@@ -4,7 +4,7 @@
  * the others' counters, too). Gauges end with their thread. Pure.
  */
 import { AggregatorRegistry } from "prom-client"
-import type { OwnMetrics } from "../SelfMetrics.ts"
+import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { ShardView } from "./ShardView.ts"
 
 export class Totals {
