@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { LineChunk } from "../../../src/metrics/body/LineChunks.ts"
 import { absent, type ShardView } from "../../../src/pod/shards/ShardView.ts"
-import { overPort } from "../../server/fakePod.ts"
+import { overPort } from "../fakePod.ts"
 
 describe("a chunk's memory", () => {
   it.live("goes back to the shard when it is free, and what is not free stays here", () =>
