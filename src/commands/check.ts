@@ -5,7 +5,7 @@
 import { Effect, Schedule, type Scope } from "effect"
 import type { CheckConfig } from "../Config.ts"
 import type { Program } from "../cli.ts"
-import { Assignor } from "../engine/Assignor.ts"
+import { Assignor } from "../engine/group/Assignor.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { type Inspection, Transport, TransportError } from "../transport/Transport.ts"
 import { judge, report } from "./Findings.ts"

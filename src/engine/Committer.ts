@@ -8,7 +8,7 @@
 import { Effect, Semaphore } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { GroupClient, TransportError } from "../transport/Transport.ts"
-import type { HandoffEvent, HandoffState } from "./Handoff.ts"
+import type { HandoffEvent, HandoffState } from "./group/Handoff.ts"
 import { type EngineOptions, markInterval } from "./Options.ts"
 import type { Partition, PartitionCommit } from "./Partition.ts"
 import { type CommitOutcome, commitAnswered, commitSent, inDoubt } from "./Reservation.ts"

@@ -9,19 +9,18 @@ import { Cause, Clock, Deferred, Effect, Exit, Layer, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { partitionKey, Transport, type TransportError } from "../transport/Transport.ts"
 import type { ActorHost } from "./Actor.ts"
-import { Admission } from "./Admission.ts"
-import { Assignor } from "./Assignor.ts"
 import { Backpressure } from "./Backpressure.ts"
 import { makeCommitter } from "./Committer.ts"
 import { type Cut, Engine, EngineFailed } from "./Engine.ts"
-import { farewellLoop, leaveAll } from "./Farewells.ts"
 import { type FetcherOptions, runFetcher } from "./Fetcher.ts"
 import { Growth } from "./Growth.ts"
-import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./Handoff.ts"
-import { HandoffLog } from "./HandoffLog.ts"
-import { Heartbeats } from "./Heartbeats.ts"
-import { leaseValid } from "./Lease.ts"
-import { Loads } from "./Loads.ts"
+import { Admission } from "./group/Admission.ts"
+import { Assignor } from "./group/Assignor.ts"
+import { farewellLoop, leaveAll } from "./group/Farewells.ts"
+import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./group/Handoff.ts"
+import { Heartbeats } from "./group/Heartbeats.ts"
+import { leaseValid } from "./group/Lease.ts"
+import { Loads } from "./group/Loads.ts"
 import {
   heartbeatLoop,
   joinLoop,
@@ -30,7 +29,9 @@ import {
   monotonicMillis,
   prove,
   topologyLoop
-} from "./Membership.ts"
+} from "./group/Membership.ts"
+import { Topology } from "./group/Topology.ts"
+import { HandoffLog } from "./HandoffLog.ts"
 import type { EngineOptions } from "./Options.ts"
 import { Ownerships } from "./Ownerships.ts"
 import { PartitionProcessor } from "./PartitionProcessor.ts"
@@ -38,7 +39,6 @@ import { makeRelief } from "./Relief.ts"
 import { shardStatus } from "./ShardStatus.ts"
 import { Signal } from "./Signal.ts"
 import { keepTime } from "./Timekeeper.ts"
-import { Topology } from "./Topology.ts"
 
 /** How often the topics' partitions are looked at, ms. */
 const topologyInterval = 30_000

@@ -1,7 +1,7 @@
 /** ShardStatus: a shard's state as plain data for the status page and the metrics. Pure; copies, so that nobody holds on to live state. */
 import type { EngineStatus, HandoffStatus, PartitionStatus } from "./Engine.ts"
-import type { HandoffState } from "./Handoff.ts"
-import { type LeaseBounds, leaseEnds, leaseValid, membershipValid } from "./Lease.ts"
+import type { HandoffState } from "./group/Handoff.ts"
+import { type LeaseBounds, leaseEnds, leaseValid, membershipValid } from "./group/Lease.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import { outlives } from "./Quarantine.ts"

@@ -4,7 +4,7 @@ import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { CheckConfig } from "../../src/Config.ts"
 import { checked } from "../../src/commands/check.ts"
-import { Assignor } from "../../src/engine/Assignor.ts"
+import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { Transport, TransportError, type TransportErrorCode } from "../../src/transport/Transport.ts"
 

@@ -3,9 +3,9 @@
  * processing and in evicting, frozen, killed (its fibers just never go on) and stopped cleanly.
  */
 import { Clock, Context, Effect, Exit, Layer, Scope, Semaphore } from "effect"
-import { Assignor } from "../../src/engine/Assignor.ts"
 import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine } from "../../src/engine/Engine.ts"
+import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
 import { PartitionProcessor, type Processing } from "../../src/engine/PartitionProcessor.ts"
 import * as Shard from "../../src/engine/Shard.ts"

@@ -3,9 +3,9 @@
  * sees goes through the real cut, the real proof and the real eviction.
  */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
-import { Assignor } from "../../src/engine/Assignor.ts"
 import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
 import { Engine } from "../../src/engine/Engine.ts"
+import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
 import { PartitionProcessor, ProcessorError } from "../../src/engine/PartitionProcessor.ts"
 import * as Shard from "../../src/engine/Shard.ts"

@@ -3,9 +3,9 @@
  * brings; the demo runs several such pods on one embedded log), or on worker threads (`Workers`).
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { Assignor } from "../../engine/Assignor.ts"
 import type { Backpressure } from "../../engine/Backpressure.ts"
 import { Engine, EngineFailed } from "../../engine/Engine.ts"
+import { Assignor } from "../../engine/group/Assignor.ts"
 import type { EngineOptions } from "../../engine/Options.ts"
 import type { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
 import * as Shard from "../../engine/Shard.ts"

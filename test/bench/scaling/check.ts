@@ -8,7 +8,7 @@
  * are of the same kind. CPU is without the pod's start, to 10 ms. Memory is the peak until all is read and scraped.
  */
 import { gzipSync, zstdCompressSync } from "node:zlib"
-import { assignTwoStep } from "../../../src/engine/Assignor.ts"
+import { assignTwoStep } from "../../../src/engine/group/Assignor.ts"
 import { startKafka } from "../../support/kafka.ts"
 import { openStage } from "../../support/processes.ts"
 import { median } from "../Bench.ts"

@@ -1,9 +1,9 @@
 /** Eviction: mutants of rules 1 and 6: who holds a partition, and when it is really let go. */
 import { Effect, Layer } from "effect"
-import { Assignor, type Claimant } from "../../../src/engine/Assignor.ts"
-import { balance } from "../../../src/engine/Balance.ts"
-import type { Claims } from "../../../src/engine/Claims.ts"
-import type { Ownership } from "../../../src/engine/Handoff.ts"
+import { Assignor, type Claimant } from "../../../src/engine/group/Assignor.ts"
+import { balance } from "../../../src/engine/group/Balance.ts"
+import type { Claims } from "../../../src/engine/group/Claims.ts"
+import type { Ownership } from "../../../src/engine/group/Handoff.ts"
 import type { Ownerships } from "../../../src/engine/Ownerships.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing, stepping } from "./Mutant.ts"
@@ -48,7 +48,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(evictsSlowly),
     modules: () => [
-      replacing("engine/Handoff", {
+      replacing("engine/group/Handoff", {
         claims:
           (real: (...args: ReadonlyArray<unknown>) => Claims) =>
           (...args: ReadonlyArray<unknown>) => ({ ...real(...args), evicting: [] })

@@ -1,6 +1,6 @@
 /** Membership: mutants of rule 5: under which member id and in which generation ownership goes on. */
 import { Deferred, Effect, Exit } from "effect"
-import type { HandoffState } from "../../../src/engine/Handoff.ts"
+import type { HandoffState } from "../../../src/engine/group/Handoff.ts"
 import { type GroupClient, TransportError } from "../../../src/transport/Transport.ts"
 import { type Mutant, overClient, replacing, type Step, stepping } from "./Mutant.ts"
 import { answeredLate, backWhileEvicting, getsTheSameBack, telling } from "./Stories.ts"
@@ -56,7 +56,7 @@ export const membershipMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(getsTheSameBack, { pods: 2 }),
     modules: () => [
-      replacing("engine/Handoff", {
+      replacing("engine/group/Handoff", {
         step:
           (real: Step): Step =>
           (s, e) => {
@@ -75,7 +75,7 @@ export const membershipMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(backWhileEvicting),
     modules: () => [
-      replacing("engine/Handoff", {
+      replacing("engine/group/Handoff", {
         step:
           (real: Step): Step =>
           (s, e) => {

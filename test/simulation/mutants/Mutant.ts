@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import { vi } from "vitest"
-import type { HandoffEvent, HandoffState } from "../../../src/engine/Handoff.ts"
+import type { HandoffEvent, HandoffState } from "../../../src/engine/group/Handoff.ts"
 import type { PlanInput, StartPlan } from "../../../src/engine/StartPlan.ts"
 import type { GroupClient, Transport } from "../../../src/transport/Transport.ts"
 import type { Fault } from "../Fault.ts"
@@ -77,7 +77,8 @@ export type Step = (
   e: HandoffEvent
 ) => readonly [HandoffState, ReadonlyArray<{ readonly type: string }>]
 
-export const stepping = (change: (step: Step) => Step): Disposable => replacing("engine/Handoff", { step: change })
+export const stepping = (change: (step: Step) => Step): Disposable =>
+  replacing("engine/group/Handoff", { step: change })
 
 export const overClient =
   (change: (c: GroupClient) => GroupClient): NonNullable<Parts["transport"]> =>

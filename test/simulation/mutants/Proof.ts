@@ -1,16 +1,16 @@
 /** Proof: mutants of rules 4 and 7: that a pod still owns what it shows, and that a scrape is one cut. */
 import { Clock, Deferred, Effect } from "effect"
 import { vi } from "vitest"
-import type { HandoffState } from "../../../src/engine/Handoff.ts"
-import type { Heard, Heartbeats } from "../../../src/engine/Heartbeats.ts"
-import type { LeaseBounds, LeaseTimes } from "../../../src/engine/Lease.ts"
+import type { HandoffState } from "../../../src/engine/group/Handoff.ts"
+import type { Heard, Heartbeats } from "../../../src/engine/group/Heartbeats.ts"
+import type { LeaseBounds, LeaseTimes } from "../../../src/engine/group/Lease.ts"
 import type { GroupClient, TransportError } from "../../../src/transport/Transport.ts"
 import type { VirtualTime } from "../../support/virtualTime.ts"
 import { type Mutant, overClient, patching, type Replaced, replacing, stepping } from "./Mutant.ts"
 import { answeredWhenAwake, cutOffAndPutBack, deposed, fadesOut, joinsTooLate, suspended, telling } from "./Stories.ts"
 
 /** The proof hides what is wrong with the lease. */
-const unproven = (): Disposable => replacing("engine/Membership", { prove: () => () => Effect.void })
+const unproven = (): Disposable => replacing("engine/group/Membership", { prove: () => () => Effect.void })
 const withoutProof: Replaced = { modules: () => [unproven()] }
 
 /** Knows the virtual clock of the world that plays now. */
@@ -51,7 +51,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(suspended),
     modules: () => [
-      replacing("engine/Membership", {
+      replacing("engine/group/Membership", {
         prove:
           () =>
           ({ client, options, state }: Prover, memberId: string) =>
@@ -68,7 +68,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(answeredWhenAwake),
     modules: () => [
-      patching("engine/Heartbeats", (prototype) => {
+      patching("engine/group/Heartbeats", (prototype) => {
         const { following, send } = prototype as unknown as Beating
         const underWay = new WeakMap<object, Deferred.Deferred<Heard>>()
         Object.assign(prototype, {
@@ -116,7 +116,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     histories: telling(joinsTooLate, { pods: 2 }),
     modules: () => [
       unproven(),
-      replacing("engine/Lease", {
+      replacing("engine/group/Lease", {
         heardAt:
           (real: (t: LeaseTimes, sentAt: number, success: boolean) => LeaseTimes) => (t: LeaseTimes, sentAt: number) =>
             real(t, sentAt, true)
@@ -130,7 +130,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(cutOffAndPutBack),
     modules: () => [
-      replacing("engine/Membership", {
+      replacing("engine/group/Membership", {
         prove: () => () => Effect.void,
         monotonicMillis: () => Clock.clockWith((clock) => Effect.succeed(() => clock.currentTimeMillisUnsafe()))
       })
@@ -143,7 +143,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(deposed),
     modules: () => [
-      replacing("engine/Lease", {
+      replacing("engine/group/Lease", {
         leaseValid:
           (real: (t: LeaseTimes, b: LeaseBounds, now: number) => boolean) =>
           (t: LeaseTimes, b: LeaseBounds, now: number) =>

@@ -20,7 +20,7 @@
  * group waits for it in every rebalance, and what it had, or is given, is dark for a session timeout. So every id is
  * remembered until it is known to have left, and leaves when nothing is owned under it any more (rule 1).
  */
-import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
 import type { Claims } from "./Claims.ts"
 import { committedAt, heardAt, type LeaseTimes, noLease } from "./Lease.ts"
 

@@ -4,8 +4,8 @@
  * there in turn, a certificate that ran out, a directory that is away): it tries on, says so once and then now and then, and ends nothing.
  */
 import { Effect } from "effect"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import type { TransportError } from "../transport/Transport.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
+import type { TransportError } from "../../transport/Transport.ts"
 
 /** Ms between two lines in the log while it lasts. */
 const remindEvery = 60_000

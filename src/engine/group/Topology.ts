@@ -3,7 +3,7 @@
  * when a fetch finds it wrong and every `refreshInterval`; the group's leader asks for a new generation when partitions were added.
  */
 import { Effect } from "effect"
-import { type GroupClient, partitionKey, type TopicPartition, type TransportError } from "../transport/Transport.ts"
+import { type GroupClient, partitionKey, type TopicPartition, type TransportError } from "../../transport/Transport.ts"
 
 export class Topology {
   partitions: ReadonlyArray<TopicPartition> = []

@@ -6,8 +6,12 @@
  * is evicted and a new member id joins (rule 5). A late answer is never acted on; an id that it brings is made to leave.
  */
 import { Clock, Effect, Random } from "effect"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { type GroupClient, TransportError } from "../transport/Transport.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
+import { type GroupClient, TransportError } from "../../transport/Transport.ts"
+import { EngineFailed, NotProven } from "../Engine.ts"
+import type { Growth } from "../Growth.ts"
+import type { EngineOptions } from "../Options.ts"
+import type { Signal } from "../Signal.ts"
 import type { Admission } from "./Admission.ts"
 import type { Assignor } from "./Assignor.ts"
 import {
@@ -18,13 +22,9 @@ import {
   encodeAssignment,
   encodeClaims
 } from "./Claims.ts"
-import { EngineFailed, NotProven } from "./Engine.ts"
-import type { Growth } from "./Growth.ts"
 import { claims, type HandoffEvent, type HandoffState, mayJoin } from "./Handoff.ts"
 import type { Heard, Heartbeats } from "./Heartbeats.ts"
 import type { Loads } from "./Loads.ts"
-import type { EngineOptions } from "./Options.ts"
-import type { Signal } from "./Signal.ts"
 import type { Topology } from "./Topology.ts"
 
 export interface MembershipHost {

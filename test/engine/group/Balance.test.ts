@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { balance, type Holder, mostLoadMoves, weights } from "../../src/engine/Balance.ts"
+import { balance, type Holder, mostLoadMoves, weights } from "../../../src/engine/group/Balance.ts"
 
 const MB = 1_000_000
 type Targets = ReadonlyMap<string, string>

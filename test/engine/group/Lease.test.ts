@@ -10,7 +10,7 @@ import {
   leaseValid,
   membershipValid,
   noLease
-} from "../../src/engine/Lease.ts"
+} from "../../../src/engine/group/Lease.ts"
 
 const bounds = { sessionTimeout: 20, rebalanceTimeout: 60, margin: 1 }
 

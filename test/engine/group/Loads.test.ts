@@ -1,8 +1,8 @@
 /** Loads: what a leader hears, and when a member asks that loads are looked at again. */
 import { assert, describe, it } from "@effect/vitest"
-import { assignTwoStep } from "../../src/engine/Assignor.ts"
-import { noClaims } from "../../src/engine/Claims.ts"
-import { drifted, heardFrom, Loads } from "../../src/engine/Loads.ts"
+import { assignTwoStep } from "../../../src/engine/group/Assignor.ts"
+import { noClaims } from "../../../src/engine/group/Claims.ts"
+import { drifted, heardFrom, Loads } from "../../../src/engine/group/Loads.ts"
 
 const MB = 1_000_000
 const partitions = [0, 1, 2, 3].map((partition) => ({ topic: "t", partition }))

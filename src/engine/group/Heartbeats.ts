@@ -4,7 +4,7 @@
  * next one, which is sent as soon as that has its answer. However many scrapes there are, the coordinator gets one at a time.
  */
 import { Deferred, Effect } from "effect"
-import { Signal } from "./Signal.ts"
+import { Signal } from "../Signal.ts"
 
 /** What became of one heartbeat. */
 export interface Heard {

@@ -5,11 +5,18 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type Assignments, assignTwoStep, type Claimant, unassigned } from "../../src/engine/Assignor.ts"
-import type { Claims } from "../../src/engine/Claims.ts"
-import { claims, type HandoffEvent, type HandoffState, initial, mayJoin, step } from "../../src/engine/Handoff.ts"
-import { heardFrom } from "../../src/engine/Loads.ts"
-import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
+import { type Assignments, assignTwoStep, type Claimant, unassigned } from "../../../src/engine/group/Assignor.ts"
+import type { Claims } from "../../../src/engine/group/Claims.ts"
+import {
+  claims,
+  type HandoffEvent,
+  type HandoffState,
+  initial,
+  mayJoin,
+  step
+} from "../../../src/engine/group/Handoff.ts"
+import { heardFrom } from "../../../src/engine/group/Loads.ts"
+import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 
 const partitionsOf = (n: number): ReadonlyArray<TopicPartition> =>
   Array.from({ length: n }, (_, partition) => ({ topic: "t", partition }))

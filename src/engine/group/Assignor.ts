@@ -9,7 +9,7 @@
  * The protocol's name carries the version of these rules: members of another version form no group with this one.
  */
 import { Context, Layer } from "effect"
-import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
 import { balance } from "./Balance.ts"
 import type { Claims } from "./Claims.ts"
 
@@ -79,6 +79,6 @@ export class Assignor extends Context.Service<
       loads: ReadonlyMap<string, number>
     ) => Assignments
   }
->()("k2p/engine/Assignor") {
+>()("k2p/engine/group/Assignor") {
   static readonly layer = Layer.succeed(Assignor, { protocol: "k2p-sticky-v1", assign: assignTwoStep })
 }

@@ -1,7 +1,7 @@
 /** Load: the pace of what arrives, smoothed, and its rounding for the claims. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { codedLoad, Load, loadCode } from "../../src/engine/Load.ts"
+import { codedLoad, Load, loadCode } from "../../../src/engine/group/Load.ts"
 
 /** A minute of ten records a second, 200 bytes each. */
 const watched = (): Load => {

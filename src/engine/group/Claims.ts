@@ -5,9 +5,9 @@
  * A claim must be true when it is sent (rule 5 of the handoff): live partitions and those still being evicted.
  */
 import { AssignerProtocol } from "kafkajs"
-import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
+import { type Counts, packCounts, unpackCounts } from "../TopicCounts.ts"
 import { codedLoad, loadCode } from "./Load.ts"
-import { type Counts, packCounts, unpackCounts } from "./TopicCounts.ts"
 
 export interface Claims {
   /** The last generation that this member synced; -1 for a new member. */

@@ -11,9 +11,9 @@ import {
   encodeClaims,
   noClaims,
   parsePartitionKey
-} from "../../src/engine/Claims.ts"
-import { codedLoad } from "../../src/engine/Load.ts"
-import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
+} from "../../../src/engine/group/Claims.ts"
+import { codedLoad } from "../../../src/engine/group/Load.ts"
+import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 
 const topic = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,12}$/)
 const tp: fc.Arbitrary<TopicPartition> = fc.record({ topic, partition: fc.nat(5_000) })

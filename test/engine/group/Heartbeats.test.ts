@@ -1,7 +1,7 @@
 /** Whom a heartbeat proves, and how many there are for how many scrapes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import { type Heard, Heartbeats } from "../../src/engine/Heartbeats.ts"
+import { type Heard, Heartbeats } from "../../../src/engine/group/Heartbeats.ts"
 
 const heard = (generation: number, code = "OK"): Heard => ({ memberId: "m", generation, code })
 const begin = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })

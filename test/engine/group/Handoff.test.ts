@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { parsePartitionKey } from "../../src/engine/Claims.ts"
+import { parsePartitionKey } from "../../../src/engine/group/Claims.ts"
 import {
   claims,
   type HandoffAction,
@@ -15,8 +15,8 @@ import {
   maxGhosts,
   mayJoin,
   step
-} from "../../src/engine/Handoff.ts"
-import { noLease } from "../../src/engine/Lease.ts"
+} from "../../../src/engine/group/Handoff.ts"
+import { noLease } from "../../../src/engine/group/Lease.ts"
 
 const tps = (...keys: ReadonlyArray<string>) => keys.map(parsePartitionKey)
 

@@ -5,7 +5,7 @@
  * It also says when loads are worth a look, which takes a generation: every member's claims carry them and nothing else does.
  */
 
-import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
+import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
 import type { Assignments, Claimant } from "./Assignor.ts"
 import { leastLoad } from "./Load.ts"
 
