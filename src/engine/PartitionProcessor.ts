@@ -8,7 +8,7 @@
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
-import type { Homes } from "./Homes.ts"
+import type { Homes } from "./growth/Homes.ts"
 
 /** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. */
 export class ProcessorError extends Schema.TaggedError<ProcessorError>()("ProcessorError", {

@@ -5,7 +5,7 @@
 import { Clock, Effect } from "effect"
 import { type GroupClient, TransportError } from "../transport/Transport.ts"
 import { decodeCommitMetadata } from "./CommitMetadata.ts"
-import type { Growth } from "./Growth.ts"
+import type { Growth } from "./growth/Growth.ts"
 import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"

@@ -6,7 +6,7 @@
  */
 import { AssignerProtocol } from "kafkajs"
 import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
-import { type Counts, packCounts, unpackCounts } from "../TopicCounts.ts"
+import { type Counts, packCounts, unpackCounts } from "../growth/TopicCounts.ts"
 import { codedLoad, loadCode } from "./Load.ts"
 
 export interface Claims {

@@ -5,7 +5,7 @@
  * Only sources without numbers and with a key are placed by their producers' partitioners. Numbered ones stay where their agent's
  * fixed base puts them.
  */
-import type { Homes } from "../../engine/Homes.ts"
+import type { Homes } from "../../engine/growth/Homes.ts"
 import { refusal } from "../rounds/Record.ts"
 import type { Refusal } from "../text/Dump.ts"
 

@@ -10,7 +10,7 @@
  *
  * A source has a snapshot or samples; a change of mode replaces what was there.
  */
-import { Homes } from "../../engine/Homes.ts"
+import { Homes } from "../../engine/growth/Homes.ts"
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
 import { type LogRecord, partitionKey, type TopicPartition } from "../../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "../rounds/Ages.ts"

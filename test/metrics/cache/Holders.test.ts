@@ -1,6 +1,6 @@
 /** Holders and Arrivals: a source that comes in several partitions of one shard, and one whose topic grew, as a scrape sees them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Homes } from "../../../src/engine/Homes.ts"
+import { Homes } from "../../../src/engine/growth/Homes.ts"
 import { Budget } from "../../../src/metrics/cache/Budget.ts"
 import { Holders } from "../../../src/metrics/cache/Holders.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"

@@ -1,5 +1,5 @@
 /** Growth: mutants of what follows when a topic grows (docs/handoff.md, rule 10). */
-import type { Verdict } from "../../../src/engine/Homes.ts"
+import type { Verdict } from "../../../src/engine/growth/Homes.ts"
 import { type Mutant, patching } from "./Mutant.ts"
 import { growsTwice, growsUnheard, telling } from "./Stories.ts"
 
@@ -12,7 +12,7 @@ interface HomesLike {
 
 /** A verdict taken for another one. */
 const judging = (change: (verdict: Verdict, homes: HomesLike, again: () => Verdict) => Verdict): Disposable =>
-  patching("engine/Homes", (prototype) => {
+  patching("engine/growth/Homes", (prototype) => {
     const judge = prototype.judge as Judge
     prototype.judge = function (this: HomesLike, key: Uint8Array, offset: number) {
       return change(judge.call(this, key, offset), this, () => judge.call(this, key, offset))
@@ -60,7 +60,7 @@ export const growthMutants: ReadonlyArray<Mutant> = [
     profile: "growth",
     histories: telling(growsTwice, { metadataAge: 500 }),
     modules: () => [
-      patching("engine/Growth", (prototype) => {
+      patching("engine/growth/Growth", (prototype) => {
         interface GrowthLike {
           known(topic: string): { readonly counts: ReadonlyArray<number> }
         }

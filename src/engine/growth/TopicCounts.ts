@@ -2,7 +2,7 @@
  * TopicCounts: what a member knows of its topics' partition counts, as it is told to others: a member to the leader in its
  * claims, the leader to all in their assignments. Pure codec. Whatever cannot be read says nothing.
  */
-import { type Placement, placements } from "../transport/Placement.ts"
+import { type Placement, placements } from "../../transport/Placement.ts"
 import { decodePlacement, encodePlacement, isCount, maxCounts } from "./Homes.ts"
 import type { Vote } from "./Votes.ts"
 

@@ -1,8 +1,8 @@
 /** Votes: what `--partitioner auto` makes of the keys that it sees, and TopicCounts, by which members tell each other. */
 import { assert, describe, it } from "@effect/vitest"
-import { packCounts, type TopicCounts, unpackCounts } from "../../src/engine/TopicCounts.ts"
-import { chance, decided, noVote, together, vote } from "../../src/engine/Votes.ts"
-import { type Placement, placing } from "../../src/transport/Placement.ts"
+import { packCounts, type TopicCounts, unpackCounts } from "../../../src/engine/growth/TopicCounts.ts"
+import { chance, decided, noVote, together, vote } from "../../../src/engine/growth/Votes.ts"
+import { type Placement, placing } from "../../../src/transport/Placement.ts"
 
 const keys = (n: number) => Array.from({ length: n }, (_, i) => Buffer.from(`host-${i}`))
 

@@ -5,7 +5,7 @@
  * that agrees is worth log2(partitions) bits, and enough keys that all agree with the same placement leave no doubt. One key that
  * agrees with none (a producer that chooses partitions itself) leaves nothing to tell. Neither does a topic of one partition.
  */
-import { type Placement, placements, placing } from "../transport/Placement.ts"
+import { type Placement, placements, placing } from "../../transport/Placement.ts"
 
 export interface Vote {
   /** What the keys are worth together. */

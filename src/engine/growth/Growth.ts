@@ -8,19 +8,19 @@
  * count is known everywhere, and asks for the log's end: K, from which on it takes what came with that count.
  */
 import { Effect } from "effect"
-import type { Placement } from "../transport/Placement.ts"
+import type { Placement } from "../../transport/Placement.ts"
 import {
   type Committed,
   type GroupClient,
   partitionKey,
   type TopicPartition,
   type TransportError
-} from "../transport/Transport.ts"
-import { decodeCommitMetadata } from "./CommitMetadata.ts"
+} from "../../transport/Transport.ts"
+import { decodeCommitMetadata } from "../CommitMetadata.ts"
+import type { EngineOptions } from "../Options.ts"
+import type { Partition } from "../Partition.ts"
+import type { Signal } from "../Signal.ts"
 import { type HomesNote, isNamed, maxCounts, type Named } from "./Homes.ts"
-import type { EngineOptions } from "./Options.ts"
-import type { Partition } from "./Partition.ts"
-import type { Signal } from "./Signal.ts"
 import { ascending, type Counts, type TopicCounts } from "./TopicCounts.ts"
 import { decided, noVote, together, type Vote, vote } from "./Votes.ts"
 

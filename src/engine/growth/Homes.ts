@@ -14,7 +14,7 @@
  * Without a known placement nobody can tell who moved. Then the newest count has the log's end at the moment when the owner
  * heard of it, and what is first seen from there on waits for as long. That is no proof.
  */
-import { type Placement, placing } from "../transport/Placement.ts"
+import { type Placement, placing } from "../../transport/Placement.ts"
 
 /**
  * `misplaced`: at home under a smaller count and not under the largest: its producer has not heard of the growth, or had not.
