@@ -5,8 +5,8 @@
 import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition, Unreadable } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
-import type { Quarantine } from "./Quarantine.ts"
-import type { TroubleStatus } from "./Trouble.ts"
+import type { Quarantine } from "./partition/Quarantine.ts"
+import type { TroubleStatus } from "./partition/Trouble.ts"
 
 /**
  * One instant's answer to "what may be shown": taken synchronously, see rule 7. Where the request arrived a little earlier, on

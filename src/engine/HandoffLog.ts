@@ -1,7 +1,7 @@
 /** HandoffLog: the last handoffs of a shard, for status, and their metrics. Bounded: the oldest go. */
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { HandoffStatus } from "./Engine.ts"
-import type { Partition } from "./Partition.ts"
+import type { Partition } from "./partition/Partition.ts"
 
 const kept = 50
 

@@ -3,9 +3,9 @@ import type { EngineStatus, HandoffStatus, PartitionStatus } from "./Engine.ts"
 import type { HandoffState } from "./group/Handoff.ts"
 import { type LeaseBounds, leaseEnds, leaseValid, membershipValid } from "./group/Lease.ts"
 import type { EngineOptions } from "./Options.ts"
-import type { Partition } from "./Partition.ts"
-import { outlives } from "./Quarantine.ts"
-import type { TroubleStatus } from "./Trouble.ts"
+import type { Partition } from "./partition/Partition.ts"
+import { outlives } from "./partition/Quarantine.ts"
+import type { TroubleStatus } from "./partition/Trouble.ts"
 
 export interface StatusInput {
   readonly options: EngineOptions

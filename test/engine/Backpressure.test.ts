@@ -15,8 +15,8 @@ import {
   type Strategy,
   strategies
 } from "../../src/engine/Backpressure.ts"
-import { isBehind, keepsUp, look, type Overload } from "../../src/engine/Overload.ts"
-import { PartitionQueue, recordBytes } from "../../src/engine/PartitionQueue.ts"
+import { isBehind, keepsUp, look, type Overload } from "../../src/engine/partition/Overload.ts"
+import { PartitionQueue, recordBytes } from "../../src/engine/partition/PartitionQueue.ts"
 import type { LogRecord } from "../../src/transport/Transport.ts"
 
 const pressure = (p: Partial<Pressure>): Pressure => ({

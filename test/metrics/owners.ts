@@ -5,8 +5,14 @@
  *
  * Senders keep to what the promise assumes: nothing arrives later than twice the expiry after something newer.
  */
-import { Marks } from "../../src/engine/Marks.ts"
-import { commitAnswered, commitSent, keptFrom, type Reservation, unreserved } from "../../src/engine/Reservation.ts"
+import { Marks } from "../../src/engine/partition/Marks.ts"
+import {
+  commitAnswered,
+  commitSent,
+  keptFrom,
+  type Reservation,
+  unreserved
+} from "../../src/engine/partition/Reservation.ts"
 import type { Identity } from "../../src/metrics/rounds/Record.ts"
 import { Rounds } from "../../src/metrics/rounds/Rounds.ts"
 import { compareRounds } from "../../src/metrics/rounds/VersionMemory.ts"

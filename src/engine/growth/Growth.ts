@@ -16,9 +16,9 @@ import {
   type TopicPartition,
   type TransportError
 } from "../../transport/Transport.ts"
-import { decodeCommitMetadata } from "../CommitMetadata.ts"
 import type { EngineOptions } from "../Options.ts"
-import type { Partition } from "../Partition.ts"
+import { decodeCommitMetadata } from "../partition/CommitMetadata.ts"
+import type { Partition } from "../partition/Partition.ts"
 import type { Signal } from "../Signal.ts"
 import { type HomesNote, isNamed, maxCounts, type Named } from "./Homes.ts"
 import { ascending, type Counts, type TopicCounts } from "./TopicCounts.ts"

@@ -2,7 +2,7 @@
  * Ages: how long ago content was news, for expiry (P6). Pure: the caller brings the pod's clocks.
  *
  * Content accepted at or beyond the fence is new at that moment and ages on the monotonic clock. Replayed content was shown
- * by someone else before: at the fence it is as old as the partition's owners together count (see engine/Marks), and from there on it
+ * by someone else before: at the fence it is as old as the partition's owners together count (see engine/partition/Marks), and from there on it
  * ages on the monotonic clock. While the replay runs nobody sees it and it does not age.
  *
  * Where nobody counted that far back, in a group's first start, the broker's timestamps tell: it is as old as both the log (its

@@ -2,7 +2,7 @@
  * Rhythm: how often a source sends a round, and thus when it counts as silent (P6). Pure.
  *
  * The interval is the median of the last three between accepted rounds, by when they were appended as the partition's owners
- * count it (see engine/Marks), with missing numbers of one epoch counted as rounds that were lost. It only decides how long content is shown, never what is accepted, so it may
+ * count it (see engine/partition/Marks), with missing numbers of one epoch counted as rounds that were lost. It only decides how long content is shown, never what is accepted, so it may
  * depend on what this pod has seen: after a handoff one interval is known again where `lowest` kept two rounds.
  */
 import type { RoundNumber } from "./Record.ts"

@@ -1,8 +1,8 @@
 /** Homes: who lives in a partition of a topic that grew, decided by (count, K) alone. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { decodeCommitMetadata, encodeCommitMetadata } from "../../../src/engine/CommitMetadata.ts"
 import { decodeHomes, encodeHomes, Homes, maxCounts, unknownYet } from "../../../src/engine/growth/Homes.ts"
+import { decodeCommitMetadata, encodeCommitMetadata } from "../../../src/engine/partition/CommitMetadata.ts"
 import { placing } from "../../../src/transport/Placement.ts"
 
 /** A key that each count puts into the partition that stands beside it. */

@@ -1,5 +1,5 @@
 /** Clocks: mutants of rule 8 as far as it is about time: marks, what is settled and forgotten, and quarantine. */
-import type { Quarantine } from "../../../src/engine/Quarantine.ts"
+import type { Quarantine } from "../../../src/engine/partition/Quarantine.ts"
 import { type Mutant, patching, planning, replacing } from "./Mutant.ts"
 import { fallsBehind, stallsAndReads, telling, toolAndLate } from "./Stories.ts"
 
@@ -53,7 +53,7 @@ export const clockMutants: ReadonlyArray<Mutant> = [
     profile: "calm",
     histories: (made) => ({ ...made, stamps: "senders" }),
     modules: () => [
-      patching("engine/Marks", (prototype) => {
+      patching("engine/partition/Marks", (prototype) => {
         prototype.readAgo = (() => undefined) as never
       })
     ]
@@ -64,7 +64,7 @@ export const clockMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(stallsAndReads),
     modules: () => [
-      patching("engine/Marks", (prototype) => {
+      patching("engine/partition/Marks", (prototype) => {
         const settled = prototype.settled as (position: number, apart: number) => number
         prototype.settled = function (this: unknown, _position: number, apart: number) {
           return settled.call(this, Number.POSITIVE_INFINITY, apart)
@@ -95,6 +95,6 @@ export const clockMutants: ReadonlyArray<Mutant> = [
     breaks: "a quarantine ends with its owner",
     found: "older",
     histories: telling(toolAndLate),
-    modules: () => [replacing("engine/Quarantine", { outlives: () => (): Quarantine | null => null })]
+    modules: () => [replacing("engine/partition/Quarantine", { outlives: () => (): Quarantine | null => null })]
   }
 ]

@@ -4,7 +4,7 @@ import { Assignor, type Claimant } from "../../../src/engine/group/Assignor.ts"
 import { balance } from "../../../src/engine/group/Balance.ts"
 import type { Claims } from "../../../src/engine/group/Claims.ts"
 import type { Ownership } from "../../../src/engine/group/Handoff.ts"
-import type { Ownerships } from "../../../src/engine/Ownerships.ts"
+import type { Ownerships } from "../../../src/engine/partition/Ownerships.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing, stepping } from "./Mutant.ts"
 import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, telling } from "./Stories.ts"
@@ -27,7 +27,7 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(lagsAndLetsGo),
     modules: () => [
-      patching("engine/Ownerships", (prototype) => {
+      patching("engine/partition/Ownerships", (prototype) => {
         const { hide, evict } = prototype as unknown as Pick<Ownerships, "hide" | "evict">
         prototype.hide = () => {}
         prototype.evict = function (this: Ownerships, ...[tp, committer, why]: Parameters<Ownerships["evict"]>) {

@@ -1,5 +1,5 @@
 /** LogBack: mutants of rule 9: what becomes of a log that went back. */
-import type { PlanInput, StartPlan } from "../../../src/engine/StartPlan.ts"
+import type { PlanInput, StartPlan } from "../../../src/engine/partition/StartPlan.ts"
 import { type Mutant, planning, replacing } from "./Mutant.ts"
 import { cutAndGrown, telling } from "./Stories.ts"
 
@@ -19,7 +19,7 @@ export const logBackMutants: ReadonlyArray<Mutant> = [
     profile: "calmLogBack",
     histories: telling(cutAndGrown),
     modules: () => [
-      replacing("engine/StartPlan", {
+      replacing("engine/partition/StartPlan", {
         planStart: (real: (i: PlanInput) => StartPlan) => (i: PlanInput) => real({ ...i, replaced: null })
       })
     ]

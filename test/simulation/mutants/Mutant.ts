@@ -8,7 +8,7 @@
 import { Effect } from "effect"
 import { vi } from "vitest"
 import type { HandoffEvent, HandoffState } from "../../../src/engine/group/Handoff.ts"
-import type { PlanInput, StartPlan } from "../../../src/engine/StartPlan.ts"
+import type { PlanInput, StartPlan } from "../../../src/engine/partition/StartPlan.ts"
 import type { GroupClient, Transport } from "../../../src/transport/Transport.ts"
 import type { Fault } from "../Fault.ts"
 import type { Profile, Schedule } from "../Schedule.ts"
@@ -67,7 +67,7 @@ export const patching = (name: string, change: (prototype: Methods) => void): Di
   })
 
 export const planning = (change: (plan: StartPlan, i: PlanInput) => StartPlan): ReadonlyArray<Disposable> => [
-  replacing("engine/StartPlan", {
+  replacing("engine/partition/StartPlan", {
     planStart: (real: (i: PlanInput) => StartPlan) => (i: PlanInput) => change(real(i), i)
   })
 ]

@@ -1,6 +1,6 @@
 /** Reservation: mutants of rule 2 on the side of the old owner: how far it may show, and what its commits say of it. */
-import type { Ownerships } from "../../../src/engine/Ownerships.ts"
-import type { CommitOutcome, Reservation } from "../../../src/engine/Reservation.ts"
+import type { Ownerships } from "../../../src/engine/partition/Ownerships.ts"
+import type { CommitOutcome, Reservation } from "../../../src/engine/partition/Reservation.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing } from "./Mutant.ts"
 import {
@@ -16,7 +16,8 @@ import {
 type Answered = (s: Reservation, outcome: CommitOutcome) => Reservation
 type Limit = (s: Reservation) => number
 
-const reservation = (changes: Parameters<typeof replacing>[1]): Disposable => replacing("engine/Reservation", changes)
+const reservation = (changes: Parameters<typeof replacing>[1]): Disposable =>
+  replacing("engine/partition/Reservation", changes)
 
 /** A commit under way does not bind: it cannot carry less than the one before it. */
 const notInFlight = {
@@ -98,7 +99,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(begunAndNotEnded),
     modules: () => [
-      patching("engine/Partition", (prototype) => {
+      patching("engine/partition/Partition", (prototype) => {
         interface Inside {
           readonly position: number
           readonly processing: { readonly committable: (position: number) => number } | undefined
@@ -125,7 +126,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(begunAndHandedOver),
     modules: () => [
-      patching("engine/Ownerships", (prototype) => {
+      patching("engine/partition/Ownerships", (prototype) => {
         const { hide } = prototype as unknown as Pick<Ownerships, "hide">
         prototype.hide = function (this: Ownerships, tp: TopicPartition, commit: boolean) {
           hide.call(this, tp, commit)
@@ -155,7 +156,7 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     found: "committed unseen",
     histories: (made) => ({ ...made, commit: "scraped", backpressure: "pause" }),
     modules: () => [
-      patching("engine/Partition", (prototype) => {
+      patching("engine/partition/Partition", (prototype) => {
         const commit = prototype.commit as (exposable: boolean, mode: string) => unknown
         prototype.commit = function (this: unknown, exposable: boolean) {
           return commit.call(this, exposable, "visible")

@@ -4,14 +4,14 @@
  * report `evicted`, which lets the group give the partition away. Nothing here decides who owns what.
  */
 import { Clock, Effect, Exit, Scope } from "effect"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { partitionKey, type TopicPartition, unreadableReasons } from "../transport/Transport.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
+import { partitionKey, type TopicPartition, unreadableReasons } from "../../transport/Transport.ts"
+import type { Strategy } from "../Backpressure.ts"
+import { EngineFailed } from "../Engine.ts"
+import type { HandoffLog } from "../HandoffLog.ts"
+import type { EngineOptions } from "../Options.ts"
 import { type ActorHost, runActor } from "./Actor.ts"
-import type { Strategy } from "./Backpressure.ts"
 import type { Committer } from "./Committer.ts"
-import { EngineFailed } from "./Engine.ts"
-import type { HandoffLog } from "./HandoffLog.ts"
-import type { EngineOptions } from "./Options.ts"
 import { Partition, type PartitionCommit } from "./Partition.ts"
 
 interface Owned {

@@ -1,8 +1,8 @@
 /** Witness: rule 9's checksum: it knows its own record again, takes no other for it, and a gap proves nothing. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { newerWitness, type Testimony, testify, witnessOf } from "../../src/engine/Witness.ts"
-import type { Fetched, LogRecord } from "../../src/transport/Transport.ts"
+import { newerWitness, type Testimony, testify, witnessOf } from "../../../src/engine/partition/Witness.ts"
+import type { Fetched, LogRecord } from "../../../src/transport/Transport.ts"
 
 const bytes = fc.option(fc.uint8Array({ maxLength: 20 }), { freq: 3 })
 const record: fc.Arbitrary<LogRecord> = fc.record({

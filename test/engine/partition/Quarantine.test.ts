@@ -1,6 +1,6 @@
 /** Quarantine: from where on something may be shown, and for how long the next owner must hear of it. */
 import { assert, it } from "@effect/vitest"
-import { outlives, shownFrom } from "../../src/engine/Quarantine.ts"
+import { outlives, shownFrom } from "../../../src/engine/partition/Quarantine.ts"
 
 it("nothing is shown before its end is known, then what lies beyond", () => {
   assert.strictEqual(shownFrom(null), 0)

@@ -1,7 +1,7 @@
 /** Marks: a partition's time as its owners count it, in examples, and what holds for any of them. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type MarkAgo, Marks, maxMarks } from "../../src/engine/Marks.ts"
+import { type MarkAgo, Marks, maxMarks } from "../../../src/engine/partition/Marks.ts"
 
 /** One mark every 10 ms; the log grows by 5 between two, and is read at once. */
 const steady = (n: number): Marks => {

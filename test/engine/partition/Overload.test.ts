@@ -3,7 +3,7 @@
  * the real engine, is in Backpressure.test.ts and DropFront.test.ts.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { declared, isBehind, keepsUp, type Look, look, type Overload } from "../../src/engine/Overload.ts"
+import { declared, isBehind, keepsUp, type Look, look, type Overload } from "../../../src/engine/partition/Overload.ts"
 
 /** A partition that holds 100 records. */
 const at = (position: number, end: number, more: Partial<Look> = {}): Look => ({

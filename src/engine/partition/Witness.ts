@@ -7,7 +7,7 @@
  * before it has lost it. A record over the limit is none: without its value it says little, and another member's limit may be another one.
  */
 import { crc32 } from "node:zlib"
-import type { Fetched, LogRecord } from "../transport/Transport.ts"
+import type { Fetched, LogRecord } from "../../transport/Transport.ts"
 
 export interface Witness {
   readonly offset: number

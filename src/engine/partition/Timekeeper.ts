@@ -3,10 +3,10 @@
  * of a quarantine. It decides nothing: Marks and Quarantine do.
  */
 import { Effect } from "effect"
-import type { GroupClient, TransportError } from "../transport/Transport.ts"
-import { type EngineOptions, markInterval } from "./Options.ts"
+import type { GroupClient, TransportError } from "../../transport/Transport.ts"
+import { type EngineOptions, markInterval } from "../Options.ts"
+import type { LogTime } from "../PartitionProcessor.ts"
 import type { Partition } from "./Partition.ts"
-import type { LogTime } from "./PartitionProcessor.ts"
 import { shownFrom } from "./Quarantine.ts"
 import { keptFrom } from "./Reservation.ts"
 

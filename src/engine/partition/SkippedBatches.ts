@@ -2,7 +2,7 @@
  * SkippedBatches: the batches of one partition that nobody can read and that were skipped: how many, the last of them, and whether the log
  * has heard enough. What is skipped is decided by the transport, from the bytes alone. Pure.
  */
-import type { Unreadable } from "../transport/Transport.ts"
+import type { Unreadable } from "../../transport/Transport.ts"
 
 /** Told one by one. */
 const FIRST = 5

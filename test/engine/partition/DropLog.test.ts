@@ -1,6 +1,6 @@
 /** DropLog: which lines are written when, and that what was dropped is told once, whole. */
 import { assert, describe, it } from "@effect/vitest"
-import { DropLog } from "../../src/engine/DropLog.ts"
+import { DropLog } from "../../../src/engine/partition/DropLog.ts"
 
 describe("what back pressure dropped", () => {
   it("is told at once, then every half minute, and at the end with the total", () => {

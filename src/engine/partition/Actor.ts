@@ -7,10 +7,10 @@
  * not notice. More than `maxRestarts` within `restartWindow` ends the whole shard, loudly.
  */
 import { Cause, Effect, Exit, type Scope } from "effect"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { EngineFailed } from "./Engine.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
+import { EngineFailed } from "../Engine.ts"
+import type { Batch, PartitionProcessor, ProcessorError } from "../PartitionProcessor.ts"
 import type { Partition } from "./Partition.ts"
-import type { Batch, PartitionProcessor, ProcessorError } from "./PartitionProcessor.ts"
 import { type PreparationHost, prepareRetrying } from "./Preparation.ts"
 import { quarantined } from "./Quarantine.ts"
 import type { StartPlan } from "./StartPlan.ts"

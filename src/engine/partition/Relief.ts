@@ -4,13 +4,13 @@
  * has, and might have to drop, the log's end is asked for four times a second, for all of them at once. What the looks show is judged by Overload.
  */
 import { Effect } from "effect"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import type { GroupClient } from "../transport/Transport.ts"
-import type { Backpressure, Strategy } from "./Backpressure.ts"
-import type { EngineOptions } from "./Options.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
+import type { GroupClient } from "../../transport/Transport.ts"
+import type { Backpressure, Strategy } from "../Backpressure.ts"
+import type { EngineOptions } from "../Options.ts"
+import type { Signal } from "../Signal.ts"
 import { declared, isBehind, keepsUp, look } from "./Overload.ts"
 import type { Partition } from "./Partition.ts"
-import type { Signal } from "./Signal.ts"
 
 export interface ReliefHost {
   readonly client: GroupClient

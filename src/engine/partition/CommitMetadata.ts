@@ -3,7 +3,7 @@
  * commit. Pure codec. Anything it cannot read decodes to null, and the next owner then takes the careful path (fence = log end).
  * It stays under 1,024 bytes, which is all that Event Hubs keeps.
  */
-import { decodeHomes, encodeHomes, type HomesNote } from "./growth/Homes.ts"
+import { decodeHomes, encodeHomes, type HomesNote } from "../growth/Homes.ts"
 import { type MarkAgo, maxMarks } from "./Marks.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import type { Witness } from "./Witness.ts"

@@ -6,13 +6,13 @@
  * another position.
  */
 import { Effect, FiberMap, type Scope } from "effect"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import type { Fetched, FetchRequest, GroupClient, Unreadable } from "../transport/Transport.ts"
-import type { Topology } from "./group/Topology.ts"
-import type { EngineOptions } from "./Options.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
+import type { Fetched, FetchRequest, GroupClient, Unreadable } from "../../transport/Transport.ts"
+import type { Topology } from "../group/Topology.ts"
+import type { EngineOptions } from "../Options.ts"
+import type { Signal } from "../Signal.ts"
 import type { Partition } from "./Partition.ts"
 import { quarantined } from "./Quarantine.ts"
-import type { Signal } from "./Signal.ts"
 import { Trouble } from "./Trouble.ts"
 
 export interface FetcherOptions {

@@ -5,10 +5,10 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { describe } from "vitest"
-import { type CommitMetadata, decodeCommitMetadata } from "../../src/engine/CommitMetadata.ts"
-import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
-import { passingBy } from "../support/passing.ts"
-import { startShardPod } from "../support/shardPod.ts"
+import { type CommitMetadata, decodeCommitMetadata } from "../../../src/engine/partition/CommitMetadata.ts"
+import { EmbeddedLog } from "../../../src/transport/embedded/EmbeddedLog.ts"
+import { passingBy } from "../../support/passing.ts"
+import { startShardPod } from "../../support/shardPod.ts"
 
 const tp = { topic: "metrics", partition: 0 }
 const group = "kafka2prom"

@@ -2,7 +2,7 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type PlanInput, planStart, type StartPlan } from "../../src/engine/StartPlan.ts"
+import { type PlanInput, planStart, type StartPlan } from "../../../src/engine/partition/StartPlan.ts"
 
 const ours = {
   reservation: 150,

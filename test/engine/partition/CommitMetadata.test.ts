@@ -2,8 +2,13 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { decodeCommitMetadata, encodeCommitMetadata, judgedBy, maxUnread } from "../../src/engine/CommitMetadata.ts"
-import { maxMarks } from "../../src/engine/Marks.ts"
+import {
+  decodeCommitMetadata,
+  encodeCommitMetadata,
+  judgedBy,
+  maxUnread
+} from "../../../src/engine/partition/CommitMetadata.ts"
+import { maxMarks } from "../../../src/engine/partition/Marks.ts"
 
 const offset = fc.maxSafeNat()
 const witness = fc.option(fc.record({ offset, crc: fc.nat(0xffff_ffff) }))

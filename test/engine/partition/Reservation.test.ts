@@ -17,7 +17,7 @@ import {
   nextReservation,
   type Reservation,
   unreserved
-} from "../../src/engine/Reservation.ts"
+} from "../../../src/engine/partition/Reservation.ts"
 
 type Op =
   | { readonly op: "send"; readonly wanted: number }

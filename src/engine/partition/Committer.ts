@@ -6,13 +6,13 @@
  * Reservation) and asks for a new generation. What a refusal means is told in rule 5 of the handoff.
  */
 import { Effect, Semaphore } from "effect"
-import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import type { GroupClient, TransportError } from "../transport/Transport.ts"
-import type { HandoffEvent, HandoffState } from "./group/Handoff.ts"
-import { type EngineOptions, markInterval } from "./Options.ts"
+import type { SelfMetricsShape } from "../../SelfMetrics.ts"
+import type { GroupClient, TransportError } from "../../transport/Transport.ts"
+import type { HandoffEvent, HandoffState } from "../group/Handoff.ts"
+import { type EngineOptions, markInterval } from "../Options.ts"
+import { Signal } from "../Signal.ts"
 import type { Partition, PartitionCommit } from "./Partition.ts"
 import { type CommitOutcome, commitAnswered, commitSent, inDoubt } from "./Reservation.ts"
-import { Signal } from "./Signal.ts"
 
 export interface CommitterHost {
   readonly client: GroupClient

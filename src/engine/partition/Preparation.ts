@@ -3,10 +3,10 @@
  * no commit tells how old records are, whose timestamps they carry. It goes on asking until all is answered; StartPlan decides.
  */
 import { Clock, Effect } from "effect"
-import { type GroupClient, TransportError } from "../transport/Transport.ts"
+import { type GroupClient, TransportError } from "../../transport/Transport.ts"
+import type { Growth } from "../growth/Growth.ts"
+import type { EngineOptions } from "../Options.ts"
 import { decodeCommitMetadata } from "./CommitMetadata.ts"
-import type { Growth } from "./growth/Growth.ts"
-import type { EngineOptions } from "./Options.ts"
 import type { Partition } from "./Partition.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"
 import { Trouble } from "./Trouble.ts"

@@ -7,8 +7,8 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { PartitionQueue, type QueueItem, recordBytes } from "../../src/engine/PartitionQueue.ts"
-import type { LogRecord } from "../../src/transport/Transport.ts"
+import { PartitionQueue, type QueueItem, recordBytes } from "../../../src/engine/partition/PartitionQueue.ts"
+import type { LogRecord } from "../../../src/transport/Transport.ts"
 
 const bytes = (text: string) => Buffer.from(text)
 const record = (offset: number, key: string | null = "s", size = 10, source?: string): LogRecord => ({
