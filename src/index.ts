@@ -17,7 +17,7 @@ export { inThisThread, type ShardPlace, type Shards } from "./pod/shards/Shards.
 export type { ShardReport, ShardView } from "./pod/shards/ShardView.ts"
 export { SelfMetrics } from "./SelfMetrics.ts"
 export { EmbeddedLog, type EmbeddedLogOptions } from "./transport/embedded/EmbeddedLog.ts"
-export type { KafkaOptions } from "./transport/kafka/KafkaOptions.ts"
+export type { KafkaOptions } from "./transport/kafka/connection/KafkaOptions.ts"
 export { KafkaTransport } from "./transport/kafka/KafkaTransport.ts"
 export {
   type Acks,

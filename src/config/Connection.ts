@@ -4,7 +4,7 @@
  */
 import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
-import type { KafkaOptions } from "../transport/kafka/KafkaOptions.ts"
+import type { KafkaOptions } from "../transport/kafka/connection/KafkaOptions.ts"
 import { type EventHubs, eventHubsTimeouts, parseEventHubs } from "./EventHubs.ts"
 import { quoted } from "./Kind.ts"
 import type { Outcome, Resolved } from "./Resolve.ts"

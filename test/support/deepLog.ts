@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises"
 import kafkajs, { type Message } from "kafkajs"
-import "../../src/transport/kafka/RequestQueuePatch.ts"
+import "../../src/transport/kafka/connection/RequestQueuePatch.ts"
 
 export interface DeepLog {
   readonly sources: ReadonlyArray<string>

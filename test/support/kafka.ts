@@ -13,7 +13,7 @@ import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
 import kafkajs, { type Admin } from "kafkajs"
-import "../../src/transport/kafka/RequestQueuePatch.ts"
+import "../../src/transport/kafka/connection/RequestQueuePatch.ts"
 import { guardOver } from "./guard.ts"
 import { type KafkaVersion, kafkaJars } from "./kafkaJars.ts"
 

@@ -5,7 +5,7 @@
 import { connect, type Socket } from "node:net"
 import kafkajs from "kafkajs"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
-import "../../src/transport/kafka/RequestQueuePatch.ts"
+import "../../src/transport/kafka/connection/RequestQueuePatch.ts"
 import { type KafkaCluster, startKafka } from "../support/kafka.ts"
 import { type Pod, startPod, untilSpread } from "../support/pods.ts"
 import { openStage, type Stage } from "../support/processes.ts"

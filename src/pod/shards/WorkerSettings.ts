@@ -7,7 +7,7 @@ import { Backpressure } from "../../engine/Backpressure.ts"
 import type { EngineOptions } from "../../engine/Options.ts"
 import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
-import type { KafkaOptions } from "../../transport/kafka/KafkaOptions.ts"
+import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions.ts"
 
 /** Of any shard of the pod. */
 export interface ShardSettings {

@@ -7,7 +7,7 @@ import type { Fetched, FetchRequest, TopicPartition } from "../Transport.ts"
 import { partitionKey } from "../Transport.ts"
 import { AnswerMemory } from "./AnswerMemory.ts"
 import type { Cursors } from "./Cursors.ts"
-import { errorName, fetchError } from "./Errors.ts"
+import { errorName, fetchError } from "./connection/Errors.ts"
 import { type Aborted, decodeBatches, int64, type Room } from "./RecordBatch.ts"
 
 interface PartitionAnswer {

@@ -15,13 +15,13 @@ import {
 } from "../Transport.ts"
 import { keepFreed } from "./AnswerMemory.ts"
 import { byTopic } from "./ByTopic.ts"
+import { failed, refused, toTransportError } from "./connection/Errors.ts"
+import type { Address } from "./connection/KafkaOptions.ts"
+import type { Link, Patience } from "./connection/Link.ts"
+import type { Links } from "./connection/Links.ts"
+import type { Answer, ApiName, Args } from "./connection/Protocol.ts"
 import { protocolType } from "./Envelope.ts"
-import { failed, refused, toTransportError } from "./Errors.ts"
-import type { Address } from "./KafkaOptions.ts"
-import type { Link, Patience } from "./Link.ts"
-import type { Links } from "./Links.ts"
 import type { LogReader } from "./LogReader.ts"
-import type { Answer, ApiName, Args } from "./Protocol.ts"
 import { Together } from "./Together.ts"
 
 /** Above the rebalance timeout: the broker answers a join at its end at the latest. */

@@ -3,11 +3,11 @@
  * not exist fails it by name; a group nobody has joined yet is "Dead".
  */
 import { type Inspection, TransportError } from "../Transport.ts"
-import { refused } from "./Errors.ts"
-import { showAddress } from "./KafkaOptions.ts"
-import type { Link } from "./Link.ts"
-import type { Links } from "./Links.ts"
-import type { MetadataAnswer } from "./Protocol.ts"
+import { refused } from "./connection/Errors.ts"
+import { showAddress } from "./connection/KafkaOptions.ts"
+import type { Link } from "./connection/Link.ts"
+import type { Links } from "./connection/Links.ts"
+import type { MetadataAnswer } from "./connection/Protocol.ts"
 import { topicInfos } from "./Topics.ts"
 
 const TOPIC = 2

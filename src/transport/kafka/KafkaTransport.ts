@@ -5,10 +5,10 @@
  */
 import { Effect, Layer, type Scope } from "effect"
 import { defaultMaxRecordBytes, Transport, type TransportError } from "../Transport.ts"
+import type { KafkaOptions } from "./connection/KafkaOptions.ts"
+import { Links } from "./connection/Links.ts"
 import { makeGroupClient } from "./GroupClient.ts"
 import { inspect } from "./Inspect.ts"
-import type { KafkaOptions } from "./KafkaOptions.ts"
-import { Links } from "./Links.ts"
 import { LogReader } from "./LogReader.ts"
 import { makeProducer } from "./Producer.ts"
 

@@ -14,9 +14,9 @@ import {
   type TransportError
 } from "../Transport.ts"
 import { compressionCode } from "./Codecs.ts"
-import { failed, refused } from "./Errors.ts"
-import { showAddress } from "./KafkaOptions.ts"
-import type { Links } from "./Links.ts"
+import { failed, refused } from "./connection/Errors.ts"
+import { showAddress } from "./connection/KafkaOptions.ts"
+import type { Links } from "./connection/Links.ts"
 import { topicInfos } from "./Topics.ts"
 
 const MAX_REQUEST = 1_000_000

@@ -3,8 +3,8 @@
  * a topic that is not there, not allowed or just being made fails the whole question and is named.
  */
 import type { TopicInfo } from "../Transport.ts"
-import { failed, refused } from "./Errors.ts"
-import type { MetadataAnswer } from "./Protocol.ts"
+import { failed, refused } from "./connection/Errors.ts"
+import type { MetadataAnswer } from "./connection/Protocol.ts"
 
 export const topicInfos = (topics: ReadonlyArray<string>, answer: MetadataAnswer): ReadonlyArray<TopicInfo> => {
   const found = new Map(answer.topicMetadata.map((topic) => [topic.topic, topic]))

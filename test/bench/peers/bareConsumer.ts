@@ -11,7 +11,7 @@ import { Effect } from "effect"
 import kafkajs from "kafkajs"
 import { KafkaTransport } from "../../../src/transport/kafka/KafkaTransport.ts"
 import { partitionKey, Transport } from "../../../src/transport/Transport.ts"
-import "../../../src/transport/kafka/RequestQueuePatch.ts"
+import "../../../src/transport/kafka/connection/RequestQueuePatch.ts"
 import { ownUsage } from "../usage.ts"
 
 interface Work {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { AnswerReader, AnswerTooLong } from "../../../src/transport/kafka/AnswerReader.ts"
+import { AnswerReader, AnswerTooLong } from "../../../src/transport/kafka/connection/AnswerReader.ts"
 
 const framed = (answer: Uint8Array): Buffer => {
   const bytes = Buffer.alloc(4 + answer.length)

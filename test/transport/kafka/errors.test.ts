@@ -1,5 +1,11 @@
 import { assert, describe, it } from "vitest"
-import { failed, fetchError, LinkClosed, refused, toTransportError } from "../../../src/transport/kafka/Errors.ts"
+import {
+  failed,
+  fetchError,
+  LinkClosed,
+  refused,
+  toTransportError
+} from "../../../src/transport/kafka/connection/Errors.ts"
 
 const thrown = (name: string, message: string, rest: object = {}) =>
   Object.assign(new Error(message), { name, ...rest })

@@ -1,9 +1,9 @@
 /** Brokers that restart, freeze, lose the group or drop idle connections under a client that stays. */
 import { Effect, Fiber, Schedule, type Scope } from "effect"
 import { assert, it } from "vitest"
-import type { KafkaOptions } from "../../../src/transport/kafka/KafkaOptions.ts"
+import type { KafkaOptions } from "../../../src/transport/kafka/connection/KafkaOptions.ts"
+import { Links } from "../../../src/transport/kafka/connection/Links.ts"
 import { KafkaTransport } from "../../../src/transport/kafka/KafkaTransport.ts"
-import { Links } from "../../../src/transport/kafka/Links.ts"
 import {
   type GroupClient,
   type OutgoingRecord,

@@ -1,6 +1,6 @@
 /** How often brokers that refuse a login are asked. */
 import { assert, describe, it } from "vitest"
-import { Logins } from "../../../src/transport/kafka/Logins.ts"
+import { Logins } from "../../../src/transport/kafka/connection/Logins.ts"
 import { TransportError } from "../../../src/transport/Transport.ts"
 
 const error = new TransportError({ op: "login", code: "AUTHENTICATION", retriable: false, detail: "no" })

@@ -3,7 +3,7 @@
  * never stand before quick ones of another; a role has at most one link to a broker. Broken and stale links are replaced
  * on the next use. Nothing here sends a request twice, except a question about the cluster to another broker.
  */
-import type { TransportError } from "../Transport.ts"
+import type { TransportError } from "../../Transport.ts"
 import { failed, refused } from "./Errors.ts"
 import { type Address, type KafkaOptions, parseAddress, showAddress } from "./KafkaOptions.ts"
 import { Link } from "./Link.ts"

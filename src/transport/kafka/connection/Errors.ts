@@ -3,7 +3,7 @@
  * about it; the broker's own name stays in the detail. Texts never hold a password: none of the sources does.
  */
 import kafkaErrors from "kafkajs/src/protocol/error.js"
-import { type FetchErrorCode, retriableCodes, TransportError, type TransportErrorCode } from "../Transport.ts"
+import { type FetchErrorCode, retriableCodes, TransportError, type TransportErrorCode } from "../../Transport.ts"
 
 const codes: Readonly<Record<string, TransportErrorCode>> = {
   REBALANCE_IN_PROGRESS: "REBALANCE_IN_PROGRESS",

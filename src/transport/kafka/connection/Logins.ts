@@ -3,7 +3,7 @@
  * by one connection, on whose outcome all others wait. Else every loop of a pod would try at its own pace, and a directory behind the
  * brokers would lock the account. What is asked meanwhile fails at once, as the last try did.
  */
-import type { TransportError } from "../Transport.ts"
+import type { TransportError } from "../../Transport.ts"
 
 const FIRST_MS = 500
 const LONGEST_MS = 10_000
