@@ -13,7 +13,6 @@ import {
   type TopicPartition,
   TransportError
 } from "../Transport.ts"
-import { keepFreed } from "./AnswerMemory.ts"
 import { byTopic } from "./ByTopic.ts"
 import { failed, refused, toTransportError } from "./connection/Errors.ts"
 import type { Address } from "./connection/KafkaOptions.ts"
@@ -22,6 +21,7 @@ import type { Links } from "./connection/Links.ts"
 import type { Answer, ApiName, Args } from "./connection/Protocol.ts"
 import { protocolType } from "./Envelope.ts"
 import type { LogReader } from "./LogReader.ts"
+import { keepFreed } from "./records/AnswerMemory.ts"
 import { Together } from "./Together.ts"
 
 /** Above the rebalance timeout: the broker answers a join at its end at the latest. */

@@ -11,16 +11,16 @@ import {
   type TopicInfo,
   type TopicPartition
 } from "../Transport.ts"
-import { free } from "./AnswerMemory.ts"
 import { byTopic } from "./ByTopic.ts"
-import { Cursors } from "./Cursors.ts"
 import { failed, refused } from "./connection/Errors.ts"
 import { showAddress } from "./connection/KafkaOptions.ts"
 import type { Links } from "./connection/Links.ts"
 import { encode } from "./connection/Protocol.ts"
-import { decodeFetch, type FetchAnswer, type Reading } from "./FetchAnswer.ts"
-import { Growth, LEAST_STORED } from "./Growth.ts"
-import { MAX_PARTITION, type Room, readInRoom } from "./RecordBatch.ts"
+import { free } from "./records/AnswerMemory.ts"
+import { Cursors } from "./records/Cursors.ts"
+import { decodeFetch, type FetchAnswer, type Reading } from "./records/FetchAnswer.ts"
+import { Growth, LEAST_STORED } from "./records/Growth.ts"
+import { MAX_PARTITION, type Room, readInRoom } from "./records/RecordBatch.ts"
 import { Together } from "./Together.ts"
 import { topicInfos } from "./Topics.ts"
 

@@ -13,10 +13,10 @@ import {
   type TopicPartition,
   type TransportError
 } from "../Transport.ts"
-import { compressionCode } from "./Codecs.ts"
 import { failed, refused } from "./connection/Errors.ts"
 import { showAddress } from "./connection/KafkaOptions.ts"
 import type { Links } from "./connection/Links.ts"
+import { compressionCode } from "./records/Codecs.ts"
 import { topicInfos } from "./Topics.ts"
 
 const MAX_REQUEST = 1_000_000

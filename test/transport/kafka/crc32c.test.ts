@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import fc from "fast-check"
 import crc32C from "kafkajs/src/protocol/recordBatch/crc32C/index.js"
-import { crc32c } from "../../../src/transport/kafka/Crc32c.ts"
+import { crc32c } from "../../../src/transport/kafka/records/Crc32c.ts"
 
 it("the checksum is Castagnoli's, of bytes of any length and at any place", () => {
   assert.strictEqual(crc32c(Buffer.from("123456789")), 0xe3069283)

@@ -1,8 +1,8 @@
 /** Fetch answers byte by byte, in the oldest and the newest form that is read. */
 
 import { assert, describe, it } from "vitest"
-import { Cursors } from "../../../src/transport/kafka/Cursors.ts"
-import { decodeFetch, type Reading } from "../../../src/transport/kafka/FetchAnswer.ts"
+import { Cursors } from "../../../src/transport/kafka/records/Cursors.ts"
+import { decodeFetch, type Reading } from "../../../src/transport/kafka/records/FetchAnswer.ts"
 import type { FetchRequest } from "../../../src/transport/Transport.ts"
 import { batchOf, seal } from "../../support/batches.ts"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Growth, LEAST_STORED } from "../../../src/transport/kafka/Growth.ts"
+import { Growth, LEAST_STORED } from "../../../src/transport/kafka/records/Growth.ts"
 
 const MB = 1024 * 1024
 

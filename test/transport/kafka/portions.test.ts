@@ -6,9 +6,14 @@ import { gzipSync, zstdCompressSync } from "node:zlib"
 import { lz4Compress, snappyCompress } from "@platformatic/wasm-utils"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
-import { BatchCursor } from "../../../src/transport/kafka/BatchCursor.ts"
-import { Cursors } from "../../../src/transport/kafka/Cursors.ts"
-import { type Asked, type Decoded, decodeBatches, MAX_PARTITION } from "../../../src/transport/kafka/RecordBatch.ts"
+import { BatchCursor } from "../../../src/transport/kafka/records/BatchCursor.ts"
+import { Cursors } from "../../../src/transport/kafka/records/Cursors.ts"
+import {
+  type Asked,
+  type Decoded,
+  decodeBatches,
+  MAX_PARTITION
+} from "../../../src/transport/kafka/records/RecordBatch.ts"
 import type { LogRecord, Unreadable } from "../../../src/transport/Transport.ts"
 import { batchOf, CODECS, pack, plainRecords, rawBatch, type Sent, seal, xerial } from "../../support/batches.ts"
 

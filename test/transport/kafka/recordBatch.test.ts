@@ -10,7 +10,7 @@ import {
   type Decoded,
   decodeBatches,
   MAX_PARTITION
-} from "../../../src/transport/kafka/RecordBatch.ts"
+} from "../../../src/transport/kafka/records/RecordBatch.ts"
 import { batchOf, type Sent, seal } from "../../support/batches.ts"
 
 const decode = (

@@ -3,11 +3,11 @@
  * not be read here, carries an error code, the others their records, which are views of the answer or of what was unpacked of it.
  * What the answer's memory holds stays bounded: partitions share the room for what is unpacked, and one that found none is asked again.
  */
-import type { Fetched, FetchRequest, TopicPartition } from "../Transport.ts"
-import { partitionKey } from "../Transport.ts"
+import type { Fetched, FetchRequest, TopicPartition } from "../../Transport.ts"
+import { partitionKey } from "../../Transport.ts"
+import { errorName, fetchError } from "../connection/Errors.ts"
 import { AnswerMemory } from "./AnswerMemory.ts"
 import type { Cursors } from "./Cursors.ts"
-import { errorName, fetchError } from "./connection/Errors.ts"
 import { type Aborted, decodeBatches, int64, type Room } from "./RecordBatch.ts"
 
 interface PartitionAnswer {

@@ -2,7 +2,7 @@
  * UnreadableBytes: the verdict that bytes of a batch mean nothing to anyone. Thrown only for what the bytes themselves say, so that
  * every reader throws it at the same place; what fails for want of memory or time is any other error.
  */
-import type { UnreadableReason } from "../Transport.ts"
+import type { UnreadableReason } from "../../Transport.ts"
 
 export class UnreadableBytes extends Error {
   readonly reason: UnreadableReason

@@ -6,7 +6,7 @@
 import { promisify } from "node:util"
 import { gunzipSync, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib"
 import kafkajs from "kafkajs"
-import type { Compression } from "../Transport.ts"
+import type { Compression } from "../../Transport.ts"
 import { free } from "./AnswerMemory.ts"
 import { unpackSmallLz4 } from "./Lz4.ts"
 import { unpackSmallSnappy } from "./Snappy.ts"

@@ -4,7 +4,7 @@
  *
  * What is promised of the offsets (ascending, within the batch) is checked here: a sender may write anything.
  */
-import type { LogRecord } from "../Transport.ts"
+import type { LogRecord } from "../../Transport.ts"
 import { Oversized } from "./Oversized.ts"
 import { Headers } from "./RecordHeaders.ts"
 import { cutOff, malformed } from "./UnreadableBytes.ts"

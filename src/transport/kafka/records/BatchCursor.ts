@@ -3,7 +3,7 @@
  * very much costs what it is once, not once for each portion. Cursors keeps it between two fetches of its partition; where it
  * is lost, the batch is fetched again and unpacked from its beginning, to the same records.
  */
-import type { LogRecord, Unreadable } from "../Transport.ts"
+import type { LogRecord, Unreadable } from "../../Transport.ts"
 import { RecordStream } from "./RecordStream.ts"
 import type { Progress, Wanted } from "./Records.ts"
 import { type Unpacking, unpacking } from "./Unpacking.ts"

@@ -4,7 +4,7 @@
  *
  * A portion's records are views of slabs that are the receiver's, and of nothing that is used here again.
  */
-import type { LogRecord } from "../Transport.ts"
+import type { LogRecord } from "../../Transport.ts"
 import { Oversized } from "./Oversized.ts"
 import { type Progress, RecordReader, readRecords, takeOversized, type Wanted } from "./Records.ts"
 import type { Unpacking } from "./Unpacking.ts"

@@ -3,7 +3,7 @@
  * Taken out while it is read from, so that no two fetches read on from one. Bounded in bytes: beyond that the one that was left
  * longest goes, which costs unpacking its batch again and nothing else.
  */
-import { partitionKey, type TopicPartition } from "../Transport.ts"
+import { partitionKey, type TopicPartition } from "../../Transport.ts"
 import type { BatchCursor } from "./BatchCursor.ts"
 
 const MAX_BYTES = 256 * 1024 * 1024

@@ -9,7 +9,7 @@
  * also in the middle of a batch (`cursor`). Rejects with any other error for what failed here.
  */
 import { setImmediate as turn } from "node:timers/promises"
-import type { LogRecord, Unreadable } from "../Transport.ts"
+import type { LogRecord, Unreadable } from "../../Transport.ts"
 import { BatchCursor, type CursorRead, stretch } from "./BatchCursor.ts"
 import { unpackSmall } from "./Codecs.ts"
 import { crc32c } from "./Crc32c.ts"
