@@ -7,6 +7,7 @@
  */
 import { Effect } from "effect"
 import { agentConfig, checkConfig, demoConfig, serveConfig } from "./Config.ts"
+import type { Program } from "./commands/Program.ts"
 import { readArguments } from "./config/Arguments.ts"
 import { type CommandHelp, commandHelp, programHelp } from "./config/Help.ts"
 import { nearest } from "./config/Nearest.ts"
@@ -15,9 +16,6 @@ import { optionName, type Table, variableName } from "./config/Setting.ts"
 import * as Settings from "./config/Settings.ts"
 import { readSettingsFile } from "./config/SettingsFile.ts"
 import { version } from "./version.ts"
-
-/** A command's program: succeeds with the process's exit code. */
-export type Program = Effect.Effect<number>
 
 interface Command extends CommandHelp {
   readonly load: (argv: ReadonlyArray<string>, env: Environment) => Outcome<() => Promise<Program>>

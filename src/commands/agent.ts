@@ -5,7 +5,6 @@
 import { Effect, Layer } from "effect"
 import { Agent } from "../agent/Agent.ts"
 import type { AgentConfig } from "../Config.ts"
-import type { Program } from "../cli.ts"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import { Server } from "../http/Server.ts"
 import { healthRoute } from "../pod/HealthRoutes.ts"
@@ -15,6 +14,7 @@ import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { version } from "../version.ts"
 import { shutdownDeadline } from "./Deadline.ts"
 import { logging } from "./Logging.ts"
+import type { Program } from "./Program.ts"
 
 const shutdownExtra = 20_000
 

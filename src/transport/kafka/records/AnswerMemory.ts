@@ -5,8 +5,6 @@
  *
  * Memory is freed by detaching it: whoever looks at it too late finds nothing there, never the bytes of another answer.
  */
-import type { Decoded } from "./RecordBatch.ts"
-
 /** Less is not worth a call, and may be a part of a pool that others have parts of. */
 const LEAST = 128 * 1024
 
@@ -30,7 +28,7 @@ export class AnswerMemory {
   }
 
   /** A partition's records go out; answers what to call when they are done with. */
-  lend({ unpacked, views }: Pick<Decoded, "unpacked" | "views">): () => void {
+  lend({ unpacked, views }: { readonly unpacked: ReadonlyArray<Buffer>; readonly views: boolean }): () => void {
     if (views) this.#viewers += 1
     return () => {
       for (const bytes of unpacked) free(bytes)
