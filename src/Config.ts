@@ -11,15 +11,19 @@ import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
 import type { Address } from "./config/Kind.ts"
 import type { Outcome, Resolved, SettingStatus } from "./config/Resolve.ts"
 import type * as Settings from "./config/Settings.ts"
-import type { DemoConfig } from "./demo/Demo.ts"
 import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
+import type { LogConfig } from "./Logging.ts"
 import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
 import { defaultParseLimits } from "./metrics/text/Dump.ts"
 
-export interface LogConfig {
-  readonly level: "debug" | "info" | "warning" | "error"
-  readonly format: "text" | "json"
+export interface DemoConfig {
+  /** Ms after which it ends by itself; undefined: until it is interrupted. */
+  readonly duration: number | undefined
+  readonly services: number
+  /** The second pod listens on the next one; 0: any free ones. */
+  readonly port: number
+  readonly dumpEvery: number
 }
 
 export interface ServeConfig {

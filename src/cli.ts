@@ -67,7 +67,7 @@ const commands: ReadonlyArray<Command> = [
     },
     demoConfig,
     async ({ demo, log }) => {
-      const [program, { logging }] = await Promise.all([import("./demo/Demo.ts"), import("./commands/Logging.ts")])
+      const [program, { logging }] = await Promise.all([import("./demo/Demo.ts"), import("./Logging.ts")])
       return Effect.provide(program.demo(demo), logging(log))
     }
   ),

@@ -5,10 +5,10 @@
 import { Effect, Schedule, type Scope } from "effect"
 import type { CheckConfig } from "../Config.ts"
 import { Assignor } from "../engine/group/Assignor.ts"
+import { logging } from "../Logging.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { type Inspection, Transport, TransportError } from "../transport/Transport.ts"
 import { judge, report } from "./Findings.ts"
-import { logging } from "./Logging.ts"
 import type { Program } from "./Program.ts"
 
 /** A group's coordinator that is still loading is waited for; a broker that cannot be reached is told at once. */

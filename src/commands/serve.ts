@@ -4,6 +4,7 @@
  */
 import { Effect, Layer } from "effect"
 import type { ServeConfig } from "../Config.ts"
+import { logging } from "../Logging.ts"
 import { runPod } from "../pod/Pod.ts"
 import { inThisThread } from "../pod/shards/Shards.ts"
 import { metricsParts } from "../pod/shards/WorkerSettings.ts"
@@ -12,7 +13,6 @@ import { SelfMetrics } from "../SelfMetrics.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { version } from "../version.ts"
 import { shutdownDeadline } from "./Deadline.ts"
-import { logging } from "./Logging.ts"
 import type { Program } from "./Program.ts"
 
 /** Beyond the session timeout, which bounds the evictions: the last commit, the leave, the last answers. */

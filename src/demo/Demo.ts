@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { Cause, Clock, Effect, Exit, Layer } from "effect"
 import { Agent } from "../agent/Agent.ts"
 import { defaultAgentOptions } from "../agent/AgentOptions.ts"
+import type { DemoConfig } from "../Config.ts"
 import { formatAddress } from "../config/Kind.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { EmbeddedLog } from "../transport/embedded/EmbeddedLog.ts"
@@ -17,15 +18,6 @@ import { type DemoPod, get, startPod, stopPod } from "./DemoPod.ts"
 import { NeverOlder } from "./NeverOlder.ts"
 import { failures, liveLine, type Summary, summaryText } from "./Report.ts"
 import { ServiceFailed, startServices } from "./Services.ts"
-
-export interface DemoConfig {
-  /** Ms after which it ends by itself; undefined: until it is interrupted. */
-  readonly duration: number | undefined
-  readonly services: number
-  /** The second pod listens on the next one; 0: any free ones. */
-  readonly port: number
-  readonly dumpEvery: number
-}
 
 const topic = "metrics"
 const partitions = 6

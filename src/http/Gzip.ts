@@ -7,8 +7,7 @@
  */
 import { availableParallelism } from "node:os"
 import { constants, crc32, createDeflateRaw } from "node:zlib"
-import { chunkBytes } from "../metrics/body/LineChunks.ts"
-import type { Outlet } from "./Outlet.ts"
+import { chunkBytes, type Outlet } from "./Outlet.ts"
 
 /** Two are packed at once, about as fast as lines are made; one more waits, so that no thread waits for the event loop. */
 const lanes = Math.min(2, availableParallelism()) + 1

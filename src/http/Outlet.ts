@@ -7,7 +7,9 @@
  * its pace, too: a piece has at most `chunkBytes`.
  */
 import type { ServerResponse } from "node:http"
-import { chunkBytes } from "../metrics/body/LineChunks.ts"
+
+/** The most that is handed to a socket, or to zlib, at once. */
+export const chunkBytes = 512 * 1024
 
 export interface Outlet {
   /** Answers when there is room for more. One at a time; the bytes must stay as they are until they are taken. */

@@ -7,9 +7,10 @@
  * chunks end early costs its remaining lines and nothing else: chunks end where lines may end.
  */
 
+import { chunkBytes } from "../../http/Outlet.ts"
 import { encode, escapeHelp, escapeValue } from "../text/Syntax.ts"
 import type { BodyPlan } from "./Digest.ts"
-import { chunkBytes, type LineChunk } from "./LineChunks.ts"
+import type { LineChunk } from "./LineChunks.ts"
 import type { FamilyHead, OutputFormat } from "./MergedFamilies.ts"
 
 /** Pieces below this are copied. */

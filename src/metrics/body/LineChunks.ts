@@ -4,7 +4,8 @@
  * than several chunks. So whoever has the chunks up to some point has something valid. A chunk once given is the caller's;
  * one who is sure that nobody reads it any more may give its memory back, to be written over.
  */
-export const chunkBytes = 512 * 1024
+import { chunkBytes } from "../../http/Outlet.ts"
+
 /** A chunk that is filled line by line is full here: with what still must follow it seldom outgrows its memory. */
 export const fullBytes = chunkBytes - 16 * 1024
 /** Lines that belong together are not kept together beyond this. */

@@ -5,12 +5,13 @@
  * bounds, no exemplars, or some of their lines, go line by line. What stands above the lines is Body's to write.
  */
 
+import { chunkBytes } from "../../http/Outlet.ts"
 import type { Dump, Family, MetricType } from "../text/Dump.ts"
 import { endOfName, endOfValue } from "../text/Line.ts"
 import { LF, sameBytes } from "../text/Syntax.ts"
 import { joinBody } from "./Body.ts"
 import { digestOf, planBody, type ShardPlan } from "./Digest.ts"
-import { ChunkMemory, chunkBytes, fullBytes, type LineChunk, LineChunks, mostBytes } from "./LineChunks.ts"
+import { ChunkMemory, fullBytes, type LineChunk, LineChunks, mostBytes } from "./LineChunks.ts"
 import type { OutputFormat } from "./MergedFamilies.ts"
 import {
   isSelected,

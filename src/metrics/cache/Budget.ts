@@ -4,12 +4,7 @@
  */
 
 import { refusal } from "../rounds/Record.ts"
-import type { Refusal } from "../text/Dump.ts"
-
-export interface Size {
-  readonly series: number
-  readonly bytes: number
-}
+import type { Refusal, Size } from "../text/Dump.ts"
 
 export class Budget {
   series = 0

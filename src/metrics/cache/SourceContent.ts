@@ -8,8 +8,7 @@ import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { RoundNumber } from "../rounds/Record.ts"
 import type { Rhythm } from "../rounds/Rhythm.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
-import type { Dump } from "../text/Dump.ts"
-import type { Size } from "./Budget.ts"
+import type { Dump, Size } from "../text/Dump.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
 
 export interface SourceContent {

@@ -48,9 +48,6 @@ export interface Known {
 /** The longest value, with timestamp and line feed, of a line that a layout can have. */
 export const MAX_VALUE_BYTES = 255
 
-/** What lies after the lines in the memory of a dump, so that eight bytes can be read at once anywhere in them. */
-export const SLACK = 8
-
 export const fits = (
   { options }: Layout,
   { format, attach, limits, timestamps, allowReservedNames }: ParseOptions

@@ -11,7 +11,7 @@
 
 import type { Family, ParseOptions } from "../text/Dump.ts"
 import { LineBuffer } from "../text/LineBuffer.ts"
-import { allocateLines } from "../text/LineMemory.ts"
+import { allocateLines, SLACK } from "../text/LineMemory.ts"
 import {
   BRACE_CLOSE,
   BRACE_OPEN,
@@ -36,7 +36,7 @@ import {
   NOT_BELOW_ZERO_OR_NAN,
   valueKeeps
 } from "./Conformity.ts"
-import { fits, type Known, MAX_VALUE_BYTES, NOT_RANGED, RANGED, SLACK, UNGOVERNED } from "./Layout.ts"
+import { fits, type Known, MAX_VALUE_BYTES, NOT_RANGED, RANGED, UNGOVERNED } from "./Layout.ts"
 
 export const readNext = (bytes: Uint8Array, options: ParseOptions, before: Known): Known | undefined => {
   if (!fits(before.layout, options) || bytes.length > options.limits.maxBytes || bytes.at(-1) !== LF) return undefined

@@ -6,11 +6,10 @@
  * another type starts over. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
 
-import type { Size } from "../cache/Budget.ts"
 import type { Known } from "../parse/Layout.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { Envelope } from "../rounds/Record.ts"
-import type { Dump, Family, MetricType } from "../text/Dump.ts"
+import type { Dump, Family, MetricType, Size } from "../text/Dump.ts"
 import { endOfName } from "../text/Line.ts"
 import { placeSeries } from "../text/Series.ts"
 import { ascii, LF } from "../text/Syntax.ts"

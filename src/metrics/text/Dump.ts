@@ -55,6 +55,12 @@ export interface Dump {
   readonly reserved?: ReservedLines
 }
 
+/** What is counted against limits. */
+export interface Size {
+  readonly series: number
+  readonly bytes: number
+}
+
 /** Good lines that are not shown, because Prometheus writes series of their names itself (see ReservedNames). */
 export interface ReservedLines {
   readonly count: number

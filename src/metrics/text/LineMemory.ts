@@ -5,7 +5,8 @@
  * So lines may be given back, and their memory is used again. Only the cache may do that, and only with lines that it has
  * shown to nobody: a scrape keeps what it was given. Whatever is not given back is the collector's, as always.
  */
-import { SLACK } from "../parse/Layout.ts"
+/** What lies after the lines in the memory of a dump, so that eight bytes can be read at once anywhere in them. */
+export const SLACK = 8
 
 /** Spare memory by size class. What rounds of a source need differs by a few bytes: a class is about a sixteenth wide. */
 const spare = new Map<number, Array<ArrayBuffer>>()

@@ -6,7 +6,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { parentPort, workerData } from "node:worker_threads"
 import { Cause, Deferred, Effect, Exit, Layer } from "effect"
-import { logging } from "../../commands/Logging.ts"
+import { logging } from "../../Logging.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { KafkaTransport } from "../../transport/kafka/KafkaTransport.ts"
 import type { FromShard } from "./Messages.ts"

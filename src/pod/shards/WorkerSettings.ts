@@ -1,10 +1,10 @@
 /** WorkerSettings: what a worker thread is started with: plain data, so that it can be handed to another thread. */
 
 import { Layer } from "effect"
-import type { LogConfig } from "../../Config.ts"
 import type { Strategy } from "../../engine/Backpressure.ts"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import type { EngineOptions } from "../../engine/Options.ts"
+import type { LogConfig } from "../../Logging.ts"
 import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
 import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions.ts"

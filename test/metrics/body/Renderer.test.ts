@@ -1,8 +1,9 @@
 /** The body of a scrape: families merged, each format's own form of a line, clashes that cost metadata and never a sample. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
+import { chunkBytes } from "../../../src/http/Outlet.ts"
 import { digestOf, planBody } from "../../../src/metrics/body/Digest.ts"
-import { ChunkMemory, chunkBytes } from "../../../src/metrics/body/LineChunks.ts"
+import { ChunkMemory } from "../../../src/metrics/body/LineChunks.ts"
 import { mergeFamilies, type OutputFormat, typeConflicts } from "../../../src/metrics/body/MergedFamilies.ts"
 import { render, renderLines } from "../../../src/metrics/body/Renderer.ts"
 import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"

@@ -1,7 +1,6 @@
 /** The memory of lines: what is given back is used again, and no more of it is kept than the bound. */
 import { assert, describe, it } from "@effect/vitest"
-import { SLACK } from "../../../src/metrics/parse/Layout.ts"
-import { allocateLines, giveBackLines } from "../../../src/metrics/text/LineMemory.ts"
+import { allocateLines, giveBackLines, SLACK } from "../../../src/metrics/text/LineMemory.ts"
 
 describe("the memory of lines", () => {
   it("is of the length asked for, and readable beyond it", () => {

@@ -1,6 +1,10 @@
 /** Logging: the process's log on stderr, as logfmt for people or JSON for programs. stdout belongs to what a command prints. */
 import { Layer, Logger, References } from "effect"
-import type { LogConfig } from "../Config.ts"
+
+export interface LogConfig {
+  readonly level: "debug" | "info" | "warning" | "error"
+  readonly format: "text" | "json"
+}
 
 const levels = { debug: "Debug", info: "Info", warning: "Warn", error: "Error" } as const
 
