@@ -10,7 +10,7 @@ import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from 
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { Transport, TransportError } from "../transport/Transport.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
-import * as DumpSource from "./DumpSource.ts"
+import * as DumpSource from "./dump/DumpSource.ts"
 import { claimEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"

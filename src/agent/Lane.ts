@@ -2,7 +2,7 @@
  * Lane: what the outbox knows of one source: the round that is being sent, the one that waits, and how it went. Plain state,
  * changed by the outbox alone.
  */
-import type { NumberedRound } from "./RoundRecord.ts"
+import type { NumberedRound } from "./dump/RoundRecord.ts"
 
 export interface Held extends NumberedRound {
   /** Monotonic, ms: the wall clock may be set while the round waits. */

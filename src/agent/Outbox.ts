@@ -13,9 +13,9 @@ import { Cause, Clock, Data, Effect, FiberSet, Latch, Option, Schedule, Semaphor
 import { SelfMetrics } from "../SelfMetrics.ts"
 import type { OutgoingRecord, Producer, TransportError } from "../transport/Transport.ts"
 import type { Round, RoundSink } from "./AgentSource.ts"
+import { encodeRound, maxRecordBytes } from "./dump/RoundRecord.ts"
 import { type Held, type Lane, newLane, type SourceStatus, statusOf } from "./Lane.ts"
 import { partitionOf } from "./Partitioner.ts"
-import { encodeRound, maxRecordBytes } from "./RoundRecord.ts"
 import { Troubles } from "./Troubles.ts"
 
 /** What is known once the log was reached for the first time. */

@@ -6,7 +6,7 @@
  * Not measured: Kafka, the queue, commits. Why it does not favour us: each round replaces a living one, so the collector has
  * the garbage that a pod has; no record is ignored or refused, which would be cheaper (the run fails if one is).
  */
-import { encodeRound } from "../../../src/agent/RoundRecord.ts"
+import { encodeRound } from "../../../src/agent/dump/RoundRecord.ts"
 import { Budget } from "../../../src/metrics/cache/Budget.ts"
 import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"

@@ -6,7 +6,7 @@
  * (no line's family or series may come twice in one dump), and it is complete when its last line is. A cut last line is never
  * taken: `requests 12345` cut to `requests 12` would read as a counter that ran backwards.
  */
-import type { InputFormat } from "../metrics/text/Dump.ts"
+import type { InputFormat } from "../../metrics/text/Dump.ts"
 
 export type Found =
   | { readonly kind: "dump"; readonly text: Uint8Array; readonly format: InputFormat }

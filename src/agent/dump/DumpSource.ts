@@ -10,9 +10,9 @@
 import { glob } from "node:fs/promises"
 import { resolve } from "node:path"
 import { Clock, Effect } from "effect"
-import type { AgentSource, RoundSink } from "./AgentSource.ts"
+import type { AgentSource, RoundSink } from "../AgentSource.ts"
+import { isIgnored, jobName, sourceName } from "../SourceName.ts"
 import { type Examined, examine, type FileState, settle, type Watched, watch } from "./DumpFile.ts"
-import { isIgnored, jobName, sourceName } from "./SourceName.ts"
 
 export interface DumpSourceOptions {
   readonly globs: ReadonlyArray<string>

@@ -3,10 +3,10 @@
  * every broker takes (Event Hubs closes the connection at 1,046,528 bytes). Pure. Partition and topic are added when it is sent.
  */
 
-import { maxSourceBytes } from "../metrics/rounds/Record.ts"
-import type { InputFormat } from "../metrics/text/Dump.ts"
+import { maxSourceBytes } from "../../metrics/rounds/Record.ts"
+import type { InputFormat } from "../../metrics/text/Dump.ts"
 
-import type { Round } from "./AgentSource.ts"
+import type { Round } from "../AgentSource.ts"
 import { chunk } from "./Chunker.ts"
 
 /** A record is smaller than this with its key, its headers and what Kafka's batch format adds around it. */

@@ -5,9 +5,9 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import type { Round, RoundSink } from "../../src/agent/AgentSource.ts"
-import { patience } from "../../src/agent/DumpFile.ts"
-import { type DumpSource, type DumpSourceOptions, make } from "../../src/agent/DumpSource.ts"
+import type { Round, RoundSink } from "../../../src/agent/AgentSource.ts"
+import { patience } from "../../../src/agent/dump/DumpFile.ts"
+import { type DumpSource, type DumpSourceOptions, make } from "../../../src/agent/dump/DumpSource.ts"
 
 class Recorder implements RoundSink {
   readonly rounds: Array<Round> = []

@@ -9,7 +9,7 @@
  * text: the same text written again is a new round, the service lives. A file that became shorter is a rewrite like any other.
  */
 import { type FileHandle, open, stat } from "node:fs/promises"
-import type { InputFormat } from "../metrics/text/Dump.ts"
+import type { InputFormat } from "../../metrics/text/Dump.ts"
 import { lastDump } from "./DumpText.ts"
 
 export interface Look {

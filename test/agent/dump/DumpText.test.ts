@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type Found, lastDump } from "../../src/agent/DumpText.ts"
+import { type Found, lastDump } from "../../../src/agent/dump/DumpText.ts"
 
 const read = (text: string, expectEof = false): Found => {
   const bytes = Buffer.from(text)

@@ -6,7 +6,7 @@
  *
  * It reads lines, not samples: a text that no parser accepts is cut all the same, and refused by the pod with a reason. Pure.
  */
-import type { InputFormat } from "../metrics/text/Dump.ts"
+import type { InputFormat } from "../../metrics/text/Dump.ts"
 
 export type Cut =
   | { readonly kind: "chunks"; readonly chunks: ReadonlyArray<Uint8Array> }
