@@ -1,8 +1,8 @@
 /** What other programs import: the service's side (`dumpRegistry`), and the services and layers that teams swap. */
 export { Agent, AgentFailed } from "./agent/Agent.ts"
 export { type AgentOptions, defaultAgentOptions } from "./agent/AgentOptions.ts"
-export { dumpRegistry, type RegistryDumpOptions } from "./agent/RegistryDump.ts"
-export { RegistryDump } from "./agent/RegistryDumpLayer.ts"
+export { dumpRegistry, type RegistryDumpOptions } from "./agent/service/RegistryDump.ts"
+export { RegistryDump } from "./agent/service/RegistryDumpLayer.ts"
 export { Backpressure, type Decision, type Pressure, type Strategy } from "./engine/Backpressure.ts"
 export { type Cut, Engine, EngineFailed, type EngineStatus, NotProven, type PartitionStatus } from "./engine/Engine.ts"
 export { type Assignments, Assignor, type Claimant } from "./engine/group/Assignor.ts"

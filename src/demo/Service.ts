@@ -9,7 +9,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
 import { Counter, collectDefaultMetrics, Gauge, Histogram } from "prom-client"
-import { dumpRegistry } from "../agent/RegistryDump.ts"
+import { dumpRegistry } from "../agent/service/RegistryDump.ts"
 
 const [path = "service.prom", interval = "2000"] = process.argv.slice(2)
 collectDefaultMetrics()

@@ -7,7 +7,7 @@
  */
 import { join } from "node:path"
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry, register } from "prom-client"
-import { dumpRegistry } from "../../src/agent/RegistryDump.ts"
+import { dumpRegistry } from "../../src/agent/service/RegistryDump.ts"
 
 const [folder = ".", interval = "1000", ...names] = process.argv.slice(2)
 collectDefaultMetrics()

@@ -5,8 +5,8 @@ import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Counter, Registry } from "prom-client"
 import { vi } from "vitest"
-import { dumpRegistry } from "../../src/agent/RegistryDump.ts"
-import { RegistryDump } from "../../src/agent/RegistryDumpLayer.ts"
+import { dumpRegistry } from "../../../src/agent/service/RegistryDump.ts"
+import { RegistryDump } from "../../../src/agent/service/RegistryDumpLayer.ts"
 
 describe("RegistryDump", () => {
   let dir = ""
