@@ -1,0 +1,124 @@
+/**
+ * The floors of the house: who may import whom. A file of the transport, the engine, the HTTP server or the pod imports no
+ * application, nothing imports upward, and no imports run in a circle. Type imports count: they tie two files as well.
+ */
+import { globSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { assert, describe, it } from "vitest"
+
+const src = new URL("../src", import.meta.url).pathname
+
+const imports = new Map(
+  globSync("**/*.ts", { cwd: src }).map((file) => {
+    const text = readFileSync(join(src, file), "utf8")
+    const named = text.matchAll(/(?:from|import|URL)\s*\(?\s*"(\.{1,2}\/[^"]+\.ts)"/g)
+    return [file, Array.from(named, ([, path]) => relative(src, join(src, dirname(file), path!)))] as const
+  })
+)
+
+const applications = ["metrics", "agent", "demo"]
+
+/** From the ground up: what each floor may import besides itself. */
+const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<string>]> = [
+  ["transport", []],
+  ["engine", ["transport"]],
+  ["config", ["engine", "transport"]],
+  ["http", ["config"]],
+  ["metrics/text", ["http"]],
+  ["metrics/rounds", ["metrics/text", "transport"]],
+  ["metrics/parse", ["metrics/text"]],
+  ["metrics/samples", ["metrics/text", "metrics/parse", "metrics/rounds"]],
+  ["metrics/cache", ["metrics/text", "metrics/parse", "metrics/rounds", "metrics/samples", "engine", "transport"]],
+  ["metrics/body", ["metrics/text", "http"]],
+  ["metrics/scrape", ["metrics/text", "metrics/body", "http", "pod"]],
+  ["pod", ["http", "config", "engine", "transport"]],
+  ["agent", ["transport", "metrics/text", "metrics/rounds"]]
+]
+
+/** On the ground, for all. */
+const ground = ["SelfMetrics.ts", "Logging.ts", "version.ts"]
+
+/**
+ * The pod is metrics' own so far: its shards answer scrapes and nothing else, and it has metrics' routes. These imports wait
+ * for applications that a pod does not know; the list gets shorter, never longer.
+ */
+const waiting = new Map([
+  ["pod/Pod.ts", ["metrics/scrape/MetricsRoute.ts", "metrics/scrape/SdRoute.ts"]],
+  [
+    "pod/shards/LocalShard.ts",
+    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/Renderer.ts"].concat([
+      "metrics/cache/MetricsCache.ts",
+      "metrics/text/Dump.ts"
+    ])
+  ],
+  [
+    "pod/shards/Messages.ts",
+    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/MergedFamilies.ts"]
+  ],
+  ["pod/shards/ShardHost.ts", ["metrics/body/LineChunks.ts"]],
+  [
+    "pod/shards/ShardPort.ts",
+    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/MergedFamilies.ts"]
+  ],
+  [
+    "pod/shards/ShardView.ts",
+    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/MergedFamilies.ts"].concat([
+      "metrics/cache/MetricsCache.ts"
+    ])
+  ],
+  ["pod/shards/Shards.ts", ["metrics/cache/MetricsCache.ts"]],
+  ["pod/shards/WorkerSettings.ts", ["metrics/cache/MetricsCache.ts", "metrics/cache/MetricsProcessor.ts"]],
+  ["pod/shards/Workers.ts", ["metrics/cache/PodSources.ts"]]
+])
+
+/** Samples mode's own way to read a line, until there is one reader. */
+const waitingInMetrics = new Map([["metrics/samples/LineReader.ts", ["metrics/cache/RoundReader.ts"]]])
+
+const isIn = (file: string, folder: string): boolean => file.startsWith(`${folder}/`)
+
+const wrong = (file: string, mayImport: ReadonlyArray<string>): ReadonlyArray<string> =>
+  imports.get(file)!.filter((path) => !ground.includes(path) && !mayImport.some((floor) => isIn(path, floor)))
+
+describe("the floors of the house", () => {
+  for (const [floor, mayImport] of floors)
+    it(`${floor} imports nothing from above`, () => {
+      for (const file of imports.keys()) {
+        if (!isIn(file, floor)) continue
+        const awaited = waiting.get(file) ?? waitingInMetrics.get(file) ?? []
+        assert.deepStrictEqual(wrong(file, [...mayImport, floor]).toSorted(), [...awaited].toSorted(), file)
+      }
+    })
+
+  it("every folder of src has a floor, but those that put the program together", () => {
+    const known = [...floors.map(([floor]) => floor), "commands", "demo"]
+    for (const file of imports.keys())
+      assert.isTrue(!file.includes("/") || known.some((floor) => isIn(file, floor)), file)
+  })
+
+  it("no file of the transport, the engine or the HTTP server imports an application", () => {
+    for (const [file, paths] of imports)
+      if (["transport", "engine", "http"].some((floor) => isIn(file, floor)))
+        assert.deepStrictEqual(
+          paths.filter((path) => applications.some((application) => isIn(path, application))),
+          [],
+          file
+        )
+  })
+
+  it("no imports run in a circle", () => {
+    const circles = new Set<string>()
+    const done = new Set<string>()
+    const walk = (file: string, path: ReadonlyArray<string>): void => {
+      const at = path.indexOf(file)
+      if (at >= 0) circles.add(path.slice(at).toSorted().join(" "))
+      if (at >= 0 || done.has(file)) return
+      for (const next of imports.get(file) ?? []) walk(next, [...path, file])
+      done.add(file)
+    }
+    for (const file of imports.keys()) walk(file, [])
+    assert.deepStrictEqual(
+      [...circles],
+      ["metrics/cache/RoundReader.ts metrics/samples/LineReader.ts metrics/samples/SampleSeries.ts"]
+    )
+  })
+})
