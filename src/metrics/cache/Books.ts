@@ -1,0 +1,75 @@
+/**
+ * Books: what a partition's cache decided, counted for the pod's own metrics, and the latest of what it did not show for an operator
+ * to look at. What is decided is others'.
+ */
+import type { TopicPartition } from "../../transport/Transport.ts"
+import type { Now, Stamp } from "../rounds/Ages.ts"
+import type { GivenUp } from "../rounds/Gathering.ts"
+import { refusal } from "../rounds/Record.ts"
+import type { Refusal, ReservedLines } from "../text/Dump.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import type { Away } from "./Arrivals.ts"
+import type { RefusalStatus } from "./MetricsCache.ts"
+import { RefusalLog } from "./RefusalLog.ts"
+import { count, type IgnoredBy, newTally, type Tally } from "./Tally.ts"
+
+const givenUp = ["superseded", "unfinished", "crowded", "conflict"] as const
+
+export class Books {
+  tally = newTally()
+  private readonly tp: TopicPartition
+  private readonly log = new RefusalLog()
+  private reported: Readonly<Record<GivenUp, number>> = { superseded: 0, unfinished: 0, crowded: 0, conflict: 0 }
+
+  constructor(tp: TopicPartition) {
+    this.tp = tp
+  }
+
+  /** Ages are those of what nobody has shown before. */
+  accepted({ replayed }: Stamp, time: number, now: Now): void {
+    this.tally.accepted++
+    if (!replayed) this.tally.ages.push(Math.max(0, now.wall - time) / 1000)
+  }
+
+  /** `source`: whose the record is, or claims to be. */
+  refused(why: Refusal, source: string, offset: number, now: Now): void {
+    count(this.tally.refused, why.reason)
+    this.log.add(why, { ...this.tp, at: now.wall, offset, source })
+  }
+
+  ignored(by: IgnoredBy): void {
+    count(this.tally.ignored, by)
+  }
+
+  /** A record of a source that is shown elsewhere, or not yet. */
+  away(by: Away | "elsewhere", why: Refusal, source: string, offset: number, now: Now): void {
+    count(this.tally.ignored, by)
+    this.log.add(why, { ...this.tp, at: now.wall, offset, source })
+  }
+
+  /**
+   * Lines whose names Prometheus itself writes. Other than with what is refused, nothing goes below the fence: all owners
+   * decide alike, and these series are shown by none. `whole`: it was all that the record brought.
+   */
+  reserved(lines: ReservedLines, whole: boolean, source: string, offset: number, now: Now): void {
+    count(this.tally.refusedLines, "reserved-name", lines.count)
+    if (whole) count(this.tally.refused, "reserved-name")
+    const detail = `lines under names that Prometheus itself writes are not shown: ${lines.count} of this record; --allow-reserved-names shows them`
+    const why = { ...refusal("reserved-name", detail), sample: excerpt(lines.bytes, 1) }
+    this.log.add(why, { ...this.tp, at: now.wall, offset, source }, lines.count)
+  }
+
+  /** Newest first. */
+  list(): ReadonlyArray<RefusalStatus> {
+    return this.log.list()
+  }
+
+  /** What was counted since it was taken last. `lost`: chunks given up so far, by cause. */
+  take(lost: Readonly<Record<GivenUp, number>>): Tally {
+    const { tally } = this
+    for (const cause of givenUp) count(tally.ignored, cause, lost[cause] - this.reported[cause])
+    this.reported = { ...lost }
+    this.tally = newTally()
+    return tally
+  }
+}

@@ -1,0 +1,22 @@
+/** CacheOptions: what a partition's cache is told: how long and how content is shown, and how much of it there may be. */
+import type { ParseLimits } from "../text/Dump.ts"
+
+export interface CacheLimits {
+  /** Sources with content in one partition. */
+  readonly maxSources: number
+  readonly partitionSeries: number
+  readonly partitionBytes: number
+  readonly podSeries: number
+  readonly podBytes: number
+  /** Bytes of unfinished rounds in one partition; not below one round's `maxBytes`. */
+  readonly gatherBytes: number
+}
+
+export interface CacheOptions {
+  /** The least milliseconds without a round after which a source is silent. */
+  readonly expiry: number
+  readonly timestamps: "scrape" | "event"
+  readonly sourceLabel: string
+  readonly limits: ParseLimits & CacheLimits
+  readonly allowReservedNames?: boolean
+}

@@ -1,0 +1,172 @@
+/**
+ * Contents: what is shown of a partition, by source, and what that takes of the budget. The one place where content comes, goes and
+ * leaves the cache for a scrape. It decides nothing: what is let in is Admission's, what is accepted Rounds'.
+ */
+
+import type { Ages, Now } from "../rounds/Ages.ts"
+import type { SampleSeries } from "../samples/SampleSeries.ts"
+import type { Dump } from "../text/Dump.ts"
+import { giveBackLines } from "../text/LineMemory.ts"
+import { Budget } from "./Budget.ts"
+import type { CacheOptions } from "./CacheOptions.ts"
+import { isDue } from "./DumpTime.ts"
+import type { Holders, Holding } from "./Holders.ts"
+import type { SourceStatus } from "./MetricsCache.ts"
+import { isLive, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
+
+export class Contents {
+  readonly budget: Budget
+  private readonly options: CacheOptions
+  private readonly ages: Ages
+  private readonly holders: Holders
+  private readonly holding: Holding
+  private readonly bySource = new Map<string, SourceContent>()
+  /** How often the content was looked at. */
+  private looks = 0
+
+  /** `place`: how other partitions see it. */
+  constructor(
+    options: CacheOptions,
+    ages: Ages,
+    pod: Budget,
+    holders: Holders,
+    place: Pick<Holding, "name" | "isHome">
+  ) {
+    const { limits, expiry } = options
+    this.options = options
+    this.ages = ages
+    this.holders = holders
+    this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
+    this.holding = {
+      ...place,
+      isLive: (source, now) => {
+        const content = this.bySource.get(source)
+        return content !== undefined && isLive(content, this.ages, now, expiry)
+      },
+      yields: (source) => this.remove(source)
+    }
+  }
+
+  get sources(): number {
+    return this.bySource.size
+  }
+
+  get(source: string): SourceContent | undefined {
+    return this.bySource.get(source)
+  }
+
+  all(): Iterable<[source: string, content: SourceContent]> {
+    return this.bySource
+  }
+
+  /** Undefined where the source may be shown here; else which other partition has it. */
+  claim(source: string, now: Now): string | undefined {
+    return this.holders.enter(source, this.holding, now)
+  }
+
+  /** What was claimed and got no content. */
+  disclaim(source: string): void {
+    this.holders.leave(source, this.holding)
+  }
+
+  /** In place of what was there; the budget knows of it already. */
+  put(source: string, content: Omit<SourceContent, "looks">): void {
+    const before = this.bySource.get(source)
+    if (before !== undefined) this.giveBack(before)
+    this.bySource.set(source, { ...content, looks: this.looks })
+  }
+
+  /** Its samples changed: nobody has seen it as it is. */
+  renew(content: SourceContent, by: Pick<SourceContent, "number" | "stamp" | "time" | "first" | "rhythm">): void {
+    content.number = by.number
+    content.stamp = by.stamp
+    content.time = by.time
+    content.first = by.first
+    content.rhythm = by.rhythm
+    content.looks = this.looks
+  }
+
+  remove(source: string): void {
+    const content = this.bySource.get(source)
+    if (content === undefined) return
+    const { series, bytes } = sizeOf(content)
+    this.bySource.delete(source)
+    this.holders.leave(source, this.holding)
+    this.budget.change({ series: -series, bytes: -bytes })
+  }
+
+  removeAll(): void {
+    for (const source of this.bySource.keys()) this.remove(source)
+  }
+
+  /** Frees everything, and gives back the room that it had. */
+  clear(): void {
+    for (const source of this.bySource.keys()) this.holders.leave(source, this.holding)
+    this.bySource.clear()
+    this.budget.clear()
+  }
+
+  /** Frees what expired. Answers how many sources went. */
+  sweep(now: Now): number {
+    const { expiry } = this.options
+    let expired = 0
+    for (const [source, content] of this.bySource) {
+      const { shown } = content
+      if (shown.mode === "samples") this.accounting(shown.series, () => shown.series.sweep(this.ages, now, expiry))
+      if (shown.mode === "samples" ? shown.series.series > 0 : isLive(content, this.ages, now, expiry)) continue
+      this.remove(source)
+      expired++
+    }
+    return expired
+  }
+
+  /** From where a new owner must read to hold the same; Infinity where nothing is held. */
+  lowest(): number {
+    let lowest = Number.POSITIVE_INFINITY
+    for (const content of this.bySource.values()) lowest = Math.min(lowest, needOf(content, this.options.expiry))
+    return lowest
+  }
+
+  /** The only way by which content leaves the cache. */
+  dumps(now: Now): ReadonlyArray<Dump> {
+    const { expiry, timestamps } = this.options
+    this.looks++
+    const dumps: Array<Dump> = []
+    for (const content of this.bySource.values()) {
+      const { shown } = content
+      if (!isDue(timestamps, content.stamp, content.time, now.wall)) continue
+      if (shown.mode === "snapshot") {
+        if (isLive(content, this.ages, now, expiry)) dumps.push(shown.dump)
+      } else {
+        const dump = this.accounting(shown.series, () => shown.series.dump(this.ages, now, expiry))
+        if (dump !== undefined) dumps.push(dump)
+      }
+    }
+    return dumps
+  }
+
+  status(limit: number, now: Now): ReadonlyArray<SourceStatus> {
+    const { expiry, timestamps } = this.options
+    return [...this.bySource]
+      .filter(
+        ([, content]) =>
+          isLive(content, this.ages, now, expiry) && isDue(timestamps, content.stamp, content.time, now.wall)
+      )
+      .slice(0, limit)
+      .map(([source, content]) => statusOf(source, content, this.ages, now, expiry))
+  }
+
+  /** Changes samples, and counts what that changes. */
+  accounting<A>(series: SampleSeries, change: () => A): A {
+    const before = { series: series.series, bytes: series.bytes }
+    const result = change()
+    this.budget.change({ series: series.series - before.series, bytes: series.bytes - before.bytes })
+    return result
+  }
+
+  /** Content that goes and that nobody has seen leaves its memory to the next. What was seen may be in use in a scrape. */
+  private giveBack({ shown, looks }: SourceContent): void {
+    if (shown.mode !== "snapshot" || looks !== this.looks) return
+    for (const known of shown.known) if (known !== undefined) giveBackLines(known.lines)
+  }
+}

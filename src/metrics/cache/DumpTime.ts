@@ -1,0 +1,24 @@
+/**
+ * DumpTime: whether a dump's own time lets it be shown, in event mode. It may hide its own source, never another: beyond what clocks
+ * differ by it is refused by the broker's stamp, and where there is none it is hidden by the pod's clock until it is due.
+ */
+import type { Stamp } from "../rounds/Ages.ts"
+import { refusal } from "../rounds/Record.ts"
+import type { Refusal } from "../text/Dump.ts"
+import type { CacheOptions } from "./CacheOptions.ts"
+
+/** Clocks differ: a dump may be so many ms ahead of the broker's stamp or the pod's clock. */
+const ahead = 60_000
+
+type Timestamps = CacheOptions["timestamps"]
+
+export const tooEarly = (timestamps: Timestamps, { timestamp }: Stamp, time: number): Refusal | undefined => {
+  if (timestamps !== "event" || !(time > timestamp + ahead) || timestamp < 0) return undefined
+  return refusal(
+    "future",
+    `its time is ${new Date(time).toISOString()}, ${Math.round((time - timestamp) / 1000)} s after it arrived`
+  )
+}
+
+export const isDue = (timestamps: Timestamps, { timestamp }: Stamp, time: number, wall: number): boolean =>
+  timestamps !== "event" || timestamp >= 0 || time <= wall + ahead
