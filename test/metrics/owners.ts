@@ -66,7 +66,7 @@ class OwnerOf {
     this.marks = new Marks(commit.marks, now)
     this.reservation = { ...unreserved, kept: this.position }
     this.rounds = new Rounds(
-      { gatherBytes: 1_000_000, maxSources: 100 },
+      { gatherBytes: 1_000_000, sourceBytes: 1_000_000, maxSources: 100 },
       {
         kept: () => keptFrom(this.reservation),
         settled: () => this.marks.settled(this.position, 2 * expiry),

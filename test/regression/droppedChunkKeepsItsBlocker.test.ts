@@ -42,7 +42,7 @@ it("a late echo stays unseen after its newer rounds were dropped chunk by chunk 
 })
 
 it("who begins at L after chunks were dropped ignores the same late round as the owner that dropped them", () => {
-  const options = { gatherBytes: 1_000_000, maxSources: 10 }
+  const options = { gatherBytes: 1_000_000, sourceBytes: 1_000_000, maxSources: 10 }
   const bounds = { kept: () => 0, settled: () => 0, outlived: () => 0, period: () => 0 }
   const chunk = (round: number, index: number) => ({ source: "s", number: { epoch: 1, round }, index, count: 2 })
   const log = [chunk(3, 1), chunk(3, 2), chunk(4, 1), chunk(4, 2), chunk(5, 1), chunk(5, 2)]

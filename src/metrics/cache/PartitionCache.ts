@@ -14,7 +14,7 @@ import { Homes } from "../../engine/growth/Homes.ts"
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
 import { type LogRecord, partitionKey, type TopicPartition } from "../../transport/Transport.ts"
 import { Ages, type Now, type Stamp } from "../rounds/Ages.ts"
-import { claimedSource, isRefused, readEnvelope, readIdentity, refusal } from "../rounds/Record.ts"
+import { bytesOf, claimedSource, isRefused, readEnvelope, readIdentity, refusal } from "../rounds/Record.ts"
 import { Rhythms } from "../rounds/Rhythm.ts"
 import { type Round, Rounds } from "../rounds/Rounds.ts"
 import { memorySpan } from "../rounds/VersionMemory.ts"
@@ -85,7 +85,7 @@ export class PartitionCache {
       (defect) => this.books.tally.defects.push(defect)
     )
     this.rounds = new Rounds(
-      { gatherBytes: limits.gatherBytes, maxSources },
+      { gatherBytes: limits.gatherBytes, sourceBytes: limits.gatherBytes / 2, maxSources },
       {
         kept: time.keptFrom,
         // What comes less late than that is known for late.
@@ -117,7 +117,7 @@ export class PartitionCache {
       parsed: record.tooLarge === undefined ? undefined : overLimit(record.tooLarge),
       shape: undefined
     }
-    const step = this.rounds.take(envelope, record, record.value?.length ?? 0, part)
+    const step = this.rounds.take(envelope, record, envelope.count > 1 ? bytesOf(record) : 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
     else if (step._tag === "Ignored") this.books.ignored(step.reason)
     else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)

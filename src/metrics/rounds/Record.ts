@@ -29,6 +29,13 @@ export interface Identity {
 
 export type Mode = "snapshot" | "samples"
 
+/** Bytes of all that a record brings. */
+export const bytesOf = ({ key, value, headers }: LogRecord): number => {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0)
+  for (const name in headers) bytes += name.length + headers[name]!.length
+  return bytes
+}
+
 export interface Envelope extends Identity {
   /** Dump time, ms since the epoch. */
   readonly time: number

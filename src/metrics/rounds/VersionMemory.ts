@@ -125,9 +125,16 @@ export class VersionMemory {
     return lowest
   }
 
-  /** Whether nothing is remembered. */
-  get empty(): boolean {
-    return this.highest() === undefined
+  /** How many versions are remembered. */
+  get size(): number {
+    return this.seen.length + this.unsure.length
+  }
+
+  /** The offset past which nothing is remembered; -Infinity where nothing is. */
+  get until(): number {
+    let last = Number.NEGATIVE_INFINITY
+    for (const list of [this.seen, this.unsure]) for (const { first } of list) last = Math.max(last, first)
+    return last
   }
 
   /** Together with what blocks it: of those that are known for certain and of those that are not the latest, which costs the least. */

@@ -5,11 +5,12 @@
 import { assert, it } from "@effect/vitest"
 import fc from "fast-check"
 import { describe } from "vitest"
+import { chunkOverhead } from "../../../src/metrics/rounds/Gathering.ts"
 import type { Identity } from "../../../src/metrics/rounds/Record.ts"
 import { Rounds, type RoundsOptions, type Step } from "../../../src/metrics/rounds/Rounds.ts"
 import { playOwners } from "../owners.ts"
 
-const defaults: RoundsOptions = { gatherBytes: 1_000_000, maxSources: 100 }
+const defaults: RoundsOptions = { gatherBytes: 1_000_000, sourceBytes: 1_000_000, maxSources: 100 }
 
 interface Rec {
   readonly source?: string
@@ -200,10 +201,57 @@ describe("one source", () => {
   })
 
   it("unfinished rounds hold a bounded number of bytes, the oldest go first", () => {
-    const owner = new Owner({ ...defaults, gatherBytes: 3 * (512 + 10) })
+    const owner = new Owner({ ...defaults, gatherBytes: 3 * (chunkOverhead + 10) })
     for (let i = 0; i < 10; i++) owner.read(i, { source: `s${i}`, v: "1.1", chunk: "1/2" })
     assert.strictEqual(owner.rounds.givenUp.crowded, 6)
     assert.strictEqual(owner.rounds.committable(10), 6)
+  })
+
+  it("a source's flood of chunks takes its own rounds away and not another's", () => {
+    const unit = chunkOverhead + 10
+    const owner = new Owner({ ...defaults, gatherBytes: 8 * unit, sourceBytes: 3 * unit })
+    owner.read(0, { source: "honest", v: "1.1", chunk: "1/2" })
+    for (let i = 1; i <= 100; i++) owner.read(i, { source: "flood", v: `1.${1000 - i}`, chunk: "1/2" })
+    assert.strictEqual(owner.rounds.givenUp.crowded, 96)
+    assert.strictEqual(owner.read(101, { source: "honest", v: "1.1", chunk: "2/2" }), "accepted 1.1:1/2+1.1:2/2")
+  })
+
+  it("which chunks are crowded out depends on what came after them, not on where an owner began", () => {
+    const unit = chunkOverhead + 10
+    const step = fc.record({
+      source: fc.constantFrom("a", "a", "b", "c"),
+      plain: fc.boolean(),
+      index: fc.constantFrom(1, 1, 2, 3),
+      next: fc.boolean()
+    })
+    let [complete, crowded] = [0, 0]
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), fc.nat(30), (steps, from) => {
+        const rounds = new Map<string, number>()
+        const log = steps.map(({ source, plain, index, next }): Rec => {
+          const round = (rounds.get(source) ?? 1) + (next ? 1 : 0)
+          rounds.set(source, round)
+          return plain ? { source, chunk: `${index}/3` } : { source, v: `1.${round}`, chunk: `${index}/3` }
+        })
+        const limits = { ...defaults, gatherBytes: 6 * unit, sourceBytes: 3 * unit }
+        const completed = (owner: Owner, begin: number): ReadonlyArray<string> =>
+          log.flatMap((r, offset) => {
+            if (offset < begin) return []
+            const step = owner.rounds.take(identity(r), { offset }, 10, `${offset}`)
+            return step._tag === "Accepted" ? [`${step.round.first} ${step.round.parts}`] : []
+          })
+        const first = new Owner(limits)
+        const all = completed(first, 0)
+        crowded += first.rounds.givenUp.crowded
+        const rest = completed(new Owner(limits), from)
+        complete += rest.length
+        // It may complete one again, which the other knows for a repetition.
+        for (const round of all) if (Number.parseInt(round, 10) >= from) assert.include(rest, round)
+      }),
+      { numRuns: 1000 }
+    )
+    assert.isAbove(complete, 100)
+    assert.isAbove(crowded, 1000)
   })
 
   it("records without a number are ordered by offset, their chunks must come in order", () => {

@@ -15,7 +15,7 @@ interface Memory {
 }
 
 interface Cache {
-  readonly rounds: { readonly sources: Map<string, { readonly memory: Memory }> }
+  readonly rounds: { readonly versions: { readonly sources: Map<string, { readonly memory: Memory }> } }
   heard?: Map<string, number>
 }
 
@@ -87,7 +87,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
         const accept = prototype.accept as (round: Round, ...rest: ReadonlyArray<unknown>) => void
         prototype.accept = function (this: Cache, round: Round, ...rest: ReadonlyArray<unknown>) {
           accept.call(this, round, ...rest)
-          if (round.parts[0]!.envelope.ended) this.rounds.sources.delete(round.source)
+          if (round.parts[0]!.envelope.ended) this.rounds.versions.sources.delete(round.source)
         } as never
       })
     ]
@@ -150,7 +150,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
         const refuse = prototype.refuse as Refuse
         prototype.refuse = function (this: Cache, why, source, stamp, now) {
           refuse.call(this, why, source, stamp, now)
-          const known = this.rounds.sources.get(source ?? "")?.memory
+          const known = this.rounds.versions.sources.get(source ?? "")?.memory
           if (known !== undefined) known.seen = known.seen.filter((s) => s.offset !== stamp.offset)
         } as Refuse as never
       })
@@ -168,7 +168,7 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
         prototype.take = function (this: Cache, record, fence, now) {
           const source = Buffer.from(record.key ?? []).toString()
           this.heard ??= new Map()
-          if (now.wall - (this.heard.get(source) ?? now.wall) > simExpiry) this.rounds.sources.delete(source)
+          if (now.wall - (this.heard.get(source) ?? now.wall) > simExpiry) this.rounds.versions.sources.delete(source)
           this.heard.set(source, now.wall)
           take.call(this, record, fence, now)
         } as Take as never
