@@ -163,6 +163,10 @@ const make = (defaults: boolean) => {
       ["reason"]
     ),
     sourcesExpired: counter("k2p_sources_expired_total", "Sources that fell silent and left the endpoint."),
+    sourcesDisplaced: counter(
+      "k2p_sources_displaced_total",
+      "Sources that were shown and gave way to others under a limit of the partition or the pod."
+    ),
     sources: gauge("k2p_sources", "Sources with content in the cache."),
     series: gauge("k2p_series", "Series in the cache."),
     cacheBytes: gauge("k2p_cache_bytes", "Bytes of exposition text in the cache."),

@@ -1,18 +1,17 @@
 /**
  * Admission: whether accepted content finds room under the source's, the partition's and the pod's limits. It takes the room that it
- * finds; putting the content there is the caller's. It may depend on this pod, for it only hides.
+ * finds, from others if need be (see Budget); putting the content there is the caller's. It may depend on this pod, for it only hides.
  */
 
-import type { Stamp } from "../rounds/Ages.ts"
+import type { Now, Stamp } from "../rounds/Ages.ts"
 import { refusal } from "../rounds/Record.ts"
 import { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Refusal, Size } from "../text/Dump.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
 import type { Content, Part } from "./RoundReader.ts"
-import { type SourceContent, sizeOf } from "./SourceContent.ts"
-
-const nothing: Size = { series: 0, bytes: 0 }
+import { Share } from "./Share.ts"
+import { contentOverhead, type SourceContent } from "./SourceContent.ts"
 
 /** Of a record that the transport passed over. */
 export const overLimit = (bytes: number): Refusal =>
@@ -20,6 +19,9 @@ export const overLimit = (bytes: number): Refusal =>
     "record-too-large",
     `the record is longer than --max-record-bytes: its value of ${bytes} bytes was passed over unread`
   )
+
+/** Whether it was this pod's budgets, shared with others, that refused: then what was there goes, too. */
+export const isOfBudget = ({ reason }: Refusal): boolean => reason === "partition-full" || reason === "pod-full"
 
 export class Admission {
   private readonly limits: CacheOptions["limits"]
@@ -35,40 +37,41 @@ export class Admission {
     before: SourceContent | undefined,
     { envelope, shape }: Part,
     { dump, known }: Content,
-    stamp: Stamp
-  ): SourceContent["shown"] | Refusal {
-    const { limits, contents } = this
-    if (before === undefined && contents.sources >= limits.maxSources)
-      return refusal("too-many-sources", `the partition has ${limits.maxSources} sources with content already`)
-    const was = before === undefined ? nothing : sizeOf(before)
-    if (envelope.mode === "snapshot") {
-      const change = { series: dump.series - was.series, bytes: dump.bytes - was.bytes }
-      const full = contents.budget.refuses(change)
-      if (full !== undefined) return full
-      contents.budget.change(change)
-      return { mode: "snapshot", dump, known }
-    }
-    const present = before?.shown.mode === "samples" ? before.shown.series : undefined
-    const series = present ?? new SampleSeries()
-    const addition = series.measure(dump, shape)
-    const replaced = present === undefined ? was : nothing
-    const full = this.noRoom(series, addition, replaced)
-    if (full !== undefined) return full
-    contents.budget.change({ series: -replaced.series, bytes: -replaced.bytes })
-    contents.accounting(series, () => series.add(addition, stamp))
-    return { mode: "samples", series }
+    stamp: Stamp,
+    now: Now
+  ): Pick<SourceContent, "shown" | "share"> | Refusal {
+    const { contents } = this
+    const { source, mode } = envelope
+    const full = before === undefined && contents.sources >= this.limits.maxSources
+    const oldest = contents.budget.oldestNewcomer
+    if (full && oldest === undefined)
+      return refusal(
+        "too-many-sources",
+        `the partition has content of ${contents.sources} sources, --max-sources is ${this.limits.maxSources}: new sources wait`
+      )
+    const share = before?.share ?? new Share((at) => contents.displace(source, at))
+    const series = before?.shown.mode === "samples" ? before.shown.series : new SampleSeries()
+    const addition = mode === "samples" ? series.measure(dump, shape) : undefined
+    const why =
+      addition === undefined
+        ? contents.budget.admit(share, dump.series, dump.bytes + contentOverhead, now)
+        : this.extend(share, series, addition, now)
+    if (why !== undefined) return why
+    if (full && contents.sources >= this.limits.maxSources) oldest?.giveWay(now)
+    if (addition === undefined) return { shown: { mode: "snapshot", dump, known }, share }
+    contents.accounting(share, series, () => series.add(addition, stamp))
+    return { shown: { mode: "samples", series }, share }
   }
 
-  /** Why samples find no room, in place of what goes for them; undefined where they do. */
-  noRoom(samples: SampleSeries, addition: Size, replaced = nothing): Refusal | undefined {
+  /** Takes the room for what is added to samples, or says why there is none. */
+  extend(share: Share, samples: SampleSeries, addition: Size, now: Now): Refusal | undefined {
     const { limits } = this
-    if (samples.series + addition.series > limits.maxSeries)
-      return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode`)
-    if (samples.bytes + addition.bytes > limits.maxBytes)
-      return refusal("too-large", `more than ${limits.maxBytes} bytes in samples mode`)
-    const { series, bytes } = addition
-    return this.contents.budget.refuses(
-      replaced === nothing ? addition : { series: series - replaced.series, bytes: bytes - replaced.bytes }
-    )
+    const series = samples.series + addition.series
+    const bytes = samples.bytes + addition.bytes
+    if (series > limits.maxSeries)
+      return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode (--max-source-series)`)
+    if (bytes > limits.maxBytes)
+      return refusal("too-large", `more than ${limits.maxBytes} bytes in samples mode (--max-source-bytes)`)
+    return this.contents.budget.admit(share, series, bytes + contentOverhead, now)
   }
 }

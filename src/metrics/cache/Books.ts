@@ -15,6 +15,11 @@ import { count, type IgnoredBy, newTally, type Tally } from "./Tally.ts"
 
 const givenUp = ["superseded", "unfinished", "crowded", "conflict"] as const
 
+const gaveWay = refusal(
+  "displaced",
+  "a limit of the partition or the pod was reached and it gave way: it is shown again with its next complete round, where there is room"
+)
+
 export class Books {
   tally = newTally()
   private readonly tp: TopicPartition
@@ -45,6 +50,12 @@ export class Books {
   away(by: Away | "elsewhere", why: Refusal, source: string, offset: number, now: Now): void {
     count(this.tally.ignored, by)
     this.log.add(why, { ...this.tp, at: now.wall, offset, source })
+  }
+
+  /** Content that was shown and made room for others. */
+  displaced(source: string, offset: number, now: Now): void {
+    this.tally.displaced++
+    this.log.add(gaveWay, { ...this.tp, at: now.wall, offset, source })
   }
 
   /**

@@ -12,7 +12,8 @@ import type { CacheOptions } from "./CacheOptions.ts"
 import { isDue } from "./DumpTime.ts"
 import type { Holders, Holding } from "./Holders.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
-import { isLive, needOf, type SourceContent, sizeOf, statusOf } from "./SourceContent.ts"
+import type { Share } from "./Share.ts"
+import { contentOverhead, isLive, needOf, type SourceContent, statusOf } from "./SourceContent.ts"
 
 export class Contents {
   readonly budget: Budget
@@ -20,22 +21,25 @@ export class Contents {
   private readonly ages: Ages
   private readonly holders: Holders
   private readonly holding: Holding
+  private readonly displaced: (source: string, content: SourceContent, now: Now) => void
   private readonly bySource = new Map<string, SourceContent>()
   /** How often the content was looked at. */
   private looks = 0
 
-  /** `place`: how other partitions see it. */
+  /** `place`: how other partitions see it. `displaced`: who gave way. */
   constructor(
     options: CacheOptions,
     ages: Ages,
     pod: Budget,
     holders: Holders,
-    place: Pick<Holding, "name" | "isHome">
+    place: Pick<Holding, "name" | "isHome">,
+    displaced: (source: string, content: SourceContent, now: Now) => void
   ) {
     const { limits, expiry } = options
     this.options = options
     this.ages = ages
     this.holders = holders
+    this.displaced = displaced
     this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
     this.holding = {
       ...place,
@@ -69,7 +73,7 @@ export class Contents {
     this.holders.leave(source, this.holding)
   }
 
-  /** In place of what was there; the budget knows of it already. */
+  /** In place of what was there; its share is that already. */
   put(source: string, content: Omit<SourceContent, "looks">): void {
     const before = this.bySource.get(source)
     if (before !== undefined) this.giveBack(before)
@@ -89,10 +93,16 @@ export class Contents {
   remove(source: string): void {
     const content = this.bySource.get(source)
     if (content === undefined) return
-    const { series, bytes } = sizeOf(content)
     this.bySource.delete(source)
     this.holders.leave(source, this.holding)
-    this.budget.change({ series: -series, bytes: -bytes })
+    this.budget.remove(content.share)
+  }
+
+  /** Makes room for others. */
+  displace(source: string, now: Now): void {
+    const content = this.bySource.get(source)
+    this.remove(source)
+    if (content !== undefined) this.displaced(source, content, now)
   }
 
   removeAll(): void {
@@ -101,9 +111,7 @@ export class Contents {
 
   /** Frees everything, and gives back the room that it had. */
   clear(): void {
-    for (const source of this.bySource.keys()) this.holders.leave(source, this.holding)
-    this.bySource.clear()
-    this.budget.clear()
+    this.removeAll()
   }
 
   /** Frees what expired. Answers how many sources went. */
@@ -112,7 +120,8 @@ export class Contents {
     let expired = 0
     for (const [source, content] of this.bySource) {
       const { shown } = content
-      if (shown.mode === "samples") this.accounting(shown.series, () => shown.series.sweep(this.ages, now, expiry))
+      if (shown.mode === "samples")
+        this.accounting(content.share, shown.series, () => shown.series.sweep(this.ages, now, expiry))
       if (shown.mode === "samples" ? shown.series.series > 0 : isLive(content, this.ages, now, expiry)) continue
       this.remove(source)
       expired++
@@ -138,7 +147,7 @@ export class Contents {
       if (shown.mode === "snapshot") {
         if (isLive(content, this.ages, now, expiry)) dumps.push(shown.dump)
       } else {
-        const dump = this.accounting(shown.series, () => shown.series.dump(this.ages, now, expiry))
+        const dump = this.accounting(content.share, shown.series, () => shown.series.dump(this.ages, now, expiry))
         if (dump !== undefined) dumps.push(dump)
       }
     }
@@ -157,10 +166,9 @@ export class Contents {
   }
 
   /** Changes samples, and counts what that changes. */
-  accounting<A>(series: SampleSeries, change: () => A): A {
-    const before = { series: series.series, bytes: series.bytes }
+  accounting<A>(share: Share, series: SampleSeries, change: () => A): A {
     const result = change()
-    this.budget.change({ series: series.series - before.series, bytes: series.bytes - before.bytes })
+    this.budget.set(share, series.series, series.bytes + contentOverhead)
     return result
   }
 

@@ -20,7 +20,7 @@ import { type Round, Rounds } from "../rounds/Rounds.ts"
 import { memorySpan } from "../rounds/VersionMemory.ts"
 import type { Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { Admission, overLimit } from "./Admission.ts"
+import { Admission, isOfBudget, overLimit } from "./Admission.ts"
 import { Books } from "./Books.ts"
 import type { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
@@ -71,7 +71,14 @@ export class PartitionCache {
     this.ages = new Ages(time.readAgo)
     this.books = new Books(tp)
     const isHome = (source: string): boolean => this.moves.isHome(source)
-    this.contents = new Contents(options, this.ages, pod, holders, { name: partitionKey(tp), isHome })
+    this.contents = new Contents(
+      options,
+      this.ages,
+      pod,
+      holders,
+      { name: partitionKey(tp), isHome },
+      (source, content, at) => this.books.displaced(source, content.stamp.offset, at)
+    )
     this.moves = new Moves(homes, this.contents, this.books)
     this.admission = new Admission(limits, this.contents)
     const maxSources = rememberedSources * limits.maxSources
@@ -221,13 +228,16 @@ export class PartitionCache {
         // Samples then add nothing to what there is.
         if (whole) return
       }
-      const shown = isRefused(content) ? content : this.admission.admit(before, round.parts[0]!, content, since)
-      if (isRefused(shown)) {
+      const admitted = isRefused(content) ? content : this.admission.admit(before, round.parts[0]!, content, since, now)
+      if (isRefused(admitted)) {
         if (before === undefined) this.contents.disclaim(source)
-        this.refuse(shown, source, stamp, now)
+        // Samples lose what is new, a snapshot is refused as a whole: what was shown before would stand still.
+        const whole = envelope.mode === "snapshot" || before?.shown.mode === "snapshot"
+        if (whole && isOfBudget(admitted)) this.contents.remove(source)
+        this.refuse(admitted, source, stamp, now)
         return
       }
-      this.contents.put(source, { shown, number, stamp, time: envelope.time, first, rhythm })
+      this.contents.put(source, { ...admitted, number, stamp, time: envelope.time, first, rhythm })
     }
     this.books.accepted(stamp, envelope.time, now)
   }

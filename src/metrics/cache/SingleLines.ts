@@ -62,10 +62,9 @@ export class SingleLines {
       return true
     }
     const change = known ?? (line === undefined ? undefined : series.measureLine(line))
-    if (change === undefined || admission.noRoom(series, change) !== undefined) return false
+    if (change === undefined || admission.extend(content.share, series, change, now) !== undefined) return false
     if (line === undefined) series.renew(change, plainLine, stampText, stamp)
     else series.addLine(change, line, stampText !== undefined, stamp)
-    contents.budget.change(change)
     rounds.single(source)
     contents.renew(content, { number: undefined, stamp, time, first: offset, rhythm: rhythms.note(beat) })
     books.accepted(stamp, time, now)

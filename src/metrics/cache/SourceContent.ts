@@ -10,8 +10,10 @@ import type { Rhythm } from "../rounds/Rhythm.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Dump, Size } from "../text/Dump.ts"
 import type { SourceStatus } from "./MetricsCache.ts"
+import type { Share } from "./Share.ts"
 
 export interface SourceContent {
+  readonly share: Share
   readonly shown:
     | {
         readonly mode: "snapshot"
@@ -30,6 +32,9 @@ export interface SourceContent {
   /** How often the cache had been looked at when it came. */
   looks: number
 }
+
+/** What a source with content takes besides it (`node --expose-gc test/metrics/worst/measure.ts`). */
+export const contentOverhead = 2048
 
 export const sizeOf = ({ shown }: SourceContent): Size => (shown.mode === "snapshot" ? shown.dump : shown.series)
 

@@ -11,6 +11,8 @@ export interface Tally {
   /** Refused alone. */
   readonly refusedLines: Map<string, number>
   expired: number
+  /** Sources whose content made room for others'. */
+  displaced: number
   /** What the parser threw, which it never should. */
   readonly defects: Array<unknown>
 }
@@ -22,6 +24,7 @@ export const newTally = (): Tally => ({
   refused: new Map(),
   refusedLines: new Map(),
   expired: 0,
+  displaced: 0,
   defects: []
 })
 

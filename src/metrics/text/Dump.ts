@@ -94,6 +94,8 @@ export type RefusalReason =
   | "chunk-conflict"
   | "too-many-sources"
   | "partition-full"
+  | "pod-full"
+  | "displaced"
   | "future"
   | "reserved-name"
   | "misplaced"

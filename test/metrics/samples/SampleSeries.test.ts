@@ -173,7 +173,7 @@ describe("samples", () => {
       { topic: "t", partition: 0 },
       noTime,
       options,
-      new Budget("pod", { series: 9, bytes: 999 })
+      new Budget("pod", { series: 9, bytes: 99_999 })
     )
     const now = { wall: 0, mono: 0 }
     cache.take(toRecord(0, { text: "a 1" }), 0, now)
