@@ -82,6 +82,10 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
   const { values } = resolved
   const connection = readConnection(resolved)
   const problems = "problems" in connection ? [...connection.problems] : []
+  // Two whole rounds of the largest kind may be under way, of one source and of others.
+  const gatherBytes = values.maxGatherBytes ?? 4 * values.maxSourceBytes
+  if (gatherBytes < 2 * values.maxSourceBytes)
+    problems.push("--max-gather-bytes is less than two rounds of --max-source-bytes: half of it has to hold one")
   if (problems.length > 0 || "problems" in connection) return { problems }
   const agreed = {
     expiry: values.expiry,
@@ -95,12 +99,17 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
       maxSources: values.maxSources,
       partitionSeries: values.maxPartitionSeries,
       partitionBytes: values.maxPartitionBytes,
-      // Two whole rounds of the largest kind may be under way.
-      gatherBytes: 2 * values.maxSourceBytes
+      rememberedSources: values.maxRememberedSources ?? 4 * values.maxSources,
+      gatherBytes
     }
   }
   // The pod's own limits may differ: machines do.
-  const limits = { ...agreed.limits, podSeries: values.maxPodSeries, podBytes: values.maxPodBytes }
+  const limits = {
+    ...agreed.limits,
+    podSeries: values.maxPodSeries,
+    podBytes: values.maxPodBytes,
+    podGatherBytes: values.maxPodGatherBytes
+  }
   const lookback = values.lookback ?? values.expiry
   const sessionTimeout = readSessionTimeout(resolved, connection.value)
   return {

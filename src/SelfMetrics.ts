@@ -169,7 +169,11 @@ const make = (defaults: boolean) => {
     ),
     sources: gauge("k2p_sources", "Sources with content in the cache."),
     series: gauge("k2p_series", "Series in the cache."),
-    cacheBytes: gauge("k2p_cache_bytes", "Bytes of exposition text in the cache."),
+    cacheBytes: gauge("k2p_cache_bytes", "Bytes of exposition text in the cache, with what each source takes besides."),
+    keptBytes: gauge(
+      "k2p_kept_bytes",
+      "Bytes of what is kept besides what is shown: chunks of unfinished rounds, and which rounds came."
+    ),
     roundAge: histogram(
       "k2p_round_age_seconds",
       "From a round's dump time to its acceptance here.",

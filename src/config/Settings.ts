@@ -162,28 +162,45 @@ export const serve = settings({
   },
   maxSources: {
     kind: Kind.integer(1, 10_000_000),
-    about: "Sources of one partition beyond which a new one is refused.",
+    about: "Sources of one partition beyond which a new one is refused, or takes the place of one that came once.",
     fallback: "10000"
+  },
+  maxRememberedSources: {
+    kind: Kind.integer(1, 100_000_000),
+    about: "Sources of one partition whose round numbers are remembered, beyond which a new one is refused.",
+    otherwise: "four times --max-sources"
   },
   maxPartitionSeries: {
     kind: Kind.integer(1, 1_000_000_000),
-    about: "Series of one partition beyond which rounds are refused.",
+    about: "Series of one partition beyond which new sources are refused; known ones may grow by a quarter.",
     fallback: "2000000"
   },
   maxPartitionBytes: {
     kind: Kind.size("1MiB", "256GiB"),
-    about: "Bytes of one partition beyond which rounds are refused.",
+    about: "Bytes of one partition beyond which new sources are refused; known ones may grow by a quarter.",
     fallback: "512MiB"
   },
   maxPodSeries: {
     kind: Kind.integer(1, 1_000_000_000),
-    about: "Series of the whole pod beyond which rounds are refused; each worker gets its share.",
+    about: "The same for series of the whole pod; each worker gets its share.",
     fallback: "5000000"
   },
   maxPodBytes: {
     kind: Kind.size("1MiB", "256GiB"),
-    about: "Bytes of the whole pod beyond which rounds are refused; each worker gets its share.",
+    about: "The same for bytes of the whole pod; each worker gets its share.",
     fallback: "1GiB"
+  },
+  maxGatherBytes: {
+    kind: Kind.size("1KiB", "64GiB"),
+    about:
+      "Bytes of chunks in one partition, half of it of one source, after which a round that is still unfinished is given up.",
+    otherwise: "four times --max-source-bytes"
+  },
+  maxPodGatherBytes: {
+    kind: Kind.size("1KiB", "256GiB"),
+    about:
+      "Bytes that unfinished rounds may hold in the whole pod, beyond which those of the largest source are refused; each worker gets its share, and room for one round.",
+    fallback: "256MiB"
   },
   ...program
 })

@@ -8,8 +8,12 @@ export interface CacheLimits {
   readonly partitionBytes: number
   readonly podSeries: number
   readonly podBytes: number
-  /** Bytes of unfinished rounds in one partition; not below one round's `maxBytes`. */
+  /** Sources of one partition of whose rounds something is remembered. */
+  readonly rememberedSources: number
+  /** Bytes of the records of unfinished rounds in one partition, half of it for one source; not below two rounds' `maxBytes`. */
   readonly gatherBytes: number
+  /** What those of all partitions may hold. */
+  readonly podGatherBytes: number
 }
 
 export interface CacheOptions {

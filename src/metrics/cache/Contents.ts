@@ -3,7 +3,9 @@
  * leaves the cache for a scrape. It decides nothing: what is let in is Admission's, what is accepted Rounds'.
  */
 
+import type { Known } from "../parse/Layout.ts"
 import type { Ages, Now } from "../rounds/Ages.ts"
+import { Ranking } from "../rounds/Ranking.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Dump } from "../text/Dump.ts"
 import { giveBackLines } from "../text/LineMemory.ts"
@@ -11,7 +13,7 @@ import { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import { isDue } from "./DumpTime.ts"
 import type { Holders, Holding } from "./Holders.ts"
-import type { SourceStatus } from "./MetricsCache.ts"
+import type { PartitionContent, SourceStatus } from "./MetricsCache.ts"
 import type { Share } from "./Share.ts"
 import { contentOverhead, isLive, needOf, type SourceContent, statusOf } from "./SourceContent.ts"
 
@@ -23,6 +25,8 @@ export class Contents {
   private readonly holding: Holding
   private readonly displaced: (source: string, content: SourceContent, now: Now) => void
   private readonly bySource = new Map<string, SourceContent>()
+  /** By what a new owner must read to hold the same. */
+  private readonly needs = new Ranking<string>()
   /** How often the content was looked at. */
   private looks = 0
 
@@ -51,12 +55,22 @@ export class Contents {
     }
   }
 
+  get size(): { readonly sources: number; readonly series: number; readonly bytes: number } {
+    return { sources: this.bySource.size, series: this.budget.series, bytes: this.budget.bytes }
+  }
+
   get sources(): number {
     return this.bySource.size
   }
 
   get(source: string): SourceContent | undefined {
     return this.bySource.get(source)
+  }
+
+  /** Of a chunk of what the source shows, from 0: by which its next one can be read. */
+  known(source: string, chunk: number): Known | undefined {
+    const shown = this.bySource.get(source)?.shown
+    return shown?.mode === "snapshot" ? shown.known[chunk] : undefined
   }
 
   all(): Iterable<[source: string, content: SourceContent]> {
@@ -77,7 +91,9 @@ export class Contents {
   put(source: string, content: Omit<SourceContent, "looks">): void {
     const before = this.bySource.get(source)
     if (before !== undefined) this.giveBack(before)
-    this.bySource.set(source, { ...content, looks: this.looks })
+    const next = { ...content, looks: this.looks }
+    this.bySource.set(source, next)
+    this.needs.note(source, needOf(next, this.options.expiry))
   }
 
   /** Its samples changed: nobody has seen it as it is. */
@@ -94,6 +110,7 @@ export class Contents {
     const content = this.bySource.get(source)
     if (content === undefined) return
     this.bySource.delete(source)
+    this.needs.remove(source)
     this.holders.leave(source, this.holding)
     this.budget.remove(content.share)
   }
@@ -131,13 +148,20 @@ export class Contents {
 
   /** From where a new owner must read to hold the same; Infinity where nothing is held. */
   lowest(): number {
-    let lowest = Number.POSITIVE_INFINITY
-    for (const content of this.bySource.values()) lowest = Math.min(lowest, needOf(content, this.options.expiry))
-    return lowest
+    const need = (source: string): number => needOf(this.bySource.get(source)!, this.options.expiry)
+    return this.needs.lowest(need)?.key ?? Number.POSITIVE_INFINITY
+  }
+
+  view(clock: () => Now, refusals: PartitionContent["refusals"]): PartitionContent {
+    return {
+      dumps: () => this.dumps(clock()),
+      sources: (limit) => this.status(limit, clock()),
+      refusals
+    }
   }
 
   /** The only way by which content leaves the cache. */
-  dumps(now: Now): ReadonlyArray<Dump> {
+  private dumps(now: Now): ReadonlyArray<Dump> {
     const { expiry, timestamps } = this.options
     this.looks++
     const dumps: Array<Dump> = []
@@ -154,15 +178,15 @@ export class Contents {
     return dumps
   }
 
-  status(limit: number, now: Now): ReadonlyArray<SourceStatus> {
+  private status(limit: number, now: Now): ReadonlyArray<SourceStatus> {
     const { expiry, timestamps } = this.options
-    return [...this.bySource]
-      .filter(
-        ([, content]) =>
-          isLive(content, this.ages, now, expiry) && isDue(timestamps, content.stamp, content.time, now.wall)
-      )
-      .slice(0, limit)
-      .map(([source, content]) => statusOf(source, content, this.ages, now, expiry))
+    const status: Array<SourceStatus> = []
+    for (const [source, content] of this.bySource) {
+      if (status.length >= limit) break
+      if (isLive(content, this.ages, now, expiry) && isDue(timestamps, content.stamp, content.time, now.wall))
+        status.push(statusOf(source, content, this.ages, now, expiry))
+    }
+    return status
   }
 
   /** Changes samples, and counts what that changes. */

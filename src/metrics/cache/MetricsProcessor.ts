@@ -12,11 +12,13 @@ import { type LogRecord, partitionKey } from "../../transport/Transport.ts"
 import type { Now } from "../rounds/Ages.ts"
 import { defaultParseLimits, type ParseLimits } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
+import type { CacheLimits } from "./CacheOptions.ts"
 import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
-import { type CacheLimits, PartitionCache } from "./PartitionCache.ts"
+import { PartitionCache } from "./PartitionCache.ts"
 import { PodSources } from "./PodSources.ts"
 import { ignoredReasons } from "./Tally.ts"
+import { UnfinishedPool } from "./Unfinished.ts"
 
 const MiB = 1024 * 1024
 
@@ -27,7 +29,9 @@ export const defaultCacheLimits: CacheLimits = {
   partitionBytes: 512 * MiB,
   podSeries: 5_000_000,
   podBytes: 1024 * MiB,
-  gatherBytes: 128 * MiB
+  rememberedSources: 40_000,
+  gatherBytes: 256 * MiB,
+  podGatherBytes: 256 * MiB
 }
 
 export interface MetricsOptions {
@@ -73,6 +77,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       shared?.begin()
       const holders = new Holders(shared)
       const pod = new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
+      const unfinished = new UnfinishedPool(limits.podGatherBytes)
       const now = (): Now => ({
         wall: clock.currentTimeMillisUnsafe(),
         mono: Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
@@ -81,7 +86,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       return PartitionProcessor.of({
         open: Effect.fn("MetricsProcessor.open")(function* (tp, time, homes) {
           const key = partitionKey(tp)
-          const cache = new PartitionCache(tp, time, { ...options, limits }, pod, homes, holders)
+          const cache = new PartitionCache(tp, time, { ...options, limits }, pod, homes, holders, unfinished)
           const report = reporter(cache, metrics)
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {
@@ -146,7 +151,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
 
 /** Moves the cache's tally into the pod's metrics; the gauges by what changed, since all partitions share them. */
 const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => ReadonlyArray<unknown>) => {
-  let last = { sources: 0, series: 0, bytes: 0 }
+  let last = { sources: 0, series: 0, bytes: 0, kept: 0 }
   return () => {
     const tally = cache.takeTally()
     if (tally.accepted > 0) metrics.roundsAccepted.inc(tally.accepted)
@@ -156,10 +161,11 @@ const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => Read
     for (const [reason, n] of tally.ignored) metrics.roundsIgnored.inc({ reason }, n)
     for (const [reason, n] of tally.refused) metrics.recordsRefused.inc({ reason }, n)
     for (const [reason, n] of tally.refusedLines) metrics.linesRefused.inc({ reason }, n)
-    const size = cache.size()
+    const size = { ...cache.size(), kept: cache.kept.bytes }
     metrics.sources.inc(size.sources - last.sources)
     metrics.series.inc(size.series - last.series)
     metrics.cacheBytes.inc(size.bytes - last.bytes)
+    metrics.keptBytes.inc(size.kept - last.kept)
     last = size
     return tally.defects
   }

@@ -3,10 +3,9 @@
  * caller brings the clocks.
  *
  * Two kinds of decision are kept apart. Whether a round is accepted is Rounds' and depends on the log alone, by no clock. What is
- * shown of the accepted ones may depend on this pod, and only hides: content that does not parse or finds no room under the
- * partition's or pod's limits is refused, content that fell silent by the clocks is hidden and freed. So admission by a
- * shared limit cannot make two owners disagree about versions. After a refusal the good round before stays, but below the fence
- * its source goes until its next accepted round: the owner before may have shown what was refused here (rule 2).
+ * shown of the accepted ones may depend on this pod, and only hides: so admission by a shared limit cannot make two owners disagree
+ * about versions. After content that is refused for itself the good round before stays, but below the fence its source goes until its
+ * next accepted round: the owner before may have shown what was refused here (rule 2). What finds no room in a budget goes always.
  *
  * A source has a snapshot or samples; a change of mode replaces what was there.
  */
@@ -17,7 +16,6 @@ import { Ages, type Now, type Stamp } from "../rounds/Ages.ts"
 import { bytesOf, claimedSource, isRefused, readEnvelope, readIdentity, refusal } from "../rounds/Record.ts"
 import { Rhythms } from "../rounds/Rhythm.ts"
 import { type Round, Rounds } from "../rounds/Rounds.ts"
-import { memorySpan } from "../rounds/VersionMemory.ts"
 import type { Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { Admission, isOfBudget, overLimit } from "./Admission.ts"
@@ -27,16 +25,14 @@ import type { CacheOptions } from "./CacheOptions.ts"
 import { Contents } from "./Contents.ts"
 import { tooEarly } from "./DumpTime.ts"
 import { Holders } from "./Holders.ts"
+import { Kept } from "./Kept.ts"
+import { boundsOf } from "./LogBounds.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { Moves } from "./Moves.ts"
 import { type Part, RoundReader } from "./RoundReader.ts"
 import { SingleLines } from "./SingleLines.ts"
 import type { Tally } from "./Tally.ts"
-
-export type { CacheLimits, CacheOptions } from "./CacheOptions.ts"
-
-/** Version memory takes little and outlives content: for this many times the sources that may have content. */
-const rememberedSources = 4
+import { Unfinished, UnfinishedPool } from "./Unfinished.ts"
 
 export class PartitionCache {
   private readonly tp: TopicPartition
@@ -50,6 +46,8 @@ export class PartitionCache {
   readonly rhythms: Rhythms
   readonly books: Books
   private readonly reader: RoundReader
+  private readonly unfinished: Unfinished
+  readonly kept: Kept
   private readonly lines: SingleLines
   /** Nothing from before it may be shown (LogTime). */
   private shownFrom = 0
@@ -62,7 +60,8 @@ export class PartitionCache {
     options: CacheOptions,
     pod: Budget,
     homes = new Homes(tp.partition),
-    holders = new Holders()
+    holders = new Holders(),
+    unfinished = new UnfinishedPool(options.limits.podGatherBytes)
   ) {
     const { limits, expiry } = options
     this.tp = tp
@@ -81,27 +80,21 @@ export class PartitionCache {
     )
     this.moves = new Moves(homes, this.contents, this.books)
     this.admission = new Admission(limits, this.contents)
-    const maxSources = rememberedSources * limits.maxSources
-    this.rhythms = new Rhythms(maxSources)
+    this.unfinished = new Unfinished(unfinished)
+    this.rhythms = new Rhythms(limits.rememberedSources)
     this.reader = new RoundReader(
       options,
-      (source, chunk) => {
-        const shown = this.contents.get(source)?.shown
-        return shown?.mode === "snapshot" ? shown.known[chunk] : undefined
-      },
+      (source, chunk) => this.contents.known(source, chunk),
       (defect) => this.books.tally.defects.push(defect)
     )
-    this.rounds = new Rounds(
-      { gatherBytes: limits.gatherBytes, sourceBytes: limits.gatherBytes / 2, maxSources },
-      {
-        kept: time.keptFrom,
-        // What comes less late than that is known for late.
-        settled: () => time.settled(memorySpan(expiry)),
-        // Two late rounds, that far apart at most, may look like a slow source, which is shown for three of its intervals.
-        outlived: () => time.readBefore(3 * memorySpan(expiry)),
-        period: () => Math.floor((8 * this.lastTaken) / expiry)
-      }
-    )
+    const limit = {
+      gatherBytes: limits.gatherBytes,
+      sourceBytes: limits.gatherBytes / 2,
+      maxSources: limits.rememberedSources
+    }
+    const bounds = boundsOf(time, expiry, () => this.lastTaken)
+    this.rounds = new Rounds(limit, bounds, (part) => this.unfinished.leave(part))
+    this.kept = new Kept(this.contents.budget, [this.rounds, this.rhythms, this.unfinished])
     this.lines = new SingleLines(options, time, this)
   }
 
@@ -128,8 +121,12 @@ export class PartitionCache {
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
     else if (step._tag === "Ignored") this.books.ignored(step.reason)
     else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)
-    else if (step.stale) this.reader.keep(part)
-    else this.reader.parse(part)
+    if (step._tag === "Gathering" || (step._tag === "Refused" && step.gathers)) {
+      if (step.stale) this.reader.keep(part)
+      else this.reader.parse(part)
+      this.unfinished.add(part)
+    }
+    this.kept.count()
   }
 
   /** A record that was dropped unseen among others, from `from` on: rounds older than it will be ignored, and below the fence its source goes. */
@@ -141,6 +138,7 @@ export class PartitionCache {
     if (isRefused(id)) return
     const readable = !isRefused(readEnvelope(record, this.tp, this.options.sourceLabel))
     this.rounds.skip(id, record, from, readable)
+    this.kept.count()
     if (stamp.replayed) this.contents.remove(id.source)
   }
 
@@ -167,7 +165,9 @@ export class PartitionCache {
   lowest(position: number): number {
     const { expiry } = this.options
     if (this.ages.settled) this.rounds.settle(Math.min(this.time.settled(expiry / 2), this.time.readBefore(expiry / 2)))
-    return Math.min(this.rounds.lowest(position), this.contents.lowest())
+    const lowest = Math.min(this.rounds.lowest(position), this.contents.lowest())
+    this.kept.count()
+    return lowest
   }
 
   /** Frees what expired. */
@@ -178,11 +178,12 @@ export class PartitionCache {
   /** Frees everything, and gives back the room that it had. */
   clear(): void {
     this.contents.clear()
+    this.unfinished.clear()
+    this.kept.clear()
   }
 
   size(): { readonly sources: number; readonly series: number; readonly bytes: number } {
-    const { sources, budget } = this.contents
-    return { sources, series: budget.series, bytes: budget.bytes }
+    return this.contents.size
   }
 
   takeTally(): Tally {
@@ -191,11 +192,7 @@ export class PartitionCache {
 
   /** What the scrape endpoint and the status page see of it. */
   content(clock: () => Now): PartitionContent {
-    return {
-      dumps: () => this.contents.dumps(clock()),
-      sources: (limit) => this.contents.status(limit, clock()),
-      refusals: () => this.books.list()
-    }
+    return this.contents.view(clock, () => this.books.list())
   }
 
   private accept(round: Round<Part>, stamp: Stamp, now: Now): void {

@@ -5,6 +5,7 @@
  * count it (see engine/partition/Marks), with missing numbers of one epoch counted as rounds that were lost. It only decides how long content is shown, never what is accepted, so it may
  * depend on what this pod has seen: after a handoff one interval is known again where `lowest` kept two rounds.
  */
+import { Chain, type Link } from "./Chain.ts"
 import type { RoundNumber } from "./Record.ts"
 
 interface Beat {
@@ -54,27 +55,43 @@ export class Rhythm {
   }
 }
 
+/** What is known of one source takes (`node --expose-gc test/metrics/worst/measure.ts`). */
+const rhythmBytes = 512
+
+interface Known {
+  readonly source: string
+  readonly rhythm: Rhythm
+}
+
 /** Of the sources seen latest, also of those that expired, so that a slow one is known when it comes back. */
 export class Rhythms {
   private readonly limit: number
+  private readonly bySource = new Map<string, Link<Known>>()
   /** In the order in which they were last seen. */
-  private readonly rhythms = new Map<string, Rhythm>()
-  private latest = ""
+  private readonly known = new Chain<Known>()
 
   constructor(limit: number) {
     this.limit = limit
   }
 
+  get bytes(): number {
+    return this.bySource.size * rhythmBytes
+  }
+
   note(round: Beat & { readonly source: string }): Rhythm {
-    const { rhythms } = this
+    const { bySource, known } = this
     const { source } = round
-    const rhythm = rhythms.get(source) ?? new Rhythm()
-    if (source !== this.latest || rhythms.size === 0) {
-      rhythms.delete(source)
-      rhythms.set(source, rhythm)
-      if (rhythms.size > this.limit) rhythms.delete(rhythms.keys().next().value!)
-      this.latest = source
+    let link = bySource.get(source)
+    if (link === undefined || link !== known.tail) {
+      if (link !== undefined) known.unlink(link)
+      link = known.push(link?.item ?? { source, rhythm: new Rhythm() })
+      bySource.set(source, link)
+      if (bySource.size > this.limit) {
+        bySource.delete(known.head!.item.source)
+        known.unlink(known.head!)
+      }
     }
+    const { rhythm } = link.item
     rhythm.note(round)
     return rhythm
   }

@@ -46,7 +46,8 @@ export type Step<P> =
   | { readonly _tag: "Ignored"; readonly reason: IgnoredReason | "newcomer" }
   /** A chunk of an unfinished round. `stale`: as things are the round would be ignored. */
   | { readonly _tag: "Gathering"; readonly stale: boolean }
-  | { readonly _tag: "Refused"; readonly refusal: Refusal }
+  /** `gathers`: for what came before it; the chunk itself is one of an unfinished round. */
+  | { readonly _tag: "Refused"; readonly refusal: Refusal; readonly gathers: boolean; readonly stale: boolean }
 
 /** An owner that commits once a second never has as many. Beyond it a commit may pass a chunk, which `lowest()` still covers. */
 const maxSpans = 4096
@@ -162,7 +163,8 @@ export class Rounds<P> {
     if (lost > 0)
       return refused(
         "chunk-conflict",
-        `chunk ${id.index}/${id.count} of round ${number.epoch}.${number.round} of ${quoted(id.source)}: chunks before it named another count; ${lost} of those are thrown away`
+        `chunk ${id.index}/${id.count} of round ${number.epoch}.${number.round} of ${quoted(id.source)}: chunks before it named another count; ${lost} of those are thrown away`,
+        { gathers: true, stale }
       )
     return { _tag: "Gathering", stale }
   }
@@ -228,7 +230,8 @@ const accepted = <P>({ source, number }: Identity, { offset, first, parts }: Com
   round: { source, number, parts, first, offset }
 })
 
-const refused = (reason: RefusalReason, detail: string): Step<never> => ({
+const refused = (reason: RefusalReason, detail: string, chunk = { gathers: false, stale: false }): Step<never> => ({
   _tag: "Refused",
-  refusal: refusal(reason, detail)
+  refusal: refusal(reason, detail),
+  ...chunk
 })

@@ -47,7 +47,9 @@ export const workerSettings = (
       limits: {
         ...limits,
         podSeries: Math.max(1, Math.floor(limits.podSeries / count)),
-        podBytes: Math.max(1, Math.floor(limits.podBytes / count))
+        podBytes: Math.max(1, Math.floor(limits.podBytes / count)),
+        // A round of the largest kind has to find room.
+        podGatherBytes: Math.max(limits.maxBytes, Math.floor(limits.podGatherBytes / count))
       }
     }
   }

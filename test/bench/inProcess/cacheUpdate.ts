@@ -8,7 +8,8 @@
  */
 import { encodeRound } from "../../../src/agent/dump/RoundRecord.ts"
 import { Budget } from "../../../src/metrics/cache/Budget.ts"
-import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
+import type { CacheOptions } from "../../../src/metrics/cache/CacheOptions.ts"
+import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { noTime } from "../../support/logTime.ts"
 import type { Stage } from "../../support/processes.ts"

@@ -4,8 +4,8 @@
  * either and two runs can be compared.
  */
 
+import type { CacheOptions } from "../../../src/metrics/cache/CacheOptions.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
-import type { CacheOptions } from "../../../src/metrics/cache/PartitionCache.ts"
 import * as Parser from "../../../src/metrics/parse/Parser.ts"
 import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../../src/metrics/text/Dump.ts"
 

@@ -8,8 +8,9 @@ import { describe } from "vitest"
 import type { LogTime } from "../../../src/engine/PartitionProcessor.ts"
 import { type MarkAgo, Marks } from "../../../src/engine/partition/Marks.ts"
 import { Budget } from "../../../src/metrics/cache/Budget.ts"
+import type { CacheOptions } from "../../../src/metrics/cache/CacheOptions.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
-import { type CacheOptions, PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
+import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { linesOf, type Sent, spoil, toRecord } from "../records.ts"
 
@@ -111,6 +112,14 @@ describe("snapshots", () => {
     pod.kept = 1
     pod.take({ v: "1.5", chunk: "2/2", text: "b 5\n" })
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 5', 'b{instance="s"} 5'])
+  })
+
+  it("a chunk whose round named another count before is shown as it was sent", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }, { v: "1.2", chunk: "1/3", text: "a 7\n" })
+    pod.take({ v: "1.2", chunk: "2/2", text: "b 2\n" })
+    assert.deepStrictEqual(pod.refusedFor(), { "chunk-conflict": 1 })
+    pod.take({ v: "1.2", chunk: "1/2", text: "a 2\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2', 'b{instance="s"} 2'])
   })
 
   it("a round is shown when its last chunk is there, and whole", () => {
