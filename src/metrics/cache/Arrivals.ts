@@ -8,8 +8,10 @@
 import type { Homes } from "../../engine/growth/Homes.ts"
 import { refusal } from "../rounds/Record.ts"
 import type { Refusal } from "../text/Dump.ts"
+import { Generations } from "../text/Generations.ts"
 
-const maxWaiting = 10_000
+/** Forgetting costs another question. */
+const maxWaiting = 20_000
 const unknownSource = /^unknown\//
 
 /** For a person: what it means, and where it should be. */
@@ -26,9 +28,9 @@ export type Away = keyof typeof words
 export class Arrivals {
   private readonly homes: Homes
   /** Strangers, and whether the brokers have answered since they were first seen. */
-  private readonly waiting = new Map<string, () => boolean>()
+  private readonly waiting = new Generations<() => boolean>(maxWaiting, () => 1)
   /** Without a key: whoever sends it chose the partition in another way. */
-  private readonly unplaced = new Set<string>()
+  private readonly unplaced = new Generations<true>(maxWaiting, () => 1)
 
   constructor(homes: Homes) {
     this.homes = homes
@@ -41,12 +43,11 @@ export class Arrivals {
 
   /** A source that was named by a header alone. */
   withoutKey(source: string): void {
-    if (this.unplaced.size >= maxWaiting) this.unplaced.clear()
-    this.unplaced.add(source)
+    this.unplaced.set(source, true)
   }
 
   isPlaced(source: string): boolean {
-    return !this.unplaced.has(source) && !unknownSource.test(source)
+    return this.unplaced.get(source) === undefined && !unknownSource.test(source)
   }
 
   /** Why a source that is not held may not be taken from this record on; undefined where it may. */
@@ -60,8 +61,6 @@ export class Arrivals {
     }
     if (answered === undefined) {
       // Whether the topic grew since.
-      // Forgetting costs another question.
-      if (this.waiting.size >= maxWaiting) this.waiting.clear()
       this.waiting.set(source, this.homes.fresh())
     }
     return "stranger"

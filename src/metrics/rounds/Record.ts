@@ -8,6 +8,7 @@
 import { isUtf8 } from "node:buffer"
 import type { LogRecord, TopicPartition } from "../../transport/Transport.ts"
 import type { InputFormat, Refusal, RefusalReason } from "../text/Dump.ts"
+import { Generations } from "../text/Generations.ts"
 import { inputFormat } from "../text/Negotiation.ts"
 import { sameBytes } from "../text/Syntax.ts"
 
@@ -72,21 +73,20 @@ export const refusal = (reason: RefusalReason, detail: string): Refusal => ({
 const text = (bytes: Uint8Array): string =>
   (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).toString("utf8")
 
-/** A source's headers hardly change: what they mean is read once. Bounded by starting over, which only costs time. */
+/** A source's headers hardly change: what they mean is read once. */
 const remembered = <A>(read: (text: string) => A): ((text: string) => A) => {
-  const known = new Map<string, A>()
+  const known = new Generations<A>(maxRemembered, (text) => text.length + 64)
   return (text) => {
     let meaning = known.get(text)
     if (meaning !== undefined) return meaning
     meaning = read(text)
-    if (known.size === maxRemembered) known.clear()
-    if (text.length <= maxRememberedLength) known.set(text, meaning)
+    known.set(text, meaning)
     return meaning
   }
 }
 
-const maxRemembered = 1024
-const maxRememberedLength = 1024
+/** Characters, of which each may become some twenty bytes of labels. */
+const maxRemembered = 256 * 1024
 
 const sourceId = (bytes: Uint8Array, where: string): string | Refusal =>
   bytes.length === 0
