@@ -23,6 +23,10 @@ export const overLimit = (bytes: number): Refusal =>
 /** Whether it was this pod's budgets, shared with others, that refused: then what was there goes, too. */
 export const isOfBudget = ({ reason }: Refusal): boolean => reason === "partition-full" || reason === "pod-full"
 
+/** What samples are added to. */
+const samplesOf = (before: SourceContent | undefined) =>
+  before?.shown.mode === "samples" ? before.shown : ({ mode: "samples", series: new SampleSeries() } as const)
+
 export class Admission {
   private readonly limits: CacheOptions["limits"]
   private readonly contents: Contents
@@ -50,17 +54,16 @@ export class Admission {
         `the partition has content of ${contents.sources} sources, --max-sources is ${this.limits.maxSources}: new sources wait`
       )
     const share = before?.share ?? new Share((at) => contents.displace(source, at))
-    const series = before?.shown.mode === "samples" ? before.shown.series : new SampleSeries()
-    const addition = mode === "samples" ? series.measure(dump, shape) : undefined
+    const shown = mode === "samples" ? samplesOf(before) : ({ mode, dump, known } as const)
+    const addition = shown.mode === "samples" ? shown.series.measure(dump, shape) : undefined
     const why =
-      addition === undefined
-        ? contents.budget.admit(share, dump.series, dump.bytes + contentOverhead, now)
-        : this.extend(share, series, addition, now)
+      shown.mode === "samples"
+        ? this.extend(share, shown.series, addition!, now)
+        : contents.budget.admit(share, dump.series, dump.bytes + contentOverhead, now)
     if (why !== undefined) return why
     if (full && contents.sources >= this.limits.maxSources) oldest?.giveWay(now)
-    if (addition === undefined) return { shown: { mode: "snapshot", dump, known }, share }
-    contents.accounting(share, series, () => series.add(addition, stamp))
-    return { shown: { mode: "samples", series }, share }
+    if (shown.mode === "samples") contents.accounting(share, shown.series, () => shown.series.add(addition!, stamp))
+    return { shown, share }
   }
 
   /** Takes the room for what is added to samples, or says why there is none. */

@@ -27,15 +27,18 @@ export class Budget implements Size {
   /** Bytes that are kept and are no content. */
   private kept = 0
   /** By size. */
-  private readonly newcomers = { series: new Largest<Share>(), bytes: new Largest<Share>() }
+  private readonly newcomers: Record<Kind, Largest<Share>>
   /** By what they have beyond what nobody can take from them. */
-  private readonly growers = { series: new Largest<Share>(), bytes: new Largest<Share>() }
+  private readonly growers: Record<Kind, Largest<Share>>
   private readonly arrivals = new Chain<Share>()
 
   constructor(whose: "partition" | "pod", limit: Size, parent?: Budget) {
     this.whose = whose
     this.limit = limit
     this.parent = parent
+    const slot = parent === undefined ? 0 : 4
+    this.newcomers = { series: new Largest(slot), bytes: new Largest(slot + 1) }
+    this.growers = { series: new Largest(slot + 2), bytes: new Largest(slot + 3) }
   }
 
   /** Takes the room for a source's next content in place of what it has, or says why there is none. */

@@ -88,12 +88,12 @@ export class Contents {
   }
 
   /** In place of what was there; its share is that already. */
-  put(source: string, content: Omit<SourceContent, "looks">): void {
+  put(source: string, content: SourceContent): void {
     const before = this.bySource.get(source)
     if (before !== undefined) this.giveBack(before)
-    const next = { ...content, looks: this.looks }
-    this.bySource.set(source, next)
-    this.needs.note(source, needOf(next, this.options.expiry))
+    content.looks = this.looks
+    this.bySource.set(source, content)
+    this.needs.note(source, needOf(content, this.options.expiry))
   }
 
   /** Its samples changed: nobody has seen it as it is. */

@@ -10,29 +10,33 @@ interface Place<A> {
   readonly link: Link<A>
 }
 
-export class Largest<A> {
+/** A thing knows where it is: lists of many things are made and left in a moment. */
+export interface Ranked<A> {
+  readonly places: Array<Place<A> | undefined>
+}
+
+export class Largest<A extends Ranked<A>> {
   private readonly steps: Array<Chain<A>> = []
-  private readonly places = new Map<A, Place<A>>()
+  private readonly slot: number
+
+  /** `slot`: in which of its places a thing notes where it is here. */
+  constructor(slot = 0) {
+    this.slot = slot
+  }
 
   /** Its size is so much now; 0 or less takes it out. */
   note(item: A, size: number): void {
-    const place = this.places.get(item)
-    if (size <= 0) {
-      if (place !== undefined) this.remove(item)
+    const { slot, steps } = this
+    const place = item.places[slot]
+    const step = size <= 0 ? -1 : Math.max(0, Math.floor(Math.log2(size)))
+    if (step === (place?.step ?? -1)) return
+    if (place !== undefined) steps[place.step]!.unlink(place.link)
+    if (step < 0) {
+      item.places[slot] = undefined
       return
     }
-    const step = Math.max(0, Math.floor(Math.log2(size)))
-    if (place?.step === step) return
-    if (place !== undefined) this.steps[place.step]!.unlink(place.link)
-    while (this.steps.length <= step) this.steps.push(new Chain())
-    this.places.set(item, { step, link: this.steps[step]!.push(item) })
-  }
-
-  remove(item: A): void {
-    const place = this.places.get(item)
-    if (place === undefined) return
-    this.steps[place.step]!.unlink(place.link)
-    this.places.delete(item)
+    while (steps.length <= step) steps.push(new Chain())
+    item.places[slot] = { step, link: steps[step]!.push(item) }
   }
 
   get(): A | undefined {

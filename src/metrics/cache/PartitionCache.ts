@@ -34,6 +34,9 @@ import { SingleLines } from "./SingleLines.ts"
 import type { Tally } from "./Tally.ts"
 import { Unfinished, UnfinishedPool } from "./Unfinished.ts"
 
+/** Not worth reading before its round is complete: what never is costs little then. */
+const smallChunk = 4096
+
 export class PartitionCache {
   private readonly tp: TopicPartition
   private readonly time: LogTime
@@ -122,7 +125,7 @@ export class PartitionCache {
     else if (step._tag === "Ignored") this.books.ignored(step.reason)
     else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)
     if (step._tag === "Gathering" || (step._tag === "Refused" && step.gathers)) {
-      if (step.stale) this.reader.keep(part)
+      if (step.stale || (part.value?.length ?? 0) <= smallChunk) this.reader.keep(part)
       else this.reader.parse(part)
       this.unfinished.add(part)
     }
@@ -234,7 +237,8 @@ export class PartitionCache {
         this.refuse(admitted, source, stamp, now)
         return
       }
-      this.contents.put(source, { ...admitted, number, stamp, time: envelope.time, first, rhythm })
+      const { shown, share } = admitted
+      this.contents.put(source, { shown, share, number, stamp, time: envelope.time, first, rhythm, looks: 0 })
     }
     this.books.accepted(stamp, envelope.time, now)
   }

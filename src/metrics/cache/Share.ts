@@ -7,6 +7,7 @@
 import type { Now } from "../rounds/Ages.ts"
 import type { Link } from "../rounds/Chain.ts"
 import type { Size } from "../text/Dump.ts"
+import type { Ranked } from "./Largest.ts"
 
 export type Kind = keyof Size
 
@@ -15,7 +16,7 @@ const part = 0.25
 /** Or by as much, while others do not use more of the reserve: a thousand series, and what those take. */
 const least: Size = { series: 1000, bytes: 256 * 1024 }
 
-export class Share implements Size {
+export class Share implements Size, Ranked<Share> {
   series = 0
   bytes = 0
   readonly base = { series: 0, bytes: 0 }
@@ -26,6 +27,7 @@ export class Share implements Size {
   link: Link<Share> | undefined
   /** It has more than what nobody can take from it. */
   ranked = false
+  readonly places: Ranked<Share>["places"] = []
   /** Its content is out of what can be seen when this returns, and the budgets know. */
   readonly giveWay: (now: Now) => void
 

@@ -34,7 +34,7 @@ export interface SourceContent {
 }
 
 /** What a source with content takes besides it (`node --expose-gc test/metrics/worst/measure.ts`). */
-export const contentOverhead = 2048
+export const contentOverhead = 1280
 
 export const sizeOf = ({ shown }: SourceContent): Size => (shown.mode === "snapshot" ? shown.dump : shown.series)
 

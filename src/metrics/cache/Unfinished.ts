@@ -4,11 +4,11 @@
  * gives way: what its chunks hold is freed, and their rounds, when they come complete, are refused for it. Their versions count.
  */
 import { isRefused, refusal } from "../rounds/Record.ts"
-import { Largest } from "./Largest.ts"
+import { Largest, type Ranked } from "./Largest.ts"
 import type { Part } from "./RoundReader.ts"
 
 /** The chunks of one source, by what each takes. */
-interface Pieces {
+interface Pieces extends Ranked<Pieces> {
   readonly of: Unfinished
   readonly source: string
   readonly parts: Map<Part, number>
@@ -35,7 +35,16 @@ export class UnfinishedPool {
   }
 }
 
-const takes = ({ value, parsed }: Part): number =>
+/** What a chunk's part takes besides text (`node --expose-gc test/metrics/worst/measure.ts`); characters of labels as pairs of texts. */
+const partBytes = 704
+const labelBytes = 80
+
+const labelsOf = ({ envelope }: Part): number =>
+  envelope.labels.reduce((sum, [name, value]) => sum + labelBytes + name.length + value.length, 0)
+
+const takes = (part: Part): number => partBytes + labelsOf(part) + textOf(part)
+
+const textOf = ({ value, parsed }: Part): number =>
   (value?.length ?? 0) + (parsed === undefined || isRefused(parsed) ? 0 : parsed.dump.bytes)
 
 export class Unfinished {
@@ -50,11 +59,10 @@ export class Unfinished {
   /** A chunk that waits for others. */
   add(part: Part): void {
     const bytes = takes(part)
-    if (bytes === 0) return
     const { source } = part.envelope
     let pieces = this.bySource.get(source)
     if (pieces === undefined) {
-      pieces = { of: this, source, parts: new Map(), bytes: 0 }
+      pieces = { of: this, source, parts: new Map(), bytes: 0, places: [] }
       this.bySource.set(source, pieces)
     }
     pieces.parts.set(part, bytes)

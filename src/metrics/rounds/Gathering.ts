@@ -65,8 +65,12 @@ export interface GatherLimits {
   readonly sourceBytes: number
 }
 
-/** What a chunk takes besides its bytes, and counts (`node --expose-gc test/metrics/worst/measure.ts`). */
-export const chunkOverhead = 1024
+/** What a chunk of a round of its own takes at most besides its bytes, and counts (`node --expose-gc test/metrics/worst/measure.ts`). */
+export const chunkOverhead = 1536
+/** Of that what is here: of a chunk, whatever became of it, of a round and of a source. */
+const chunkBytes = 320
+const roundBytes = 420
+const senderBytes = 320
 
 export class Gatherings<P> {
   /** Chunks given up, by cause. */
@@ -77,6 +81,7 @@ export class Gatherings<P> {
   private readonly senders = new Map<string, Sender<P>>()
   private readonly all = new Chain<Chunk<P>>()
   private count = 0
+  private rounds = 0
   /** Of all chunks that still count, whatever became of them. */
   private bytes = 0
   /** Of unfinished rounds. */
@@ -94,7 +99,7 @@ export class Gatherings<P> {
 
   /** What they take besides their payloads. */
   get overhead(): number {
-    return this.count * chunkOverhead
+    return this.count * chunkBytes + this.rounds * roundBytes + this.senders.size * senderBytes
   }
 
   of(source: string): Sender<P> | undefined {
@@ -126,6 +131,7 @@ export class Gatherings<P> {
   /** A round lower than all of its source, or one without a number. */
   begin(sender: Sender<P>, number: RoundNumber | undefined, count: number): Gathering<P> {
     const gathering: Gathering<P> = { number, count, byIndex: new Map(), chunks: new Chain(), link: undefined }
+    this.rounds++
     if (number === undefined) sender.unnumbered = gathering
     else gathering.link = sender.rounds.push(gathering)
     return gathering
@@ -233,6 +239,7 @@ export class Gatherings<P> {
   }
 
   private forget(sender: Sender<P>, gathering: Gathering<P>): void {
+    this.rounds--
     if (gathering.link !== undefined) sender.rounds.unlink(gathering.link)
     else if (sender.unnumbered === gathering) sender.unnumbered = undefined
   }

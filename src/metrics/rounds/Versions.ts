@@ -14,8 +14,8 @@ export interface Remembered {
 }
 
 /** Bytes of a source and of each of its versions (`node --expose-gc test/metrics/worst/measure.ts`). */
-const sourceOverhead = 1024
-const versionOverhead = 128
+const sourceOverhead = 512
+const versionOverhead = 136
 
 const takes = ({ id, memory }: Remembered): number => sourceOverhead + id.length + versionOverhead * memory.size
 
