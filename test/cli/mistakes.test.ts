@@ -54,6 +54,11 @@ describe("one line names the option, the value and what is allowed", () => {
       'kafka2prom serve: K2P_QUEUE_RECORDS (--queue-records) is "0": it must be a whole number from 1 to 10000000'
     ],
     [
+      [...serve, "--max-gather-bytes", "100MiB"],
+      {},
+      "kafka2prom serve: --max-gather-bytes is less than two rounds of --max-source-bytes: half of it has to hold one"
+    ],
+    [
       [...serve, "--backpresure", "pause"],
       {},
       "kafka2prom serve: unknown option --backpresure, did you mean --backpressure?"

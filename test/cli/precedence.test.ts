@@ -199,11 +199,14 @@ describe("values", () => {
       ["--max-source-bytes", "1MiB"],
       ["--max-sources", "7"],
       ["--max-partition-series", "7"],
-      ["--max-partition-bytes", "7MiB"]
+      ["--max-partition-bytes", "7MiB"],
+      ["--max-remembered-sources", "7"],
+      ["--max-gather-bytes", "1GiB"]
     ]
     const hashes = [hash(), ...agreed.map((argv) => hash(...argv))]
     assert.strictEqual(new Set(hashes).size, hashes.length)
     assert.strictEqual(hash("--queue-records", "7", "--client-id", "pod-7", "--max-pod-series", "7"), hash())
+    assert.strictEqual(hash("--max-pod-bytes", "7MiB", "--max-pod-gather-bytes", "7MiB"), hash())
   })
 
   it("--tls-ca alone switches TLS on, and nothing does by default", () => {

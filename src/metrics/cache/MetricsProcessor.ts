@@ -59,7 +59,7 @@ export const defaultMetricsOptions: MetricsOptions = {
 /** Bytes of records taken before the event loop has its turn. */
 const sliceBytes = 2 * MiB
 /** Small records cost more than their bytes. */
-const recordCost = 512
+const recordCost = 1024
 const sweepInterval = "5 seconds"
 
 export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, never, MetricsCache | SelfMetrics> =>
