@@ -2,13 +2,15 @@
  * PodSources: which partition of this pod shows a source, for all of its workers: a table in memory that the threads share, because
  * two workers' lines meet in one body and nobody on the way knows whose they are. Asked when a source comes and told when it goes.
  *
- * Open addressing over 64 bits of the source's hash, behind a lock that is held for a microsecond. A thread may die while it holds it:
+ * Open addressing over 64 bits of the source's hash with a secret of the pod's: who chooses ids cannot choose where they lie, nor one that
+ * is taken for another's. Behind a lock that is held for a microsecond. A thread may die while it holds it:
  * whoever waits for much longer goes on, and the thread that starts in the dead one's place puts the table in order. A partition that
  * moved from one worker to another takes its sources along: the one that had it may be unable to say that it let go.
  */
-import { crc32, murmur2 } from "../../transport/Placement.ts"
+import { hash, randomFillSync } from "node:crypto"
+import { murmur2 } from "../../transport/Placement.ts"
 
-/** The lock, how many slots are taken, and two that keep the slots aligned. */
+/** The lock, how many slots are taken, and the secret. */
 const head = 4
 /** Owner (a shard's number and one; 0: free), hash, hash, partition. */
 const width = 4
@@ -21,23 +23,27 @@ export class PodSources {
   private readonly table: Int32Array
   private readonly mask: number
   private readonly me: number
+  private readonly secret: string
   /** Sources that found no room: nobody looks after them. */
   overflowed = 0
 
   /** For all workers of a pod. */
   static memory(slots = defaultSlots): SharedArrayBuffer {
-    return new SharedArrayBuffer(4 * (head + slots * width))
+    const memory = new SharedArrayBuffer(4 * (head + slots * width))
+    new Int32Array(memory).set(randomFillSync(new Int32Array(2)), 2)
+    return memory
   }
 
   constructor(memory: SharedArrayBuffer, shard: number) {
     this.table = new Int32Array(memory)
     this.mask = (this.table.length - head) / width - 1
     this.me = shard + 1
+    this.secret = `${this.table[2]} ${this.table[3]} `
   }
 
   /** False where another partition has it, on another worker. */
   enter(source: string, partition: string): boolean {
-    const [a, b, p] = hashes(source, partition)
+    const [a, b, p] = this.hashes(source, partition)
     return this.locked(() => {
       const { table } = this
       const at = this.find(a, b)
@@ -56,7 +62,7 @@ export class PodSources {
   }
 
   leave(source: string, partition: string): void {
-    const [a, b, p] = hashes(source, partition)
+    const [a, b, p] = this.hashes(source, partition)
     this.locked(() => {
       const at = this.find(a, b)
       if (this.table[at] === this.me && this.table[at + 3] === p) this.erase(at)
@@ -124,9 +130,9 @@ export class PodSources {
       Atomics.notify(table, 0, 1)
     }
   }
-}
 
-const hashes = (source: string, partition: string): readonly [a: number, b: number, p: number] => {
-  const bytes = Buffer.from(source)
-  return [murmur2(bytes), crc32(bytes) | 0, murmur2(Buffer.from(partition))]
+  private hashes(source: string, partition: string): readonly [a: number, b: number, p: number] {
+    const bytes = hash("sha256", this.secret + source, "buffer")
+    return [bytes.readInt32LE(0), bytes.readInt32LE(4), murmur2(Buffer.from(partition))]
+  }
 }

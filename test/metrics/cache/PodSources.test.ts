@@ -140,3 +140,14 @@ describe("the sources of a pod's workers", () => {
     assert.isUndefined(other.enter("s", elsewhere, now))
   })
 })
+
+it("where an id lies is the pod's secret", () => {
+  const laid = [0, 1].map(() => {
+    const memory = PodSources.memory(1024)
+    const pod = new PodSources(memory, 0)
+    for (let i = 0; i < 10; i++) pod.enter(`s${i}`, "t/0")
+    return [...new Int32Array(memory).subarray(4)].flatMap((n, i) => (i % 4 === 0 && n !== 0 ? [i / 4] : []))
+  })
+  assert.lengthOf(laid[0]!, 10)
+  assert.notDeepEqual(laid[0], laid[1])
+})
