@@ -157,7 +157,12 @@ export class Rounds<P> {
     if (chunk === undefined) return this.decide(source, id, { ...place, parts: [payload], first: place.offset })
 
     gathering ??= this.gatherings.begin(chunk.sender, number, id.count)
-    const stale = this.versions.remembering(source, (memory) => memory.blocks(number))
+    const stale = this.versions.remembering(source, (memory) => {
+      if (!memory.blocks(number)) return false
+      // It may be given up here as settled, and complete for a new owner, which then has to know what blocks it.
+      memory.skip({ ...number, ...place, first: place.offset }, false)
+      return true
+    })
     this.gatherings.add(gathering, id.index, chunk, payload, stale)
     if (gathering.byIndex.size === id.count) return this.decide(source, id, this.complete(gathering, place))
     if (lost > 0)

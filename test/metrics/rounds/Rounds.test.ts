@@ -194,6 +194,28 @@ describe("one source", () => {
     assert.strictEqual(owner.read(2, { v: "1.1", chunk: "1/2" }), "repeated")
   })
 
+  it("a chunk of an older round holds what blocks it, also when it was given up: a new owner may see it complete", () => {
+    const log: ReadonlyArray<Rec> = [
+      { v: "1.5" },
+      { source: "other", v: "1.1" },
+      { v: "1.1", chunk: "1/2" },
+      { v: "1.1", chunk: "2/2" }
+    ]
+    const owner = new Owner().readAll(log.slice(0, 3))
+    owner.rounds.settle(3)
+    // Nothing late can follow the newer round any more.
+    owner.settled = 1
+    owner.outlived = 0
+    assert.strictEqual(owner.read(3, log[3]!), "gathering")
+    const from = owner.rounds.lowest(4)
+    assert.strictEqual(from, 0)
+    assert.strictEqual(new Owner().readAll(log, from).read(4, { v: "1.1" }), "older")
+    owner.outlived = 4
+    owner.settled = 4
+    owner.rounds.settle(4)
+    assert.strictEqual(owner.rounds.lowest(4), 4)
+  })
+
   it("a chunk of a round that would be ignored does not hold the commit back", () => {
     const owner = new Owner().readAll([{ v: "1.2" }, { v: "1.1", chunk: "1/2" }])
     assert.strictEqual(owner.rounds.committable(2), 2)
