@@ -40,15 +40,13 @@ const versions = new Map([
 export const negotiate = (accept: string | undefined): Negotiated => {
   for (const { value, parameters } of preferences(accept)) {
     const version = parameters.get("version") || versions.get(value)
-    const offer = offers.find((o) => o.version === version && (o.type === value || wildcardOf(o.type).includes(value)))
+    const offer = offers.find((o) => o.type === value && o.version === version)
     if (offer === undefined) continue
     const asked = parameters.get("escaping")
     return negotiated(offer, escapings.find((e) => e === asked) ?? "underscores")
   }
   return negotiated(offers[2]!, "underscores")
 }
-
-const wildcardOf = (type: string): ReadonlyArray<string> => ["*/*", `${type.split("/", 1)[0]}/*`]
 
 const negotiated = ({ format, type, version }: (typeof offers)[number], escaping: Escaping): Negotiated => ({
   format,
