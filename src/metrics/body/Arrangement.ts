@@ -10,7 +10,7 @@ import type { OutputFormat } from "../text/Negotiation.ts"
 import { keepsTextRule } from "../text/TextRules.ts"
 import { hasOrder, suffixOf } from "./Claims.ts"
 import { labelsKey, numberOf, type SampleLine } from "./SampleLine.ts"
-import { Slices, sorted } from "./Slices.ts"
+import { type Slices, sorted } from "./Slices.ts"
 
 export interface Target {
   readonly name: string
@@ -37,9 +37,9 @@ export const innerLabel = ({ name, type }: Pick<Target, "name" | "type">): strin
 /** Undefined where the lines cannot be lines of the family. */
 export function* arranged(
   lines: ReadonlyArray<SampleLine>,
-  target: Target
+  target: Target,
+  slices: Slices
 ): Generator<undefined, ReadonlyArray<SampleLine> | undefined, unknown> {
-  const slices = new Slices()
   const keep = target.format === "text" ? keepsText : keepsOpenMetrics
   const inner = innerLabel(target)
   const together = hasOrder(target.type, target.format)
@@ -58,8 +58,8 @@ export function* arranged(
   if (!together) return lines
   const result: Array<SampleLine> = []
   for (const points of metrics.values()) {
-    const ordered = yield* sorted(points, (a, b) => place(a) < place(b) || (place(a) === place(b) && !above(a, b)))
-    if (!(yield* isMetric(ordered, target))) return undefined
+    const ordered = points.length > 1 ? yield* sorted(points, inOrder) : points
+    if (!isMetric(ordered, target)) return undefined
     for (const { line } of ordered) result.push(line)
     if (slices.step()) yield
   }
@@ -104,14 +104,15 @@ const keepsOpenMetrics = ({ suffix, value, bound }: Point, { type }: Target): bo
 const isWhole = (value: number): boolean => Number.isInteger(value) && value >= 0
 
 /** Buckets and quantiles, then the rest in the order in which clients write it. */
-const place = ({ suffix }: Point): number =>
-  ["", "_bucket", "_total", "_count", "_gcount", "_sum", "_gsum", "_created"].indexOf(suffix)
+const place = ({ suffix }: Point): number => PLACES.indexOf(suffix)
+const PLACES = ["", "_bucket", "_total", "_count", "_gcount", "_sum", "_gsum", "_created"]
+
+const inOrder = (a: Point, b: Point): boolean => place(a) < place(b) || (place(a) === place(b) && !above(a, b))
 
 const above = (a: Point, b: Point): boolean => a.bound !== undefined && b.bound !== undefined && a.bound > b.bound
 
 /** Of OpenMetrics, with the points in order. */
-function* isMetric(points: ReadonlyArray<Point>, { type }: Target): Generator<undefined, boolean, unknown> {
-  const slices = new Slices()
+const isMetric = (points: ReadonlyArray<Point>, { type }: Target): boolean => {
   const histogram = type === "histogram" || type === "gaugehistogram"
   const seen = new Map<string, number>()
   let bound = Number.NEGATIVE_INFINITY
@@ -131,7 +132,6 @@ function* isMetric(points: ReadonlyArray<Point>, { type }: Target): Generator<un
       if (seen.has(point.suffix)) return false
       seen.set(point.suffix, point.value)
     }
-    if (slices.step()) yield
   }
   if (type === "counter") return seen.has("_total")
   if (!histogram) return true

@@ -81,25 +81,23 @@ export function* planning(
   }
   const merged = step.value
   const shards = digests.map((): Array<PlannedFamily> => [])
-  for (const [family, { name, type, parts, odd }] of merged.families.entries()) {
-    const plain = byShard(parts)
-    const odds = odd === undefined ? undefined : oddByShard({ name, type, ...odd })
-    for (const [shard, own] of plain) {
-      const oddOnes = odds?.get(shard)
-      shards[shard]!.push({ family, type, parts: own, ...(oddOnes === undefined ? {} : { odd: oddOnes }) })
+  const heads: Array<FamilyHead> = []
+  for (const [family, { name, type, help, unit, parts, odd }] of merged.families.entries()) {
+    heads.push({ name, type, help, unit })
+    const odds = odd === undefined ? noOdds : oddByShard({ name, type, ...odd })
+    for (const [shard, own] of byShard(parts)) if (!odds.has(shard)) shards[shard]!.push({ family, type, parts: own })
+    if (odd !== undefined) {
+      const plain = byShard(parts)
+      for (const [shard, oddOnes] of odds)
+        shards[shard]!.push({ family, type, parts: plain.get(shard) ?? [], odd: oddOnes })
     }
-    for (const [shard, oddOnes] of odds ?? [])
-      if (!plain.has(shard)) shards[shard]!.push({ family, type, parts: [], odd: oddOnes })
     if (slices.step()) yield
   }
-  return {
-    output,
-    heads: merged.families.map(({ name, type, help, unit }) => ({ name, type, help, unit })),
-    shards: shards.map((families) => ({ output, families })),
-    typeConflicts: merged.typeConflicts,
-    conflicts: merged.conflicts
-  }
+  const { typeConflicts, conflicts } = merged
+  return { output, heads, shards: shards.map((families) => ({ output, families })), typeConflicts, conflicts }
 }
+
+const noOdds: ReadonlyMap<number, OddLinesPlan> = new Map()
 
 /** A family takes others' lines where every shard says that its own fit. */
 function* ask(

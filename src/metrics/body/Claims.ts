@@ -63,10 +63,16 @@ export interface Asked {
 /** In text a family may become several: what that format has no place for inside stands beside it as gauges. */
 export const askedOf = (family: FamilyMeta, { format, escaping }: Output): ReadonlyArray<Asked> => {
   const shown = shownNames(family, escaping)
+  if (family.sampleNames.length === 1 && family.sampleNames[0] === family.textName) {
+    const name = format === "text" ? shown.textName : shown.name
+    const said = format === "text" ? textType(family.type, name) : openMetricsType(family)
+    const conforms = format === "text" ? family.conformsText : family.conforms
+    const samples = [{ raw: family.textName, shown: shown.textName }]
+    return [{ name, type: conforms ? said : "unknown", said, samples }]
+  }
   const samples = family.sampleNames.map((raw, i) => ({ raw, shown: shown.samples[i]! }))
   if (format === "openmetrics") {
-    // It has no counter whose samples lack `_total`.
-    const said = family.type === "counter" && family.name === family.textName ? "unknown" : family.type
+    const said = openMetricsType(family)
     return [{ name: shown.name, type: family.conforms ? said : "unknown", said, samples }]
   }
   const said = textType(family.type, shown.textName)
@@ -81,6 +87,10 @@ export const askedOf = (family: FamilyMeta, { format, escaping }: Output): Reado
     .map((sample): Asked => ({ name: sample.shown, type: "gauge", said: "gauge", samples: [sample] }))
   return asked.samples.length === 0 ? alone : [asked, ...alone]
 }
+
+/** OpenMetrics has no counter whose samples lack `_total`. */
+const openMetricsType = ({ type, name, textName }: FamilyMeta): MetricType =>
+  type === "counter" && name === textName ? "unknown" : type
 
 /** Text has five types. A gauge histogram is called a histogram, as other clients do: its buckets are what counts. */
 const textType = (type: MetricType, name: string): MetricType => {

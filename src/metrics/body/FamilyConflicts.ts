@@ -3,7 +3,9 @@
  * sources on each side. Bounded. Pure.
  */
 import type { MetricType } from "../text/Dump.ts"
-import type { Candidate, Candidates, Line } from "./Candidates.ts"
+import type { Output } from "../text/Negotiation.ts"
+import type { Candidate, Line, Name } from "./Candidates.ts"
+import { askedOf } from "./Claims.ts"
 import type { Placed } from "./FamilyMeta.ts"
 import { Slices } from "./Slices.ts"
 
@@ -27,12 +29,7 @@ export interface ConflictSide {
 }
 
 export class ConflictList {
-  private readonly candidates: Candidates
   private readonly clashes: Array<FamilyConflict> = []
-
-  constructor(candidates: Candidates) {
-    this.candidates = candidates
-  }
 
   /** In their order. `rival` has a name of it. */
   refused(candidate: Candidate, odd: ReadonlyArray<Line>, rival: Candidate | undefined): void {
@@ -40,42 +37,59 @@ export class ConflictList {
     if (this.clashes.length === mostFamilies || rival?.name === candidate.name) return
     const sides = new Map<Candidate | string, ConflictSide>([[candidate, sideOf(candidate)]])
     if (rival !== undefined) sides.set(rival, sideOf(rival))
-    for (const { asked, shown, of } of odd) {
+    for (const { asked, name, of } of odd) {
       if (sides.size === mostSides) break
       if (asked !== undefined && !sides.has(asked)) sides.set(asked, sideOf(asked))
-      else if (asked === undefined && !sides.has(shown)) sides.set(shown, untold(shown, of))
+      else if (asked === undefined && !sides.has(name.text)) sides.set(name.text, untold(name.text, of))
     }
     this.clashes.push({ family: candidate.name, shown: "unknown", sides: [...sides.values()] })
   }
 
+  /** Disagreements first. */
   *all(
-    taken: ReadonlyMap<string, Candidate>
-  ): Generator<undefined, { typeConflicts: number; conflicts: ReadonlyArray<FamilyConflict> }, unknown> {
+    names: Iterable<Name>,
+    entries: ReadonlyArray<Placed>,
+    output: Output
+  ): Generator<undefined, Conflicts, unknown> {
     const slices = new Slices()
-    const conflicts: Array<FamilyConflict> = []
-    const named = new Set<string>()
+    const disputed = new Map<string, { readonly shown: MetricType; readonly sayings: Map<MetricType, Array<Placed>> }>()
     let typeConflicts = 0
-    for (const [family, said] of this.candidates.sayings) {
-      if (said.length > 1) {
+    for (const name of names) {
+      if (name.disputed) {
         typeConflicts += 1
-        if (conflicts.length < mostFamilies) {
-          const sides = said.map(({ type, sources, by }) => ({
-            says: `${type} ${family}`,
-            sources,
-            names: namesOf(by)
-          }))
-          sides.sort((a, b) => b.sources - a.sources)
-          const shown = taken.get(family)?.type ?? "unknown"
-          conflicts.push({ family, shown, sides: sides.slice(0, mostSides) })
-          named.add(family)
-        }
+        if (disputed.size < mostFamilies)
+          disputed.set(name.text, { shown: name.taken?.type ?? "unknown", sayings: new Map() })
       }
       if (slices.step()) yield
     }
+    for (const placed of disputed.size === 0 ? [] : entries) {
+      for (const { name, said } of askedOf(placed.meta, output)) {
+        const sayings = disputed.get(output.format === "openmetrics" ? placed.meta.textName : name)?.sayings
+        if (sayings === undefined || said === "unknown") continue
+        const same = sayings.get(said)
+        if (same === undefined) sayings.set(said, [placed])
+        else same.push(placed)
+      }
+      if (slices.step()) yield
+    }
+    const conflicts = Array.from(disputed, ([family, { shown, sayings }]): FamilyConflict => {
+      const sides = Array.from(sayings, ([type, by]) => ({
+        says: `${type} ${family}`,
+        sources: by.reduce((sum, { meta }) => sum + meta.sources, 0),
+        names: namesOf(by)
+      }))
+      sides.sort((a, b) => b.sources - a.sources)
+      return { family, shown, sides: sides.slice(0, mostSides) }
+    })
     for (const clash of this.clashes)
-      if (conflicts.length < mostFamilies && !named.has(clash.family)) conflicts.push(clash)
+      if (conflicts.length < mostFamilies && !disputed.has(clash.family)) conflicts.push(clash)
     return { typeConflicts, conflicts }
   }
+}
+
+export interface Conflicts {
+  readonly typeConflicts: number
+  readonly conflicts: ReadonlyArray<FamilyConflict>
 }
 
 const sideOf = ({ name, type, sources, own }: Candidate): ConflictSide => ({

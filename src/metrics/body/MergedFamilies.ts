@@ -9,9 +9,8 @@
  * got are shown as unknown, series and values as they are.
  */
 import type { MetricType } from "../text/Dump.ts"
-import { isEscaped } from "../text/Escaping.ts"
-import type { Output } from "../text/Negotiation.ts"
-import { type Candidate, Candidates, type Line } from "./Candidates.ts"
+import type { Output, OutputFormat } from "../text/Negotiation.ts"
+import { type Candidate, Candidates, type Line, type Name } from "./Candidates.ts"
 import { hasOrder, hasRules, suffixOf } from "./Claims.ts"
 import { ConflictList, type FamilyConflict } from "./FamilyConflicts.ts"
 import type { FamilyHead, OddParts, Part, Placed } from "./FamilyMeta.ts"
@@ -52,65 +51,66 @@ export function* mergeFamilies(
     candidates.add(placed)
     if (slices.step()) yield
   }
-  const taken = new Map<string, Candidate>()
   const contested: Array<Contested> = []
-  for (const candidate of candidates.all()) {
-    const odd = candidates.oddLines(candidate)
-    if (odd.length === 0 && candidates.isAlone(candidate))
-      for (const name of candidate.claims) taken.set(name, candidate)
-    else contested.push({ candidate, odd, answer: undefined })
-    if (slices.step()) yield
-  }
+  for (const name of candidates.names())
+    for (const candidate of name.candidates) {
+      const odd = candidates.oddLines(candidate)
+      if (odd.length === 0 && candidate.claims.every(({ claimants }) => claimants === 1)) take(candidate)
+      else contested.push({ candidate, odd, answer: undefined })
+      if (slices.step()) yield
+    }
   const ranked = yield* sorted(contested, (a, b) => !precedes(b.candidate, a.candidate))
   const asked: Array<Contested> = []
+  const questions: Array<Question> = []
   for (const each of ranked) {
     const { candidate, odd } = each
-    if (odd.some(({ shown }) => suffixOf(shown, candidate, format) === undefined)) each.answer = false
+    if (odd.some(({ name }) => suffixOf(name.text, candidate, format) === undefined)) each.answer = false
     else if (odd.length === 0 || !hasRules(candidate.type, format)) each.answer = true
-    else asked.push(each)
+    else {
+      asked.push(each)
+      questions.push(questionOf(candidate, odd))
+    }
     if (slices.step()) yield
   }
   if (asked.length > 0) {
-    const answers = yield asked.map(({ candidate, odd }) => ({
-      ...candidate.head,
-      ...oddParts(candidate, odd, candidates)
-    }))
+    const answers = yield questions
     for (const [i, each] of asked.entries()) each.answer = answers?.[i] ?? false
   }
-  const lost = new ConflictList(candidates)
-  /** Who could not keep a name, though it has lines under it: it goes to no family of another name with fewer sources. */
-  const spoiled = new Map<string, Candidate>()
-  const isSpoiled = (name: string, { head, sources }: Candidate): boolean => {
-    const former = spoiled.get(name)
-    return former !== undefined && former.name !== head.name && former.sources > sources
-  }
+  const lost = new ConflictList()
   for (const { candidate, odd, answer } of ranked) {
-    const { claims } = candidate
-    const rival = claims.find((name) => taken.has(name) || isSpoiled(name, candidate))
-    if (answer === true && rival === undefined) for (const name of claims) taken.set(name, candidate)
+    const rival = candidate.claims.find((name) => name.taken !== undefined || isSpoiled(name, candidate))
+    if (answer === true && rival === undefined) take(candidate)
     else {
-      lost.refused(candidate, odd, rival === undefined ? undefined : taken.get(rival))
-      for (const name of claims)
-        if (!spoiled.has(name) && candidates.linesOf(name).length > 0) spoiled.set(name, candidate)
+      lost.refused(candidate, odd, rival?.taken)
+      for (const name of candidate.claims) if (name.lines.length > 0) name.spoiled ??= candidate
     }
     if (slices.step()) yield
   }
   const families: Array<MergedFamily> = []
-  const shown = new Set<Candidate>()
-  for (const [name, lines] of candidates.names) {
-    const candidate = taken.get(name)
-    if (candidate === undefined)
-      families.push(familyOf({ name, type: "unknown" }, lines, lines.filter(candidates.isEscaped, candidates), output))
-    else if (!shown.has(candidate)) {
-      shown.add(candidate)
-      families.push(familyOf(candidate.head, candidate.own, candidates.oddLines(candidate), output))
+  for (const { text, lines, taken } of candidates.names()) {
+    if (taken === undefined) {
+      if (lines.length > 0) families.push(familyOf({ name: text, type: "unknown" }, lines, escapedOf(lines), format))
+    } else if (!taken.shown) {
+      taken.shown = true
+      families.push(familyOf(taken, taken.own, candidates.oddLines(taken), format))
     }
     if (slices.step()) yield
   }
   const inOrder = yield* sorted(families, (a, b) => a.name <= b.name)
-  const { typeConflicts, conflicts } = yield* lost.all(taken)
+  const { typeConflicts, conflicts } = yield* lost.all(candidates.names(), entries, output)
   return { families: inOrder, typeConflicts, conflicts }
 }
+
+const take = (candidate: Candidate): void => {
+  for (const name of candidate.claims) name.taken = candidate
+}
+
+const isSpoiled = ({ spoiled }: Name, { name, sources }: Candidate): boolean =>
+  spoiled !== undefined && spoiled.name !== name && spoiled.sources > sources
+
+const escapedOf = (lines: ReadonlyArray<Line>): ReadonlyArray<Line> =>
+  lines.some(({ escaped }) => escaped) ? lines.filter(({ escaped }) => escaped) : none
+const none: ReadonlyArray<Line> = []
 
 interface Contested {
   readonly candidate: Candidate
@@ -136,24 +136,28 @@ const precedes = (a: Candidate, b: Candidate): boolean => {
   return a.name < b.name
 }
 
-const oddParts = (candidate: Candidate, odd: ReadonlyArray<Line>, candidates: Candidates): OddParts => ({
+const questionOf = (candidate: Candidate, odd: ReadonlyArray<Line>): Question => ({
+  name: candidate.name,
+  type: candidate.type,
   parts: partsOf(odd),
-  beside: partsOf(candidate.own.filter((line) => !candidates.isEscaped(line)))
+  beside: partsOf(candidate.own.filter(({ escaped }) => !escaped))
 })
 
 const familyOf = (
   head: Pick<FamilyHead, "name" | "type">,
   own: ReadonlyArray<Line>,
   others: ReadonlyArray<Line>,
-  { format, escaping }: Output
+  format: OutputFormat
 ): MergedFamily => {
+  if (others.length === 0) return { ...headOf(head, own, others), parts: partsOf(own), odd: undefined }
   const plain: Array<Line> = []
   const odd: Array<Line> = []
   // Where the format asks nothing of the order, others' lines are as good as its own.
   const copies =
-    !hasOrder(head.type, format) || (head.type === "counter" && others.every(({ shown }) => shown.endsWith("_total")))
-  for (const line of own) if (!isEscaped(line.of.meta, escaping)) plain.push(line)
-  for (const line of others) (isEscaped(line.of.meta, escaping) || !copies ? odd : plain).push(line)
+    !hasOrder(head.type, format) ||
+    (head.type === "counter" && others.every(({ name }) => name.text.endsWith("_total")))
+  for (const line of own) if (!line.escaped) plain.push(line)
+  for (const line of others) (line.escaped || !copies ? odd : plain).push(line)
   const parts = partsOf(plain)
   return {
     ...headOf(head, own, others),
@@ -162,19 +166,16 @@ const familyOf = (
   }
 }
 
-/** In their order; an entry whose lines are all here is one part, in the order of its lines. */
+/** In their order; an entry whose lines are all here, one behind the other, is one part, in the order of its lines. */
 const partsOf = (lines: ReadonlyArray<Line>): ReadonlyArray<Part> => {
-  const [first] = lines
-  if (first !== undefined && lines.length === 1)
-    return [{ of: first.of, only: first.of.meta.sampleNames.length === 1 ? undefined : [first.raw] }]
-  const byEntry = new Map<Placed, Array<string>>()
-  for (const { of, raw } of lines) {
-    const names = byEntry.get(of)
-    if (names === undefined) byEntry.set(of, [raw])
-    else names.push(raw)
-  }
   const parts: Array<Part> = []
-  for (const [of, only] of byEntry)
-    parts.push({ of, only: only.length === of.meta.sampleNames.length ? undefined : only })
+  for (let from = 0; from < lines.length; ) {
+    const { of } = lines[from]!
+    let to = from + 1
+    while (lines[to]?.of === of) to++
+    const all = to - from === of.meta.sampleNames.length
+    parts.push({ of, only: all ? undefined : lines.slice(from, to).map(({ raw }) => raw) })
+    from = to
+  }
   return parts
 }

@@ -42,12 +42,14 @@ export const oddSources = (digest: Digest, { parts, beside }: OddLinesPlan): Map
 export function* oddLinesFit(
   digest: Digest,
   plan: OddLinesPlan,
-  output: Output
+  output: Output,
+  slices: Slices
 ): Generator<undefined, boolean, unknown> {
   for (const pieces of oddSources(digest, plan).values()) {
-    const { lines } = yield* linesOf(pieces, plan.type, output.escaping)
-    if ((yield* arranged(lines, { ...plan, format: output.format })) === undefined) return false
-    yield
+    const { lines } = yield* linesOf(pieces, plan.type, output.escaping, slices)
+    const target = { name: plan.name, type: plan.type, format: output.format }
+    if ((yield* arranged(lines, target, slices)) === undefined) return false
+    if (slices.step()) yield
   }
   return true
 }
@@ -58,9 +60,9 @@ export function* oddText(
   { name, type }: Pick<OddLinesPlan, "name" | "type">,
   { format, escaping }: Output
 ): Generator<undefined, { readonly bytes: Uint8Array; readonly leftOut: number }, unknown> {
-  const { lines, leftOut } = yield* linesOf(pieces, type, escaping)
-  const ordered = (yield* arranged(lines, { name, type, format })) ?? lines
   const slices = new Slices()
+  const { lines, leftOut } = yield* linesOf(pieces, type, escaping, slices)
+  const ordered = (yield* arranged(lines, { name, type, format }, slices)) ?? lines
   const [{ family } = { family: undefined }] = pieces
   const form = {
     format,
@@ -85,9 +87,9 @@ interface ReadLines {
 function* linesOf(
   pieces: ReadonlyArray<Piece>,
   type: MetricType,
-  escaping: Escaping
+  escaping: Escaping,
+  slices: Slices
 ): Generator<undefined, ReadLines, unknown> {
-  const slices = new Slices()
   const lines: Array<SampleLine> = []
   const seen = pieces.some(({ family }) => isEscaped(family, escaping)) ? new Set<string>() : undefined
   let leftOut = 0

@@ -35,7 +35,7 @@ import {
   sameText,
   type Touch
 } from "./Rewriting.ts"
-import { atOnce } from "./Slices.ts"
+import { atOnce, Slices } from "./Slices.ts"
 
 /** The whole body of these dumps alone; in OpenMetrics it ends with `# EOF`. */
 export function* render(
@@ -81,7 +81,8 @@ export function* answering(
   { output, questions }: ShardQuestions
 ): Generator<undefined, ReadonlyArray<boolean>, unknown> {
   const answers: Array<boolean> = []
-  for (const question of questions) answers.push(yield* oddLinesFit(digest, question, output))
+  const slices = new Slices()
+  for (const question of questions) answers.push(yield* oddLinesFit(digest, question, output, slices))
   return answers
 }
 

@@ -3,8 +3,8 @@
  * whoever runs it gives others their turn. Pure.
  */
 
-/** Steps of some hundred nanoseconds each: a slice is about a millisecond. */
-const stepsOfSlice = 2_048
+/** Steps of a few microseconds at most: a slice is about a millisecond. */
+const stepsOfSlice = 512
 
 export class Slices {
   private steps = 0
