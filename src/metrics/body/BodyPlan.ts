@@ -84,12 +84,13 @@ export function* planning(
   const heads: Array<FamilyHead> = []
   for (const [family, { name, type, help, unit, parts, odd }] of merged.families.entries()) {
     heads.push({ name, type, help, unit })
-    const odds = odd === undefined ? noOdds : oddByShard({ name, type, ...odd })
-    for (const [shard, own] of byShard(parts)) if (!odds.has(shard)) shards[shard]!.push({ family, type, parts: own })
-    if (odd !== undefined) {
+    if (odd === undefined) for (const [shard, own] of byShard(parts)) shards[shard]!.push({ family, type, parts: own })
+    else {
       const plain = byShard(parts)
+      const odds = oddByShard({ name, type, ...odd })
+      for (const [shard, own] of plain) shards[shard]!.push(withOdd({ family, type, parts: own }, odds.get(shard)))
       for (const [shard, oddOnes] of odds)
-        shards[shard]!.push({ family, type, parts: plain.get(shard) ?? [], odd: oddOnes })
+        if (!plain.has(shard)) shards[shard]!.push({ family, type, parts: [], odd: oddOnes })
     }
     if (slices.step()) yield
   }
@@ -97,7 +98,8 @@ export function* planning(
   return { output, heads, shards: shards.map((families) => ({ output, families })), typeConflicts, conflicts }
 }
 
-const noOdds: ReadonlyMap<number, OddLinesPlan> = new Map()
+const withOdd = (planned: PlannedFamily, odd: OddLinesPlan | undefined): PlannedFamily =>
+  odd === undefined ? planned : { ...planned, odd }
 
 /** A family takes others' lines where every shard says that its own fit. */
 function* ask(
@@ -122,7 +124,9 @@ function* ask(
   return fits
 }
 
-const byShard = (parts: ReadonlyArray<Part>): Map<number, Array<EntryPart>> => {
+type ByShard = ReadonlyMap<number, ReadonlyArray<EntryPart>>
+
+const byShard = (parts: ReadonlyArray<Part>): ByShard => {
   const shards = new Map<number, Array<EntryPart>>()
   for (const { of, only } of parts) {
     const others = shards.get(of.shard)
