@@ -106,6 +106,25 @@ describeWith(["go", "python3", "promtool"], "a body", () => {
     }
   })
 
+  it("with names that are nothing but suffixes, or have them twice, is read by everybody", async () => {
+    const texts = [
+      "# TYPE _total counter\n_total 1\n",
+      "# TYPE _total_total counter\n_total_total 1\n# TYPE _total gauge\n_total 1\n",
+      "# TYPE foo_total_total counter\nfoo_total_total 1\n# TYPE foo_total counter\nfoo_total 1\n",
+      "# TYPE _count gauge\n_count 1\n# TYPE _info gauge\n_info 1\n# TYPE _bucket counter\n_bucket 1\n",
+      "# TYPE foo_created counter\nfoo_created 1\n# TYPE foo_total counter\nfoo_total 1\n# TYPE foo gauge\nfoo 1\n",
+      '# TYPE foo summary\nfoo_count 1\nfoo_sum 1\n# TYPE foo_sum_total counter\nfoo_sum_total 1\n# TYPE foo_bucket gauge\nfoo_bucket{le="x"} 1\n',
+      '# TYPE h histogram\nh_bucket{le="+Inf"} -1\nh_count NaN\nh_sum -1\n',
+      'h_bucket 1\nh_bucket{le="1"} 1.5\nh_count 2\n',
+      '# TYPE q summary\nq{quantile="2"} -1\nq_count 1\nq_sum -1\n'
+    ]
+    const alone = texts.map((text, i) => [parse(text, "text", `s-${i}`)])
+    const good = parse('# TYPE h histogram\nh_bucket{le="+Inf"} 1\nh_count 1\nh_sum 1\n', "text", "good")
+    const all = [...alone, alone.flat(), [...alone.flat(), good], ...alone.slice(-3).map((one) => [...one, good])]
+    const cases = all.flatMap((some) => formats.map((format): Case => ({ all: some, format, escaping: "underscores" })))
+    await readAll(cases, cases.length)
+  })
+
   it("with names in quotes is read by everybody, in every way of escaping, with every series that is one", async () => {
     const models = fc.sample(fc.array(quotedFamilies, { minLength: 1, maxLength: 3 }), { numRuns: 300, seed: 32 })
     const cases = models.flatMap((sources) => {
