@@ -15,24 +15,24 @@ export const headOf = (
   own: ReadonlyArray<Line>,
   others: ReadonlyArray<Line>
 ): FamilyHead => {
-  const help = most(own, "help") || most(others, "help")
+  const help = helpOf(own) || helpOf(others)
   const unit = type === "unknown" ? "" : agreed(own)
   return { name, type, help, unit: unitFits(unit, name, type) ? unit : "" }
 }
 
-const most = (lines: ReadonlyArray<Line>, what: "help"): string => {
+const helpOf = (lines: ReadonlyArray<Line>): string => {
   let first = ""
   let differs = false
   for (const { of } of lines) {
-    const text = of.meta[what]
+    const text = of.meta.help
     if (text === "" || text === first) continue
     if (first !== "") differs = true
     first = text
   }
   if (!differs) return first
   const votes = new Map<string, number>()
-  for (const { of } of lines) votes.set(of.meta[what], (votes.get(of.meta[what]) ?? 0) + of.meta.sources)
-  votes.delete("")
+  for (const { of } of lines)
+    if (of.meta.help !== "") votes.set(of.meta.help, (votes.get(of.meta.help) ?? 0) + of.meta.sources)
   let best = ""
   for (const [text, count] of votes) {
     const least = votes.get(best) ?? 0
