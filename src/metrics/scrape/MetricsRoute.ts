@@ -140,7 +140,8 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
       const plan = yield* planBody(
         digests.filter((entries) => entries !== undefined),
         shown,
-        { format, escaping }
+        { format, escaping },
+        Math.max(0, allowed * 0.8 - (performance.now() - startedAt))
       )
       // A part of the pod knows a part of its conflicts.
       if (asked.length === pod.places.length) {

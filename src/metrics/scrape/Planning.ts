@@ -9,11 +9,15 @@ import { type BodyPlan, type PlanAnswer, planning } from "../body/BodyPlan.ts"
 import type { DigestEntry } from "../body/FamilyMeta.ts"
 import type { Output } from "../text/Negotiation.ts"
 
-/** `digests`: of these scrapes, in their order. */
+/**
+ * `digests`: of these scrapes, in their order. A shard that has not answered a question after `patience` ms is taken to have said no: the
+ * families in dispute then lose their type, and the body is as valid.
+ */
 export const planBody = (
   digests: ReadonlyArray<ReadonlyArray<DigestEntry>>,
-  scrapes: ReadonlyArray<ShardScrape>,
-  output: Output
+  scrapes: ReadonlyArray<Pick<ShardScrape, "fit">>,
+  output: Output,
+  patience: number
 ): Effect.Effect<BodyPlan> =>
   Effect.gen(function* () {
     const work = planning(digests, output)
@@ -26,6 +30,13 @@ export const planBody = (
         answers = undefined
         yield* Effect.promise(() => turn())
       } else
-        answers = yield* Effect.forEach(scrapes, (scrape, i) => scrape.fit(questions[i]!), { concurrency: "unbounded" })
+        answers = yield* Effect.forEach(
+          scrapes,
+          (scrape, i) =>
+            scrape
+              .fit(questions[i]!)
+              .pipe(Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed([]) })),
+          { concurrency: "unbounded" }
+        )
     }
   })
