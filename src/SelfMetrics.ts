@@ -194,7 +194,11 @@ const make = (defaults: boolean) => {
     scrapeBytes: counter("k2p_scrape_bytes_total", "Bytes of exposition text sent, before gzip."),
     typeConflicts: gauge(
       "k2p_family_type_conflicts",
-      "Families shown as unknown because sources disagree about their type."
+      "Families about whose type sources disagree, in the last scrape; the status names them."
+    ),
+    bodyLinesLeftOut: counter(
+      "k2p_body_lines_left_out_total",
+      "Lines left out of a scrape because under escaped names two series would be one, or no parser would take them."
     ),
     // agent
     agentRounds: counter("k2p_agent_rounds_total", "Rounds read from dump files by outcome.", ["outcome"]),

@@ -51,18 +51,12 @@ const waiting = new Map([
       "metrics/text/Dump.ts"
     ])
   ],
-  [
-    "pod/shards/Messages.ts",
-    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/MergedFamilies.ts"]
-  ],
-  ["pod/shards/ShardHost.ts", ["metrics/body/LineChunks.ts"]],
-  [
-    "pod/shards/ShardPort.ts",
-    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/MergedFamilies.ts"]
-  ],
+  ["pod/shards/Messages.ts", ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"]],
+  ["pod/shards/ShardHost.ts", ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"]],
+  ["pod/shards/ShardPort.ts", ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"]],
   [
     "pod/shards/ShardView.ts",
-    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/MergedFamilies.ts"].concat([
+    ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"].concat([
       "metrics/cache/MetricsCache.ts"
     ])
   ],

@@ -9,8 +9,18 @@ import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
+/** What the last whole scrape in a format found out about families whose sources disagree. */
+export interface FamilyConflicts {
+  readonly at: number
+  readonly count: number
+  /** Some of them. */
+  readonly families: ReadonlyArray<unknown>
+}
+
 export class PodState {
   readonly startedAt: number
+  /** By format. */
+  readonly conflicts = new Map<string, FamilyConflicts>()
   readonly places: ReadonlyArray<ShardPlace>
   #phase: PodPhase = "starting"
 

@@ -27,6 +27,7 @@ export const statusOf = (pod: PodState, options: StatusOptions, now: number) =>
       startedAt: pod.startedAt,
       uptimeSeconds: Math.round((now - pod.startedAt) / 1000),
       settings: options.settings,
+      familyConflicts: Object.fromEntries(pod.conflicts),
       shards
     }
   })

@@ -33,6 +33,8 @@ export const gauge = (name: string, source: string, count = 1, value = 1): Dump 
         sampleNames: [name],
         bytes,
         conforms: true,
+        conformsText: true,
+        quoted: false,
         exemplars: false,
         floatLabels: false,
         timestamps: false

@@ -5,6 +5,7 @@ import { Deferred, Effect, Logger } from "effect"
 import { NotProven } from "../../src/engine/Engine.ts"
 import { render } from "../../src/metrics/body/Renderer.ts"
 import { maxOfClient, maxScrapes } from "../../src/metrics/scrape/ScrapeSlots.ts"
+import type { Dump } from "../../src/metrics/text/Dump.ts"
 import { ask, askFrom, type FakePod, fakePod, gauge, open, scrapes, sentBytes, until, whole } from "./fakePod.ts"
 
 const openMetrics = "application/openmetrics-text;version=1.0.0"
@@ -62,12 +63,29 @@ describe("the answer", () => {
 })
 
 describe("content that cannot be shown as it is", () => {
-  test("in families whose sources disagree about the type is shown and counted", async (pod) => {
-    const [family] = gauge("size", "b").families
-    pod.dumps = [gauge("size", "a"), { families: [{ ...family!, type: "counter" }], series: 1, bytes: 1 }]
+  test("in families whose sources disagree about the type goes with most of them, is counted and found", async (pod) => {
+    const said = (type: "counter" | "gauge", source: string): Dump => {
+      const dump = gauge("size", source)
+      return { ...dump, source, families: dump.families.map((family) => ({ ...family, type })) }
+    }
+    pod.dumps = [said("gauge", "a"), said("counter", "b"), said("gauge", "c")]
     const { body } = await ask(`${pod.base}/metrics`)
-    assert.match(body.toString(), /# TYPE size untyped\n/)
+    assert.match(body.toString(), /# TYPE size gauge\n/)
     assert.strictEqual((await pod.metrics.typeConflicts.get()).values[0]?.value, 1)
+    const { familyConflicts } = JSON.parse((await ask(`${pod.base}/api/v1/status`)).body.toString())
+    assert.deepInclude(familyConflicts.text, {
+      count: 1,
+      families: [
+        {
+          family: "size",
+          shown: "gauge",
+          sides: [
+            { says: "gauge size", sources: 2, names: ["a", "c"] },
+            { says: "counter size", sources: 1, names: ["b"] }
+          ]
+        }
+      ]
+    })
   })
 
   test("because of a fault of ours is a 500, not half an answer", async (pod) => {

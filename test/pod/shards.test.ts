@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Logger } from "effect"
 import { NotProven } from "../../src/engine/Engine.ts"
+import type { Dump, Family } from "../../src/metrics/text/Dump.ts"
 import { Totals } from "../../src/pod/shards/Totals.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import {
@@ -48,6 +49,58 @@ describe("a scrape of two shards", () => {
       },
       { overPort }
     )
+
+  test("of more families than one message holds is whole", async (pod) => {
+    const many = (source: string): Dump => {
+      const families = Array.from({ length: 4_500 }, (_, i) => gauge(`family_${i}`, source).families[0]!)
+      return { source, families, series: families.length, bytes: 1 }
+    }
+    for (const [n, shard] of pod.shards.entries()) shard.dumps = [many(`s-${n}`)]
+    const body = await lines(pod)
+    assert.strictEqual(body.match(/^# TYPE family_/gm)?.length, 4_500)
+    assert.strictEqual(body.match(/^family_/gm)?.length, 9_000)
+  })
+
+  test("asks the shards where families are in dispute, and escapes names as it is asked", async (pod) => {
+    const [family] = gauge("size", "s-0").families
+    const said = (change: Partial<Family>): Dump => ({
+      source: "x",
+      families: [{ ...family!, ...change }],
+      series: 1,
+      bytes: 1
+    })
+    const quoted = { name: "a.b", textName: "a.b", sampleNames: ["a.b"], quoted: true }
+    const bytes = (text: string) => ({ bytes: Buffer.from(text) })
+    const counter = { type: "counter", name: "size", textName: "size_total", sampleNames: ["size_total"] } as const
+    const untold = { type: "unknown", name: "size_total", textName: "size_total", sampleNames: ["size_total"] } as const
+    pod.shards[0]!.dumps = [said({ ...counter, ...bytes('size_total{instance="a"} 1\n') })]
+    const rest = said({ ...quoted, ...bytes('{"a.b","x.y"="1",instance="c"} 3\n') })
+    const show = async (value: number, accept: string) => {
+      pod.shards[1]!.dumps = [said({ ...untold, ...bytes(`size_total{instance="b"} ${value}\n`) }), rest]
+      const { headers, body } = await ask(`${pod.base}/metrics`, { Accept: accept })
+      return [headers["content-type"]?.split("; ").at(-1), ...body.toString().split("\n")]
+    }
+    assert.deepStrictEqual(await show(2, openMetrics.Accept), [
+      "escaping=underscores",
+      "# TYPE a_b gauge",
+      'a_b{x_y="1",instance="c"} 3',
+      "# TYPE size counter",
+      'size_total{instance="a"} 1',
+      'size_total{instance="b"} 2',
+      "# EOF",
+      ""
+    ])
+    assert.deepStrictEqual(await show(-2, `${openMetrics.Accept};escaping=allow-utf-8`), [
+      "escaping=allow-utf-8",
+      '# TYPE "a.b" gauge',
+      '{"a.b","x.y"="1",instance="c"} 3',
+      "# TYPE size_total unknown",
+      'size_total{instance="a"} 1',
+      'size_total{instance="b"} -2',
+      "# EOF",
+      ""
+    ])
+  })
 
   test("takes the cut of both at its arrival, whatever the proof of one takes", async (pod) => {
     fill(pod)

@@ -8,10 +8,10 @@
  */
 
 import { chunkBytes } from "../../http/Outlet.ts"
-import { encode, escapeHelp, escapeValue } from "../text/Syntax.ts"
-import type { BodyPlan } from "./Digest.ts"
+import { encode } from "../text/Syntax.ts"
+import type { BodyPlan } from "./BodyPlan.ts"
+import { headText } from "./Heads.ts"
 import type { LineChunk } from "./LineChunks.ts"
-import type { FamilyHead, OutputFormat } from "./MergedFamilies.ts"
 
 /** Pieces below this are copied. */
 const smallPiece = 16 * 1024
@@ -20,7 +20,7 @@ const bufferBytes = 64 * 1024
 /** The shard whose next chunk is wanted (`undefined`: it has no more), or bytes of the body. */
 export type BodyStep = number | Uint8Array
 
-export function* joinBody({ format, heads, shards }: BodyPlan): Generator<BodyStep, void, LineChunk | undefined> {
+export function* joinBody({ output, heads, shards }: BodyPlan): Generator<BodyStep, void, LineChunk | undefined> {
   const out = new Pieces()
   const sources: Array<Source> = []
   for (const [shard, { families }] of shards.entries())
@@ -30,7 +30,7 @@ export function* joinBody({ format, heads, shards }: BodyPlan): Generator<BodySt
     for (const source of sources) {
       for (let piece = pieceOf(source, family); piece !== undefined; piece = pieceOf(source, family)) {
         // A family of whose lines none came is not mentioned.
-        if (!begun) yield* out.put(encode(headText(head, format)))
+        if (!begun) yield* out.put(encode(headText(head, output.format)))
         begun = true
         yield* out.put(piece)
         if (source.segment === source.chunk!.segments.length) {
@@ -40,7 +40,7 @@ export function* joinBody({ format, heads, shards }: BodyPlan): Generator<BodySt
       }
     }
   }
-  if (format === "openmetrics") yield* out.put(encode("# EOF\n"))
+  if (output.format === "openmetrics") yield* out.put(encode("# EOF\n"))
   yield* out.flush()
 }
 
@@ -59,14 +59,6 @@ const pieceOf = (source: Source, family: number): Uint8Array | undefined => {
   source.segment += 1
   source.at += segment[1]
   return piece
-}
-
-export const headText = ({ name, type, help, unit }: FamilyHead, format: OutputFormat): string => {
-  let text = ""
-  if (help !== "") text += `# HELP ${name} ${format === "text" ? escapeHelp(help) : escapeValue(help)}\n`
-  text += `# TYPE ${name} ${format === "text" && type === "unknown" ? "untyped" : type}\n`
-  if (format === "openmetrics" && unit !== "") text += `# UNIT ${name} ${unit}\n`
-  return text
 }
 
 /** Small pieces become larger ones. Bytes once given are the caller's. */

@@ -1,22 +1,45 @@
 /**
  * Digest: the families of a cut by what there is to know of them besides their lines. Sources of one kind have the same families,
  * so however many sources a shard carries its digest has a few hundred entries and no line: small enough to be sent to
- * another thread, and all that is needed to decide how the families of several shards become those of one body. Pure.
- *
- * `planBody` takes the shards' digests and answers the body's families, and for each shard which of its lines go where.
+ * another thread, and mostly all that is needed to decide how the families of several shards become those of one body. Pure.
  */
-import type { Dump, Family, MetricType } from "../text/Dump.ts"
-import { type FamilyHead, type FamilyMeta, mergeFamilies, type OutputFormat } from "./MergedFamilies.ts"
+import type { Dump, Family } from "../text/Dump.ts"
+import type { DigestEntry, FamilyMeta } from "./FamilyMeta.ts"
+import { Slices } from "./Slices.ts"
+
+/** Sources that an entry names. */
+const mostNames = 5
+
+/** The families of one entry, and by the same index the dump that each is of. */
+export interface EntryFamilies {
+  readonly families: Array<Family>
+  readonly dumps: Array<number>
+}
+
+type Growing = { -readonly [K in keyof DigestEntry]: DigestEntry[K] } & { names: Array<string> }
 
 export class Digest {
   /** Plain data. */
-  readonly entries: Array<FamilyMeta> = []
+  readonly entries: Array<DigestEntry> = []
   /** Those with lines, by entry. */
-  readonly families: Array<Array<Family>> = []
+  readonly families: Array<EntryFamilies> = []
   private readonly known = new Map<string, Map<string, Array<number>>>()
+  private dumps = 0;
 
-  add(dump: Dump): void {
-    for (const family of dump.families) this.families[this.entryOf(family)]!.push(family)
+  /** In slices. */
+  *add(dump: Dump): Generator<undefined, void, unknown> {
+    const slices = new Slices()
+    const index = this.dumps++
+    for (const family of dump.families) {
+      const entry = this.entryOf(family)
+      const { families, dumps } = this.families[entry]!
+      families.push(family)
+      dumps.push(index)
+      const growing = this.entries[entry] as Growing
+      growing.sources += 1
+      if (dump.source !== undefined && growing.names.length < mostNames) growing.names.push(dump.source)
+      if (slices.step()) yield
+    }
   }
 
   private entryOf(family: Family): number {
@@ -25,8 +48,8 @@ export class Digest {
     const entry = this.entries.length
     alike.push(entry)
     const { bytes: _, series: __, ...meta } = family
-    this.entries.push(meta)
-    this.families.push([])
+    this.entries.push({ ...meta, sources: 0, names: [] })
+    this.families.push({ families: [], dumps: [] })
     return entry
   }
 
@@ -46,17 +69,30 @@ export class Digest {
   }
 }
 
-export const digestOf = (dumps: Iterable<Dump>): Digest => {
+/** In slices. */
+export function* digesting(dumps: Iterable<Dump>): Generator<undefined, Digest, unknown> {
   const digest = new Digest()
-  for (const dump of dumps) digest.add(dump)
+  let families = 0
+  for (const dump of dumps) {
+    yield* digest.add(dump)
+    families += dump.families.length
+    if (families < familiesOfSlice) continue
+    families = 0
+    yield
+  }
   return digest
 }
+
+/** Of dumps with few families each. */
+const familiesOfSlice = 4_096
 
 const sameMeta = (a: FamilyMeta, b: FamilyMeta): boolean =>
   a.type === b.type &&
   a.name === b.name &&
   a.unit === b.unit &&
   a.conforms === b.conforms &&
+  a.conformsText === b.conformsText &&
+  a.quoted === b.quoted &&
   a.exemplars === b.exemplars &&
   a.floatLabels === b.floatLabels &&
   a.timestamps === b.timestamps &&
@@ -65,54 +101,3 @@ const sameMeta = (a: FamilyMeta, b: FamilyMeta): boolean =>
 /** Mostly the same object. */
 const sameList = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean =>
   a === b || (a.length === b.length && a.every((text, i) => text === b[i]))
-
-/** A shard's part of one family of the body. */
-export interface PlannedFamily {
-  /** Its place in the body. */
-  readonly family: number
-  /** As the body calls it. */
-  readonly type: MetricType
-  readonly parts: ReadonlyArray<{
-    readonly entry: number
-    /** All lines, or those of these sample names. */
-    readonly only: ReadonlyArray<string> | undefined
-  }>
-}
-
-/** What one shard has to render, in the body's order. Plain data. */
-export interface ShardPlan {
-  readonly format: OutputFormat
-  readonly families: ReadonlyArray<PlannedFamily>
-}
-
-export interface BodyPlan {
-  readonly format: OutputFormat
-  readonly heads: ReadonlyArray<FamilyHead>
-  /** One for each digest. */
-  readonly shards: ReadonlyArray<ShardPlan>
-  readonly typeConflicts: number
-}
-
-export const planBody = (digests: ReadonlyArray<ReadonlyArray<FamilyMeta>>, format: OutputFormat): BodyPlan => {
-  const placed = digests.map((entries, shard) => ({
-    families: entries.map((meta, entry) => ({ ...meta, shard, entry }))
-  }))
-  const merged = mergeFamilies(placed, format)
-  const shards = digests.map((): Array<PlannedFamily> => [])
-  for (const [family, { type, parts }] of merged.families.entries()) {
-    const byShard = new Map<number, Array<PlannedFamily["parts"][number]>>()
-    for (const { family: of, only } of parts) {
-      const part = { entry: of.entry, only }
-      const others = byShard.get(of.shard)
-      if (others === undefined) byShard.set(of.shard, [part])
-      else others.push(part)
-    }
-    for (const [shard, own] of byShard) shards[shard]!.push({ family, type, parts: own })
-  }
-  return {
-    format,
-    heads: merged.families.map(({ name, type, help, unit }) => ({ name, type, help, unit })),
-    shards: shards.map((families) => ({ format, families })),
-    typeConflicts: merged.typeConflicts
-  }
-}

@@ -7,12 +7,22 @@
 
 import { chunkBytes } from "../../http/Outlet.ts"
 import type { Dump, Family, MetricType } from "../text/Dump.ts"
+import type { Escaping } from "../text/Escaping.ts"
 import { endOfName, endOfValue } from "../text/Line.ts"
-import { LF, sameBytes } from "../text/Syntax.ts"
+import type { Output, OutputFormat } from "../text/Negotiation.ts"
+import { BRACE_OPEN, LF, sameBytes } from "../text/Syntax.ts"
 import { joinBody } from "./Body.ts"
-import { digestOf, planBody, type ShardPlan } from "./Digest.ts"
+import {
+  type BodyPlan,
+  type EntryPart,
+  type PlanAnswer,
+  planning,
+  type ShardPlan,
+  type ShardQuestions
+} from "./BodyPlan.ts"
+import { type Digest, digesting } from "./Digest.ts"
 import { ChunkMemory, fullBytes, type LineChunk, LineChunks, mostBytes } from "./LineChunks.ts"
-import type { OutputFormat } from "./MergedFamilies.ts"
+import { oddLinesFit, oddSources, oddText } from "./OddLines.ts"
 import {
   isSelected,
   labelValue,
@@ -25,15 +35,20 @@ import {
   sameText,
   type Touch
 } from "./Rewriting.ts"
+import { atOnce, Slices } from "./Slices.ts"
 
 /** The whole body of these dumps alone; in OpenMetrics it ends with `# EOF`. */
-export function* render(dumps: ReadonlyArray<Dump>, format: OutputFormat): Generator<Uint8Array, void, undefined> {
-  const digest = digestOf(dumps)
-  const plan = planBody([digest.entries], format)
-  const lines = renderLines(digest.families, plan.shards[0]!)
+export function* render(
+  dumps: ReadonlyArray<Dump>,
+  format: OutputFormat,
+  escaping: Escaping = "underscores"
+): Generator<Uint8Array, void, undefined> {
+  const digest = atOnce(digesting(dumps))
+  const plan = planAlone([digest], { format, escaping })
+  const lines = renderLines(digest, plan.shards[0]!)
   const body = joinBody(plan)
   for (let step = body.next(); step.done !== true; ) {
-    if (typeof step.value === "number") step = body.next(lines.next().value ?? undefined)
+    if (typeof step.value === "number") step = body.next(nextChunk(lines))
     else {
       yield step.value
       step = body.next()
@@ -41,29 +56,92 @@ export function* render(dumps: ReadonlyArray<Dump>, format: OutputFormat): Gener
   }
 }
 
-/** `families`: those of the digest that was planned with, by entry. */
+/** The plan of these digests, and all that it asks, in one turn. */
+export const planAlone = (digests: ReadonlyArray<Digest>, output: Output): BodyPlan => {
+  const work = planning(
+    digests.map(({ entries }) => entries),
+    output
+  )
+  for (let step = work.next(); ; ) {
+    if (step.done === true) return step.value
+    const answers: PlanAnswer = step.value?.map((questions, i) => atOnce(answering(digests[i]!, questions)))
+    step = work.next(answers)
+  }
+}
+
+/** Without the pauses. */
+export const nextChunk = (lines: Generator<LineChunk | undefined, void, undefined>): LineChunk | undefined => {
+  for (let step = lines.next(); step.done !== true; step = lines.next()) if (step.value !== undefined) return step.value
+  return undefined
+}
+
+/** A shard's answers to what the plan asks about its lines, in slices. */
+export function* answering(
+  digest: Digest,
+  { output, questions }: ShardQuestions
+): Generator<undefined, ReadonlyArray<boolean>, unknown> {
+  const answers: Array<boolean> = []
+  const slices = new Slices()
+  for (const question of questions) answers.push(yield* oddLinesFit(digest, question, output, slices))
+  return answers
+}
+
+/** `undefined`: nothing yet, a slice has ended. `leftOut`: is told of lines that no parser would take. */
 export function* renderLines(
-  families: ReadonlyArray<ReadonlyArray<Family>>,
-  { format, families: planned }: ShardPlan,
-  memory = new ChunkMemory()
-): Generator<LineChunk, void, undefined> {
+  digest: Digest,
+  { output, families: planned }: ShardPlan,
+  memory = new ChunkMemory(),
+  leftOut: (lines: number) => void = () => {}
+): Generator<LineChunk | undefined, void, undefined> {
   const chunks = new LineChunks(memory)
-  for (const { family: place, type, parts } of planned) {
+  for (const { family: place, type, parts, odd } of planned) {
     chunks.begin(place)
-    for (const { entry, only } of parts)
-      for (const family of families[entry]!) {
-        const { bytes } = family
-        const rewriting = rewritingOf(family, only, type, format)
-        if (chunks.length + bytes.length > chunkBytes && chunks.length > chunkBytes / 2) yield chunks.cut()
-        if (rewriting === undefined) yield* copied(chunks, bytes, keepsTogether(type))
-        else {
-          const touch = onlyTouch(rewriting)
-          if (touch === undefined) yield* rewritten(chunks, bytes, rewriting, keepsTogether(type))
-          else yield* touched(chunks, bytes, touch, keepsTogether(type))
-        }
-      }
+    const odds = odd === undefined ? undefined : oddSources(digest, odd)
+    const together = keepsTogether(type)
+    for (const part of parts) yield* plainPart(chunks, digest, part, type, output, odds)
+    for (const pieces of odds?.values() ?? []) {
+      const text = yield* oddText(pieces, odd!, output)
+      leftOut(text.leftOut)
+      yield* copied(chunks, text.bytes, together)
+      yield
+    }
   }
   if (chunks.length > 0) yield chunks.cut()
+}
+
+/** The lines of those sources that have no odd ones. */
+function* plainPart(
+  chunks: LineChunks,
+  digest: Digest,
+  { entry, only }: EntryPart,
+  type: MetricType,
+  output: Output,
+  odds: ReadonlyMap<number, unknown> | undefined
+): Generator<LineChunk | undefined, void, undefined> {
+  const { families, dumps } = digest.families[entry]!
+  const together = keepsTogether(type)
+  for (const [i, family] of families.entries()) {
+    if (odds?.has(dumps[i]!) === true) continue
+    const { bytes } = family
+    const rewriting = rewritingOf(family, only, type, output.format)
+    if (chunks.length + bytes.length > chunkBytes && chunks.length > chunkBytes / 2) yield chunks.cut()
+    if (rewriting === undefined) yield* copied(chunks, bytes, together)
+    else if (family.quoted) yield* copied(chunks, yield* quotedLines(family, only, type, output), together)
+    else {
+      const touch = onlyTouch(rewriting)
+      if (touch === undefined) yield* rewritten(chunks, bytes, rewriting, together)
+      else yield* touched(chunks, bytes, touch, together)
+    }
+  }
+}
+
+function* quotedLines(
+  family: Family,
+  only: ReadonlyArray<string> | undefined,
+  type: MetricType,
+  output: Output
+): Generator<undefined, Uint8Array, undefined> {
+  return (yield* oddText([{ family, only }], { name: family.name, type }, output)).bytes
 }
 
 /** Types of which one metric has several lines that a parser wants to see together. */
@@ -162,7 +240,11 @@ const cutAfter = (bytes: Uint8Array, from: number, together: boolean): number =>
 /** A line is the first of a metric's when it has the sample name of the part's first line and the line before it has not. */
 const startsMetric = (bytes: Uint8Array, line: number): boolean => {
   if (line === 0) return true
-  const first = endOfName(bytes, 0)
-  const named = (at: number): boolean => sameBytes(bytes, at, endOfName(bytes, at), bytes, 0, first)
+  const first = endOfAnyName(bytes, 0)
+  const named = (at: number): boolean => sameBytes(bytes, at, endOfAnyName(bytes, at), bytes, 0, first)
   return named(line) && !named(bytes.lastIndexOf(LF, line - 2) + 1)
 }
+
+/** Also of a name in quotes, which stands in the braces. */
+const endOfAnyName = (bytes: Uint8Array, line: number): number =>
+  bytes[line] === BRACE_OPEN ? endOfValue(bytes, line + 2) + 1 : endOfName(bytes, line)

@@ -1,15 +1,16 @@
 /**
  * Rewriting: one line at a time, where it cannot be copied as it is: another timestamp unit, canonical bucket bounds, no
- * exemplar, or only the lines of some sample names. It trusts the form of a dump's lines. Pure.
+ * exemplar, or only the lines of some sample names. It trusts the form of a dump's lines, and that no name in them is in quotes. Pure.
  *
  * Bounds alone are the common case, every histogram of a text dump in OpenMetrics. Most of its lines stay as they are, so
  * `otherForm` looks for those that do not.
  */
 import type { MetricType } from "../text/Dump.ts"
 import { endOfLabels, endOfName, endOfToken, endOfValue } from "../text/Line.ts"
+import type { OutputFormat } from "../text/Negotiation.ts"
 import { COMMA, canonicalFloatBytes, encode, parseNumber, QUOTE, SPACE, sameBytes } from "../text/Syntax.ts"
+import type { FamilyMeta } from "./FamilyMeta.ts"
 import type { LineChunks } from "./LineChunks.ts"
-import type { FamilyMeta, OutputFormat } from "./MergedFamilies.ts"
 
 export interface Rewriting {
   readonly names: ReadonlyArray<Uint8Array> | undefined

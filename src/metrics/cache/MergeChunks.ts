@@ -74,6 +74,8 @@ const join = (parts: ReadonlyArray<Family>): Family | Refusal => {
     sampleNames: [...new Set(parts.flatMap((p) => p.sampleNames))],
     bytes: Buffer.concat(parts.map((p) => p.bytes)),
     conforms: orderless.has(head.type) && parts.every((p) => p.conforms),
+    conformsText: parts.every((p) => p.conformsText),
+    quoted: parts.some((p) => p.quoted),
     exemplars: parts.some((p) => p.exemplars),
     floatLabels: parts.some((p) => p.floatLabels),
     timestamps: head.timestamps

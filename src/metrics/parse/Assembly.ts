@@ -50,7 +50,8 @@ export const assemble = (
     add(builder, putStretches(builder.stretches, lines.bytes, buffer, at, recorder))
   }
   const count = passOver(builders, lines.bytes, buffer, at, recorder)
-  const dump = { families, series, bytes: buffer.length + metadata }
+  const { source } = options.attach
+  const dump = { source, families, series, bytes: buffer.length + metadata }
   return { dump: count === 0 ? dump : { ...dump, reserved: { count, bytes: buffer.subarray(at) } }, bytes: buffer }
 }
 

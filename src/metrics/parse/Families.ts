@@ -73,6 +73,7 @@ export class FamilyBuilder {
   series = 0
   exemplars = false
   floatLabels = false
+  conformsText = true
   readonly sampleNames: Array<SampleName> = []
   /** Start and end of each uninterrupted stretch of lines in the parser's buffer. */
   readonly stretches: Array<number> = []
@@ -141,6 +142,8 @@ export class FamilyBuilder {
       sampleNames,
       bytes,
       conforms,
+      conformsText: this.conformsText,
+      quoted: false,
       exemplars,
       floatLabels,
       timestamps

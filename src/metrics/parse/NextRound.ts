@@ -241,8 +241,8 @@ class NextRound {
       at = ends[k]!
       return { ...family, bytes }
     })
-    const { series, bytes, reserved } = before.dump
-    const dump = { families, series, bytes: bytes - before.lines.length + length }
+    const { source, series, bytes, reserved } = before.dump
+    const dump = { source, families, series, bytes: bytes - before.lines.length + length }
     // They lie behind all families.
     const rest = reserved === undefined ? {} : { reserved: { count: reserved.count, bytes: lines.subarray(at) } }
     return { dump: { ...dump, ...rest }, layout, lines, sizes }

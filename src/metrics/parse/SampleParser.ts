@@ -29,6 +29,7 @@ import {
   startsMetricName,
   timestampText
 } from "../text/Syntax.ts"
+import { keepsTextRule } from "../text/TextRules.ts"
 import { NO_RULE, type Point } from "./Conformity.ts"
 import { type Families, type FamilyBuilder, Refused, type SampleName } from "./Families.ts"
 import { LabelParser } from "./LabelParser.ts"
@@ -159,6 +160,8 @@ export class SampleParser {
       point.group = (labels.hash - labels.innerHash) | 0
       point.line = lineStart
       rule = family.conformity.add(point)
+      const suffix = name.text.slice(family.name.length)
+      family.conformsText &&= keepsTextRule(family.type, suffix, point.value, labels.bound)
     }
     this.recorder?.line(lineStart, labels.ownEnd, this.valueAt, line.length, rule)
     family.addLine(lineStart, line.length)

@@ -25,6 +25,8 @@ interface Meta {
   help: string
   unit: string
   conforms: boolean
+  conformsText: boolean
+  quoted: boolean
   exemplars: boolean
   floatLabels: boolean
   timestamps: boolean
@@ -188,7 +190,7 @@ export class SampleSeries {
       if (known.type !== "unknown") this.removeWhere(({ meta }) => meta === known)
       known.type = family.type
       known.name = family.name
-      known.conforms = true
+      known.conforms = known.conformsText = true
     }
     const meta = this.note(undefined, family)
     for (const name of family.sampleNames) {
@@ -202,7 +204,8 @@ export class SampleSeries {
     let meta = owner ?? this.metas.get(family.textName)
     if (meta === undefined) {
       const { name, textName, type, help, unit, timestamps } = family
-      meta = { name, textName, type, help, unit, timestamps, conforms: true, exemplars: false, floatLabels: false }
+      const lines = { conforms: true, conformsText: true, quoted: false, exemplars: false, floatLabels: false }
+      meta = { name, textName, type, help, unit, timestamps, ...lines }
       this.metas.set(textName, meta)
     }
     if (owner === undefined) {
@@ -210,6 +213,7 @@ export class SampleSeries {
       if (family.unit !== "") meta.unit = family.unit
     }
     meta.conforms &&= family.conforms && orderless.has(meta.type)
+    meta.conformsText &&= family.conformsText
     meta.exemplars ||= family.exemplars
     // A line that was parsed as of unknown type was not looked at for the form of its bounds.
     meta.floatLabels ||= family.floatLabels || !orderless.has(meta.type)
@@ -291,6 +295,8 @@ const undeclared = {
   help: "",
   unit: "",
   conforms: true,
+  conformsText: true,
+  quoted: false,
   exemplars: false,
   floatLabels: false
 } as const

@@ -6,7 +6,7 @@
 import type { Outlet } from "../../http/Outlet.ts"
 import type { Lines } from "../../pod/shards/ShardView.ts"
 import { joinBody } from "../body/Body.ts"
-import type { BodyPlan } from "../body/Digest.ts"
+import type { BodyPlan } from "../body/BodyPlan.ts"
 import type { LineChunk } from "../body/LineChunks.ts"
 
 /** Answers when the last byte has left; fails when the client goes before. `sent`: bytes of text that the outlet took. */

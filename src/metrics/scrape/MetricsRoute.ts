@@ -21,10 +21,11 @@ import { Seldom, standsFor } from "../../http/Seldom.ts"
 import type { PodState } from "../../pod/PodState.ts"
 import type { Lines, ShardScrape } from "../../pod/shards/ShardView.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import { type BodyPlan, planBody } from "../body/Digest.ts"
-import type { FamilyMeta } from "../body/MergedFamilies.ts"
+import type { BodyPlan } from "../body/BodyPlan.ts"
+import type { DigestEntry } from "../body/FamilyMeta.ts"
 import { acceptsGzip, negotiate } from "../text/Negotiation.ts"
 import { deliver } from "./Delivery.ts"
+import { planBody } from "./Planning.ts"
 import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "./ScrapeSlots.ts"
 
 /** For requests that name no timeout of their own, and the most that one may ask for. */
@@ -113,7 +114,7 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
     })
 
   /** What it may show, proved, in time for the answer to be of use. */
-  const digestOf = (scrape: ShardScrape, allowed: number): Effect.Effect<ReadonlyArray<FamilyMeta> | undefined> =>
+  const digestOf = (scrape: ShardScrape, allowed: number): Effect.Effect<ReadonlyArray<DigestEntry> | undefined> =>
     scrape.digest.pipe(
       Effect.match({ onFailure: () => undefined, onSuccess: (entries) => entries }),
       Effect.timeoutOrElse({ duration: allowed * 0.8, orElse: () => Effect.succeed(undefined) })
@@ -130,17 +131,23 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
     ended: (outcome: Outcome) => Effect.Effect<void>
   ) =>
     Effect.gen(function* () {
-      const { format, contentType } = negotiate(request.headers.accept)
+      const { format, escaping, contentType } = negotiate(request.headers.accept)
       const gzip = acceptsGzip(request.headers["accept-encoding"])
       const startedAt = performance.now()
       const digests = yield* Effect.forEach(cuts, (cut) => digestOf(cut, allowed), { concurrency: "unbounded" })
       const shown = cuts.filter((_, i) => digests[i] !== undefined)
       // Before the head: a fault in it is still a clean 500.
-      const plan = planBody(
+      const plan = yield* planBody(
         digests.filter((entries) => entries !== undefined),
-        format
+        shown,
+        { format, escaping },
+        Math.max(0, allowed * 0.8 - (performance.now() - startedAt))
       )
-      metrics.typeConflicts.set(plan.typeConflicts)
+      // A part of the pod knows a part of its conflicts.
+      if (asked.length === pod.places.length) {
+        metrics.typeConflicts.set(plan.typeConflicts)
+        pod.conflicts.set(format, { at: Date.now(), count: plan.typeConflicts, families: plan.conflicts })
+      }
       const lines = shown.map((cut, i) => cut.lines(plan.shards[i]!))
       response.writeHead(200, {
         "Content-Type": contentType,

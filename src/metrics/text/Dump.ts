@@ -38,6 +38,14 @@ export interface Family {
   readonly bytes: Uint8Array
   /** The lines keep OpenMetrics' rules for the type (order, buckets, ranges). If not, that format shows them as unknown. */
   readonly conforms: boolean
+  /**
+   * Every line keeps what the text format's readers ask of the type: `keepsTextRule` (TextRules) of its name's suffix behind
+   * `name`, its value and its `le` or `quantile`. It is a rule of single lines: their order has no part in it. If not, text shows
+   * them as untyped.
+   */
+  readonly conformsText: boolean
+  /** Some metric name or label name of the lines stands in quotes: `{"http.requests",a="b"} 5`, `name{"other.label"="w"} 5`. */
+  readonly quoted: boolean
   /** Some line carries an exemplar: text 0.0.4 must leave it out. */
   readonly exemplars: boolean
   /** Some `le` or `quantile` label is not in OpenMetrics' canonical float form: that format must rewrite it. */
@@ -47,6 +55,8 @@ export interface Family {
 }
 
 export interface Dump {
+  /** The source's id, for people. */
+  readonly source?: string | undefined
   readonly families: ReadonlyArray<Family>
   readonly series: number
   /** Bytes held by this dump: what the limits count. */

@@ -1,33 +1,58 @@
 /**
- * Negotiation: which exposition format a scraper is given, whether compressed, and which one a record's content type names.
+ * Negotiation: which exposition format a scraper is given, with which way of escaping names, whether compressed, and which format a
+ * record's content type names.
  *
- * Answers as Prometheus' Go library does (expfmt.NegotiateIncludingOpenMetrics): by quality, then in the header's order;
- * text 0.0.4 for whoever names nothing that is known here. Protobuf is not offered; parameters such as `escaping` are
- * ignored, since no name here ever needs escaping. Never fails: a header that makes no sense asks for nothing.
+ * Answers as Prometheus' Go library does (expfmt.NegotiateAccept): by quality, then in the header's order; text 0.0.4 for
+ * whoever names nothing that is known here, underscores for whoever names no escaping. Protobuf and OpenMetrics 2.0 are not
+ * offered. Never fails: a header that makes no sense asks for nothing.
  */
 import type { InputFormat } from "./Dump.ts"
+import { type Escaping, escapings } from "./Escaping.ts"
 
-export interface Negotiated {
-  readonly format: "text" | "openmetrics"
+export type OutputFormat = "text" | "openmetrics"
+
+/** What a body is written in. */
+export interface Output {
+  readonly format: OutputFormat
+  readonly escaping: Escaping
+}
+
+export interface Negotiated extends Output {
   readonly contentType: string
 }
 
-const TEXT: Negotiated = { format: "text", contentType: "text/plain; version=0.0.4; charset=utf-8" }
+const TEXT = "text/plain"
 const OPENMETRICS = "application/openmetrics-text"
+
+/** In the order of the Go library. */
+const offers: ReadonlyArray<{ readonly format: OutputFormat; readonly type: string; readonly version: string }> = [
+  { format: "openmetrics", type: OPENMETRICS, version: "1.0.0" },
+  { format: "openmetrics", type: OPENMETRICS, version: "0.0.1" },
+  { format: "text", type: TEXT, version: "0.0.4" },
+  { format: "text", type: TEXT, version: "1.0.0" }
+]
+/** What a media type without a version means. */
+const versions = new Map([
+  [TEXT, "0.0.4"],
+  [OPENMETRICS, "0.0.1"]
+])
 
 export const negotiate = (accept: string | undefined): Negotiated => {
   for (const { value, parameters } of preferences(accept)) {
-    const version = parameters.get("version") ?? ""
-    if (value === "text/plain" && isTextVersion(version)) return TEXT
-    if (value === OPENMETRICS && isOpenMetricsVersion(version))
-      return {
-        format: "openmetrics",
-        // As the Go library: 0.0.1, whose text is the same, for whoever does not ask for a version.
-        contentType: `${OPENMETRICS}; version=${version === "1.0.0" ? "1.0.0" : "0.0.1"}; charset=utf-8`
-      }
+    const version = parameters.get("version") || versions.get(value)
+    const offer = offers.find((o) => o.type === value && o.version === version)
+    if (offer === undefined) continue
+    const asked = parameters.get("escaping")
+    return negotiated(offer, escapings.find((e) => e === asked) ?? "underscores")
   }
-  return TEXT
+  return negotiated(offers[2]!, "underscores")
 }
+
+const negotiated = ({ format, type, version }: (typeof offers)[number], escaping: Escaping): Negotiated => ({
+  format,
+  escaping,
+  contentType: `${type}; version=${version}; charset=utf-8; escaping=${escaping}`
+})
 
 export const acceptsGzip = (acceptEncoding: string | undefined): boolean => {
   const named = parseList(acceptEncoding)
@@ -42,12 +67,12 @@ export const inputFormat = (contentType: string | undefined): InputFormat | unde
   const charset = parameters.get("charset")?.toLowerCase() ?? "utf-8"
   if (charset !== "utf-8" && charset !== "utf8" && charset !== "us-ascii") return undefined
   const version = parameters.get("version") ?? ""
-  if (value === "text/plain" && isTextVersion(version)) return "text"
+  if (value === TEXT && isTextVersion(version)) return "text"
   if (value === OPENMETRICS && isOpenMetricsVersion(version)) return "openmetrics"
   return undefined
 }
 
-const isTextVersion = (version: string): boolean => version === "" || version === "0.0.4"
+const isTextVersion = (version: string): boolean => version === "" || version === "0.0.4" || version === "1.0.0"
 const isOpenMetricsVersion = (version: string): boolean => version === "" || version === "1.0.0" || version === "0.0.1"
 
 interface Entry {

@@ -6,9 +6,9 @@
 import { setImmediate as turn } from "node:timers/promises"
 import { Effect } from "effect"
 import type { Engine } from "../../engine/Engine.ts"
-import { Digest } from "../../metrics/body/Digest.ts"
+import { Digest, digesting } from "../../metrics/body/Digest.ts"
 import { ChunkMemory } from "../../metrics/body/LineChunks.ts"
-import { renderLines } from "../../metrics/body/Renderer.ts"
+import { answering, renderLines } from "../../metrics/body/Renderer.ts"
 import type { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import type { Dump } from "../../metrics/text/Dump.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
@@ -24,20 +24,13 @@ export interface LocalParts {
 }
 
 const sourcesPerPartition = 100
-/** Families looked at before others have their turn. */
-const digestSlice = 10_000
-
-const digesting = async (dumps: ReadonlyArray<Dump>): Promise<Digest> => {
-  const digest = new Digest()
-  let families = 0
-  for (const dump of dumps) {
-    digest.add(dump)
-    families += dump.families.length
-    if (families < digestSlice) continue
-    families = 0
+/** Gives others their turn after each slice. */
+const inSlices = async <A>(work: Generator<undefined, A, unknown>): Promise<A> => {
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
     await turn()
   }
-  return digest
 }
 
 export const localShard = ({ shard, engine, cache, metrics }: LocalParts): ShardView => ({
@@ -50,22 +43,27 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
     let digest = new Digest()
     return {
       digest: Effect.gen(function* () {
-        const made = Effect.promise(() => digesting(dumps))
+        const made = Effect.promise(() => inSlices(digesting(dumps)))
         const [, all] = yield* Effect.all([cut.prove, made], { concurrency: "unbounded" })
         digest = all
         dumps = []
         return all.entries
       }),
+      fit: (questions) => Effect.promise(() => inSlices(answering(digest, questions))),
       lines: (plan) => {
         const memory = new ChunkMemory()
-        const chunks = renderLines(digest.families, plan, memory)
+        const chunks = renderLines(digest, plan, memory, (lines) => metrics.bodyLinesLeftOut.inc(lines))
         let first = true
         return {
           next: async () => {
-            // Whether or not the socket asks for a pause.
-            if (!first) await turn()
-            first = false
-            return chunks.next().value ?? undefined
+            for (;;) {
+              // Whether or not the socket asks for a pause.
+              if (!first) await turn()
+              first = false
+              const step = chunks.next()
+              if (step.done === true) return undefined
+              if (step.value !== undefined) return step.value
+            }
           },
           free: (done) => memory.give(done),
           broken: () => false

@@ -2,15 +2,28 @@
  * ShardHost: a shard's view, offered through a port: the worker's end of ShardPort. A cut is taken within the handling of its
  * message, so cuts are in the messages' order. Of a body's lines it makes no more than there is room for on the other side.
  */
+import { setImmediate as turn } from "node:timers/promises"
 import { Cause, Effect, FiberSet } from "effect"
+import type { PlannedFamily } from "../../metrics/body/BodyPlan.ts"
+import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
 import type { LineChunk } from "../../metrics/body/LineChunks.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
-import { type Answer, type FromShard, type Port, type Question, type ToShard, window } from "./Messages.ts"
+import {
+  type Answer,
+  type FromShard,
+  familiesOfMessage,
+  type Port,
+  type Question,
+  type ToShard,
+  window
+} from "./Messages.ts"
 import type { Lines, ShardScrape, ShardView } from "./ShardView.ts"
 
 /** A scrape between its cut and its end. */
 interface Held {
   readonly scrape: ShardScrape
+  /** Of the plan that comes in parts. */
+  readonly planned: Array<PlannedFamily>
   lines: Lines | undefined
   room: number
   ended: boolean
@@ -50,10 +63,21 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
     const digest = (id: number, { scrape }: Held): Effect.Effect<void> =>
       scrape.digest.pipe(
         Effect.match({
-          onSuccess: (entries) => post({ type: "digest", id, entries }),
-          onFailure: ({ message }) => post({ type: "unproven", id, why: message })
-        })
+          onSuccess: (entries) => Effect.promise(() => tell(id, entries)),
+          onFailure: ({ message }) => Effect.sync(() => post({ type: "unproven", id, why: message }))
+        }),
+        Effect.flatten
       )
+
+    const tell = async (id: number, entries: ReadonlyArray<DigestEntry>): Promise<void> => {
+      for (let at = 0; ; at += familiesOfMessage) {
+        const part = entries.slice(at, at + familiesOfMessage)
+        const last = at + familiesOfMessage >= entries.length
+        if (held.has(id)) post({ type: "digest", id, entries: part, last })
+        if (last) return
+        await turn()
+      }
+    }
 
     const give = async (id: number, each: Held, lines: Lines): Promise<void> => {
       for (;;) {
@@ -90,6 +114,7 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
           const { id } = message
           const each: Held = {
             scrape: view.scrape(message.arrivedAt),
+            planned: [],
             lines: undefined,
             room: window,
             ended: false,
@@ -98,12 +123,21 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
           held.set(id, each)
           return guarded(digest(id, each), (why) => post({ type: "fault", id, why }))
         }
-        case "lines": {
-          const { id, plan } = message
+        case "fit": {
+          const { id, questions } = message
           const each = held.get(id)
           if (each === undefined) return
+          const told = Effect.map(each.scrape.fit(questions), (fits) => post({ type: "fits", id, fits }))
+          return guarded(told, (why) => post({ type: "fault", id, why }))
+        }
+        case "lines": {
+          const { id, plan, last } = message
+          const each = held.get(id)
+          if (each === undefined) return
+          for (const family of plan.families) each.planned.push(family)
+          if (!last) return
           const giving = Effect.suspend(() => {
-            const lines = each.scrape.lines(plan)
+            const lines = each.scrape.lines({ ...plan, families: each.planned })
             each.lines = lines
             return Effect.promise(() => give(id, each, lines))
           })

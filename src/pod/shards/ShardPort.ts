@@ -3,15 +3,16 @@
  * answered for it: it shows nothing. When it is `lost`, everything that waits for it ends at once, and a body that is being
  * streamed goes on without its remaining lines.
  */
+import { setImmediate as turn } from "node:timers/promises"
 import { Effect } from "effect"
 import type { Strategy } from "../../engine/Backpressure.ts"
 import { NotProven } from "../../engine/Engine.ts"
-import type { ShardPlan } from "../../metrics/body/Digest.ts"
+import type { ShardPlan, ShardQuestions } from "../../metrics/body/BodyPlan.ts"
+import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
 import type { LineChunk } from "../../metrics/body/LineChunks.ts"
-import type { FamilyMeta } from "../../metrics/body/MergedFamilies.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
-import type { Answer, FromShard, Port, Question, ToShard } from "./Messages.ts"
+import { type Answer, type FromShard, familiesOfMessage, type Port, type Question, type ToShard } from "./Messages.ts"
 import { absent, type Lines, type ShardReport, type ShardScrape, type ShardView } from "./ShardView.ts"
 
 /** Ms for an answer about state: probes and people wait for it. */
@@ -106,8 +107,11 @@ class PortScrape implements ShardScrape {
   private readonly id: number
   private readonly send: Send
   private readonly forget: () => void
-  private proved: Effect.Effect<ReadonlyArray<FamilyMeta>, NotProven> | undefined
+  private proved: Effect.Effect<ReadonlyArray<DigestEntry>, NotProven> | undefined
+  private readonly entries: Array<DigestEntry> = []
   private tellDigest: (() => void) | undefined
+  private tellFits: ((fits: ReadonlyArray<boolean>) => void) | undefined
+  private ended = false
   private readonly chunks: Array<LineChunk> = []
   /** To go back with the next pull. */
   private readonly memory: Array<ArrayBuffer> = []
@@ -121,7 +125,7 @@ class PortScrape implements ShardScrape {
     this.forget = forget
   }
 
-  readonly digest: Effect.Effect<ReadonlyArray<FamilyMeta>, NotProven> = Effect.callback((resume) => {
+  readonly digest: Effect.Effect<ReadonlyArray<DigestEntry>, NotProven> = Effect.callback((resume) => {
     const tell = () => {
       if (this.proved !== undefined) resume(this.proved)
     }
@@ -129,8 +133,24 @@ class PortScrape implements ShardScrape {
     tell()
   })
 
+  fit({ output, questions }: ShardQuestions): Effect.Effect<ReadonlyArray<boolean>> {
+    return Effect.promise(async () => {
+      const fits: Array<boolean> = []
+      for (let at = 0; at < questions.length; at += familiesOfMessage) {
+        const part = questions.slice(at, at + familiesOfMessage)
+        const answers = await new Promise<ReadonlyArray<boolean>>((resolve) => {
+          this.tellFits = resolve
+          if (this.state !== "going" || this.fault !== undefined) resolve([])
+          else this.send({ type: "fit", id: this.id, questions: { output, questions: part } })
+        })
+        for (const i of part.keys()) fits.push(answers[i] ?? false)
+      }
+      return fits
+    })
+  }
+
   lines(plan: ShardPlan): Lines {
-    this.send({ type: "lines", id: this.id, plan })
+    void this.sendPlan(plan)
     return {
       next: () => this.next(),
       free: (memory) => void this.memory.push(memory),
@@ -138,13 +158,27 @@ class PortScrape implements ShardScrape {
     }
   }
 
+  private async sendPlan({ output, families }: ShardPlan): Promise<void> {
+    for (let at = 0; !this.ended; at += familiesOfMessage) {
+      const last = at + familiesOfMessage >= families.length
+      const plan = { output, families: families.slice(at, at + familiesOfMessage) }
+      this.send({ type: "lines", id: this.id, plan, last })
+      if (last) return
+      await turn()
+    }
+  }
+
   end(delivered: boolean): void {
+    this.ended = true
     this.send({ type: "end", id: this.id, delivered })
     this.forget()
   }
 
   hear(message: Told): void {
-    if (message.type === "digest") this.proved ??= Effect.succeed(message.entries)
+    if (message.type === "digest") {
+      for (const entry of message.entries) this.entries.push(entry)
+      if (message.last) this.proved ??= Effect.succeed(this.entries)
+    } else if (message.type === "fits") this.tellFits?.(message.fits)
     else if (message.type === "unproven") this.proved ??= Effect.fail(new NotProven({ message: message.why }))
     else if (message.type === "chunk") this.chunks.push(message.chunk)
     else if (message.type === "done") this.state = "done"
@@ -163,6 +197,7 @@ class PortScrape implements ShardScrape {
 
   private tell(): void {
     this.tellDigest?.()
+    if (this.state !== "going" || this.fault !== undefined) this.tellFits?.([])
     this.tellLines?.()
   }
 

@@ -3,15 +3,15 @@
  * own metrics and the switch. `LocalShard` is the shard of this thread, `ShardPort` one behind a message port. Routes
  * work on a list of views and know no difference between one and several.
  *
- * A scrape goes cut, proof, digest, lines. The order matters: what is cut when is rule 7, that nothing is shown before the
+ * A scrape goes cut, proof, digest, questions where there are some, lines. The order matters: what is cut when is rule 7, that nothing is shown before the
  * proof is rule 4.
  */
 import type { Effect } from "effect"
 import type { Strategy } from "../../engine/Backpressure.ts"
 import type { EngineStatus, NotProven, PartitionStatus } from "../../engine/Engine.ts"
-import type { ShardPlan } from "../../metrics/body/Digest.ts"
+import type { ShardPlan, ShardQuestions } from "../../metrics/body/BodyPlan.ts"
+import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
 import type { LineChunk } from "../../metrics/body/LineChunks.ts"
-import type { FamilyMeta } from "../../metrics/body/MergedFamilies.ts"
 import type { RefusalStatus, SourceStatus } from "../../metrics/cache/MetricsCache.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
@@ -33,7 +33,9 @@ export interface ShardView {
 
 export interface ShardScrape {
   /** What there is in the cut, when its ownership is proved. */
-  readonly digest: Effect.Effect<ReadonlyArray<FamilyMeta>, NotProven>
+  readonly digest: Effect.Effect<ReadonlyArray<DigestEntry>, NotProven>
+  /** What the plan asks about the lines of families in dispute; false for each where the shard does not answer. After the digest. */
+  readonly fit: (questions: ShardQuestions) => Effect.Effect<ReadonlyArray<boolean>>
   /** The lines that the plan wants of the digest. Once, after the digest. */
   readonly lines: (plan: ShardPlan) => Lines
   /** Nothing more is wanted. `delivered`: a body with the lines was sent whole to a Prometheus. */

@@ -2,17 +2,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { joinBody } from "../../../src/metrics/body/Body.ts"
-import { type BodyPlan, type Digest, digestOf, planBody } from "../../../src/metrics/body/Digest.ts"
+import { type BodyPlan, planning } from "../../../src/metrics/body/BodyPlan.ts"
+import { type Digest, digesting } from "../../../src/metrics/body/Digest.ts"
 import type { LineChunk } from "../../../src/metrics/body/LineChunks.ts"
-import type { OutputFormat } from "../../../src/metrics/body/MergedFamilies.ts"
-import { render, renderLines } from "../../../src/metrics/body/Renderer.ts"
+import { answering, nextChunk, planAlone, render, renderLines } from "../../../src/metrics/body/Renderer.ts"
+import { atOnce } from "../../../src/metrics/body/Slices.ts"
 import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
 import { type Dump, defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import type { OutputFormat } from "../../../src/metrics/text/Negotiation.ts"
 import { dumps, type ModelDump } from "../../support/arbitraries.ts"
 import { parseInPython } from "../../support/python.ts"
 import { describeWith } from "../../support/tools.ts"
 
 const formats = ["text", "openmetrics"] as const
+const digestOf = (all: ReadonlyArray<Dump>): Digest => atOnce(digesting(all))
+const outputOf = (format: OutputFormat) => ({ format, escaping: "underscores" }) as const
 
 const parse = ({ text, format }: Pick<ModelDump, "text" | "format">, source: number): Dump => {
   const result = parseDump(Buffer.from(text), {
@@ -28,15 +32,13 @@ const parse = ({ text, format }: Pick<ModelDump, "text" | "format">, source: num
 
 /** `lasts`: how many chunks each shard gives before it is lost. */
 const join = (plan: BodyPlan, digests: ReadonlyArray<Digest>, lasts: ReadonlyArray<number> = []): string => {
-  const lines = digests.map((digest, i) => renderLines(digest.families, plan.shards[i]!))
+  const lines = digests.map((digest, i) => renderLines(digest, plan.shards[i]!))
   const given = digests.map(() => 0)
   const body = joinBody(plan)
   const pieces: Array<Uint8Array> = []
   const chunkOf = (shard: number): LineChunk | undefined => {
     given[shard]! += 1
-    return given[shard]! > (lasts[shard] ?? Number.POSITIVE_INFINITY)
-      ? undefined
-      : (lines[shard]!.next().value ?? undefined)
+    return given[shard]! > (lasts[shard] ?? Number.POSITIVE_INFINITY) ? undefined : nextChunk(lines[shard]!)
   }
   for (let step = body.next(); step.done !== true; ) {
     if (typeof step.value === "number") step = body.next(chunkOf(step.value))
@@ -52,7 +54,13 @@ const joined = (shards: ReadonlyArray<ReadonlyArray<Dump>>, format: OutputFormat
   const digests = shards.map(digestOf)
   // As it is on the other side of a port.
   const entries = digests.map((digest) => structuredClone(digest.entries))
-  const plan = planBody(entries, format)
+  const work = planning(entries, outputOf(format))
+  let step = work.next()
+  while (step.done !== true) {
+    const asked = structuredClone(step.value)
+    step = work.next(asked?.map((questions, i) => atOnce(answering(digests[i]!, questions))))
+  }
+  const plan = step.value
   return { plan, body: join(structuredClone(plan), digests, lasts) }
 }
 
@@ -89,7 +97,7 @@ describe("a body of several shards", () => {
         const shards = shardsOf(models)
         const { body, plan } = joined(shards, format)
         assert.deepStrictEqual(outline(body), outline(alone(shards.flat(), format)))
-        assert.strictEqual(plan.typeConflicts, planBody([digestOf(shards.flat()).entries], format).typeConflicts)
+        assert.strictEqual(plan.typeConflicts, planAlone([digestOf(shards.flat())], outputOf(format)).typeConflicts)
       }),
       { numRuns: 500, seed: 21 }
     ))
@@ -121,7 +129,8 @@ describe("a body of several shards", () => {
     const all = Array.from({ length: 50 }, (_, source) => parse(model!, 3 * source))
     const digest = digestOf(all)
     assert.strictEqual(digest.entries.length, all[0]!.families.length)
-    for (const families of digest.families) assert.strictEqual(families.length, all.length)
+    for (const { families } of digest.families) assert.strictEqual(families.length, all.length)
+    for (const { sources, names } of digest.entries) assert.deepStrictEqual([sources, names.length], [50, 5])
   })
 })
 
@@ -153,11 +162,8 @@ describeWith(["python3"], "a body of which a shard is lost half-way", () => {
     const bodies: Array<{ format: OutputFormat; body: string }> = []
     for (const format of formats) {
       const digests = shards.map(digestOf)
-      const plan = planBody(
-        digests.map((d) => d.entries),
-        format
-      )
-      const chunks = [...renderLines(digests[0]!.families, plan.shards[0]!)].length
+      const plan = planAlone(digests, outputOf(format))
+      const chunks = [...renderLines(digests[0]!, plan.shards[0]!)].length
       assert.isAbove(chunks, 4)
       for (let lasts = 0; lasts < chunks; lasts++) {
         const { body } = joined(shards, format, [lasts])

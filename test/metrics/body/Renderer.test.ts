@@ -2,12 +2,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { chunkBytes } from "../../../src/http/Outlet.ts"
-import { digestOf, planBody } from "../../../src/metrics/body/Digest.ts"
+import { digesting } from "../../../src/metrics/body/Digest.ts"
 import { ChunkMemory } from "../../../src/metrics/body/LineChunks.ts"
-import { mergeFamilies, type OutputFormat, typeConflicts } from "../../../src/metrics/body/MergedFamilies.ts"
-import { render, renderLines } from "../../../src/metrics/body/Renderer.ts"
+import { planAlone, render, renderLines } from "../../../src/metrics/body/Renderer.ts"
+import { atOnce } from "../../../src/metrics/body/Slices.ts"
 import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
 import { type Dump, defaultParseLimits, type InputFormat } from "../../../src/metrics/text/Dump.ts"
+import type { OutputFormat } from "../../../src/metrics/text/Negotiation.ts"
 import { dumps, modelNumber, seriesKey, seriesOf } from "../../support/arbitraries.ts"
 
 const parse = (text: string, format: InputFormat, source: string, timestamps: "scrape" | "event" = "scrape"): Dump => {
@@ -25,6 +26,8 @@ const parse = (text: string, format: InputFormat, source: string, timestamps: "s
 const text = (body: string, source = "1") => parse(body, "text", source)
 const om = (body: string, source = "1") => parse(`${body}# EOF\n`, "openmetrics", source)
 const body = (all: ReadonlyArray<Dump>, format: OutputFormat) => Buffer.concat([...render(all, format)]).toString()
+const planOf = (all: ReadonlyArray<Dump>, format: OutputFormat = "text") =>
+  planAlone([atOnce(digesting(all))], { format, escaping: "underscores" })
 const both = (all: ReadonlyArray<Dump>) => [body(all, "text"), body(all, "openmetrics")]
 
 describe("families of many dumps", () => {
@@ -100,21 +103,65 @@ describe("a type", () => {
       '# TYPE a_total counter\na_total{i="1"} NaN\na_total{i="2"} 1\n',
       '# TYPE a_total unknown\na_total{i="1"} NaN\na_total{i="2"} 1\n# EOF\n'
     ])
-    assert.strictEqual(typeConflicts(all), 0)
+    assert.strictEqual(planOf(all).typeConflicts, 0)
+    const [lost] = planOf(all, "openmetrics").conflicts
+    assert.deepStrictEqual([lost?.family, lost?.shown, lost?.sides.length], ["a", "unknown", 2])
   })
 
-  it("that sources disagree about is unknown, sample name by sample name, and counted", () => {
-    const all = [
-      text('# HELP a h\n# TYPE a histogram\na_bucket{le="+Inf"} 1\na_sum 2\na_count 1\n', "1"),
-      text("# TYPE a summary\na_sum 3\na_count 1\n", "2"),
-      text("# TYPE b gauge\nb 1\n", "3")
+  it("whose text rules a source breaks is untyped in text, of its lines' own doing", () => {
+    const breaches = [
+      '# TYPE a histogram\na_bucket{le="1"} -1\n',
+      "# TYPE a histogram\na_bucket 1\n",
+      "# TYPE a histogram\na_count -1\n",
+      "# TYPE a histogram\na 1\n",
+      "# TYPE a summary\na 1\n",
+      "# TYPE a summary\na_count 1.5\n",
+      "# TYPE a summary\na_count NaN\n",
+      '# TYPE a summary\na_sum{quantile="0.5"} 1\n'
     ]
-    const rest = (unknown: string) =>
-      `# HELP a_bucket h\n# TYPE a_bucket ${unknown}\na_bucket{le="+Inf",i="1"} 1\n# HELP a_count h\n# TYPE a_count ${unknown}\na_count{i="1"} 1\n` +
-      `a_count{i="2"} 1\n# HELP a_sum h\n# TYPE a_sum ${unknown}\na_sum{i="1"} 2\na_sum{i="2"} 3\n# TYPE b gauge\nb{i="3"} 1\n`
-    assert.deepStrictEqual(both(all), [rest("untyped"), `${rest("unknown")}# EOF\n`])
-    assert.strictEqual(typeConflicts(all), 1)
-    assert.strictEqual(mergeFamilies(all, "openmetrics").typeConflicts, 1)
+    for (const breach of breaches) assert.match(body([text(breach)], "text"), /^# TYPE a\w* untyped\n/, breach)
+    assert.match(body([text("# TYPE _total counter\n_total 1\n")], "text"), /^# TYPE _total untyped\n/)
+  })
+
+  it("that most sources say is everybody's, whatever their order, and the conflict is counted", () => {
+    const histogram = (source: string) =>
+      text('# HELP a h\n# TYPE a histogram\na_bucket{le="+Inf"} 1\na_sum 2\na_count 1\n', source)
+    const summary = (source: string) => text("# TYPE a summary\na_sum 3\na_count 1\n", source)
+    const types = (all: ReadonlyArray<Dump>) => both(all).map((b) => b.match(/(?<=# TYPE ).*/g))
+    const mostly = [summary("1"), histogram("2"), histogram("3")]
+    for (const all of [mostly, mostly.toReversed()]) {
+      // OpenMetrics has no histogram without buckets: there the family is what its lines can be.
+      assert.deepStrictEqual(types(all), [["a histogram"], ["a summary", "a_bucket unknown"]])
+      for (const format of ["text", "openmetrics"] as const) assert.strictEqual(planOf(all, format).typeConflicts, 1)
+    }
+    assert.deepStrictEqual(types([summary("1"), histogram("2"), summary("3")]), [
+      ["a summary", "a_bucket untyped"],
+      ["a summary", "a_bucket unknown"]
+    ])
+  })
+
+  it("that nobody says follows what the others say, in both formats and with their exemplars", () => {
+    const said = om(
+      '# TYPE a histogram\na_bucket{le="1.0"} 1 # {t="x"} 1\na_bucket{le="+Inf"} 1\na_sum 2\na_count 1\n# TYPE c counter\nc_total 4 # {t="y"} 1\n',
+      "1"
+    )
+    const unsaid = text(
+      'a_count 3\na_count{k="v"} 2\na_sum 2\na_sum{k="v"} 2\na_bucket{le="+Inf",k="v"} 2\na_bucket{k="v",le="1"} 1\na_bucket{le="+Inf"} 3\na_bucket{le="1"} 3\nc_total 5\n',
+      "2"
+    )
+    const [plain, openmetrics] = both([unsaid, said])
+    for (const b of [plain!, openmetrics!])
+      assert.deepStrictEqual(
+        b.match(/(?<=# TYPE )\S+ \S+/g),
+        b === plain ? ["a histogram", "c_total counter"] : ["a histogram", "c counter"]
+      )
+    assert.include(openmetrics, '# {t="x"} 1\n')
+    assert.include(openmetrics, '# {t="y"} 1\n')
+    assert.include(
+      openmetrics,
+      'a_bucket{le="1.0",i="2"} 3\na_bucket{le="+Inf",i="2"} 3\na_count{i="2"} 3\na_sum{i="2"} 2\n'
+    )
+    assert.strictEqual(planOf([unsaid, said]).typeConflicts, 0)
   })
 })
 
@@ -127,15 +174,47 @@ describe("a name that two families claim", () => {
     assert.deepStrictEqual(types(all, "openmetrics"), ["a gauge", "a_total unknown"])
   })
 
-  it("and both have samples of costs both their types", () => {
-    const all = [text("# TYPE a summary\na_sum 1\na_count 1\n", "1"), text("# TYPE a_count counter\na_count 5\n", "2")]
-    assert.deepStrictEqual(types(all, "text"), ["a_count untyped", "a_sum untyped"])
-    assert.include(body(all, "text"), 'a_count{i="1"} 1\na_count{i="2"} 5\n')
+  it("and both have samples of goes to the one with more sources, in every format that can say it", () => {
+    const summary = (source: string) => text("# TYPE a summary\na_sum 1\na_count 1\n", source)
+    const counter = (source: string, value = 5) => text(`# TYPE a_count gauge\na_count ${value}\n`, source)
+    for (const format of ["text", "openmetrics"] as const) {
+      const unknown = format === "text" ? "untyped" : "unknown"
+      assert.deepStrictEqual(types([summary("1"), counter("2"), summary("3")], format), ["a summary"])
+      assert.deepStrictEqual(types([counter("1"), summary("2"), counter("3")], format), [
+        "a_count gauge",
+        `a_sum ${unknown}`
+      ])
+      // A summary's count cannot be below zero, so the body cannot have both. The one source does not name the others' samples.
+      const all = [summary("1"), summary("2"), counter("evil", -1)]
+      assert.deepStrictEqual(types(all, format), [`a_count ${unknown}`, `a_sum ${unknown}`])
+      assert.deepStrictEqual(planOf(all, format).conflicts, [
+        {
+          family: "a",
+          shown: "unknown",
+          sides: [
+            { says: "summary a", sources: 2, names: ["1", "2"] },
+            { says: "gauge a_count", sources: 1, names: ["evil"] }
+          ]
+        },
+        {
+          family: "a_count",
+          shown: "unknown",
+          sides: [
+            { says: "gauge a_count", sources: 1, names: ["evil"] },
+            { says: "summary a", sources: 2, names: ["1", "2"] }
+          ]
+        }
+      ])
+    }
   })
 
-  it("and neither has samples of costs both their types", () => {
+  it("and neither has samples of is the one's with more sources, or of the type that has more to lose", () => {
     const all = [om("# TYPE a counter\na_total 1\n", "1"), om("# TYPE a info\na_info 1\n", "2")]
-    assert.deepStrictEqual(types(all, "openmetrics"), ["a_info unknown", "a_total unknown"])
+    assert.deepStrictEqual(types(all, "openmetrics"), ["a counter", "a_info unknown"])
+    assert.deepStrictEqual(types([...all, om("# TYPE a info\na_info 1\n", "3")], "openmetrics"), [
+      "a info",
+      "a_total unknown"
+    ])
     assert.deepStrictEqual(types(all, "text"), ["a_info gauge", "a_total counter"])
   })
 
@@ -145,10 +224,7 @@ describe("a name that two families claim", () => {
       text("# TYPE a_count summary\na_count_sum 1\na_count 2\n", "2"),
       text("# TYPE a_count_sum gauge\na_count_sum 1\n", "3")
     ]
-    for (const format of ["text", "openmetrics"] as const) {
-      const names = types(all, format)!.map((line) => line.split(" ")[0])
-      assert.deepStrictEqual(names, ["a_count", "a_count_sum", "a_sum"])
-    }
+    assert.deepStrictEqual(types(all, "text"), ["a summary", "a_count_sum gauge"])
   })
 
   it("of creation times written apart costs nothing where they belong to the family", () => {
@@ -220,8 +296,12 @@ describe("a line", () => {
     assert.include(body([counter("event")], "openmetrics"), 'a_total{i="1"} 1 2.000 # {x="} # {"} 3 4\n')
     assert.include(body([counter("scrape")], "text"), 'a_total{i="1"} 1\n')
     assert.include(body([counter("event")], "text"), 'a_total{i="1"} 1 2000\n')
-    const clash = [counter("event"), parse("# TYPE a_total gauge\na_total 1\n", "text", "2", "event")]
-    assert.include(body(clash, "openmetrics"), 'a_total{i="1"} 1 2.000\na_total{i="2"} 1 0.007\n')
+    const clash = [counter("event"), parse("# TYPE a_total gauge\na_total -1\n", "text", "2", "event")]
+    for (const line of ['a_total{i="1"} 1 2.000\n', 'a_total{i="2"} -1 0.007\n'])
+      assert.include(body(clash, "openmetrics"), line)
+    const mixed = [counter("event"), parse("# TYPE a_total gauge\na_total 1\n", "text", "2", "event")]
+    for (const line of ['a_total{i="1"} 1 2.000 # {x="} # {"} 3 4\n', 'a_total{i="2"} 1 0.007\n'])
+      assert.include(body(mixed, "openmetrics"), line)
   })
 
   it("is cut by chunks without a trace", () => {
@@ -243,13 +323,14 @@ describe("a line", () => {
 describe("the memory of chunks", () => {
   it("is used again where it is given back, and only there", () => {
     const lines = Array.from({ length: 40_000 }, (_, k) => `a{k="${k}",pad="${"x".repeat(100)}"} ${k}\n`)
-    const { entries, families } = digestOf([text(lines.join(""))])
-    const plan = planBody([entries], "text").shards[0]!
+    const digest = atOnce(digesting([text(lines.join(""))]))
+    const plan = planAlone([digest], { format: "text", escaping: "underscores" }).shards[0]!
     const seen = (giveBack: boolean) => {
       const memory = new ChunkMemory()
       const buffers: Array<ArrayBuffer> = []
       let body = ""
-      for (const { bytes } of renderLines(families, plan, memory)) {
+      for (const chunk of renderLines(digest, plan, memory)) {
+        const { bytes } = chunk ?? assert.fail("a pause, without odd lines")
         buffers.push(bytes.buffer)
         body += Buffer.from(bytes).toString()
         if (giveBack) memory.give(bytes.buffer)

@@ -24,7 +24,11 @@ const plain = (result: Dump | Refusal) =>
     ? result
     : {
         ...result,
-        families: result.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString("latin1") })),
+        // Rules of text about values are not looked at again, in this way to read.
+        families: result.families.map(({ conformsText: _, ...f }) => ({
+          ...f,
+          bytes: Buffer.from(f.bytes).toString("latin1")
+        })),
         reserved: [result.reserved?.count, Buffer.from(result.reserved?.bytes ?? []).toString("latin1")]
       }
 

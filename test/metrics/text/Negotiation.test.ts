@@ -2,9 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { acceptsGzip, inputFormat, negotiate } from "../../../src/metrics/text/Negotiation.ts"
 
-const text = "text/plain; version=0.0.4; charset=utf-8"
-const om1 = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-const om0 = "application/openmetrics-text; version=0.0.1; charset=utf-8"
+const plain = "; charset=utf-8; escaping=underscores"
+const text = `text/plain; version=0.0.4${plain}`
+const text1 = `text/plain; version=1.0.0${plain}`
+const om1 = `application/openmetrics-text; version=1.0.0${plain}`
+const om0 = `application/openmetrics-text; version=0.0.1${plain}`
+const utf8 = om1.replace("underscores", "allow-utf-8")
 const prometheus2 =
   "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 const prometheus3 =
@@ -16,16 +19,20 @@ describe("a scraper", () => {
     ["without a wish", undefined, text],
     ["with an empty wish", "", text],
     ["of Prometheus 2", prometheus2, om1],
-    ["of Prometheus 3", prometheus3, om1],
-    ["that prefers protobuf", prometheusProtobuf, om1],
+    ["of Prometheus 3", prometheus3, utf8],
+    ["that prefers protobuf", prometheusProtobuf, utf8],
     ["that is a browser", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", text],
     ["that is curl", "*/*", text],
     ["that asks for text", "text/plain", text],
     [
       "that asks for text in a later version first",
       "text/plain;version=1.0.0, application/openmetrics-text;version=1.0.0;q=0.1",
-      om1
+      text1
     ],
+    ["that asks for text in a version to come", "text/plain;version=2.0.0, text/plain;q=0.1", text],
+    ["that asks for dots", "text/plain;escaping=dots", text.replace("underscores", "dots")],
+    ["that asks for values", "application/openmetrics-text;escaping=values", om0.replace("underscores", "values")],
+    ["that asks for an unknown way of escaping", "text/plain;version=1.0.0;escaping=none", text1],
     ["that prefers text", "application/openmetrics-text;version=1.0.0;q=0.4,text/plain;version=0.0.4;q=0.5", text],
     ["that lists text first at equal quality", "text/plain,application/openmetrics-text", text],
     ["that names no OpenMetrics version", "application/openmetrics-text", om0],
@@ -38,7 +45,8 @@ describe("a scraper", () => {
   ])("%s is answered", (_, accept, contentType) => {
     const negotiated = negotiate(accept)
     assert.strictEqual(negotiated.contentType, contentType)
-    assert.strictEqual(negotiated.format, contentType === text ? "text" : "openmetrics")
+    assert.strictEqual(negotiated.format, contentType.startsWith("text") ? "text" : "openmetrics")
+    assert.isTrue(contentType.endsWith(`escaping=${negotiated.escaping}`))
   })
 
   it.each([
@@ -66,6 +74,7 @@ describe("a record's content type", () => {
     [text, "text"],
     ["text/plain; charset=US-ASCII", "text"],
     ["TEXT/PLAIN; version=0.0.4; escaping=underscores", "text"],
+    ["text/plain; version=1.0.0; escaping=allow-utf-8", "text"],
     ["text/plain; version=0.0.3", undefined],
     ["text/plain; charset=latin1", undefined],
     [om1, "openmetrics"],

@@ -15,6 +15,7 @@ describe("a chunk's memory", () => {
         shard: 0,
         scrape: () => ({
           digest: Effect.succeed([]),
+          fit: () => Effect.succeed([]),
           lines: () => ({
             next: async () => {
               if (made === 40) return undefined
@@ -39,7 +40,7 @@ describe("a chunk's memory", () => {
       const port = yield* overPort(view)
       const scrape = port.scrape(0n)
       yield* scrape.digest
-      const lines = scrape.lines({ format: "text", families: [] })
+      const lines = scrape.lines({ output: { format: "text", escaping: "underscores" }, families: [] })
       const kept: Array<Uint8Array> = []
       yield* Effect.promise(async () => {
         for (let n = 1; ; n++) {
