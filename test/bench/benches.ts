@@ -1,6 +1,7 @@
 /** All benchmarks, in the order in which they run. */
 import { aloneBenches } from "./alone.ts"
 import type { Bench } from "./Bench.ts"
+import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
 import { latency } from "./latency.ts"
 import { memory } from "./memory.ts"
@@ -15,5 +16,6 @@ export const benches: ReadonlyArray<Bench> = [
   memory,
   latency,
   movedPartitions,
-  workers
+  workers,
+  idle
 ]
