@@ -66,7 +66,7 @@ export const defaultEngineOptions: EngineOptions = {
   queueRecords: 1_000,
   queueBytes: 16 * 1024 * 1024,
   fetchMaxWait: 250,
-  fetchQuietWait: 2_000,
+  fetchQuietWait: 4_000,
   fetchMaxBytes: 8 * 1024 * 1024,
   fetchMaxBytesPartition: 1024 * 1024,
   maxRecordBytes: defaultMaxRecordBytes,

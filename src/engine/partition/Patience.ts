@@ -1,7 +1,7 @@
 /**
  * Patience: how long a node's long poll waits, and which of a node's two requests reads a partition. As long as something comes, or a partition
  * is left out, a poll waits a quarter of a second, so that nobody who comes meanwhile waits for longer. Where all of the node's partitions
- * are quiet it waits twice as long each time, up to two seconds; who comes while such a patient poll is under way, and is not in
+ * are quiet it waits twice as long each time, up to four seconds; who comes while such a patient poll is under way, and is not in
  * it, is read by the request that does not wait. Pure.
  */
 import type { EngineOptions } from "../Options.ts"
