@@ -4,16 +4,18 @@ import type { Bench } from "./Bench.ts"
 import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
 import { latency } from "./latency.ts"
-import { memory } from "./memory.ts"
+import { memoryBenches } from "./memory.ts"
 import { movedPartitions } from "./movedPartitions.ts"
 import { scrapeUnderIngest } from "./scrapeUnderIngest.ts"
+import { turns } from "./turns.ts"
 import { workers } from "./workers.ts"
 
 export const benches: ReadonlyArray<Bench> = [
   ...aloneBenches,
+  turns,
   ...ingestBenches,
   scrapeUnderIngest,
-  memory,
+  ...memoryBenches,
   latency,
   movedPartitions,
   workers,

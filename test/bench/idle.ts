@@ -12,6 +12,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { type Pod, startPod } from "../support/pods.ts"
 import { until } from "../support/until.ts"
 import type { Bench, Rig, Row } from "./Bench.ts"
+import { goalTable } from "./goals.ts"
 import { freshGroup } from "./peers/Reader.ts"
 import { usageOf } from "./usage.ts"
 
@@ -75,7 +76,7 @@ export const idle: Bench = {
   name: "idle",
   about: "CPU of workers that have nothing to read",
   run: async (rig) => {
-    const rows: Array<Row> = []
+    const rows: Array<Row & { readonly share: number }> = []
     for (const each of cases) rows.push(await measure(rig, each))
     return [
       {
@@ -87,8 +88,9 @@ export const idle: Bench = {
           { name: "commit requests/s", better: "neither", digits: 2 }
         ],
         rows,
-        notes: ["Over a minute, all threads; goal: a worker takes 0.5 % of a core."]
-      }
+        notes: ["Over a minute, all threads."]
+      },
+      goalTable("idle", [{ what: "a worker", measured: rows[0]!.share, unit: "% of a core", atMost: 0.5 }])
     ]
   }
 }
