@@ -16,14 +16,45 @@ import {
   type MetricValue,
   Registry
 } from "prom-client"
+import { loopTurns } from "./LoopTurns.ts"
 
 /** A registry's metrics as plain data, to be sent from one thread to another. */
 export type OwnMetrics = ReadonlyArray<MetricObjectWithValues<MetricValue<string>>>
 
+/** For the timer of prom-client's own view of the event loop, ms: never. */
+const never = 1_000_000_000
+
+/** prom-client's metrics of the process. What it says of the event loop is said by LoopTurns, under the same names. */
+const defaultMetrics = (register: Registry): void => {
+  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: never })
+  const turns = loopTurns()
+  const figures: ReadonlyArray<readonly [what: string, help: string, nanoseconds: () => number]> = [
+    ["min", "The shortest turn of the event loop", () => turns.min],
+    ["max", "The longest turn of the event loop", () => turns.max],
+    ["mean", "The mean turn of the event loop", () => turns.mean],
+    ["stddev", "The standard deviation of the event loop's turns", () => turns.stddev],
+    ["p50", "The 50th percentile of the event loop's turns", () => turns.percentile(50)],
+    ["p90", "The 90th percentile of the event loop's turns", () => turns.percentile(90)],
+    ["p99", "The 99th percentile of the event loop's turns", () => turns.percentile(99)]
+  ]
+  for (const [i, [what, help, nanoseconds]] of figures.entries()) {
+    const name = `nodejs_eventloop_lag_${what}_seconds`
+    register.removeSingleMetric(name)
+    new Gauge({
+      ...{ name, help: `${help} since this was last asked for.`, registers: [register] },
+      collect() {
+        this.set(turns.count === 0 ? 0 : nanoseconds() / 1e9)
+        // They are collected in their order, in one go.
+        if (i === figures.length - 1) turns.reset()
+      }
+    })
+  }
+}
+
 const make = (defaults: boolean) => {
   const registry = new Registry()
   const process = new Registry()
-  if (defaults) collectDefaultMetrics({ register: process })
+  if (defaults) defaultMetrics(process)
   const registers = [registry]
   const counter = <L extends string = never>(name: string, help: string, labelNames: ReadonlyArray<L> = []) =>
     new Counter<L>({ name, help, labelNames: [...labelNames], registers })
@@ -146,7 +177,7 @@ const make = (defaults: boolean) => {
     workerRestarts: counter("k2p_worker_restarts_total", "Worker threads that died and were started again.", ["shard"]),
     workerLag: gauge(
       "k2p_worker_event_loop_lag_seconds",
-      "How late timers of a worker thread fire, 99th percentile since the last scrape of this.",
+      "99th percentile of the turns of a worker thread's event loop since this was last asked for.",
       ["shard"]
     ),
     // exposition

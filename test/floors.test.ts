@@ -36,7 +36,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
 ]
 
 /** On the ground, for all. */
-const ground = ["SelfMetrics.ts", "Logging.ts", "version.ts"]
+const ground = ["SelfMetrics.ts", "Logging.ts", "LoopTurns.ts", "version.ts"]
 
 /**
  * The pod is metrics' own so far: its shards answer scrapes and nothing else, and it has metrics' routes. These imports wait

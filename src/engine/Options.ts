@@ -26,6 +26,8 @@ export interface EngineOptions {
   readonly queueRecords: number
   readonly queueBytes: number
   readonly fetchMaxWait: number
+  /** How long a fetch of partitions waits that are all quiet. */
+  readonly fetchQuietWait: number
   readonly fetchMaxBytes: number
   readonly fetchMaxBytesPartition: number
   /** Of a record with its key and headers: a longer one is refused by itself. All members must agree on it. */
@@ -64,6 +66,7 @@ export const defaultEngineOptions: EngineOptions = {
   queueRecords: 1_000,
   queueBytes: 16 * 1024 * 1024,
   fetchMaxWait: 250,
+  fetchQuietWait: 4_000,
   fetchMaxBytes: 8 * 1024 * 1024,
   fetchMaxBytesPartition: 1024 * 1024,
   maxRecordBytes: defaultMaxRecordBytes,

@@ -236,7 +236,7 @@ const make = (options: EngineOptions) =>
       dispatch,
       signal,
       loads: new Loads(() => ownerships.loads()),
-      heartbeats: new Heartbeats(),
+      heartbeats: new Heartbeats(signal),
       admission,
       leads: () => leader,
       leading: (leads, settings) => {

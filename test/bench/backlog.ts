@@ -1,5 +1,5 @@
 /**
- * Backlog: a topic filled with whole dumps or with single lines, compressed or not, and what must be shown of it in the end: the newest
+ * Backlog: a topic filled with sources of one shape (`dumps/shapes.ts`), compressed or not, and what must be shown of it in the end: the newest
  * round of every source. Filled before anyone reads it (`fillTopic`), or in parts while a reader is there (`openTopic`). Batches are
  * made in one place and sent in one of two ways: by this project's own producer (any other writes the same bytes), or `atOnce`, in one
  * transaction of kafkajs' producer: readers of committed data get none of it, then all.
@@ -12,9 +12,8 @@ import kafkajs from "kafkajs"
 import { KafkaTransport } from "../../src/transport/kafka/KafkaTransport.ts"
 import { type Compression, type OutgoingRecord, Transport } from "../../src/transport/Transport.ts"
 import type { KafkaCluster } from "../support/kafka.ts"
-import { mixedService, sourceName } from "./dumps/mixed.ts"
-
-export type Shape = "dumps" | "lines"
+import { sourceName } from "./dumps/mixed.ts"
+import { headersOf, type Shape, shapes } from "./dumps/shapes.ts"
 
 export interface TopicSpec {
   readonly topic: string
@@ -41,7 +40,6 @@ export interface Backlog extends BacklogSpec {
 const linesPerBatch = 1_000
 const dumpsPerRequest = 8
 const transactionTimeout = 300_000
-export const jobLabel = "checkout"
 
 type Records = ReadonlyArray<OutgoingRecord>
 
@@ -50,7 +48,7 @@ const bytes = (text: string): Buffer => Buffer.from(text, "utf8")
 /** The sources of a topic, and what was sent of them so far. */
 class Sources {
   readonly #spec: TopicSpec
-  readonly #services
+  readonly #sources: ReadonlyArray<() => ReadonlyArray<Buffer>>
   readonly #newest = new Map<string, string>()
   readonly #ends: Map<number, number>
   #rounds = 0
@@ -59,7 +57,7 @@ class Sources {
 
   constructor(spec: TopicSpec) {
     this.#spec = spec
-    this.#services = Array.from({ length: spec.sources }, (_, i) => mixedService(i, spec.shape === "lines"))
+    this.#sources = Array.from({ length: spec.sources }, (_, i) => shapes[spec.shape].source(i))
     this.#ends = new Map(Array.from({ length: spec.partitions }, (_, partition) => [partition, 0]))
   }
 
@@ -67,7 +65,7 @@ class Sources {
   *batches(rounds: number): Generator<Records> {
     for (let i = 1; i <= rounds; i++) {
       this.#rounds += 1
-      for (let at = 0; at < this.#services.length; at += dumpsPerRequest)
+      for (let at = 0; at < this.#sources.length; at += dumpsPerRequest)
         for (const batch of this.#some(at, i === rounds)) {
           this.#records += batch.length
           for (const { partition, value } of batch) {
@@ -91,27 +89,18 @@ class Sources {
 
   *#some(from: number, last: boolean): Generator<Records> {
     const { topic, shape, partitions } = this.#spec
-    const some = this.#services.slice(from, from + dumpsPerRequest).map((service, i) => {
-      const index = from + i
-      const key = bytes(sourceName(index))
-      return { service, name: sourceName(index), of: { topic, partition: index % partitions, key } }
+    const some = this.#sources.slice(from, from + dumpsPerRequest).map((source, i) => {
+      const name = sourceName(from + i)
+      const values = source()
+      if (last) this.#newest.set(name, values.map(String).join(""))
+      const of = { topic, partition: (from + i) % partitions, key: bytes(name) }
+      const headers = headersOf(shape, `1.${this.#rounds}`)
+      return values.map((value) => ({ ...of, value, headers }))
     })
-    if (shape === "dumps") {
-      yield some.map(({ service, name, of }) => {
-        const value = service.round()
-        if (last) this.#newest.set(name, value.toString("utf8"))
-        return {
-          ...{ ...of, value },
-          headers: { "k2p-round": bytes(`1.${this.#rounds}`), "k2p-labels": bytes(`{"job":"${jobLabel}"}`) }
-        }
-      })
-    } else
-      for (const { service, name, of } of some) {
-        const lines = service.lines()
-        if (last) this.#newest.set(name, lines.join(""))
-        for (let i = 0; i < lines.length; i += linesPerBatch)
-          yield lines.slice(i, i + linesPerBatch).map((line) => ({ ...of, value: bytes(line), headers: {} }))
-      }
+    if (!shapes[shape].singleLines) yield some.flat()
+    else
+      for (const lines of some)
+        for (let i = 0; i < lines.length; i += linesPerBatch) yield lines.slice(i, i + linesPerBatch)
   }
 }
 

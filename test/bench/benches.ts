@@ -1,19 +1,23 @@
 /** All benchmarks, in the order in which they run. */
 import { aloneBenches } from "./alone.ts"
 import type { Bench } from "./Bench.ts"
+import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
 import { latency } from "./latency.ts"
-import { memory } from "./memory.ts"
+import { memoryBenches } from "./memory.ts"
 import { movedPartitions } from "./movedPartitions.ts"
 import { scrapeUnderIngest } from "./scrapeUnderIngest.ts"
+import { turns } from "./turns.ts"
 import { workers } from "./workers.ts"
 
 export const benches: ReadonlyArray<Bench> = [
   ...aloneBenches,
+  turns,
   ...ingestBenches,
   scrapeUnderIngest,
-  memory,
+  ...memoryBenches,
   latency,
   movedPartitions,
-  workers
+  workers,
+  idle
 ]

@@ -3,7 +3,7 @@ import { openStage } from "../support/processes.ts"
 import { corpora } from "./dumps/corpus.ts"
 import { mixedSeries, mixedService } from "./dumps/mixed.ts"
 import { formatNumber } from "./dumps/service.ts"
-import { parseFirst } from "./inProcess/subject.ts"
+import { dumpOf } from "./inProcess/subject.ts"
 
 const lines = (text: Buffer): ReadonlyArray<string> => text.toString("utf8").split("\n")
 
@@ -14,7 +14,7 @@ describe("the benchmarks' dumps", () => {
       for (const { name, sources } of await corpora(stage, 1, 3)) {
         if (name.includes("comes or goes")) continue
         const [before, now] = sources[0]!.slice(-2).map(lines)
-        parseFirst("a/1", sources[0]![0]!)
+        dumpOf("a/1", sources[0]![0]!)
         assert.isAbove(sources[0]![0]!.length, 98_000, name)
         assert.isBelow(sources[0]![0]!.length, 126_000, name)
         assert.strictEqual(before!.length, now!.length, name)
@@ -41,7 +41,7 @@ describe("the benchmarks' dumps", () => {
     assert.isFalse(mixedService(3).round().equals(mixedService(4).round()))
   })
   it("of the whole-pod benchmarks have 1,000 series, which differ between sources by a label of their own", () => {
-    const dump = parseFirst("a/1", mixedService(1).round())
+    const dump = dumpOf("a/1", mixedService(1).round())
     assert.strictEqual(dump.series, mixedSeries)
     const identities = new Set(
       [1, 2].flatMap((i) =>

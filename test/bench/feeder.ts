@@ -1,5 +1,5 @@
 /**
- * A feeder: sends whole dumps of many sources in turn at a steady pace, as a process of its own, for as long as it is told and no
+ * A feeder: sends the rounds of many sources in turn at a steady pace, as a process of its own, for as long as it is told and no
  * longer. Made before it starts: three rounds of each source, sent again and again under growing round numbers, so that it costs
  * little beside what is measured. Each start has a newer epoch.
  *
@@ -10,15 +10,16 @@ import { Effect } from "effect"
 import { KafkaTransport } from "../../src/transport/kafka/KafkaTransport.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import { MB } from "./Bench.ts"
-import { jobLabel } from "./backlog.ts"
-import { mixedService, sourceName } from "./dumps/mixed.ts"
+import { sourceName } from "./dumps/mixed.ts"
+import { headersOf, type Shape, shapes } from "./dumps/shapes.ts"
 
 interface Feed {
+  readonly shape: Shape
   readonly brokers: ReadonlyArray<string>
   readonly topic: string
   readonly partitions: number
   readonly sources: number
-  /** Bytes of dumps a second. */
+  /** Bytes of values a second. */
   readonly pace: number
   readonly seconds: number
 }
@@ -26,8 +27,8 @@ interface Feed {
 const feed = JSON.parse(process.argv[2]!) as Feed
 const dumpsPerRequest = 8
 const made = Array.from({ length: feed.sources }, (_, i) => {
-  const service = mixedService(i)
-  return [service.round(), service.round(), service.round()]
+  const source = shapes[feed.shape].source(i)
+  return [source(), source(), source()]
 })
 const epoch = Date.now()
 
@@ -38,11 +39,11 @@ const program = Effect.gen(function* () {
   let sent = 0
   for (let round = 1; performance.now() - started < feed.seconds * 1000; round++) {
     for (let at = 0; at < feed.sources; at += dumpsPerRequest) {
-      const records = made.slice(at, at + dumpsPerRequest).map((rounds, i) => ({
-        ...{ topic: feed.topic, partition: (at + i) % feed.partitions, key: Buffer.from(sourceName(at + i)) },
-        value: rounds[round % rounds.length]!,
-        headers: { "k2p-round": Buffer.from(`${epoch}.${round}`), "k2p-labels": Buffer.from(`{"job":"${jobLabel}"}`) }
-      }))
+      const headers = headersOf(feed.shape, `${epoch}.${round}`)
+      const records = made.slice(at, at + dumpsPerRequest).flatMap((rounds, i) => {
+        const of = { topic: feed.topic, partition: (at + i) % feed.partitions, key: Buffer.from(sourceName(at + i)) }
+        return rounds[round % rounds.length]!.map((value) => ({ ...of, value, headers }))
+      })
       yield* producer.produce(records)
       sent += records.reduce((sum, { value }) => sum + value.length, 0)
       const due = started + (sent / feed.pace) * 1000

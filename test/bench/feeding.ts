@@ -4,12 +4,15 @@ import { cpus } from "node:os"
 import { setTimeout as delay } from "node:timers/promises"
 import type { KafkaCluster } from "../support/kafka.ts"
 import type { Running, Stage } from "../support/processes.ts"
+import type { Shape } from "./dumps/shapes.ts"
 import { usageOf } from "./usage.ts"
 
 const script = new URL("feeder.ts", import.meta.url).pathname
 
 export interface FeedOptions {
   readonly topic: string
+  /** Whole dumps with numbers where it is not said. */
+  readonly shape?: Shape
   readonly partitions: number
   readonly sources: number
   /** Bytes a second. */
@@ -22,7 +25,7 @@ export interface FeedOptions {
 export const startFeeder = async (stage: Stage, cluster: KafkaCluster, options: FeedOptions): Promise<Running> => {
   const running = stage.run("feeder", process.execPath, [
     script,
-    JSON.stringify({ ...options, brokers: cluster.bootstrap })
+    JSON.stringify({ shape: "dumps", ...options, brokers: cluster.bootstrap })
   ])
   await running.says(/^feeding$/m, "stdout")
   return running

@@ -1,6 +1,7 @@
 /**
  * Ingest: the CPU that it takes to read a filled topic on real Kafka to its end, for our pod, for Telegraf, which does the same job,
- * and for bare consumers, which only read. All of them read the same topic in the same run, one after the other.
+ * and for bare consumers, which only read; each shape of input (`dumps/shapes.ts`) a benchmark of its own. All of them read the same topic
+ * in the same run, one after the other; for the shapes that are compared with numbered dumps, the pod reads a topic of those in the same run, too.
  *
  * Measured: CPU seconds (user and system, all threads) of the reading process alone, the broker's are not in it although it shares the
  * cores; peak resident memory; wall time, which is the broker's and the machine's as well. Each reader's start on an empty topic is
@@ -10,10 +11,13 @@
  * Why it does not favour us: the dumps carry a label of their own that tells sources apart, because Telegraf needs it; we add `instance` and
  * `job` to each series all the same. Telegraf runs with its best settings, the bare clients with theirs. The pod is asked for its status
  * five times a second; Telegraf's end is read from the broker. What favours us: nothing scrapes meanwhile, and Telegraf would pay more for that.
+ * Where series go, Telegraf goes on showing them: that is in its faults, and in no figure.
  */
 
 import { type Bench, MB, median, type Rig, type Row, type Table } from "./Bench.ts"
-import { type Backlog, type BacklogSpec, fillTopic, type Shape } from "./backlog.ts"
+import { type Backlog, type BacklogSpec, fillTopic } from "./backlog.ts"
+import { type Shape, shapes } from "./dumps/shapes.ts"
+import { type Goal, goalTable } from "./goals.ts"
 import { bareReaders } from "./peers/bareReader.ts"
 import { kcatReader } from "./peers/kcat.ts"
 import { podReader } from "./peers/pod.ts"
@@ -23,10 +27,15 @@ import { telegrafReader } from "./peers/telegraf.ts"
 const partitions = 8
 
 interface Measured {
-  readonly reader: Reader
+  readonly name: string
+  readonly backlog: Backlog
   readonly start: Drained
   readonly runs: ReadonlyArray<Reading>
 }
+
+const cpuOf = ({ runs }: Measured): number => median(runs.map(({ net }) => net.cpu))
+/** CPU seconds a byte. */
+const priceOf = (measured: Measured): number => cpuOf(measured) / measured.backlog.bytes
 
 const measure = async (
   rig: Rig,
@@ -49,25 +58,26 @@ const measure = async (
     )
     for (const fault of runs.flatMap(({ faults }) => faults ?? []).slice(0, 5))
       rig.say(`  FAULT of ${reader.name}: ${fault}`)
-    all.push({ reader, start, runs })
+    all.push({ name: reader.name, backlog, start, runs })
   }
   return all
 }
 
-const tableOf = (backlog: Backlog, measured: ReadonlyArray<Measured>): Table => {
+const tableOf = (measured: ReadonlyArray<Measured>): Table => {
   const of = (runs: ReadonlyArray<Reading>, pick: (reading: Reading) => number): number => median(runs.map(pick))
-  const ours = of(measured[0]!.runs, ({ net }) => net.cpu)
-  const rows = measured.map(({ reader, start, runs }): Row => {
-    const cpu = of(runs, ({ net }) => net.cpu)
+  const { backlog } = measured[0]!
+  const ours = priceOf(measured[0]!)
+  const rows = measured.map((each): Row => {
+    const { name, start, runs } = each
     const faults = runs.flatMap((run) => run.faults ?? [])
     const right =
       runs[0]!.faults === undefined ? "shows nothing" : faults.length === 0 ? "all newest" : `${faults.length} FAULTS`
     return {
-      name: reader.name,
+      name,
       cells: [
-        backlog.bytes / MB / cpu,
-        (cpu / (backlog.bytes / MB)) * 1000,
-        cpu / ours,
+        1 / priceOf(each) / MB,
+        priceOf(each) * MB * 1000,
+        priceOf(each) / ours,
         of(runs, ({ net }) => net.user),
         of(runs, ({ net }) => net.system),
         start.usage.cpu,
@@ -77,7 +87,7 @@ const tableOf = (backlog: Backlog, measured: ReadonlyArray<Measured>): Table => 
       ]
     }
   })
-  const what = backlog.shape === "dumps" ? "whole dumps" : "single lines"
+  const { what } = shapes[backlog.shape]
   return {
     title: `Ingest of ${what}, ${backlog.compression === "none" ? "uncompressed" : backlog.compression}: ${(backlog.bytes / MB).toFixed(0)} MB in ${backlog.records} records of ${Math.round(backlog.bytes / backlog.records)} bytes, ${backlog.sources} sources, ${backlog.rounds} rounds, ${partitions} partitions`,
     columns: [
@@ -98,26 +108,66 @@ const tableOf = (backlog: Backlog, measured: ReadonlyArray<Measured>): Table => 
   }
 }
 
+/** What our pod's price should be, by the others' of the same run. */
+const goalsOf = (shape: Shape, packed: boolean, measured: ReadonlyArray<Measured>): ReadonlyArray<Goal> => {
+  const [ours, ...others] = measured
+  const against = (name: string): number =>
+    priceOf(ours!) / priceOf(others.find((other) => other.name.startsWith(name))!)
+  const goals: Array<Goal> = []
+  if (packed && shape === "dumps")
+    goals.push({ what: "CPU against our own transport", measured: against("our Transport"), atMost: 1.5 })
+  else if (shape === "dumps" || shape === "lines")
+    goals.push({ what: "CPU against bare kafkajs", measured: against("kafkajs"), atMost: 1 })
+  if (shape === "headerless" || shape === "snapshots")
+    goals.push({ what: "CPU against numbered dumps", measured: against("kafka2prom"), atMost: 1.3 })
+  if (!shapes[shape].singleLines)
+    goals.push({ what: "Telegraf's CPU against ours", measured: 1 / against("Telegraf"), atLeast: 20 })
+  return goals
+}
+
 const specOf = (shape: Shape, compression: BacklogSpec["compression"], quick: boolean): BacklogSpec => ({
   ...{ topic: `${shape}-${compression}`, shape, compression, partitions },
-  // Services run for weeks: what a series costs when it is seen first should not be most of what is measured.
-  sources: quick ? 40 : shape === "dumps" ? 400 : 100,
-  rounds: quick ? 2 : shape === "dumps" ? 20 : 8
+  // 49 MB of live text in each shape; one round in ten is a source's first.
+  sources: quick ? 40 : shapes[shape].singleLines ? 330 : 400,
+  rounds: quick ? 2 : 10
 })
+
+/** The pod alone, on numbered dumps. */
+const beside = async (rig: Rig, pod: Reader): Promise<Measured> => {
+  const cluster = await rig.kafka()
+  const spec = { ...specOf("dumps", "none", rig.quick), topic: `beside-${performance.now().toFixed(0)}` }
+  const backlog = await fillTopic(cluster, spec)
+  const empty = await fillTopic(cluster, { ...spec, topic: `${spec.topic}-empty`, sources: 0 })
+  const [measured] = await measure(rig, [pod], backlog, empty)
+  await cluster.admin.deleteTopics({ topics: [spec.topic] })
+  return { ...measured!, name: `${pod.name}, numbered dumps` }
+}
 
 const ingest = (shape: Shape, compression: BacklogSpec["compression"]): Bench => ({
   name: `ingest-${shape}-${compression}`,
-  about: `whole pod on Kafka against Telegraf and bare clients: ${shape}, ${compression}`,
+  about: `whole pod on Kafka against Telegraf and bare clients: ${shapes[shape].what}, ${compression}`,
   run: async (rig) => {
     const cluster = await rig.kafka()
     const spec = specOf(shape, compression, rig.quick)
     const backlog = await fillTopic(cluster, spec)
     const empty = await fillTopic(cluster, { ...spec, topic: `${spec.topic}-empty`, sources: 0 })
-    const readers = [podReader(["--workers", "1"]), telegrafReader, await kcatReader(), ...(await bareReaders())]
-    return [tableOf(backlog, await measure(rig, readers, backlog, empty))]
+    const pod = podReader(["--workers", "1"])
+    const plain = shape === "dumps" || shape === "lines"
+    const bare = await bareReaders()
+    const readers = plain
+      ? [pod, telegrafReader, await kcatReader(), ...bare]
+      : [pod, telegrafReader, ...bare.slice(0, 2)]
+    const measured = [...(await measure(rig, readers, backlog, empty)), ...(plain ? [] : [await beside(rig, pod)])]
+    await cluster.admin.deleteTopics({ topics: [spec.topic] })
+    const goals = goalsOf(shape, compression !== "none", measured)
+    return [tableOf(measured), goalTable(`${shapes[shape].what}, ${compression}`, goals)]
   }
 })
 
-export const ingestBenches: ReadonlyArray<Bench> = (["dumps", "lines"] as const).flatMap((shape) =>
-  (["none", "gzip", "zstd"] as const).map((compression) => ingest(shape, compression))
-)
+const packable: ReadonlyArray<Shape> = ["dumps", "lines"]
+const others: ReadonlyArray<Shape> = ["headerless", "snapshots", "churn", "shuffled", "executors"]
+
+export const ingestBenches: ReadonlyArray<Bench> = [
+  ...packable.flatMap((shape) => (["none", "gzip", "zstd"] as const).map((compression) => ingest(shape, compression))),
+  ...others.map((shape) => ingest(shape, "none"))
+]

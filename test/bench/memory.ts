@@ -1,5 +1,6 @@
 /**
- * Memory: the resident set of a pod by how much text it holds: 400, 800 and 1,600 sources with 1,000 series each, and Telegraf with 400.
+ * Memory: the resident set of a pod by how much text it holds: 400, 800 and 1,600 sources with 1,000 series each, and Telegraf with 400;
+ * and the same for the other shapes of input, at 400 and 1,600, each a benchmark of its own.
  *
  * Measured: the peak (VmHWM) from start until three rounds of every source were read at full speed; and the peak of twenty seconds
  * of steady life afterwards (the kernel's counter set back in between), with new rounds at the usual pace and a scrape as
@@ -12,7 +13,9 @@ import { writeFile } from "node:fs/promises"
 import { setTimeout as delay } from "node:timers/promises"
 import { type Bench, MB, type Rig, type Row } from "./Bench.ts"
 import { type Backlog, fillTopic } from "./backlog.ts"
+import { type Shape, shapes } from "./dumps/shapes.ts"
 import { startFeeder } from "./feeding.ts"
+import { goalTable } from "./goals.ts"
 import { startBenchPod, untilRead } from "./peers/pod.ts"
 import { freshGroup, type ReaderEnv } from "./peers/Reader.ts"
 import { startTelegraf, untilDelivered } from "./peers/telegraf.ts"
@@ -49,14 +52,14 @@ const liveText = ({ newest }: Backlog): number =>
 
 const measure = async (
   { stage, cluster }: ReaderEnv,
-  { topic, sources, newest }: Backlog,
+  { topic, shape, sources, newest }: Backlog,
   live: number,
   subject: Subject
 ): Promise<Row> => {
   const catchingUp = (await usageOf(subject.pid)).peak
   // Sets VmHWM back to what is resident now.
   await writeFile(`/proc/${subject.pid}/clear_refs`, "5")
-  const feeder = await startFeeder(stage, cluster, { topic, partitions, sources, pace: live / 30, seconds: 120 })
+  const feeder = await startFeeder(stage, cluster, { topic, shape, partitions, sources, pace: live / 30, seconds: 120 })
   const until = performance.now() + lifeMs
   while (performance.now() < until) {
     await scrape(subject.url, asPrometheus)
@@ -72,45 +75,48 @@ const measure = async (
   }
 }
 
-export const memory: Bench = {
-  name: "memory",
-  about: "peak resident memory at 1, 2 and 4 times 49 MB of live text; Telegraf's at 1",
+const memory = (shape: Shape): Bench => ({
+  name: shape === "dumps" ? "memory" : `memory-${shape}`,
+  about: `peak resident memory at 1 to 4 times 49 MB of live text${shape === "dumps" ? "; Telegraf's at 1" : `: ${shapes[shape].what}`}`,
   run: async (rig: Rig) => {
     const cluster = await rig.kafka()
     const env = { stage: rig.stage, cluster }
     const rows: Array<Row> = []
     let all: ReadonlyArray<{ readonly live: number; readonly cells: Row["cells"] }> = []
-    await cluster.createTopic("memory-0", partitions)
-    const idle = await startBenchPod(env, "memory-0")
-    await untilRead(idle, { topic: "memory-0", ends: new Map([[0, 0]]) })
-    const bare = (await usageOf(idle.process.pid)).peak
-    rows.push({ name: "kafka2prom, no sources", cells: [0, undefined, bare / MB] })
-    await idle.process.kill()
-    for (const times of [1, 2, 4]) {
+    if (shape === "dumps") {
+      await cluster.createTopic("memory-0", partitions)
+      const idle = await startBenchPod(env, "memory-0")
+      await untilRead(idle, { topic: "memory-0", ends: new Map([[0, 0]]) })
+      const bare = (await usageOf(idle.process.pid)).peak
+      rows.push({ name: "kafka2prom, no sources", cells: [0, undefined, bare / MB] })
+      await idle.process.kill()
+    }
+    for (const times of shape === "dumps" ? [1, 2, 4] : [1, 4]) {
       const backlog = await fillTopic(cluster, {
-        ...{ topic: `memory-${times}`, shape: "dumps", compression: "none", partitions, rounds: 3 },
-        sources: (rig.quick ? 20 : 400) * times
+        ...{ topic: `memory-${shape}-${times}`, shape, compression: "none", partitions, rounds: 3 },
+        sources: (rig.quick ? 20 : shapes[shape].singleLines ? 330 : 400) * times
       })
       const live = liveText(backlog)
       const row = await measure(env, backlog, live, await podOn(env, backlog))
       rig.say(`${row.name}: ${(row.cells[2] as number).toFixed(0)} MB`)
       rows.push(row)
       all = [...all, { live, cells: row.cells }]
-      if (times === 1) {
+      if (shape === "dumps" && times === 1) {
         rig.met("Telegraf", telegrafVersion)
         rows.push(await measure(env, backlog, live, await telegrafOn(env, backlog)))
       }
+      await cluster.admin.deleteTopics({ topics: [backlog.topic] })
     }
+    const cell = (i: number, column: number): number => all.at(i)!.cells[column] as number
     const growth = (column: number): number =>
-      ((all.at(-1)!.cells[column] as number) - (all[0]!.cells[column] as number)) /
-      ((all.at(-1)!.live - all[0]!.live) / MB)
+      (cell(-1, column) - cell(0, column)) / ((all.at(-1)!.live - all[0]!.live) / MB)
     rows.push({
       name: "growth of ours from 1x to 4x, MB per MB of live text",
       cells: [undefined, undefined, undefined, growth(2), undefined, growth(4)]
     })
     return [
       {
-        title: "Memory by live text",
+        title: `Memory by live text${shape === "dumps" ? "" : `, ${shapes[shape].what}`}`,
         columns: [
           { name: "live text, MB", better: "neither", digits: 1 },
           { name: "body, MB", better: "neither", digits: 1 },
@@ -121,7 +127,23 @@ export const memory: Bench = {
         ],
         rows,
         notes: ["Resident set, with Node itself."]
-      }
+      },
+      goalTable(`memory, ${shapes[shape].what}`, [
+        { what: "peak at 1x", measured: Math.max(cell(0, 2), cell(0, 4)), unit: "MB", atMost: 250 },
+        { what: "growth, MB per MB of live text", measured: Math.max(growth(2), growth(4)), atMost: 1.5 }
+      ])
     ]
   }
-}
+})
+
+const measuredShapes: ReadonlyArray<Shape> = [
+  "dumps",
+  "headerless",
+  "snapshots",
+  "lines",
+  "churn",
+  "shuffled",
+  "executors"
+]
+
+export const memoryBenches: ReadonlyArray<Bench> = measuredShapes.map(memory)

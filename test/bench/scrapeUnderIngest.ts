@@ -4,7 +4,7 @@
  *
  * Measured for our pod and for Telegraf: wall time to the first and last byte; CPU seconds of the process per scrape, what it uses for
  * ingest in the same time taken off (measured just before, without scrapes); and for our pod the longest stall of its event loop while
- * it is scraped and while it is not, by its own `nodejs_eventloop_lag_max_seconds` less the 10 ms that its timer waits anyway. A stall is
+ * it is scraped and while it is not, by its own `nodejs_eventloop_lag_max_seconds`, which is the longest turn. A stall is
  * what a heartbeat or another scrape could wait. Telegraf has threads and no such loop.
  *
  * Why it does not favour us: both have the same feed and the same scraper, which throws the bytes away; our series carry two more labels. With
@@ -23,7 +23,6 @@ import { asPrometheus, asText, type Scraped, scrape } from "./scrapeClient.ts"
 import { usageOf } from "./usage.ts"
 
 const partitions = 8
-const timerMs = 10
 
 interface Subject {
   readonly name: string
@@ -35,7 +34,7 @@ interface Subject {
 
 const stallOf = async (pod: Pod): Promise<number> => {
   const seconds = /^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(await pod.get("/self/metrics"))?.[1]
-  return Math.max(0, Number(seconds) * 1000 - timerMs)
+  return Number(seconds) * 1000
 }
 
 const cpuWhile = async <A>(

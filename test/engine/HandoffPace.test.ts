@@ -76,4 +76,25 @@ describe("a partition that moves", () => {
       yield* passing(a.stop)
     }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
   )
+
+  it.effect("shows what comes next at once, too, however patient the new owner has become", () =>
+    Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      yield* log.createTopic(topic, 2)
+      const engine = { fetchQuietWait: 600_000 }
+      const [a, b] = [yield* startShardPod("a", { engine }), yield* startShardPod("b", { engine })]
+      yield* passUntil("one each", () => visible(a) === 1 && visible(b) === 1)
+      const { partition } = b.engine.status().partitions[0]!
+      // Its fetch waits for minutes by now.
+      yield* TestClock.adjust(120_000)
+      yield* passing(b.stop)
+      yield* passUntil("both on one", () => visible(a) === 2)
+      const now = Effect.clockWith((clock) => clock.currentTimeMillis)
+      yield* passing(produce(partition, 3))
+      const produced = yield* now
+      yield* passing(a.engine.caughtUp({ topic, partition }, 3))
+      assert.isAtMost((yield* now) - produced, 300)
+      yield* passing(a.stop)
+    }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
+  )
 })

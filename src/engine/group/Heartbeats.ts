@@ -4,7 +4,7 @@
  * next one, which is sent as soon as that has its answer. However many scrapes there are, the coordinator gets one at a time.
  */
 import { Deferred, Effect } from "effect"
-import { Signal } from "../Signal.ts"
+import type { Signal } from "../Signal.ts"
 
 /** What became of one heartbeat. */
 export interface Heard {
@@ -18,7 +18,12 @@ export interface Heard {
 export class Heartbeats {
   private next = Deferred.makeUnsafe<Heard>()
   private asked = false
-  private readonly signal = new Signal()
+  private readonly signal: Signal
+
+  /** `signal`: notified when somebody waits for one. */
+  constructor(signal: Signal) {
+    this.signal = signal
+  }
 
   /** Waits for the first heartbeat that is sent after this; it is sent as soon as may be. Interrupting it leaves the heartbeat to the others. */
   following(): Effect.Effect<Heard> {
@@ -29,9 +34,9 @@ export class Heartbeats {
     })
   }
 
-  /** Until somebody waits for one. */
-  get wanted(): Effect.Effect<void> {
-    return this.signal.until(() => this.asked)
+  /** Somebody waits for one. */
+  get wanted(): boolean {
+    return this.asked
   }
 
   /** Sends one, now: from here on it is too late to be proven by it. */

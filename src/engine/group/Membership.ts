@@ -247,11 +247,10 @@ export const heartbeatLoop = (host: MembershipHost): Effect.Effect<never> => {
       synced = host.state().synced
       settledAt = host.now() + settling
     }
-    yield* Effect.raceAllFirst([
+    yield* Effect.raceFirst(
       Effect.sleep(host.now() < settledAt ? Math.min(settlingInterval, heartbeatInterval) : heartbeatInterval),
-      host.signal.until(() => host.state().synced !== synced),
-      host.heartbeats.wanted
-    ])
+      host.signal.until(() => host.state().synced !== synced || host.heartbeats.wanted)
+    )
   }).pipe(Effect.forever)
 }
 

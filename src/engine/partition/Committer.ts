@@ -58,17 +58,17 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
         host.dispatch({ type: "lost", reason: "a commit of the current generation was refused: ILLEGAL_GENERATION" })
     }
 
-    /** Sends what is given; all bookkeeping on the reservations is done here and nowhere else. */
+    /** Sends what is given, and answers whether there was anything; all bookkeeping on the reservations is done here and nowhere else. */
     const send = (prepare: () => ReadonlyArray<Prepared>) =>
       one.withPermits(1)(
         Effect.gen(function* () {
           const { memberId, generation, phase } = host.state()
           if (memberId === "" || phase === "out" || phase === "left") {
             finals.length = 0
-            return
+            return false
           }
           const batch = prepare()
-          if (batch.length === 0) return
+          if (batch.length === 0) return false
           const sentAt = host.now()
           for (const [p, c] of batch) {
             p.reservation = commitSent(p.reservation, c.r, c.l, generation)
@@ -121,6 +121,7 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
             batch.some(([p]) => inDoubt(p.reservation))
           )
             host.dispatch({ type: "rejoin" })
+          return true
         })
       )
 
@@ -145,9 +146,8 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
         Effect.sleep(options.commitInterval)
       )
       wanted = false
-      yield* send(due)
       // Refusals come back at once (a rebalance): without this pause a waiting actor would make us spin.
-      yield* Effect.sleep(Math.min(20, options.commitInterval))
+      if (yield* send(due)) yield* Effect.sleep(Math.min(20, options.commitInterval))
     }).pipe(Effect.forever)
 
     return {
@@ -160,7 +160,7 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
         Effect.suspend(() => {
           finals.push([p, commit])
           // Whoever gets the permit first sends all that wait: evictions come in groups.
-          return send(() => finals.splice(0).filter(([each]) => each.mayCommit))
+          return Effect.asVoid(send(() => finals.splice(0).filter(([each]) => each.mayCommit)))
         }).pipe(
           Effect.timeoutOrElse({
             duration: options.sessionTimeout / 4,

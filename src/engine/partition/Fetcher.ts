@@ -1,6 +1,6 @@
 /**
  * Fetcher: reads the owned partitions, one long poll in flight per leader node, and beside it one request that does not wait, for
- * partitions that are still behind their fence: a handoff must not stand behind a long poll that has nothing to tell.
+ * partitions that are still behind their fence: a handoff must not stand behind a long poll that has nothing to tell (see Patience).
  * What comes is pushed into the partition's queue at once and whole; the fetcher never waits for an actor, so a slow partition
  * delays no other: it is left out of the requests while it is paused (P4). It drops what arrives for an earlier incarnation or
  * another position.
@@ -12,6 +12,7 @@ import type { Topology } from "../group/Topology.ts"
 import type { EngineOptions } from "../Options.ts"
 import type { Signal } from "../Signal.ts"
 import type { Partition } from "./Partition.ts"
+import { askedOf, type Haste, isWanted, Patience } from "./Patience.ts"
 import { quarantined } from "./Quarantine.ts"
 import { Trouble } from "./Trouble.ts"
 
@@ -38,18 +39,16 @@ interface FetcherHost extends FetcherOptions {
   readonly pauses: Scope.Scope
 }
 
-/** Which of a node's two loops reads a partition now. It changes once in an incarnation, at the fence. */
-type Haste = "waiting" | "replaying"
-
 /** What a replay waits where the log has nothing up to the fence, as after a leader that changed, ms. */
 const nothingYet = 50
 
-const fetchable = (p: Partition, haste: Haste): boolean =>
-  p.processing !== undefined &&
-  !p.paused &&
-  p.reread === undefined &&
-  p.trouble?.resting !== true &&
-  (p.fetchPosition < p.fence ? "replaying" : "waiting") === haste
+interface Node {
+  readonly id: number
+  readonly patience: Patience
+}
+
+const readable = (p: Partition): boolean =>
+  p.processing !== undefined && !p.paused && p.reread === undefined && p.trouble?.resting !== true
 
 /** What passes by itself when leaders move, told only where it lasts. */
 const passingCodes: ReadonlySet<string> = new Set(["NOT_LEADER", "UNKNOWN_TOPIC_OR_PARTITION"])
@@ -127,45 +126,50 @@ const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void
   return again === undefined ? skipped : Effect.andThen(again, skipped ?? Effect.void)
 }
 
-/** Whether what was asked for is still what is wanted. */
-const isFor = (f: Fetched, { p, incarnation }: { readonly p: Partition; readonly incarnation: number }): boolean =>
-  p.incarnation === incarnation && p.processing !== undefined && p.fetchPosition === f.from
-
-const poll = (host: FetcherHost, node: number, haste: Haste, turn: number) =>
+const poll = (host: FetcherHost, { id, patience }: Node, haste: Haste, turn: number) =>
   Effect.gen(function* () {
-    const mine = [...host.partitions()].filter((p) => fetchable(p, haste) && host.topology.leader(p.key) === node)
+    const { fetchMaxBytes, fetchMaxBytesPartition, fetchMaxWait, sessionTimeout } = host.options
+    const here = [...host.partitions()].filter((p) => host.topology.leader(p.key) === id)
+    const mine = here.filter((p) => readable(p) && patience.hasteOf(p) === haste)
     // The broker fills an answer in the order asked: each partition comes first in its turn.
-    const asked = mine.map((_, i) => mine[(i + turn) % mine.length]!)
-    const incarnations = new Map(asked.map((p) => [p.key, { p, incarnation: p.incarnation }]))
-    const requests: ReadonlyArray<FetchRequest> = asked.map((p) => ({ tp: p.tp, offset: p.fetchPosition }))
-    const { fetchMaxBytes, fetchMaxBytesPartition } = host.options
-    const fetchMaxWait = haste === "waiting" ? host.options.fetchMaxWait : 0
-    const answer = yield* host.client
-      .fetch(node, requests, {
-        maxWait: fetchMaxWait,
-        maxBytes: fetchMaxBytes,
-        maxBytesPerPartition: fetchMaxBytesPartition
-      })
-      .pipe(Effect.timeout(fetchMaxWait + host.options.sessionTimeout))
+    const turned = mine.map((_, i) => mine[(i + turn) % mine.length]!)
+    const asked = new Map(turned.map((p) => [p.key, askedOf(p)]))
+    const requests: ReadonlyArray<FetchRequest> = turned.map((p) => ({ tp: p.tp, offset: p.fetchPosition }))
+    const maxWait = haste === "waiting" ? patience.begin(asked, mine.length === here.length) : 0
     let moved = false
-    for (const f of answer) {
-      const sent = incarnations.get(`${f.tp.topic}/${f.tp.partition}`)
-      if (sent === undefined || !isFor(f, sent)) {
-        f.release?.()
-        continue
+    let answered = false
+    const read = Effect.gen(function* () {
+      const answer = yield* host.client
+        .fetch(id, requests, { maxWait, maxBytes: fetchMaxBytes, maxBytesPerPartition: fetchMaxBytesPartition })
+        .pipe(Effect.timeout(maxWait + sessionTimeout))
+      answered = true
+      for (const f of answer) {
+        const sent = asked.get(`${f.tp.topic}/${f.tp.partition}`)
+        if (sent === undefined || !isWanted({ ...sent, offset: f.from })) {
+          f.release?.()
+          continue
+        }
+        moved ||= f.next > f.from
+        const log = accept(host, sent.p, f)
+        if (log !== undefined) yield* log
       }
-      moved ||= f.next > f.from
-      const log = accept(host, sent.p, f)
-      if (log !== undefined) yield* log
-    }
-    if (haste === "replaying" && !moved) yield* Effect.sleep(nothingYet)
+    })
+    if (haste === "waiting")
+      return yield* Effect.ensuring(
+        read,
+        Effect.sync(() => patience.end(answered && !moved))
+      )
+    yield* read
+    if (!moved) yield* Effect.sleep(mine.some((p) => p.fetchPosition < p.fence) ? nothingYet : fetchMaxWait)
   })
 
-const nodeLoop = (host: FetcherHost, node: number, haste: Haste): Effect.Effect<never> => {
+const nodeLoop = (host: FetcherHost, node: Node, haste: Haste): Effect.Effect<never> => {
   let turn = 0
   let failures = 0
+  const reads = (p: Partition): boolean =>
+    readable(p) && node.patience.hasteOf(p) === haste && host.topology.leader(p.key) === node.id
   const some = () => {
-    for (const p of host.partitions()) if (fetchable(p, haste) && host.topology.leader(p.key) === node) return true
+    for (const p of host.partitions()) if (reads(p)) return true
     return false
   }
   return Effect.gen(function* () {
@@ -181,7 +185,7 @@ const nodeLoop = (host: FetcherHost, node: number, haste: Haste): Effect.Effect<
         host.stale()
         failures += 1
         for (const p of host.partitions())
-          if (fetchable(p, haste) && host.topology.leader(p.key) === node) {
+          if (reads(p)) {
             p.trouble ??= new Trouble(host.now())
             p.trouble.again(code, error.message, false)
             p.highWatermark = -1
@@ -189,7 +193,7 @@ const nodeLoop = (host: FetcherHost, node: number, haste: Haste): Effect.Effect<
         // One line at the start of an outage and one now and then while it lasts.
         if (failures === 1 || failures % 20 === 0)
           yield* Effect.logWarning(
-            `reading from node ${node} fails (${error.message}), ${failures} times in a row; it is tried again`
+            `reading from node ${node.id} fails (${error.message}), ${failures} times in a row; it is tried again`
           )
         yield* Effect.sleep(Math.min(2_000, 50 * 2 ** Math.min(failures, 6)))
       })
@@ -207,10 +211,11 @@ export const runFetcher = (options: FetcherOptions) =>
     yield* Effect.gen(function* () {
       const fresh = () => [...host.topology.nodes].filter((n) => !known.has(n))
       yield* host.signal.until(() => fresh().length > 0)
-      for (const node of fresh()) {
-        known.add(node)
-        for (const haste of ["waiting", "replaying"] as const)
-          yield* FiberMap.run(loops, `${node} ${haste}`, nodeLoop(host, node, haste))
+      for (const id of fresh()) {
+        known.add(id)
+        const node = { id, patience: new Patience(host.options) }
+        for (const haste of ["waiting", "hasty"] as const)
+          yield* FiberMap.run(loops, `${id} ${haste}`, nodeLoop(host, node, haste))
       }
     }).pipe(Effect.forever, Effect.raceFirst(FiberMap.join(loops)))
   }).pipe(Effect.scoped)

@@ -3,19 +3,16 @@
  * leave, or when its engine gives up: it says so first, so that nothing more of it is shown, and then leaves in order. SIGTERM and
  * SIGINT are the main thread's.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks"
 import { parentPort, workerData } from "node:worker_threads"
 import { Cause, Deferred, Effect, Exit, Layer } from "effect"
 import { logging } from "../../Logging.ts"
+import { loopTurns } from "../../LoopTurns.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { KafkaTransport } from "../../transport/kafka/KafkaTransport.ts"
 import type { FromShard } from "./Messages.ts"
 import { hostShard } from "./ShardHost.ts"
 import { openShard } from "./Shards.ts"
 import { metricsParts, type WorkerSettings } from "./WorkerSettings.ts"
-
-/** Ms between the timer's shots, which what it measures contains. */
-const lagResolution = 20
 
 const port = parentPort!
 const settings = workerData as WorkerSettings
@@ -25,16 +22,15 @@ const program = Effect.gen(function* () {
   const metrics = yield* SelfMetrics
   const leaving = yield* Deferred.make<void>()
   const { engine, view } = yield* openShard(settings.shard, settings.engine, metricsParts(settings))
-  const lag = monitorEventLoopDelay({ resolution: lagResolution })
-  lag.enable()
+  const turns = loopTurns()
   yield* hostShard({
     port,
     view,
     metrics: Effect.andThen(
       view.metrics,
       Effect.promise(() => {
-        metrics.workerLag.set({ shard: settings.shard }, Math.max(0, lag.percentile(99) / 1e6 - lagResolution) / 1e3)
-        lag.reset()
+        metrics.workerLag.set({ shard: settings.shard }, turns.percentile(99) / 1e9)
+        turns.reset()
         return metrics.registry.getMetricsAsJSON()
       })
     ),

@@ -1,7 +1,7 @@
 /**
  * A made-up service: families with series whose values move from round to round as a real service's do. Most counters move, a good
  * third stands still, buckets stay cumulative, gauges change the length of their text, what is constant stays. Its numbers are
- * written as its client library would. What is not modelled: series that come and go.
+ * written as its client library would. Series that come and go, and lines in another order, are made of its blocks: see `shapes.ts`.
  */
 import { type Random, random } from "./random.ts"
 
@@ -94,6 +94,12 @@ interface Block {
   readonly perSet: number
 }
 
+/** A family of a round: its metadata, and the lines of each label set (those of a histogram's together). */
+export interface RoundBlock {
+  readonly head: string
+  readonly sets: ReadonlyArray<string>
+}
+
 export class SyntheticService {
   readonly series: number
   private readonly blocks: ReadonlyArray<Block>
@@ -110,23 +116,36 @@ export class SyntheticService {
 
   /** The next round's text. */
   round(): Buffer {
-    if (this.started) for (const block of this.blocks) this.move(block)
-    this.started = true
     let text = ""
-    for (const { head, lines } of this.blocks) {
-      text += head
-      for (const line of lines) text += `${line.text}${formatNumber(line.value, this.format)}\n`
-    }
+    for (const { head, sets } of this.roundBlocks()) text += head + sets.join("")
     return Buffer.from(text, "utf8")
+  }
+
+  /** The next round, family by family. */
+  roundBlocks(): ReadonlyArray<RoundBlock> {
+    this.step()
+    return this.blocks.map(({ head, lines, perSet }) => {
+      const sets: Array<string> = []
+      for (const [i, line] of lines.entries()) {
+        const text = `${line.text}${formatNumber(line.value, this.format)}\n`
+        if (perSet === 0 || i % perSet === 0) sets.push(text)
+        else sets[sets.length - 1] += text
+      }
+      return { head, sets }
+    })
   }
 
   /** The round's sample lines alone, without metadata: as a tail of single lines would carry them. */
   lines(): ReadonlyArray<string> {
-    if (this.started) for (const block of this.blocks) this.move(block)
-    this.started = true
+    this.step()
     return this.blocks.flatMap(({ lines }) =>
       lines.map((line) => `${line.text}${formatNumber(line.value, this.format)}\n`)
     )
+  }
+
+  private step(): void {
+    if (this.started) for (const block of this.blocks) this.move(block)
+    this.started = true
   }
 
   private block({ name, help, type, series, buckets }: FamilySpec): Block {

@@ -1,60 +1,21 @@
 /**
- * Cache update: a record as the agent sends it, with all its headers, into a partition's cache up to the accepted round; and single lines
- * in samples mode: the first line of each series, and those that bring known series again. What the processor does for each record,
- * without the engine around it.
+ * Cache update: a record as the agent sends it, with all its headers, into a partition's cache up to the accepted round; the same for each
+ * shape of input (`dumps/shapes.ts`), of which series come and go that were never seen before; and single lines in samples mode:
+ * the first line of each series, and those that bring known series again. What the processor does for each record, without the
+ * engine around it.
  *
  * Not measured: Kafka, the queue, commits. Why it does not favour us: each round replaces a living one, so the collector has
  * the garbage that a pod has; no record is ignored or refused, which would be cheaper (the run fails if one is).
  */
 import { encodeRound } from "../../../src/agent/dump/RoundRecord.ts"
-import { Budget } from "../../../src/metrics/cache/Budget.ts"
-import type { CacheOptions } from "../../../src/metrics/cache/CacheOptions.ts"
-import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
-import type { LogRecord } from "../../../src/transport/Transport.ts"
-import { noTime } from "../../support/logTime.ts"
 import type { Stage } from "../../support/processes.ts"
 import type { Table } from "../Bench.ts"
 import { corpora } from "../dumps/corpus.ts"
 import { mixedService, sourceName } from "../dumps/mixed.ts"
+import { headersOf, type Shape, shapes } from "../dumps/shapes.ts"
+import { goalTable } from "../goals.ts"
 import { type Pace, paceOf } from "./stopwatch.ts"
-import { cacheOptions } from "./subject.ts"
-
-type Unnumbered = Omit<LogRecord, "offset" | "timestamp">
-
-/** One partition with its cache; offsets and rounds go on for ever. */
-class Subject {
-  private readonly cache: PartitionCache
-  private offset = 0
-  private accepted = 0
-
-  constructor(timestamps: Timestamps) {
-    this.cache = new PartitionCache({ topic: "metrics", partition: 0 }, noTime, cacheOptions(timestamps), podBudget())
-  }
-
-  take(record: Unnumbered): void {
-    const now = { wall: Date.now(), mono: performance.now() }
-    this.cache.take({ ...record, offset: this.offset++, timestamp: now.wall }, 0, now)
-    // As the processor does at the end of a slice.
-    if (this.offset % 16 === 0) this.count()
-  }
-
-  /** Everything that was taken must have been accepted. */
-  check(): void {
-    this.count()
-    if (this.accepted !== this.offset) throw new Error(`${this.offset - this.accepted} records were not accepted`)
-  }
-
-  private count(): void {
-    this.accepted += this.cache.takeTally().accepted
-  }
-}
-
-type Timestamps = CacheOptions["timestamps"]
-
-const podBudget = (): Budget => {
-  const { limits } = cacheOptions("scrape")
-  return new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
-}
+import { Subject, type Timestamps, type Unnumbered } from "./subject.ts"
 
 const recordOf = (source: string, text: Uint8Array): Unnumbered => {
   const round = { source, text, format: "text", time: Date.now(), job: "checkout", origin: "" } as const
@@ -93,6 +54,42 @@ const rounds = (
     return bytes
   }
   return pass
+}
+
+const wholeDumps: ReadonlyArray<Shape> = ["dumps", "snapshots", "headerless", "churn", "shuffled", "executors"]
+
+/** So many rounds after the first one, of a partition that has seen that one only: a pass goes over them once. */
+const laterRounds = (shape: Shape, sources: number, count: number) => {
+  const made = Array.from({ length: sources }, (_, i) => {
+    const source = shapes[shape].source(i)
+    return Array.from({ length: count + 1 }, () => source())
+  })
+  const rounds = Array.from({ length: count + 1 }, (_, round) =>
+    made.flatMap((values, i): ReadonlyArray<Unnumbered> => {
+      const [key, headers] = [Buffer.from(sourceName(i)), headersOf(shape, `1.${round + 1}`)]
+      return values[round]!.map((value) => ({ key, value, headers }))
+    })
+  )
+  let subject = new Subject()
+  const give = (round: ReadonlyArray<Unnumbered>): number => {
+    let bytes = 0
+    for (const record of round) {
+      subject.take(record)
+      bytes += record.value!.length
+    }
+    return bytes
+  }
+  return {
+    prepare: () => {
+      subject = new Subject()
+      give(rounds[0]!)
+    },
+    pass: () => {
+      const bytes = rounds.slice(1).reduce((sum, round) => sum + give(round), 0)
+      subject.check()
+      return bytes
+    }
+  }
 }
 
 /** One round of lines after the other, of the sources in turn. `fresh`: every line is the first of its series. */
@@ -136,6 +133,14 @@ export const cacheUpdate = async (stage: Stage, quick: boolean): Promise<Readonl
       cells: cells(await paceOf(rounds(sources, false, "event"), seconds))
     })
   }
+  const firsts = rows.filter(({ name }) => name.endsWith("first round")).map(({ cells }) => Number(cells[1]))
+  const later = new Map<Shape, number>()
+  for (const shape of wholeDumps) {
+    const { prepare, pass } = laterRounds(shape, quick ? 2 : 8, quick ? 3 : 12)
+    const pace = await paceOf(pass, seconds, prepare)
+    later.set(shape, pace.cpuNsPerByte)
+    rows.push({ name: `shape: ${shapes[shape].what}, next round`, cells: cells(pace) })
+  }
   for (const [fresh, timestamps] of [
     [true, "scrape"],
     [false, "scrape"],
@@ -157,6 +162,10 @@ export const cacheUpdate = async (stage: Stage, quick: boolean): Promise<Readonl
       ],
       rows,
       notes: []
-    }
+    },
+    goalTable("cache update", [
+      { what: shapes.churn.what, measured: later.get("churn")!, unit: "ns a byte", atMost: 1 },
+      { what: "first rounds, the dearest kind", measured: Math.max(...firsts), unit: "ns a byte", atMost: 4 }
+    ])
   ]
 }

@@ -1,18 +1,17 @@
 /**
- * Parser alone: text in memory to a parsed dump, for five kinds of dumps. First time: nothing is known of the source. Next round:
- * the source's rounds in their order, with values that moved as a real service's do, so that whatever the parser keeps of the last
- * round may help it.
+ * Parser: text in memory to an accepted round, for five kinds of dumps. First time: nothing is known of the source. Next round:
+ * the source's rounds in their order, with values that moved as a real service's do, so that whatever is kept of the last
+ * round may help.
  *
- * Not measured: Kafka, decompression, the cache, garbage that lives longer than a round. Why it does not favour us: in one row a series
- * comes or goes with each round; all kinds are warmed up before the first is measured, so that no loop is compiled for one kind alone;
- * labels are attached as in production.
+ * Not measured: Kafka, decompression. Why it does not favour us: in one row a series comes or goes with each round; all kinds are
+ * warmed up before the first is measured, so that no loop is compiled for one kind alone; labels are attached as in production.
  */
 
 import type { Stage } from "../../support/processes.ts"
 import type { Table } from "../Bench.ts"
 import { type Corpus, corpora } from "../dumps/corpus.ts"
 import { type Pace, paceOf } from "./stopwatch.ts"
-import { parseFirst, parserOf } from "./subject.ts"
+import { numbered, Subject } from "./subject.ts"
 
 const firstTime =
   ({ sources }: Corpus) =>
@@ -20,23 +19,33 @@ const firstTime =
     let bytes = 0
     for (const [i, rounds] of sources.entries())
       for (const round of rounds) {
-        parseFirst(`site-1/source-${i}`, round)
+        const subject = new Subject()
+        subject.take(numbered(`site-1/source-${i}`, 1, round))
+        subject.check()
         bytes += round.length
       }
     return bytes
   }
 
 const nextRound = ({ sources }: Corpus): (() => number) => {
-  const parsers = sources.map((_, i) => parserOf(`site-1/source-${i}`))
-  for (const [i, rounds] of sources.entries()) parsers[i]!(rounds.at(-1)!)
+  const subject = new Subject()
+  let number = 0
+  /** As they arrive: one round of every source, then the next. */
+  const give = (round: number): number => {
+    number += 1
+    let bytes = 0
+    for (const [i, rounds] of sources.entries()) {
+      const text = rounds.at(round)!
+      subject.take(numbered(`site-1/source-${i}`, number, text))
+      bytes += text.length
+    }
+    return bytes
+  }
+  give(-1)
   return () => {
     let bytes = 0
-    // As they arrive: one round of every source, then the next.
-    for (let round = 0; round < sources[0]!.length; round++)
-      for (const [i, rounds] of sources.entries()) {
-        parsers[i]!(rounds[round]!)
-        bytes += rounds[round]!.length
-      }
+    for (let round = 0; round < sources[0]!.length; round++) bytes += give(round)
+    subject.check()
     return bytes
   }
 }

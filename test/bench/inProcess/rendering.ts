@@ -12,7 +12,7 @@ import type { Stage } from "../../support/processes.ts"
 import { MB, type Table } from "../Bench.ts"
 import { mixedService, sourceName } from "../dumps/mixed.ts"
 import { paceOf } from "./stopwatch.ts"
-import { parseFirst } from "./subject.ts"
+import { dumpOf } from "./subject.ts"
 
 const sizeOf = (chunks: Iterable<Uint8Array>): number => {
   let size = 0
@@ -23,8 +23,8 @@ const sizeOf = (chunks: Iterable<Uint8Array>): number => {
 export const rendering = async (_: Stage, quick: boolean): Promise<ReadonlyArray<Table>> => {
   const sources = quick ? 40 : 400
   const rounds = Array.from({ length: sources }, (_, i) => mixedService(i).round())
-  const dumps = rounds.map((round, i) => parseFirst(sourceName(i), round))
-  const stamped = rounds.map((round, i) => parseFirst(sourceName(i), round, "event"))
+  const dumps = rounds.map((round, i) => dumpOf(sourceName(i), round))
+  const stamped = rounds.map((round, i) => dumpOf(sourceName(i), round, "event"))
   const seconds = quick ? 0.2 : 3
   let packed = 0
   const gzipped = async (): Promise<number> => {

@@ -12,13 +12,21 @@ export interface Pace {
   readonly passMs: number
 }
 
-/** `pass` does the work once and answers how many bytes it went over. */
-export const paceOf = async (pass: () => number | Promise<number>, seconds: number): Promise<Pace> => {
+/** `pass` does the work once and answers how many bytes it went over; before each, `prepare` is done, unmeasured. */
+export const paceOf = async (
+  pass: () => number | Promise<number>,
+  seconds: number,
+  prepare: () => void = () => {}
+): Promise<Pace> => {
   const warm = performance.now() + seconds * 500
-  while (performance.now() < warm) await pass()
+  while (performance.now() < warm) {
+    prepare()
+    await pass()
+  }
   const passes: Array<{ readonly wall: number; readonly cpu: number; readonly bytes: number }> = []
   const until = performance.now() + seconds * 1000
   while (passes.length < 3 || performance.now() < until) {
+    prepare()
     const [started, before] = [performance.now(), process.cpuUsage()]
     const bytes = await pass()
     const { user, system } = process.cpuUsage(before)

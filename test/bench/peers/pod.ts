@@ -8,7 +8,7 @@ import { version } from "../../../src/version.ts"
 import { type Pod, startPod } from "../../support/pods.ts"
 import { until } from "../../support/until.ts"
 import type { Backlog } from "../backlog.ts"
-import { jobLabel } from "../backlog.ts"
+import { attachedByPod } from "../dumps/shapes.ts"
 import { faultsOf } from "../shown.ts"
 import { usageOf } from "../usage.ts"
 import { freshGroup, type Reader, type ReaderEnv } from "./Reader.ts"
@@ -40,12 +40,6 @@ export const untilRead = async (pod: Pod, { ends, topic }: Pick<Backlog, "ends" 
     { within: patience, every, what: () => `${topic} read to its end; last seen: ${last}` }
   )
 }
-
-/** What the pod adds to the series of the backlogs. */
-export const attachedByPod =
-  (shape: Backlog["shape"]) =>
-  (source: string): ReadonlyArray<string> =>
-    shape === "dumps" ? [`instance="${source}"`, `job="${jobLabel}"`] : [`instance="${source}"`]
 
 export const podReader = (args: ReadonlyArray<string> = []): Reader => ({
   name: ["kafka2prom serve", ...args].join(" "),

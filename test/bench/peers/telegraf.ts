@@ -9,7 +9,8 @@ import { join } from "node:path"
 import type { KafkaCluster } from "../../support/kafka.ts"
 import type { Running } from "../../support/processes.ts"
 import { until } from "../../support/until.ts"
-import type { Backlog, Shape } from "../backlog.ts"
+import type { Backlog } from "../backlog.ts"
+import { type Shape, shapes } from "../dumps/shapes.ts"
 import { faultsOf } from "../shown.ts"
 import { usageOf } from "../usage.ts"
 import { freePort } from "./freePort.ts"
@@ -32,7 +33,7 @@ const settings = (brokers: ReadonlyArray<string>, topic: string, group: string, 
   consumer_group = "${group}"
   offset = "oldest"
   balance_strategy = "range"
-  max_undelivered_messages = ${shape === "dumps" ? 400 : 100_000}
+  max_undelivered_messages = ${shapes[shape].singleLines ? 100_000 : 400}
   max_processing_time = "60s"
   consumer_fetch_default = "1MB"
   max_message_len = 0

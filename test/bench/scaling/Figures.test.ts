@@ -46,6 +46,14 @@ const tables: ReadonlyArray<Table> = [
       { name: "none, --workers 2", cells: [0.6] },
       { name: "zstd, --workers 1", cells: [0.1] }
     ]
+  ),
+  table(
+    "Idle workers",
+    ["a worker, % of a core"],
+    [
+      { name: "--workers 1, 4 partitions", cells: [0.5] },
+      { name: "--workers 1, 256 partitions", cells: [1] }
+    ]
   )
 ]
 
@@ -62,6 +70,7 @@ describe("the scaling model's figures", () => {
     near(c.bodyPerLive, 1.4)
     near(c.memoryBase, 200e6)
     near(c.memoryPerLive, 2)
+    near(c.idleWorker, 0.005)
     near(c.brokerFetch, 1e-9)
   })
   it("name what a file lacks, and keep its default", () => {

@@ -190,6 +190,11 @@ export const coefficientsFrom = (tables: ReadonlyArray<Table>, before: Coefficie
       ),
       memoryBase: or("memory, base", line && line.base * MB, before.memoryBase),
       memoryPerLive: or("memory by live text", line?.slope, before.memoryPerLive),
+      idleWorker: or(
+        "idle worker",
+        from([find("Idle workers", "--workers 1, 4 ", "a worker, % of a core")], (share) => share / 100),
+        before.idleWorker
+      ),
       brokerFetch: or(
         "broker",
         from(

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { type Heard, Heartbeats } from "../../../src/engine/group/Heartbeats.ts"
+import { Signal } from "../../../src/engine/Signal.ts"
 
 const heard = (generation: number, code = "OK"): Heard => ({ memberId: "m", generation, code })
 const begin = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
@@ -9,7 +10,7 @@ const begin = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { 
 describe("a heartbeat", () => {
   it.effect("proves all that asked before it was sent, and nobody who asked after", () =>
     Effect.gen(function* () {
-      const beats = new Heartbeats()
+      const beats = new Heartbeats(new Signal())
       const early = yield* Effect.forEach([1, 2, 3], () => begin(beats.following()))
       const answer = yield* Deferred.make<Heard>()
       const first = yield* begin(beats.send(Deferred.await(answer)))
@@ -18,7 +19,7 @@ describe("a heartbeat", () => {
       yield* Fiber.join(first)
       for (const fiber of early) assert.deepStrictEqual(yield* Fiber.join(fiber), heard(1))
       assert.isUndefined(late.pollUnsafe())
-      yield* beats.wanted
+      assert.isTrue(beats.wanted)
       yield* beats.send(Effect.succeed(heard(2)))
       assert.deepStrictEqual(yield* Fiber.join(late), heard(2))
     })
@@ -26,8 +27,9 @@ describe("a heartbeat", () => {
 
   it.effect("is wanted only while somebody waits, and goes on for the others when one of them is gone", () =>
     Effect.gen(function* () {
-      const beats = new Heartbeats()
-      const wanted = yield* begin(beats.wanted)
+      const signal = new Signal()
+      const beats = new Heartbeats(signal)
+      const wanted = yield* begin(signal.until(() => beats.wanted))
       assert.isUndefined(wanted.pollUnsafe())
       const [one, other] = [yield* begin(beats.following()), yield* begin(beats.following())]
       yield* Fiber.join(wanted)
@@ -37,7 +39,7 @@ describe("a heartbeat", () => {
       yield* Deferred.succeed(answer, heard(1, "UNKNOWN_MEMBER_ID"))
       assert.deepStrictEqual(yield* Fiber.join(other), heard(1, "UNKNOWN_MEMBER_ID"))
       yield* Fiber.join(sending)
-      assert.isUndefined((yield* begin(beats.wanted)).pollUnsafe())
+      assert.isFalse(beats.wanted)
     })
   )
 })

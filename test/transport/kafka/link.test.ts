@@ -96,6 +96,27 @@ describe("Link", () => {
     assert.isTrue(link.broken)
   })
 
+  it("breaks when the first request is overdue, whatever else waits longer or was answered meanwhile", async () => {
+    let requests = 0
+    const address = await listen((socket, chunk) => {
+      if (isGreeting(chunk)) greet(socket, chunk)
+      // The third one, which a broker would not answer before the others.
+      else if (++requests === 3)
+        socket.write(Buffer.concat([Buffer.from([0, 0, 0, 6]), chunk.subarray(8, 12), Buffer.from([0, 0])]))
+    })
+    const link = new Link(options, "c", address)
+    const patient = failure(
+      link.request("heartbeat", "Heartbeat", { groupId: "g", memberId: "m", groupGenerationId: 1 }, { atLeast: 60_000 })
+    )
+    while (requests < 1) await new Promise(setImmediate)
+    const overdue = failure(beat(link))
+    while (requests < 2) await new Promise(setImmediate)
+    assert.strictEqual((await beat(link)).errorCode, 0)
+    assert.strictEqual((await overdue).code, "TIMEOUT")
+    assert.strictEqual((await patient).code, "CONNECTION")
+    assert.isTrue(link.broken)
+  })
+
   it("ends requests under way when it is closed, at every stage of the connection", async () => {
     const silent = await listen(() => {})
     const greeted = Promise.withResolvers<void>()

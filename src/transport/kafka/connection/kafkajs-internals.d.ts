@@ -62,8 +62,19 @@ declare module "kafkajs/src/network/connection.js" {
 }
 
 declare module "kafkajs/src/network/requestQueue/index.js" {
+  export interface SocketRequest {
+    readonly expectResponse: boolean
+    /** Ms. */
+    readonly requestTimeout: number
+    timeoutRequest(): void
+  }
   export default class RequestQueue {
+    readonly enforceRequestTimeout: boolean
     readonly pending: ReadonlyArray<unknown>
+    /** By correlation id: sent, and not answered. */
+    readonly inflight: ReadonlyMap<number, SocketRequest>
+    sendSocketRequest(request: SocketRequest): void
+    scheduleRequestTimeoutCheck(): void
     fulfillRequest(answer: { readonly correlationId: number; readonly size: number; readonly payload: Buffer }): void
     scheduleCheckPendingRequests(): void
     destroy(): void
