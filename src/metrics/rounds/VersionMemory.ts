@@ -93,18 +93,17 @@ export class VersionMemory {
 
   /**
    * A round that was dropped unseen: what is older than it must not be shown after it, it itself may come again. `whole`: a
-   * new owner that reads the record learns as much from it.
+   * new owner that reads the record learns as much from it. Of a dropped stretch not every round is told: behind a chunk there
+   * may be one that only what was seen before blocks, so that is needed for as long as the chunk. [2.4 is shown; a chunk of
+   * 3.3, 2.3 and the chunk again are dropped, and 2.3 is not told; an owner that starts behind 2.4 takes 2.3 for news.]
    */
   skip(round: Arrival, whole: boolean): void {
     const blocker = this.highest()
     const ignored = blocker !== undefined && compareRounds(blocker, round) >= 0
+    const held = !whole && blocker !== undefined && blocker.offset >= this.bounds.settled()
+    const need = Math.min(this.needOf(round), held ? blocker.first : Number.POSITIVE_INFINITY)
     // Between it and the round before it.
-    const before = {
-      ...round,
-      round: round.round - 0.5,
-      need: this.needOf(round),
-      ignored
-    }
+    const before = { ...round, round: round.round - 0.5, need, ignored }
     if (whole) this.seen = entered(this.seen, before)
     else this.unsure = added(this.unsure, { ...before, period: this.bounds.period() })
   }

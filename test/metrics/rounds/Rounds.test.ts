@@ -351,6 +351,18 @@ describe("one source", () => {
     assert.isAtMost(deepest, 18 * perPeriod)
   })
 
+  it("what blocks a round that was dropped and not told is known to whoever starts at what was", () => {
+    const log: ReadonlyArray<Rec> = [{ v: "2.4" }, { v: "3.3", chunk: "1/3" }, { v: "2.3" }, { v: "3.3", chunk: "1/3" }]
+    const owner = new Owner().readAll(log.slice(0, 1))
+    // Of what is dropped the first and the last record of a source are told, and the highest.
+    for (const offset of [1, 3]) owner.read(offset, { ...log[offset]!, kind: "dropped" })
+    // By now 2.4 is settled, what was dropped is not.
+    owner.settled = 1
+    assert.strictEqual(owner.rounds.lowest(4), 0)
+    const next = new Owner().readAll(log.slice(0, 2), owner.rounds.lowest(4))
+    assert.strictEqual(next.read(2, log[2]!), "older")
+  })
+
   it("a round is not completed over what was dropped: others may have seen another count there", () => {
     const log: ReadonlyArray<Rec> = [
       { v: "1.2" },
