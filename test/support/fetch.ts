@@ -1,5 +1,6 @@
-/** What the tests fetch on first use, fetched now: Kafka's jars and the Python parsers, into the user's cache. For build servers. */
+/** What the tests fetch on first use, fetched now: Kafka's jars, the Python parsers and Prometheus' parser, into the user's cache. For build servers. */
 import { kafkaJars, kafkaVersions } from "./kafkaJars.ts"
+import { oracleProgram } from "./oracle.ts"
 import { parseInPython } from "./python.ts"
 
 for (const version of kafkaVersions) {
@@ -9,3 +10,5 @@ for (const version of kafkaVersions) {
 const [verdict] = await parseInPython([{ format: "openmetrics", body: "# EOF\n" }])
 if (verdict?.error !== undefined) throw new Error(verdict.error)
 console.log("the Python parsers are there")
+await oracleProgram()
+console.log("Prometheus' parser is there")
