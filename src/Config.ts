@@ -15,7 +15,6 @@ import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
 import type { LogConfig } from "./Logging.ts"
 import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
-import { defaultParseLimits } from "./metrics/text/Dump.ts"
 
 export interface DemoConfig {
   /** Ms after which it ends by itself; undefined: until it is interrupted. */
@@ -76,7 +75,7 @@ const readSessionTimeout = (resolved: Resolved<typeof Settings.check>, connectio
     : resolved.values.sessionTimeout
 
 /** Counts up when the rules change by which a batch or record can be read: owners of different rules may skip different ones. */
-const reading = 1
+const reading = 2
 
 export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<ServeConfig> => {
   const { values } = resolved
@@ -93,9 +92,11 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
     sourceLabel: values.sourceLabel,
     allowReservedNames: values.allowReservedNames,
     limits: {
-      ...defaultParseLimits,
       maxSeries: values.maxSourceSeries,
       maxBytes: values.maxSourceBytes,
+      maxLabels: values.maxLabels,
+      maxLabelValue: values.maxLabelValue,
+      maxHelp: values.maxHelp,
       maxSources: values.maxSources,
       partitionSeries: values.maxPartitionSeries,
       partitionBytes: values.maxPartitionBytes,

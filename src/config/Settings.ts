@@ -160,6 +160,21 @@ export const serve = settings({
     about: "Bytes of one source's round beyond which it is refused.",
     fallback: "64MiB"
   },
+  maxLabels: {
+    kind: Kind.integer(2, 10_000),
+    about: "Labels of one series, with the attached ones, beyond which it is left out.",
+    fallback: "256"
+  },
+  maxLabelValue: {
+    kind: Kind.size("64B", "1MiB"),
+    about: "Bytes of one label value, or of a name, beyond which its series is left out.",
+    fallback: "64KiB"
+  },
+  maxHelp: {
+    kind: Kind.size("0B", "1MiB"),
+    about: "Bytes of one HELP beyond which it is left out.",
+    fallback: "64KiB"
+  },
   maxSources: {
     kind: Kind.integer(1, 10_000_000),
     about: "Sources of one partition beyond which a new one is refused, or takes the place of one that came once.",

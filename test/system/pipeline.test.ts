@@ -170,7 +170,7 @@ for (const version of ["3.9.1", "4.1.1"] as const)
         })
       })
 
-      it("that sends what is no exposition text harms only itself, and an operator sees it", async () => {
+      it("that sends a line that is no exposition text loses that line, and an operator sees it", async () => {
         const round = ["-H", "k2p-round=1.1"]
         await produce("broken-1", "# TYPE good_total counter\ngood_total 1\n", ...round)
         await until(async () => (await bodies()).includes("good_total{"), { what: "the good round" })
@@ -183,15 +183,18 @@ for (const version of ["3.9.1", "4.1.1"] as const)
               .flatMap((p) => p.refusals)
               .find((r) => r.source === "broken-1")
           },
-          { what: "the refusal in a pod's status" }
+          { what: "the refused line in a pod's status" }
         )
         assert.strictEqual(refusal.count, 1)
+        assert.strictEqual(refusal.reason, "value")
         assert.notStrictEqual(refusal.detail, "")
         assert.strictEqual(refusal.sample, "this is } not a metric")
         const own = (await Promise.all(pods.map((pod) => pod.get("/self/metrics")))).join("\n")
-        assert.match(own, new RegExp(`^k2p_records_refused_total\\{reason="${refusal.reason}"\\} 1$`, "m"))
-        // The good round stays, and so do all the others.
-        assert.match(await bodies(), /^good_total\{.*instance="broken-1".*\} 1( \d+)?$/m)
+        assert.match(own, new RegExp(`^k2p_lines_refused_total\\{reason="${refusal.reason}"\\} 1$`, "m"))
+        // The good line of that round is shown, and so are all other sources.
+        await until(async () => /^good_total\{.*instance="broken-1".*\} 2( \d+)?$/m.test(await bodies()), {
+          what: "the good line"
+        })
         assert.includeMembers(sourcesOf(await sweep()), [...senders.sources])
       })
     })

@@ -8,7 +8,17 @@
 import type { MetricType } from "../text/Dump.ts"
 import { endOfLabels, endOfName, endOfToken, endOfValue } from "../text/Line.ts"
 import type { OutputFormat } from "../text/Negotiation.ts"
-import { COMMA, canonicalFloatBytes, encode, parseNumber, QUOTE, SPACE, sameBytes } from "../text/Syntax.ts"
+import {
+  BRACE_OPEN,
+  COMMA,
+  canonicalFloatBytes,
+  encode,
+  numberIsValid,
+  parseNumber,
+  QUOTE,
+  SPACE,
+  sameBytes
+} from "../text/Syntax.ts"
 import type { FamilyMeta } from "./FamilyMeta.ts"
 import type { LineChunks } from "./LineChunks.ts"
 
@@ -61,7 +71,8 @@ export const isSelected = (b: Uint8Array, line: number, { names }: Rewriting): b
   names === undefined ||
   names.some((name) => {
     for (let i = 0; i < name.length; i++) if (b[line + i] !== name[i]) return false
-    return endOfName(b, line + name.length) === line + name.length
+    const next = b[line + name.length]
+    return next === BRACE_OPEN || next === SPACE
   })
 
 /** `end` is the line feed's index. */
@@ -89,7 +100,7 @@ const rewriteFloat = (chunks: LineChunks, b: Uint8Array, line: number, label: Ui
   if (value < 0) return line
   const end = endOfValue(b, value)
   chunks.put(b, line, value)
-  chunks.put(canonicalFloatBytes(parseNumber(b, value, end)))
+  chunks.put(otherForm(b, value, end) ?? b.subarray(value, end))
   return end
 }
 
@@ -119,7 +130,9 @@ export const sameText = (text: DataView, a: number, b: number, length: number): 
 
 /** The canonical form of the number between the quotes, where it is not written so already. */
 export const otherForm = (b: Uint8Array, value: number, end: number): Uint8Array | undefined => {
-  const canonical = canonicalFloatBytes(parseNumber(b, value, end))
+  const bound = parseNumber(b, value, end)
+  if (!numberIsValid()) return undefined
+  const canonical = canonicalFloatBytes(bound)
   return sameBytes(b, value, end, canonical, 0, canonical.length) ? undefined : canonical
 }
 

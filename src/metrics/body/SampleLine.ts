@@ -110,13 +110,13 @@ const canonical = (text: string): string => {
   return number === undefined ? text : canonicalFloat(number)
 }
 
-/** The line under the names that the scheme makes; undefined where no parser would take it: two labels of one name, or a reserved one. */
+/** The line under the names that the scheme makes; undefined where not every parser would take it: two labels of one name, or a hidden one. */
 export const escapeLine = (line: SampleLine, name: string, scheme: Escaping): SampleLine | undefined => {
   const labels: Array<readonly [string, string]> = []
   const seen = new Set<string>()
   for (const [label, value] of line.labels) {
     const shown = escapeLabel(label, scheme)
-    if (seen.has(shown) || (shown !== label && shown.startsWith("__"))) return undefined
+    if (seen.has(shown) || shown.startsWith("__")) return undefined
     seen.add(shown)
     labels.push([shown, value])
   }

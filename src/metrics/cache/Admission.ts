@@ -3,13 +3,14 @@
  * finds, from others if need be (see Budget); putting the content there is the caller's. It may depend on this pod, for it only hides.
  */
 
+import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { refusal } from "../rounds/Record.ts"
-import { SampleSeries } from "../samples/SampleSeries.ts"
+import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Refusal, Size } from "../text/Dump.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
-import type { Content, Part } from "./RoundReader.ts"
+import type { Content } from "./RoundReader.ts"
 import { Share } from "./Share.ts"
 import { contentOverhead, type SourceContent } from "./SourceContent.ts"
 
@@ -23,10 +24,6 @@ export const overLimit = (bytes: number): Refusal =>
 /** Whether it was this pod's budgets, shared with others, that refused: then what was there goes, too. */
 export const isOfBudget = ({ reason }: Refusal): boolean => reason === "partition-full" || reason === "pod-full"
 
-/** What samples are added to. */
-const samplesOf = (before: SourceContent | undefined) =>
-  before?.shown.mode === "samples" ? before.shown : ({ mode: "samples", series: new SampleSeries() } as const)
-
 export class Admission {
   private readonly limits: CacheOptions["limits"]
   private readonly contents: Contents
@@ -36,16 +33,50 @@ export class Admission {
     this.contents = contents
   }
 
-  /** Finds room for a round's content in place of what its source has, or says why there is none. */
+  /** Finds room for a snapshot in place of what its source has, or says why there is none. */
   admit(
+    source: string,
     before: SourceContent | undefined,
-    { envelope, shape }: Part,
-    { dump, known }: Content,
+    { dump, pages }: Content,
+    now: Now
+  ): Pick<SourceContent, "shown" | "share"> | Refusal {
+    const { budget } = this.contents
+    const share = this.letIn(source, before?.share, now, (of) =>
+      budget.admit(of, dump.series, dump.bytes + contentOverhead, now)
+    )
+    return "reason" in share ? share : { shown: { mode: "snapshot", dump, pages }, share }
+  }
+
+  /** Finds room for samples, in place of what else their source has, and adds them. */
+  admitSamples(
+    source: string,
+    before: Share | undefined,
+    series: SampleSeries,
+    reading: Reading,
     stamp: Stamp,
     now: Now
   ): Pick<SourceContent, "shown" | "share"> | Refusal {
+    const share = this.letIn(source, before, now, (of) => this.extend(of, series, series.measure(reading), now))
+    if ("reason" in share) return share
+    this.contents.accounting(share, series, () => series.add(reading, stamp))
+    return { shown: { mode: "samples", series }, share }
+  }
+
+  /** Whether the reading found room, and was added to what its source has. */
+  addsSamples(share: Share, series: SampleSeries, reading: Reading, stamp: Stamp, now: Now): boolean {
+    if (reading.isEmpty || this.extend(share, series, series.measure(reading), now) !== undefined) return false
+    this.contents.accounting(share, series, () => series.add(reading, stamp))
+    return true
+  }
+
+  /** `take` takes the room for the content, or says why there is none; a place among the sources is found here. */
+  private letIn(
+    source: string,
+    before: Share | undefined,
+    now: Now,
+    take: (share: Share) => Refusal | undefined
+  ): Share | Refusal {
     const { contents } = this
-    const { source, mode } = envelope
     const full = before === undefined && contents.sources >= this.limits.maxSources
     const oldest = contents.budget.oldestNewcomer
     if (full && oldest === undefined)
@@ -53,21 +84,15 @@ export class Admission {
         "too-many-sources",
         `the partition has content of ${contents.sources} sources, --max-sources is ${this.limits.maxSources}: new sources wait`
       )
-    const share = before?.share ?? new Share((at) => contents.displace(source, at))
-    const shown = mode === "samples" ? samplesOf(before) : ({ mode, dump, known } as const)
-    const addition = shown.mode === "samples" ? shown.series.measure(dump, shape) : undefined
-    const why =
-      shown.mode === "samples"
-        ? this.extend(share, shown.series, addition!, now)
-        : contents.budget.admit(share, dump.series, dump.bytes + contentOverhead, now)
+    const share = before ?? new Share((at) => contents.displace(source, at))
+    const why = take(share)
     if (why !== undefined) return why
     if (full && contents.sources >= this.limits.maxSources) oldest?.giveWay(now)
-    if (shown.mode === "samples") contents.accounting(share, shown.series, () => shown.series.add(addition!, stamp))
-    return { shown, share }
+    return share
   }
 
   /** Takes the room for what is added to samples, or says why there is none. */
-  extend(share: Share, samples: SampleSeries, addition: Size, now: Now): Refusal | undefined {
+  private extend(share: Share, samples: SampleSeries, addition: Size, now: Now): Refusal | undefined {
     const { limits } = this
     const series = samples.series + addition.series
     const bytes = samples.bytes + addition.bytes

@@ -6,8 +6,7 @@ import type { TopicPartition } from "../../transport/Transport.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import type { GivenUp } from "../rounds/Gathering.ts"
 import { refusal } from "../rounds/Record.ts"
-import type { Refusal, ReservedLines } from "../text/Dump.ts"
-import { excerpt } from "../text/Excerpt.ts"
+import type { Refusal, RefusedLines } from "../text/Dump.ts"
 import type { Away } from "./Arrivals.ts"
 import type { RefusalStatus } from "./MetricsCache.ts"
 import { RefusalLog } from "./RefusalLog.ts"
@@ -59,15 +58,19 @@ export class Books {
   }
 
   /**
-   * Lines whose names Prometheus itself writes. Other than with what is refused, nothing goes below the fence: all owners
-   * decide alike, and these series are shown by none. `whole`: it was all that the record brought.
+   * Lines that are not shown while others of their record are. Other than with a record that is refused, nothing goes below the
+   * fence: the record alone decides, so all owners decide alike, and these lines are shown by none.
    */
-  reserved(lines: ReservedLines, whole: boolean, source: string, offset: number, now: Now): void {
-    count(this.tally.refusedLines, "reserved-name", lines.count)
-    if (whole) count(this.tally.refused, "reserved-name")
-    const detail = `lines under names that Prometheus itself writes are not shown: ${lines.count} of this record; --allow-reserved-names shows them`
-    const why = { ...refusal("reserved-name", detail), sample: excerpt(lines.bytes, 1) }
-    this.log.add(why, { ...this.tp, at: now.wall, offset, source }, lines.count)
+  lines(refused: ReadonlyArray<RefusedLines>, source: string, offset: number, now: Now): void {
+    for (const { reason, count: lines, line, detail, sample } of refused) {
+      count(this.tally.refusedLines, reason, lines)
+      this.log.add({ reason, detail, line, sample }, { ...this.tp, at: now.wall, offset, source }, lines)
+    }
+  }
+
+  /** A record of which nothing may be shown: it adds nothing, and takes nothing away. */
+  unshown(): void {
+    count(this.tally.refused, "reserved-name")
   }
 
   /** Newest first. */

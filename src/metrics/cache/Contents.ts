@@ -3,12 +3,12 @@
  * leaves the cache for a scrape. It decides nothing: what is let in is Admission's, what is accepted Rounds'.
  */
 
-import type { Known } from "../parse/Layout.ts"
+import type { Page } from "../read/Page.ts"
 import type { Ages, Now } from "../rounds/Ages.ts"
 import { Ranking } from "../rounds/Ranking.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Dump } from "../text/Dump.ts"
-import { giveBackLines } from "../text/LineMemory.ts"
+import { freeLines } from "../text/LineMemory.ts"
 import { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import { isDue } from "./DumpTime.ts"
@@ -68,9 +68,9 @@ export class Contents {
   }
 
   /** Of a chunk of what the source shows, from 0: by which its next one can be read. */
-  known(source: string, chunk: number): Known | undefined {
+  page(source: string, chunk: number): Page | undefined {
     const shown = this.bySource.get(source)?.shown
-    return shown?.mode === "snapshot" ? shown.known[chunk] : undefined
+    return shown?.mode === "snapshot" ? shown.pages[chunk] : undefined
   }
 
   all(): Iterable<[source: string, content: SourceContent]> {
@@ -199,6 +199,6 @@ export class Contents {
   /** Content that goes and that nobody has seen leaves its memory to the next. What was seen may be in use in a scrape. */
   private giveBack({ shown, looks }: SourceContent): void {
     if (shown.mode !== "snapshot" || looks !== this.looks) return
-    for (const known of shown.known) if (known !== undefined) giveBackLines(known.lines)
+    for (const { bytes } of shown.pages) freeLines(bytes)
   }
 }

@@ -10,7 +10,7 @@ import { type Batch, PartitionProcessor, ProcessorError } from "../../engine/Par
 import { SelfMetrics, type SelfMetricsShape } from "../../SelfMetrics.ts"
 import { type LogRecord, partitionKey } from "../../transport/Transport.ts"
 import type { Now } from "../rounds/Ages.ts"
-import { defaultParseLimits, type ParseLimits } from "../text/Dump.ts"
+import { defaultParseLimits, lineReasons, type ParseLimits } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
 import type { CacheLimits } from "./CacheOptions.ts"
 import { Holders } from "./Holders.ts"
@@ -69,7 +69,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const visible = yield* MetricsCache
       const metrics = yield* SelfMetrics
       const clock = yield* Clock.Clock
-      metrics.linesRefused.inc({ reason: "reserved-name" }, 0)
+      for (const reason of lineReasons) metrics.linesRefused.inc({ reason }, 0)
       for (const reason of ignoredReasons) metrics.roundsIgnored.inc({ reason }, 0)
       const limits = { ...defaultCacheLimits, ...options.limits }
       const shared =

@@ -12,10 +12,12 @@
 import { Homes } from "../../engine/growth/Homes.ts"
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
 import { type LogRecord, partitionKey, type TopicPartition } from "../../transport/Transport.ts"
+import { noSamples } from "../read/Snapshot.ts"
 import { Ages, type Now, type Stamp } from "../rounds/Ages.ts"
 import { bytesOf, claimedSource, isRefused, readEnvelope, readIdentity, refusal } from "../rounds/Record.ts"
 import { Rhythms } from "../rounds/Rhythm.ts"
 import { type Round, Rounds } from "../rounds/Rounds.ts"
+import { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { Admission, isOfBudget, overLimit } from "./Admission.ts"
@@ -30,7 +32,8 @@ import { boundsOf } from "./LogBounds.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { Moves } from "./Moves.ts"
 import { type Part, RoundReader } from "./RoundReader.ts"
-import { SingleLines } from "./SingleLines.ts"
+import { SampleRecords } from "./SampleRecords.ts"
+import type { SourceContent } from "./SourceContent.ts"
 import type { Tally } from "./Tally.ts"
 import { Unfinished, UnfinishedPool } from "./Unfinished.ts"
 
@@ -48,10 +51,10 @@ export class PartitionCache {
   private readonly moves: Moves
   readonly rhythms: Rhythms
   readonly books: Books
-  private readonly reader: RoundReader
+  readonly reader: RoundReader
   private readonly unfinished: Unfinished
   readonly kept: Kept
-  private readonly lines: SingleLines
+  private readonly samples: SampleRecords
   /** Nothing from before it may be shown (LogTime). */
   private shownFrom = 0
   /** When a record was taken last, monotonic. */
@@ -87,7 +90,7 @@ export class PartitionCache {
     this.rhythms = new Rhythms(limits.rememberedSources)
     this.reader = new RoundReader(
       options,
-      (source, chunk) => this.contents.known(source, chunk),
+      (source, chunk) => this.contents.page(source, chunk),
       (defect) => this.books.tally.defects.push(defect)
     )
     const limit = {
@@ -98,7 +101,7 @@ export class PartitionCache {
     const bounds = boundsOf(time, expiry, () => this.lastTaken)
     this.rounds = new Rounds(limit, bounds, (part) => this.unfinished.leave(part))
     this.kept = new Kept(this.contents.budget, [this.rounds, this.rhythms, this.unfinished])
-    this.lines = new SingleLines(options, time, this)
+    this.samples = new SampleRecords(options, time, this)
   }
 
   take(record: LogRecord, fence: number, now: Now): void {
@@ -112,13 +115,12 @@ export class PartitionCache {
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
-    if (this.moves.leavesOut(envelope, record, now) || this.lines.take(envelope, record, stamp, now)) return
+    if (this.moves.leavesOut(envelope, record, now) || this.samples.take(envelope, record, stamp, now)) return
     const part: Part = {
       envelope,
       value: record.value ?? undefined,
       // Its round takes its place in the order, as every round whose content is refused.
-      parsed: record.tooLarge === undefined ? undefined : overLimit(record.tooLarge),
-      shape: undefined
+      read: record.tooLarge === undefined ? undefined : overLimit(record.tooLarge)
     }
     const step = this.rounds.take(envelope, record, envelope.count > 1 ? bytesOf(record) : 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)
@@ -126,7 +128,7 @@ export class PartitionCache {
     else if (step._tag === "Refused") this.refuse(step.refusal, envelope.source, stamp, now)
     if (step._tag === "Gathering" || (step._tag === "Refused" && step.gathers)) {
       if (step.stale || (part.value?.length ?? 0) <= smallChunk) this.reader.keep(part)
-      else this.reader.parse(part)
+      else this.reader.take(part)
       this.unfinished.add(part)
     }
     this.kept.count()
@@ -221,16 +223,11 @@ export class PartitionCache {
         return
       }
       const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
-      const content = this.reader.read(round)
-      if (!isRefused(content) && content.reserved !== undefined) {
-        const whole = envelope.mode === "samples" && content.dump.series === 0
-        this.books.reserved(content.reserved, whole, source, stamp.offset, now)
-        // Samples then add nothing to what there is.
-        if (whole) return
-      }
-      const admitted = isRefused(content) ? content : this.admission.admit(before, round.parts[0]!, content, since, now)
-      if (isRefused(admitted)) {
+      const admitted =
+        envelope.mode === "snapshot" ? this.snapshot(round, before, now) : this.addSamples(round, before, since, now)
+      if (admitted === undefined || isRefused(admitted)) {
         if (before === undefined) this.contents.disclaim(source)
+        if (admitted === undefined) return
         // Samples lose what is new, a snapshot is refused as a whole: what was shown before would stand still.
         const whole = envelope.mode === "snapshot" || before?.shown.mode === "snapshot"
         if (whole && isOfBudget(admitted)) this.contents.remove(source)
@@ -241,6 +238,47 @@ export class PartitionCache {
       this.contents.put(source, { shown, share, number, stamp, time: envelope.time, first, rhythm, looks: 0 })
     }
     this.books.accepted(stamp, envelope.time, now)
+  }
+
+  private snapshot(
+    round: Round<Part>,
+    before: SourceContent | undefined,
+    now: Now
+  ): Pick<SourceContent, "shown" | "share"> | Refusal {
+    const content = this.reader.read(round)
+    if (isRefused(content)) return content
+    const { refused } = content.dump
+    if (refused !== undefined) this.books.lines(refused, round.source, round.first, now)
+    return this.admission.admit(round.source, before, content, now)
+  }
+
+  /** Undefined where the round has nothing that may be shown: then it adds nothing to what there is. */
+  private addSamples(
+    round: Round<Part>,
+    before: SourceContent | undefined,
+    stamp: Stamp,
+    now: Now
+  ): Pick<SourceContent, "shown" | "share"> | Refusal | undefined {
+    const present = before?.shown.mode === "samples" ? before.shown.series : undefined
+    const series = present ?? new SampleSeries()
+    const { source } = round
+    let admitted: Pick<SourceContent, "shown" | "share"> | undefined
+    for (const part of round.parts) {
+      const reading = this.reader.readSamples(part, series)
+      if (isRefused(reading)) return reading
+      const why = noSamples(reading)
+      if (why !== undefined) return why
+      const refused = reading.refused()
+      if (refused.length > 0) this.books.lines(refused, source, stamp.offset, now)
+      if (reading.count === 0 && refused.some(({ reason }) => reason === "reserved-name")) this.books.unshown()
+      if (reading.isEmpty || (reading.count === 0 && present === undefined)) continue
+      const share = admitted?.share ?? before?.share
+      const added = this.admission.admitSamples(source, share, series, reading, stamp, now)
+      if (isRefused(added) && admitted === undefined) return added
+      if (isRefused(added)) this.books.refused(added, source, stamp.offset, now)
+      else admitted = added
+    }
+    return admitted
   }
 
   /** `claimed`: what is shown where it is not sure whose the record is. */

@@ -1,16 +1,16 @@
 /**
- * RoundReader: the records of a round into its content. Each record is parsed when it comes, by the layout of what its source
- * shows where that helps, so that a large round's work is spread over its chunks. Never throws: what the parser throws, which
- * it never should, is reported and refuses the record.
+ * RoundReader: the records of a round into its content. Those of a snapshot are read when they come, by the pages of what their
+ * source shows, so that a large round's work is spread over its chunks; those of samples when their round is whole, by the
+ * lines that their source has. Never throws: what the reader throws, which it never should, is reported and refuses the record.
  */
-
-import type { Known } from "../parse/Layout.ts"
-import { type Parsed, parseRound } from "../parse/Parser.ts"
+import type { ReadOptions } from "../read/Memory.ts"
+import type { Page } from "../read/Page.ts"
+import type { Reading } from "../read/Reading.ts"
+import { isCutOff, noText, reader, readSnapshot } from "../read/Snapshot.ts"
 import { type Envelope, isRefused, refusal } from "../rounds/Record.ts"
 import type { Round } from "../rounds/Rounds.ts"
-import type { Shape } from "../samples/SampleLines.ts"
-import { shapeOf } from "../samples/SampleSeries.ts"
-import type { Dump, ParseLimits, Refusal, ReservedLines } from "../text/Dump.ts"
+import type { SampleSeries } from "../samples/SampleSeries.ts"
+import type { Attach, Dump, ParseLimits, Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { mergeChunks } from "./MergeChunks.ts"
 
@@ -18,17 +18,13 @@ import { mergeChunks } from "./MergeChunks.ts"
 export interface Part {
   readonly envelope: Envelope
   value: Uint8Array | undefined
-  parsed: Parsed | Refusal | undefined
-  /** Of samples that are one line, once parsed. */
-  shape: Shape | undefined
+  read: Page | Refusal | undefined
 }
 
-/** What a round holds, and what is known for reading the next one: one a chunk. */
+/** What a round of a snapshot holds, and the pages by which the next one is read: one a chunk. */
 export interface Content {
   readonly dump: Dump
-  readonly known: ReadonlyArray<Known | undefined>
-  /** Of all chunks; absent where there are none. */
-  readonly reserved: ReservedLines | undefined
+  readonly pages: ReadonlyArray<Page>
 }
 
 export interface ReaderOptions {
@@ -40,37 +36,53 @@ export interface ReaderOptions {
 
 export class RoundReader {
   private readonly options: ReaderOptions
-  private readonly known: (source: string, chunk: number) => Known | undefined
+  private readonly shown: (source: string, chunk: number) => Page | undefined
   private readonly report: (defect: unknown) => void
+  private attach: Attach = { sourceLabel: "", source: "", labels: [] }
 
-  /** `known`: of a chunk of what the source shows, from 0. */
+  /** `shown`: the page of a chunk of what the source shows, from 0. */
   constructor(
     options: ReaderOptions,
-    known: (source: string, chunk: number) => Known | undefined,
+    shown: (source: string, chunk: number) => Page | undefined,
     report: (defect: unknown) => void
   ) {
     this.options = options
-    this.known = known
+    this.shown = shown
     this.report = report
   }
 
+  /** A whole round of a snapshot. */
   read(round: Round<Part>): Content | Refusal {
-    const dumps: Array<Dump> = []
-    const known: Array<Known | undefined> = []
+    const pages: Array<Page> = []
     for (const part of round.parts) {
-      const parsed = this.parse(part)
-      if (!isRefused(parsed)) {
-        dumps.push(parsed.dump)
-        known.push(parsed.known)
-      } else if (round.parts.length === 1) return parsed
-      else {
-        const { index, count } = part.envelope
-        return { ...parsed, detail: `chunk ${index}/${count}: ${parsed.detail}`.slice(0, 200) }
-      }
+      const page = this.readPart(part)
+      if (isRefused(page)) return inChunk(page, part)
+      pages.push(page)
     }
-    const dump = mergeChunks(dumps, this.options.limits)
+    const dump = mergeChunks(
+      pages.map((page) => page.dump),
+      this.options.limits
+    )
     if (isRefused(dump)) return dump
-    return { dump, known: holdsTwice(dump, dumps) ? [] : known, reserved: reservedOf(dumps) }
+    const nothing = dump.series === 0 ? noText(dump.refused ?? []) : undefined
+    if (nothing !== undefined) return nothing
+    return { dump, pages: holdsTwice(dump, pages) ? [] : pages }
+  }
+
+  /** A record of samples, by the lines that its source has; good until the next one is read. */
+  readSamples({ envelope, value, read }: Part, series: SampleSeries | undefined): Reading | Refusal {
+    if (read !== undefined) return isRefused(read) ? read : refusal("syntax", "samples and a snapshot in one round")
+    return this.guarded(value!, () => {
+      const reading = reader.read(value!, this.optionsFor(envelope), series?.memory())
+      if (!isRefused(reading)) reading.dropReserved()
+      return reading
+    })
+  }
+
+  /** A record that has come, of a round that may not be whole yet: a snapshot's is read now, its bytes are only lent. */
+  take(part: Part): void {
+    if (part.envelope.mode === "snapshot") this.readPart(part)
+    else this.keep(part)
   }
 
   /** For later, if ever: a record's bytes are only lent. */
@@ -78,42 +90,43 @@ export class RoundReader {
     if (part.value !== undefined) part.value = new Uint8Array(part.value)
   }
 
-  parse(part: Part): Parsed | Refusal {
-    if (part.parsed !== undefined) return part.parsed
-    const { sourceLabel, limits, timestamps, allowReservedNames = false } = this.options
-    const { format, source, labels, time, mode, index } = part.envelope
-    const attach = { sourceLabel, source, labels }
-    const options = { format, attach, limits, timestamps, time, allowReservedNames }
+  private readPart(part: Part): Page | Refusal {
+    if (part.read !== undefined) return part.read
+    const { source, index, number } = part.envelope
+    const options = this.optionsFor(part.envelope)
     const value = part.value!
-    try {
-      part.parsed = parseRound(value, options, this.known(source, index - 1))
-      if (mode === "samples" && !isRefused(part.parsed)) part.shape = shapeOf(value, part.parsed.known, labels)
-    } catch (defect) {
-      // No input may stop a partition, not even one that finds a fault in the parser. The fault is logged.
-      this.report(defect)
-      part.parsed = refusal("syntax", "the parser failed on this text; that is a defect of kafka2prom, see its log")
-    }
-    if (isRefused(part.parsed)) part.parsed = { ...part.parsed, sample: excerpt(value, part.parsed.line) }
+    const cut = number === undefined ? undefined : isCutOff(value, options)
+    part.read = cut ?? this.guarded(value, () => readSnapshot(value, options, this.shown(source, index - 1)))
     part.value = undefined
-    return part.parsed
+    return part.read
+  }
+
+  private optionsFor({ format, source, labels, time }: Envelope): ReadOptions {
+    const { sourceLabel, limits, timestamps, allowReservedNames = false } = this.options
+    // A source's lines come one after the other.
+    if (this.attach.source !== source || this.attach.labels !== labels) this.attach = { sourceLabel, source, labels }
+    return { format, attach: this.attach, limits, timestamps, time, allowReservedNames }
+  }
+
+  private guarded<A extends object>(value: Uint8Array, read: () => A | Refusal): A | Refusal {
+    try {
+      const result = read()
+      return isRefused(result) ? { ...result, sample: excerpt(value, result.line) } : result
+    } catch (defect) {
+      // No input may stop a partition, not even one that finds a fault in the reader. The fault is logged.
+      this.report(defect)
+      return refusal("syntax", "the reader failed on this text; that is a defect of kafka2prom, see its log")
+    }
   }
 }
 
-/** The first of them, and how many. */
-const reservedOf = (chunks: ReadonlyArray<Dump>): ReservedLines | undefined => {
-  let count = 0
-  let bytes: Uint8Array | undefined
-  for (const { reserved } of chunks) {
-    count += reserved?.count ?? 0
-    bytes ??= reserved?.bytes
-  }
-  return bytes === undefined ? undefined : { count, bytes }
-}
+const inChunk = (why: Refusal, { envelope: { index, count } }: Part): Refusal =>
+  count === 1 ? why : { ...why, detail: `chunk ${index}/${count}: ${why.detail}`.slice(0, 200) }
 
-/** Families that were cut in two are copies: with them a layout would keep the chunks' lines beside the round's. */
-const holdsTwice = (round: Dump, chunks: ReadonlyArray<Dump>): boolean => {
-  if (chunks.length === 1) return false
-  const shared = new Set(chunks.flatMap((chunk) => chunk.families))
+/** Families that were cut in two are copies: with them the pages would keep the chunks' lines beside the round's. */
+const holdsTwice = (round: Dump, pages: ReadonlyArray<Page>): boolean => {
+  if (pages.length === 1) return false
+  const shared = new Set(pages.flatMap((page) => page.dump.families))
   const copied = round.families.reduce((sum, family) => (shared.has(family) ? sum : sum + family.bytes.length), 0)
   return copied * 8 > round.bytes
 }

@@ -3,7 +3,7 @@
  * that only it can answer.
  */
 
-import type { Known } from "../parse/Layout.ts"
+import type { Page } from "../read/Page.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { RoundNumber } from "../rounds/Record.ts"
 import type { Rhythm } from "../rounds/Rhythm.ts"
@@ -19,7 +19,7 @@ export interface SourceContent {
         readonly mode: "snapshot"
         readonly dump: Dump
         /** By which the next round can be read, one a chunk. */
-        readonly known: ReadonlyArray<Known | undefined>
+        readonly pages: ReadonlyArray<Page>
       }
     | { readonly mode: "samples"; readonly series: SampleSeries }
   /** Of its latest round, as all that follows. */

@@ -44,8 +44,8 @@ const labelsOf = ({ envelope }: Part): number =>
 
 const takes = (part: Part): number => partBytes + labelsOf(part) + textOf(part)
 
-const textOf = ({ value, parsed }: Part): number =>
-  (value?.length ?? 0) + (parsed === undefined || isRefused(parsed) ? 0 : parsed.dump.bytes)
+const textOf = ({ value, read }: Part): number =>
+  (value?.length ?? 0) + (read === undefined || isRefused(read) ? 0 : read.dump.bytes)
 
 export class Unfinished {
   bytes = 0
@@ -91,7 +91,7 @@ export class Unfinished {
       `unfinished rounds of the pod hold more than --max-pod-gather-bytes, ${this.pool.limit} for this worker, and this source's the most: they gave way`
     )
     for (const part of pieces.parts.keys()) {
-      part.parsed = why
+      part.read = why
       part.value = undefined
     }
     this.count(pieces, -pieces.bytes)

@@ -2,78 +2,58 @@
  * SampleLines: the lines of a source in samples mode, one a series: text in one piece of memory, what is known of each line in another,
  * no object for a line. A source may have hundreds of thousands of them, and each comes again all the time.
  *
- * It finds a line by its series, and by the text that it came as where that was a plain line. It changes lines in place: they are
- * handed out as copies only. Memory that lines left behind is won back when more is needed, or when few are left.
+ * It is the memory by which the source's next text is read (see read/Memory): in the order of their last update, which is the order
+ * in which they mostly come again. It changes lines in place: they are handed out as copies only. Memory that lines left
+ * behind is won back when more is needed, or when few are left.
  */
-
+import { endOfBeginning, hashOfBeginning } from "../read/LineHash.ts"
+import { ENDS, FIELDS, HASH, LENGTH, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "../read/LineRecord.ts"
+import type { Reading } from "../read/Reading.ts"
 import type { Stamp } from "../rounds/Ages.ts"
-import type { Envelope } from "../rounds/Record.ts"
-import { placeSeries, type SeriesPlace, sampleFloats, seriesKey } from "../text/Series.ts"
-import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE } from "../text/Syntax.ts"
+import { SLACK } from "../text/LineMemory.ts"
+import { sampleFloats, seriesKey } from "../text/Series.ts"
 import { copyText, sameText } from "../text/Words.ts"
-import type { PlainLine } from "./PlainLine.ts"
 import { SlotIndex } from "./SlotIndex.ts"
 import { SlotOrder } from "./SlotOrder.ts"
 
-/** Of each slot: three doubles, then integers. */
-const DOUBLES = 10
-const OFFSET = 0
-const TIMESTAMP = 1
-const MONO = 2
-const INTS = 2 * DOUBLES
-const REPLAYED = 6
-/** In the text, with how much room. */
-const AT = 7
-const ROOM = 8
-/** 0 in a slot without a line. */
-const LENGTH = 9
-const VALUE_AT = 10
-/** The end of its name and own labels; 0 where it is not to be compared with a text. */
-const OWN_END = 11
-const KEY_LENGTH = 12
+/** Of each slot: the integers of a LineRecord, more integers, three doubles. */
+const INTS = 22
+const DOUBLES = INTS / 2
+/** Bytes that it has in the text, from its raw beginning on, if any. */
+const ROOM = FIELDS
+/** The options that it was read under. */
+const EPOCH = FIELDS + 1
 /** What the order and the indices keep of it, two each. */
-const BY_UPDATE = 13
-const BY_TEXT = 15
-const BY_SERIES = 17
+const BY_UPDATE = FIELDS + 2
+const BY_TEXT = FIELDS + 4
+const BY_SERIES = FIELDS + 6
+const OFFSET = (FIELDS + 8) / 2
+const TIMESTAMP = OFFSET + 1
+/** Negative where it was replayed. */
+const MONO = OFFSET + 2
 
 /** Room for values that grow, so that they need no new place each time. */
 const GROWTH = 12
 
-/** A line to be kept: in some memory, with all that is known of it. */
-export interface NewLine {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-  readonly start: number
-  readonly length: number
-  readonly series: SeriesPlace
-  /** How a plain line became this one: by that it is known again. */
-  readonly shape: Shape | undefined
-}
+/** What a line takes besides its text: its record. */
+export const RECORD_BYTES = 4 * INTS
 
-/** Of the text that it came as, the hash, the end of its name and own labels, and the labels that were attached. */
-export interface Shape {
-  readonly hash: number
-  readonly ownEnd: number
-  readonly labels: Envelope["labels"]
-}
-
-/** `K`: what its owner knows of a line besides. */
-export class SampleLines<K> {
-  /** Of lines and what finds them: the length of their keys. */
+export class SampleLines {
+  /** Of lines, their raw beginnings, and their records. */
   bytes = 0
   count = 0
+  /** By the number of a sample name: how many lines have it; and how many names have any. */
+  uses = new Uint32Array(8)
+  usedNames = 0
   /** Slots that have or had a line. */
   slots = 0
+  records = new Int32Array(0)
+  view = new DataView(new ArrayBuffer(SLACK))
   private doubles = new Float64Array(0)
-  private ints = new Int32Array(0)
-  private text = new Uint8Array(0)
-  private view = new DataView(this.text.buffer)
+  text = new Uint8Array(0)
   private used = 0
   private wasted = 0
   private readonly free: Array<number> = []
-  private readonly kinds: Array<K | undefined> = []
-  /** What was attached to those that came as a plain line. */
-  private readonly labels: Array<Envelope["labels"] | undefined> = []
   /** Of their last update. */
   private readonly order = new SlotOrder(INTS, BY_UPDATE)
   private readonly byText = new SlotIndex(INTS, BY_TEXT)
@@ -81,8 +61,12 @@ export class SampleLines<K> {
   /** Those that found no room in the index, by their keys. Hashes that are not made to agree never do so often. */
   private readonly crowded = new Map<string, number>()
 
+  static readonly stride = INTS
+  static readonly nextField = BY_UPDATE + 1
+  static readonly epochField = EPOCH
+
   /** The offset of the one that was updated longest ago. */
-  get first(): number {
+  get firstOffset(): number {
     const { first } = this.order
     return first < 0 ? Number.POSITIVE_INFINITY : this.doubles[first * DOUBLES + OFFSET]!
   }
@@ -96,67 +80,60 @@ export class SampleLines<K> {
     return this.order.after(slot)
   }
 
-  /** Undefined where the slot has no line. */
-  kindOf(slot: number): K | undefined {
-    return this.kinds[slot]
+  isTaken(slot: number): boolean {
+    return this.records[slot * INTS + LENGTH] !== 0
   }
 
   lengthOf(slot: number): number {
-    return this.ints[slot * INTS + LENGTH]!
+    return this.records[slot * INTS + LENGTH]!
   }
 
   /** What it counts. */
   sizeOf(slot: number): number {
-    return this.ints[slot * INTS + LENGTH]! + this.ints[slot * INTS + KEY_LENGTH]!
+    const { records } = this
+    return records[slot * INTS + LENGTH]! + (records[slot * INTS + OWN]! >>> 16) + RECORD_BYTES
   }
 
   stampOf(slot: number): Stamp {
     const at = slot * DOUBLES
-    const { doubles, ints } = this
-    return {
-      offset: doubles[at + OFFSET]!,
-      timestamp: doubles[at + TIMESTAMP]!,
-      mono: doubles[at + MONO]!,
-      replayed: ints[slot * INTS + REPLAYED] === 1
-    }
+    const { doubles } = this
+    const mono = doubles[at + MONO]!
+    const replayed = mono < 0 || Object.is(mono, -0)
+    return { offset: doubles[at + OFFSET]!, timestamp: doubles[at + TIMESTAMP]!, mono: Math.abs(mono), replayed }
   }
 
-  /** The line that the text brings again with another value and nothing else to decide, or -1. */
-  findText(line: PlainLine, labels: Envelope["labels"]): number {
-    let slot = this.byText.first(line.hash)
-    while (slot >= 0 && !(this.labels[slot] === labels && this.brings(line, slot))) slot = this.byText.next(slot)
-    return slot
+  /** A slot by the hash of its line's beginning, and the next one of the same hash. */
+  findText(hash: number): number {
+    return this.byText.first(hash)
   }
 
-  /** The line of the same series as a canonical one, or -1. */
-  find(line: NewLine): number {
-    let slot = this.bySeries.first(line.series.hash)
-    while (slot >= 0 && !this.isSame(slot, line)) slot = this.bySeries.next(slot)
+  nextText(slot: number): number {
+    return this.byText.next(slot)
+  }
+
+  /** The line of the same series as the reading's n-th, or -1. */
+  find({ lines, records }: Reading, n: number, view: DataView): number {
+    const at = n * FIELDS
+    const start = records[at + START]!
+    let slot = this.bySeries.first(records[at + HASH]!)
+    while (slot >= 0 && !this.isSame(slot, records, at, view, lines.bytes)) slot = this.bySeries.next(slot)
     if (slot >= 0 || this.crowded.size === 0) return slot
-    return this.crowded.get(seriesKey(line.bytes, line.start, sampleFloats)) ?? -1
+    return this.crowded.get(seriesKey(lines.bytes, start, sampleFloats)) ?? -1
   }
 
-  /** What a slot's line would have with this value, and the time where it carries one. */
-  lengthWith(slot: number, line: PlainLine, time: Uint8Array | undefined): number {
-    const value = line.end - line.valueAt + (time === undefined ? 0 : time.length + 1)
-    return this.ints[slot * INTS + VALUE_AT]! + value + 1
-  }
-
-  renew(slot: number, line: PlainLine, time: Uint8Array | undefined, stamp: Stamp): void {
-    const at = slot * INTS
-    const before = this.ints[at + LENGTH]!
-    const valueAt = this.ints[at + VALUE_AT]!
-    const length = this.lengthWith(slot, line, time)
-    if (length > this.ints[at + ROOM]!) this.move(slot, length, valueAt)
-    const { text } = this
-    let to = this.ints[at + AT]! + valueAt
-    for (let i = line.valueAt; i < line.end; i++) text[to++] = line.bytes[i]!
-    if (time !== undefined) {
-      text[to++] = SPACE
-      for (let i = 0; i < time.length; i++) text[to++] = time[i]!
-    }
-    text[to] = LF
-    this.ints[at + LENGTH] = length
+  /** The line in the slot comes again with another value. */
+  renew(slot: number, { records }: Reading, n: number, view: DataView, stamp: Stamp): void {
+    const own = this.records
+    const [at, from] = [slot * INTS, n * FIELDS]
+    const before = own[at + LENGTH]!
+    const length = records[from + LENGTH]!
+    const sent = own[at + OWN]! >>> 16
+    if (sent + length > own[at + ROOM]!) this.move(slot, sent + length, sent + before)
+    // What stands before the value is the same.
+    const kept = (own[at + OWN]! & 0xffff) + (own[at + MISC]! >>> TAIL_SHIFT)
+    copyText(view, records[from + START]! + kept, this.view, own[at + START]! + kept, length - kept)
+    own[at + LENGTH] = length
+    own[at + MISC] = (own[at + MISC]! & ~ENDS) | (records[from + MISC]! & ENDS)
     this.bytes += length - before
     this.stamp(slot, stamp)
     if (this.order.last === slot) return
@@ -164,94 +141,127 @@ export class SampleLines<K> {
     this.order.append(slot)
   }
 
-  /** In place of the line in `slot`, or in a new one where that is -1. */
-  put(before: number, line: NewLine, kind: K, stamp: Stamp): void {
+  /** The reading's n-th line in place of the one in `before`, or in a new slot where that is -1. */
+  put(before: number, reading: Reading, n: number, view: DataView, epoch: number, stamp: Stamp): void {
+    const { records, input } = reading
+    const from = n * FIELDS
+    const sent = records[from + OWN]! >>> 16
+    const length = records[from + LENGTH]!
     const slot = before >= 0 ? before : this.take()
     const at = slot * INTS
     if (before >= 0) {
       this.unlink(slot)
-      if (line.length > this.ints[at + ROOM]!) this.move(slot, line.length, 0)
+      if (sent + length > this.records[at + ROOM]!) this.move(slot, sent + length, 0)
     } else {
       this.count++
-      this.place(slot, line.length)
+      this.use(records[from + NAME]!)
+      this.place(slot, sent + length)
     }
-    copyText(line.view, line.start, this.view, this.ints[at + AT]!, line.length)
-    const { series, shape } = line
-    this.ints[at + LENGTH] = line.length
-    this.ints[at + VALUE_AT] = series.valueAt
-    this.ints[at + OWN_END] = shape?.ownEnd ?? 0
-    this.ints[at + KEY_LENGTH] = series.length
-    this.kinds[slot] = kind
-    this.labels[slot] = shape?.labels
+    const own = this.records
+    const begin = own[at + RAW]!
+    for (let k = 0; k < FIELDS; k++) own[at + k] = records[from + k]!
+    const raw = records[from + RAW]!
+    own[at + RAW] = begin
+    own[at + START] = begin + sent
+    own[at + EPOCH] = epoch
+    for (let i = 0; i < sent; i++) this.text[begin + i] = input[raw + i]!
+    copyText(view, records[from + START]!, this.view, begin + sent, length)
     this.bytes += this.sizeOf(slot)
-    if (shape !== undefined) this.byText.add(shape.hash, slot)
-    if (!this.bySeries.add(series.hash, slot)) this.crowded.set(seriesKey(line.bytes, line.start, sampleFloats), slot)
+    this.index(slot)
     this.stamp(slot, stamp)
     this.order.append(slot)
   }
 
   remove(slot: number): void {
     this.unlink(slot)
-    this.wasted += this.ints[slot * INTS + ROOM]!
-    this.ints[slot * INTS + LENGTH] = 0
-    this.kinds[slot] = this.labels[slot] = undefined
+    this.wasted += this.records[slot * INTS + ROOM]!
+    this.records[slot * INTS + LENGTH] = 0
     this.free.push(slot)
     this.count--
+    if (--this.uses[this.records[slot * INTS + NAME]!]! === 0) this.usedNames--
   }
 
   /** Copies the line to where there is room for it. */
   copy(slot: number, to: DataView, at: number): void {
-    copyText(this.view, this.ints[slot * INTS + AT]!, to, at, this.ints[slot * INTS + LENGTH]!)
+    copyText(this.view, this.records[slot * INTS + START]!, to, at, this.records[slot * INTS + LENGTH]!)
+  }
+
+  /** Sample names get other numbers. */
+  renumber(numbers: Uint32Array): void {
+    this.uses = new Uint32Array(8)
+    this.usedNames = 0
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (!this.isTaken(slot)) continue
+      const at = slot * INTS + NAME
+      this.records[at] = numbers[this.records[at]!]!
+      this.use(this.records[at]!)
+    }
   }
 
   /** The same lines in memory of their size, in the order of their last update. */
-  compacted(): SampleLines<K> {
-    const other = new SampleLines<K>()
+  compacted(): SampleLines {
+    const other = new SampleLines()
     for (let slot = this.order.first; slot >= 0; slot = this.order.after(slot)) {
-      const start = this.ints[slot * INTS + AT]!
-      const series = { hash: 0, length: 0, valueAt: 0 }
-      placeSeries(this.text, start, series)
-      const hash = this.byText.hashOf(slot)
-      const labels = this.labels[slot]
-      const ownEnd = this.ints[slot * INTS + OWN_END]!
-      const shape = hash === undefined || labels === undefined ? undefined : { hash, ownEnd, labels }
-      const line = { bytes: this.text, view: this.view, start, length: this.lengthOf(slot), series, shape }
-      other.put(-1, line, this.kinds[slot]!, this.stampOf(slot))
+      const sent = this.records[slot * INTS + OWN]! >>> 16
+      const length = this.records[slot * INTS + LENGTH]!
+      const to = other.take()
+      other.count++
+      other.use(this.records[slot * INTS + NAME]!)
+      other.place(to, sent + length)
+      const begin = other.records[to * INTS + RAW]!
+      const room = other.records[to * INTS + ROOM]!
+      other.records.set(this.records.subarray(slot * INTS, slot * INTS + BY_UPDATE), to * INTS)
+      other.records[to * INTS + RAW] = begin
+      other.records[to * INTS + START] = begin + sent
+      other.records[to * INTS + ROOM] = room
+      copyText(this.view, this.records[slot * INTS + START]! - sent, other.view, begin, sent + length)
+      other.bytes += other.sizeOf(to)
+      other.index(to)
+      other.stamp(to, this.stampOf(slot))
+      other.order.append(to)
     }
     return other
   }
 
-  /** Whether a text is this line but for the value. The hash finds the line, this decides. */
-  private brings(line: PlainLine, slot: number): boolean {
-    const { bytes } = line
-    const start = this.ints[slot * INTS + AT]!
-    const ownEnd = this.ints[slot * INTS + OWN_END]!
-    if (line.valueAt < ownEnd || !sameText(this.view, start, line.view, 0, ownEnd)) return false
-    let i = ownEnd
-    if (this.text[start + ownEnd] !== BRACE_OPEN) {
-      if (bytes[i] === COMMA) i++
-      if (bytes[i++] !== BRACE_CLOSE) return false
-    } else if (bytes[i] === BRACE_OPEN) {
-      if (bytes[i + 1] !== BRACE_CLOSE) return false
-      i += 2
+  private use(name: number): void {
+    if (name >= this.uses.length) {
+      const grown = new Uint32Array(2 * name)
+      grown.set(this.uses)
+      this.uses = grown
     }
-    return bytes[i] === SPACE && i + 1 === line.valueAt
+    if (this.uses[name]!++ === 0) this.usedNames++
   }
 
-  private isSame(slot: number, { bytes, view, start, series }: NewLine): boolean {
-    const at = this.ints[slot * INTS + AT]!
-    if (this.ints[slot * INTS + KEY_LENGTH] !== series.length) return false
-    if (this.ints[slot * INTS + VALUE_AT] === series.valueAt && sameText(this.view, at, view, start, series.valueAt))
-      return true
-    return seriesKey(this.text, at, sampleFloats) === seriesKey(bytes, start, sampleFloats)
+  /** Enters the line where it is found. */
+  private index(slot: number): void {
+    const { records } = this
+    const at = slot * INTS
+    const own = records[at + OWN]!
+    if ((own & 0xffff) !== 0) {
+      const start = records[at + START]! - (own >>> 16)
+      const end = own >>> 16 > 0 ? endOfBeginning(this.text, start) : start + (own & 0xffff)
+      if (end >= 0) this.byText.add(hashOfBeginning(this.view, start, end), slot)
+    }
+    if (!this.bySeries.add(records[at + HASH]!, slot))
+      this.crowded.set(seriesKey(this.text, records[at + START]!, sampleFloats), slot)
+  }
+
+  private isSame(slot: number, records: Int32Array, at: number, view: DataView, bytes: Uint8Array): boolean {
+    const own = this.records
+    const mine = slot * INTS
+    if (own[mine + NAME] !== records[at + NAME]) return false
+    const [a, b] = [own[mine + START]!, records[at + START]!]
+    const length = (own[mine + OWN]! & 0xffff) + (own[mine + MISC]! >>> TAIL_SHIFT)
+    const other = (records[at + OWN]! & 0xffff) + (records[at + MISC]! >>> TAIL_SHIFT)
+    if (length > 0 && length === other && sameText(this.view, a, view, b, length)) return true
+    return seriesKey(this.text, a, sampleFloats) === seriesKey(bytes, b, sampleFloats)
   }
 
   private stamp(slot: number, { offset, timestamp, mono, replayed }: Stamp): void {
     const at = slot * DOUBLES
     this.doubles[at + OFFSET] = offset
     this.doubles[at + TIMESTAMP] = timestamp
-    this.doubles[at + MONO] = mono
-    this.ints[slot * INTS + REPLAYED] = replayed ? 1 : 0
+    this.doubles[at + MONO] = replayed ? -mono : mono
   }
 
   /** Out of everything by which it is found. */
@@ -259,14 +269,14 @@ export class SampleLines<K> {
     this.bytes -= this.sizeOf(slot)
     this.byText.remove(slot)
     if (!this.bySeries.remove(slot))
-      this.crowded.delete(seriesKey(this.text, this.ints[slot * INTS + AT]!, sampleFloats))
+      this.crowded.delete(seriesKey(this.text, this.records[slot * INTS + START]!, sampleFloats))
     this.order.remove(slot)
   }
 
   private take(): number {
     const slot = this.free.pop()
     if (slot !== undefined) return slot
-    if (this.slots * INTS === this.ints.length)
+    if (this.slots * INTS === this.records.length)
       this.resize(Math.max(4, Math.ceil(this.slots * (this.slots < 1024 ? 2 : 1.5))))
     return this.slots++
   }
@@ -275,48 +285,53 @@ export class SampleLines<K> {
     const doubles = new Float64Array(slots * DOUBLES)
     doubles.set(this.doubles)
     this.doubles = doubles
-    this.ints = new Int32Array(doubles.buffer)
-    this.order.use(this.ints)
-    this.byText.use(this.ints)
-    this.bySeries.use(this.ints)
+    this.records = new Int32Array(doubles.buffer)
+    this.order.use(this.records)
+    this.byText.use(this.records)
+    this.bySeries.use(this.records)
   }
 
-  /** The line goes where there is room for `length` bytes, the first `keep` of them as they are. */
+  /** The line goes where there is room for `length` bytes with its raw beginning, the first `keep` of them as they are. */
   private move(slot: number, length: number, keep: number): void {
     const at = slot * INTS
-    this.wasted += this.ints[at + ROOM]!
-    const from = this.ints[at + AT]!
+    this.wasted += this.records[at + ROOM]!
+    const sent = this.records[at + OWN]! >>> 16
+    const from = this.records[at + START]! - sent
     // Memory that is made anew leaves out what has no room.
     const { view } = this
-    this.ints[at + ROOM] = 0
+    this.records[at + ROOM] = 0
     this.place(slot, length)
-    copyText(view, from, this.view, this.ints[at + AT]!, keep)
+    this.records[at + START] = this.records[at + RAW]! + sent
+    copyText(view, from, this.view, this.records[at + RAW]!, keep)
   }
 
+  /** Finds room; RAW is where it begins. */
   private place(slot: number, length: number): void {
     const room = length + GROWTH
-    if (this.used + room > this.text.length) this.gather(room)
-    this.ints[slot * INTS + AT] = this.used
-    this.ints[slot * INTS + ROOM] = room
+    if (this.used + room + SLACK > this.text.length) this.gather(room)
+    this.records[slot * INTS + RAW] = this.used
+    this.records[slot * INTS + ROOM] = room
     this.used += room
   }
 
   /** All lines into new memory with room for so many bytes more. */
   private gather(more: number): void {
     const live = this.used - this.wasted
-    const size = Math.max(256, Math.ceil((live + more) * (live < 128 * 1024 ? 2 : 1.5)))
+    const size = Math.max(256, Math.ceil((live + more) * (live < 128 * 1024 ? 2 : 1.25))) + SLACK
     const text = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
     const view = new DataView(text.buffer)
-    const { ints } = this
+    const { records } = this
     if (this.wasted === 0) text.set(this.text.subarray(0, this.used))
     else {
       let to = 0
       for (let slot = 0; slot < this.slots; slot++) {
         const at = slot * INTS
-        const room = ints[at + ROOM]!
-        if (ints[at + LENGTH] === 0 || room === 0) continue
-        copyText(this.view, ints[at + AT]!, view, to, ints[at + LENGTH]!)
-        ints[at + AT] = to
+        const room = records[at + ROOM]!
+        if (records[at + LENGTH] === 0 || room === 0) continue
+        const sent = records[at + OWN]! >>> 16
+        copyText(this.view, records[at + START]! - sent, view, to, sent + records[at + LENGTH]!)
+        records[at + RAW] = to
+        records[at + START] = to + sent
         to += room
       }
     }

@@ -4,7 +4,7 @@
  */
 import type { Attach, ParseLimits, Refusal } from "./Dump.ts"
 import { hashOf } from "./Hash.ts"
-import { encode, escapeValue, isLabelName } from "./Syntax.ts"
+import { decode, encode, escapeValue, isLabelName } from "./Syntax.ts"
 
 export interface AttachedLabel {
   readonly name: Uint8Array
@@ -17,12 +17,17 @@ export interface Attachment {
   readonly source: AttachedLabel
   /** The source label first, then the others. */
   readonly labels: ReadonlyArray<AttachedLabel>
+  /** All of them as they are written, `a="b",c="d"`, and the sum of their hashes. */
+  readonly text: Uint8Array
+  readonly hash: number
   /** An upper bound of what a line can grow by. */
   readonly growth: number
 }
 
 /** Names that carry meaning for a histogram or a summary cannot be attached: they would make its lines others. */
 const RESERVED = new Set(["le", "quantile"])
+
+const decodeText = (bytes: Uint8Array): string => decode(bytes, 0, bytes.length)
 
 export const prepareAttachment = (attach: Attach, limits: ParseLimits): Attachment | Refusal => {
   const refuse = (detail: string): Refusal => ({ reason: "bad-header", detail, line: 0 })
@@ -55,5 +60,7 @@ export const prepareAttachment = (attach: Attach, limits: ParseLimits): Attachme
   for (const label of labels) growth += label.name.length + label.value.length + 4
   // A renamed label: "exported_" at most once more than there are labels.
   growth += (limits.maxLabels + 2) * "exported_".length
-  return { source, labels, growth }
+  const text = encode(labels.map(({ name, value }) => `${decodeText(name)}="${decodeText(value)}"`).join())
+  const hash = labels.reduce((sum, label) => (sum + label.hash) | 0, 0)
+  return { source, labels, text, hash, growth }
 }

@@ -44,12 +44,15 @@ export interface Family {
    * them as untyped.
    */
   readonly conformsText: boolean
-  /** Some metric name or label name of the lines stands in quotes: `{"http.requests",a="b"} 5`, `name{"other.label"="w"} 5`. */
-  readonly quoted: boolean
   /** Some line carries an exemplar: text 0.0.4 must leave it out. */
   readonly exemplars: boolean
   /** Some `le` or `quantile` label is not in OpenMetrics' canonical float form: that format must rewrite it. */
   readonly floatLabels: boolean
+  /**
+   * Some name, of a metric or a label, must stand in quotes: `{"http.requests",a="b"} 5`, `name{"other.label"="w"} 5`; or some label
+   * is a hidden one, `name{__x="1"} 5`. Such lines are for those who ask for `escaping=allow-utf-8` as they are.
+   */
+  readonly quoted: boolean
   /** In milliseconds, on all lines (event mode) or on none (scrape mode). */
   readonly timestamps: boolean
 }
@@ -61,8 +64,8 @@ export interface Dump {
   readonly series: number
   /** Bytes held by this dump: what the limits count. */
   readonly bytes: number
-  /** Absent where there are none. */
-  readonly reserved?: ReservedLines
+  /** By reason; absent where all lines are shown. */
+  readonly refused?: ReadonlyArray<RefusedLines>
 }
 
 /** What is counted against limits. */
@@ -71,10 +74,37 @@ export interface Size {
   readonly bytes: number
 }
 
-/** Good lines that are not shown, because Prometheus writes series of their names itself (see ReservedNames). */
-export interface ReservedLines {
+/**
+ * Why a line of a dump is not shown, while the others are. A closed set, used as a metric label. `metadata`: a HELP, TYPE or UNIT
+ * that says nothing. `exemplar`: of a sample that is shown, unless it cannot be read at all.
+ */
+export const lineReasons = [
+  "syntax",
+  "not-utf8",
+  "value",
+  "timestamp",
+  "exemplar",
+  "metadata",
+  "duplicate-series",
+  "duplicate-label",
+  "too-many-labels",
+  "too-large",
+  "after-eof",
+  "reserved-name"
+] as const
+
+export type LineReason = (typeof lineReasons)[number]
+
+/** The lines of a dump that are not shown for one reason, by the first of them. */
+export interface RefusedLines {
+  readonly reason: LineReason
   readonly count: number
-  readonly bytes: Uint8Array
+  /** 1-based, in its record. */
+  readonly line: number
+  /** For a person: what and where; at most 200 characters, no raw control characters. */
+  readonly detail: string
+  /** The line itself (see Excerpt). */
+  readonly sample: string
 }
 
 /** Why a text was not accepted. `reason` is a closed set, used as a metric label. */
@@ -89,13 +119,8 @@ export interface Refusal {
 }
 
 export type RefusalReason =
-  | "syntax"
-  | "not-utf8"
-  | "duplicate-series"
-  | "type-conflict"
+  | LineReason
   | "too-many-series"
-  | "too-many-labels"
-  | "too-large"
   | "record-too-large"
   | "no-eof"
   | "bad-header"
@@ -107,7 +132,6 @@ export type RefusalReason =
   | "pod-full"
   | "displaced"
   | "future"
-  | "reserved-name"
   | "misplaced"
   | "early"
   | "stranger"
@@ -122,29 +146,20 @@ export interface Attach {
   readonly labels: ReadonlyArray<readonly [name: string, value: string]>
 }
 
-export interface ParseOptions {
-  readonly format: InputFormat
-  readonly attach: Attach
-  readonly limits: ParseLimits
-  /** `event`: lines carry the dump's time or their own timestamp. `scrape`: none do. */
-  readonly timestamps: "scrape" | "event"
-  /** Milliseconds; the dump's own time for `event`. */
-  readonly time: number
-  /** Whether names that Prometheus itself writes are shown. */
-  readonly allowReservedNames?: boolean
-}
-
 export interface ParseLimits {
   readonly maxBytes: number
   readonly maxSeries: number
   readonly maxLabels: number
-  /** Bytes of one label value. */
+  /** Bytes of one label value, and of a name. */
   readonly maxLabelValue: number
+  /** Bytes of the text of one HELP. */
+  readonly maxHelp: number
 }
 
 export const defaultParseLimits: ParseLimits = {
   maxBytes: 64 * 1024 * 1024,
   maxSeries: 200_000,
-  maxLabels: 64,
-  maxLabelValue: 4096
+  maxLabels: 256,
+  maxLabelValue: 64 * 1024,
+  maxHelp: 64 * 1024
 }

@@ -1,11 +1,11 @@
 /**
- * Line: reading the canonical sample line that the parser writes, `name{a="b",c="d"} value[ timestamp][ # exemplar]\n`.
- * It trusts that form (one space between parts, no blanks in the labels, valid escapes), so it must only see a dump's lines.
+ * Line: reading the canonical sample line that the parser writes, `name{a="b",c="d"} value[ timestamp][ # exemplar]\n`; with a
+ * name that must stand in quotes, `{"na.me",a="b","c.d"="e"} value…`. It trusts that form (one space between parts, no blanks in the labels, valid escapes), so it must only see a dump's lines.
  */
 import {
   BACKSLASH,
+  BRACE_CLOSE,
   BRACE_OPEN,
-  COMMA,
   EQUALS,
   LF,
   numberIsValid,
@@ -15,9 +15,10 @@ import {
   sameBytes
 } from "./Syntax.ts"
 
-/** The index of the `{` or the space that ends the name. */
+/** The index of what ends the name: `{` or the space, in quotes the comma or brace behind it. */
 export const endOfName = (b: Uint8Array, line: number): number => {
   let i = line
+  if (b[i] === BRACE_OPEN) return endOfValue(b, i + 2) + 1
   while (b[i] !== BRACE_OPEN && b[i] !== SPACE) i++
   return i
 }
@@ -29,16 +30,32 @@ export const endOfValue = (b: Uint8Array, from: number): number => {
   return i
 }
 
+/** The index of the `=` behind a label's name, from the name's first byte. */
+const endOfLabelName = (b: Uint8Array, from: number): number => {
+  if (b[from] === QUOTE) return endOfValue(b, from + 1) + 1
+  let i = from
+  while (b[i] !== EQUALS) i++
+  return i
+}
+
 /** The index of the space before the sample's value, from the end of the name. */
 export const endOfLabels = (b: Uint8Array, nameEnd: number): number => {
   if (b[nameEnd] === SPACE) return nameEnd
-  let i = nameEnd + 1
-  for (;;) {
-    while (b[i] !== EQUALS) i++
-    i = endOfValue(b, i + 2) + 1
-    if (b[i] !== COMMA) return i + 1
-    i++
+  let i = nameEnd
+  while (b[i] !== BRACE_CLOSE) i = endOfValue(b, endOfLabelName(b, i + 1) + 2) + 1
+  return i + 1
+}
+
+/** The first byte of the label's value in the line; -1 where it has no such label. */
+export const labelValue = (b: Uint8Array, line: number, label: Uint8Array): number => {
+  let i = endOfName(b, line)
+  if (b[i] === SPACE) return -1
+  while (b[i] !== BRACE_CLOSE) {
+    const equals = endOfLabelName(b, i + 1)
+    if (sameBytes(b, i + 1, equals, label, 0, label.length)) return equals + 2
+    i = endOfValue(b, equals + 2) + 1
   }
+  return -1
 }
 
 export const endOfToken = (b: Uint8Array, from: number): number => {
@@ -72,22 +89,21 @@ export const sameLabels = (
 }
 
 /** Calls until the answer is false; answers whether it never was. */
-const eachLabel = (
+export const eachLabel = (
   b: Uint8Array,
   nameEnd: number,
   visit: (name: number, nameEnd: number, value: number, valueEnd: number) => boolean
 ): boolean => {
   if (b[nameEnd] === SPACE) return true
-  let i = nameEnd + 1
-  for (;;) {
-    const name = i
-    while (b[i] !== EQUALS) i++
-    const value = i + 2
-    const valueEnd = endOfValue(b, value)
-    if (!visit(name, i, value, valueEnd)) return false
-    if (b[valueEnd + 1] !== COMMA) return true
-    i = valueEnd + 2
+  let i = nameEnd
+  while (b[i] !== BRACE_CLOSE) {
+    const name = i + 1
+    const equals = endOfLabelName(b, name)
+    const valueEnd = endOfValue(b, equals + 2)
+    if (!visit(name, equals, equals + 2, valueEnd)) return false
+    i = valueEnd + 1
   }
+  return true
 }
 
 const countLabels = (b: Uint8Array, nameEnd: number, ignored: Uint8Array | undefined): number => {

@@ -5,7 +5,7 @@
 
 import type { Family, MetricType } from "./Dump.ts"
 import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOfSample, hashOn } from "./Hash.ts"
-import { endOfLabels, endOfName, endOfValue } from "./Line.ts"
+import { eachLabel, endOfName, endOfValue } from "./Line.ts"
 import {
   ascii,
   COMMA,
@@ -48,25 +48,19 @@ export const seriesKey = (bytes: Uint8Array, line: number, floats: ReadonlyArray
 }
 
 const labelsKey = (bytes: Uint8Array, nameEnd: number, floats: ReadonlyArray<string>): string => {
-  const labelsEnd = endOfLabels(bytes, nameEnd)
-  if (labelsEnd <= nameEnd + 2) return ""
   const labels: Array<string> = []
   let sorted = true
-  for (let at = nameEnd + 1; ; ) {
-    let equals = at
-    while (bytes[equals] !== EQUALS) equals++
-    const end = endOfValue(bytes, equals + 2) + 1
-    let label = ascii(bytes, at, end)
+  eachLabel(bytes, nameEnd, (name, equals, from, end) => {
+    let label = ascii(bytes, name, end + 1)
     for (const float of floats) {
-      if (equals - at !== float.length || !label.startsWith(float)) continue
-      const value = parseNumber(bytes, equals + 2, end - 1)
+      if (equals - name !== float.length || !label.startsWith(float)) continue
+      const value = parseNumber(bytes, from, end)
       if (numberIsValid()) label = `${float}="${canonicalFloat(value)}"`
     }
     if (labels.length > 0 && labels[labels.length - 1]! > label) sorted = false
     labels.push(label)
-    if (bytes[end] !== COMMA) break
-    at = end + 1
-  }
+    return true
+  })
   return (sorted ? labels : labels.sort()).join(",")
 }
 

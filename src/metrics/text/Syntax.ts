@@ -6,6 +6,7 @@
 export const LF = 10
 export const TAB = 9
 export const SPACE = 32
+export const UNDERSCORE = 0x5f
 export const QUOTE = 34
 export const HASH = 35
 export const COMMA = 44
@@ -177,6 +178,10 @@ export const canonicalFloatBytes = (value: number): Uint8Array => {
 /** Label values: the bytes between the quotes. OpenMetrics escapes HELP in the same way. */
 export const escapeValue = (text: string): string =>
   text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"')
+
+/** What stands between quotes. A backslash that escapes nothing is itself. */
+export const unescapeValue = (text: string): string =>
+  text.includes("\\") ? text.replace(/\\([\\n"])/g, (_, c: string) => (c === "n" ? "\n" : c)) : text
 
 /** HELP of text 0.0.4, where a quote stays as it is. */
 export const escapeHelp = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { chunk } from "../../../src/agent/dump/Chunker.ts"
-import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
 import { defaultParseLimits, type Family, type InputFormat } from "../../../src/metrics/text/Dump.ts"
+import { isRefusal, parseDump } from "../../support/parse.ts"
 
 const utf8 = new TextEncoder()
 const decode = (bytes: Uint8Array) => Buffer.from(bytes).toString()

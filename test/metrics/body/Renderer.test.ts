@@ -6,10 +6,10 @@ import { digesting } from "../../../src/metrics/body/Digest.ts"
 import { ChunkMemory } from "../../../src/metrics/body/LineChunks.ts"
 import { planAlone, render, renderLines } from "../../../src/metrics/body/Renderer.ts"
 import { atOnce } from "../../../src/metrics/body/Slices.ts"
-import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
 import { type Dump, defaultParseLimits, type InputFormat } from "../../../src/metrics/text/Dump.ts"
 import type { OutputFormat } from "../../../src/metrics/text/Negotiation.ts"
 import { dumps, modelNumber, seriesKey, seriesOf } from "../../support/arbitraries.ts"
+import { isRefusal, parseDump } from "../../support/parse.ts"
 
 const parse = (text: string, format: InputFormat, source: string, timestamps: "scrape" | "event" = "scrape"): Dump => {
   const result = parseDump(Buffer.from(text), {

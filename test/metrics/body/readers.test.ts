@@ -8,12 +8,12 @@ import { assert } from "@effect/vitest"
 import fc from "fast-check"
 import { it } from "vitest"
 import { render } from "../../../src/metrics/body/Renderer.ts"
-import { isRefusal, parseDump } from "../../../src/metrics/parse/Parser.ts"
 import { type Dump, defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { type Escaping, escapeLabel, escapings, shownNames } from "../../../src/metrics/text/Escaping.ts"
 import { negotiate, type OutputFormat } from "../../../src/metrics/text/Negotiation.ts"
 import { dumps, type ModelDump, modelNumber, seriesKey, seriesOf } from "../../support/arbitraries.ts"
 import { askGo, type GoVerdict } from "../../support/bodyReaders.ts"
+import { isRefusal, parseDump } from "../../support/parse.ts"
 import { parseInPython } from "../../support/python.ts"
 import { quotedDump, quotedFamilies } from "../../support/quotedDumps.ts"
 import { describeWith } from "../../support/tools.ts"
@@ -125,6 +125,18 @@ describeWith(["go", "python3", "promtool"], "a body", () => {
     await readAll(cases, cases.length)
   })
 
+  it("has lines with a hidden label for those alone who ask for names as they are", async () => {
+    const lines = 'x{__a="1",b="2"} 1\nx{b="2"} 2\nx{"__c"="3"} 3\nx{_d="4"} 4\n'
+    const histogram = 'h_bucket{le="+Inf"} 1\nh_count 1\nh_sum 1\n'
+    const hidden = histogram.replaceAll(/(?<=h_\w+) |(?<=\{)/g, (at) => (at === "" ? '__a="1",' : '{__a="1"} '))
+    const all = [parse(`# TYPE x gauge\n${lines}# TYPE h histogram\n${histogram}${hidden}`, "text", "s")]
+    const cases = formats.flatMap((format) => escapings.map((escaping): Case => ({ all, format, escaping })))
+    const escaped = cases.filter(({ escaping }) => escaping !== "allow-utf-8")
+    for (const { samples, body } of await readAll(escaped, escaped.length)) assert.strictEqual(samples.length, 5, body)
+    for (const each of cases.filter(({ escaping }) => escaping === "allow-utf-8"))
+      assert.strictEqual(linesOf(bodyOf(each)), 10, bodyOf(each))
+  })
+
   it("with names in quotes is read by everybody, in every way of escaping, with every series that is one", async () => {
     const models = fc.sample(fc.array(quotedFamilies, { minLength: 1, maxLength: 3 }), { numRuns: 300, seed: 32 })
     const cases = models.flatMap((sources) => {
@@ -157,7 +169,7 @@ const shownSeries = (family: Dump["families"][number], escaping: Escaping): Read
       const [name, ...labels] = terms
       const at = family.sampleNames.indexOf(plain(name![1]!))
       const pairs = labels.map(([, k, v]) => [escapeLabel(plain(k!), escaping), plain(v!)] as const)
-      // Two labels of one name, and reserved ones, are what no parser takes.
+      // Two labels of one name, and hidden ones, are what not every parser takes.
       const names = new Set(pairs.map(([k]) => k))
       if (names.size < pairs.length || [...names].some((k) => k.startsWith("__"))) return []
       return [seriesKey(shown.samples[at]!, Object.fromEntries(pairs))]

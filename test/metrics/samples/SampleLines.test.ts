@@ -1,97 +1,69 @@
-/** The store of single lines against a plain map, also where hashes agree on purpose. */
+/** The store of a source's sample lines: it holds no more memory than its lines need, however often they change. */
 import { assert, describe, it } from "@effect/vitest"
-import fc from "fast-check"
-import { plainLine } from "../../../src/metrics/samples/PlainLine.ts"
-import { type NewLine, SampleLines } from "../../../src/metrics/samples/SampleLines.ts"
-import { placeSeries, sampleFloats, seriesKey } from "../../../src/metrics/text/Series.ts"
+import { reader } from "../../../src/metrics/read/Snapshot.ts"
+import { SampleLines } from "../../../src/metrics/samples/SampleLines.ts"
+import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 
-const utf8 = new TextEncoder()
-const labels = [["job", "j"]] as const
+const attach = { sourceLabel: "instance", source: "s", labels: [] }
+const options = { format: "text", attach, limits: defaultParseLimits, timestamps: "scrape", time: 0 } as const
+const stamp = { offset: 0, timestamp: 0, mono: 0, replayed: false }
 
-/** As the text `n{...} value` becomes it. */
-const lineOf = (own: string, value: string, bits: number): NewLine => {
-  const bytes = utf8.encode(`n{${own},job="j"} ${value}\n`)
-  const series = { hash: 0, length: 0, valueAt: 0 }
-  placeSeries(bytes, 0, series)
-  series.hash &= bits
-  if (!plainLine.read(utf8.encode(`n{${own}} ${value}`))) assert.fail("no plain line")
-  const shape = { hash: plainLine.hash & bits, ownEnd: 2 + own.length, labels }
-  return { bytes, view: new DataView(bytes.buffer), start: 0, length: bytes.length, series, shape }
+const put = (lines: SampleLines, text: string): void => {
+  const reading = reader.read(Buffer.from(text), options, undefined)
+  if ("reason" in reading) assert.fail(reading.detail)
+  const view = new DataView(reading.lines.bytes.buffer)
+  for (let n = 0; n < reading.count; n++) lines.put(lines.find(reading, n, view), reading, n, view, 0, stamp)
 }
 
-const stampAt = (offset: number) => ({ offset, timestamp: offset * 2, mono: offset * 3, replayed: offset % 2 === 0 })
-
-/** In the order of their last update. */
-const contentOf = (lines: SampleLines<string>) => {
-  const all: Array<unknown> = []
+const textOf = (lines: SampleLines): ReadonlyArray<string> => {
+  const all: Array<string> = []
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
-    const into = new Uint8Array(lines.lengthOf(slot))
-    lines.copy(slot, new DataView(into.buffer), 0)
-    all.push([lines.kindOf(slot), Buffer.from(into).toString(), lines.stampOf(slot)])
+    const to = new DataView(new ArrayBuffer(300))
+    lines.copy(slot, to, 0)
+    all.push(Buffer.from(to.buffer).toString().split("\n")[0]!)
   }
   return all
 }
 
-describe("the lines of a source", () => {
-  const label = fc.integer({ min: 0, max: 150 }).map((n) => (n % 10 === 0 ? `le="${n}"` : `x="${n}"`))
-  const value = fc.integer({ min: 0, max: 40 }).map((n) => "123456789".repeat(5).slice(0, n + 1))
-  const op = fc.tuple(fc.constantFrom("put", "put", "put", "renew", "remove", "respell", "compact"), label, value)
-
-  it.each([
-    ["as hashed", -1],
-    ["with hashes that mostly agree", 1],
-    ["with one hash for all", 0]
-  ])("are those that were put last, %s", (_, bits) => {
-    fc.assert(
-      fc.property(fc.array(op, { minLength: 100, maxLength: 400 }), (ops) => {
-        let lines = new SampleLines<string>()
-        const model = new Map<string, [kind: string, text: string, stamp: ReturnType<typeof stampAt>]>()
-        let held = 0
-        ops.forEach(([what, own, text], offset) => {
-          const spelled = what === "respell" ? own.replace('le="', 'le="0') : own
-          const line = lineOf(spelled, text, bits)
-          const key = seriesKey(line.bytes, 0, sampleFloats)
-          const before = model.get(key)
-          const slot = lines.find(line)
-          assert.strictEqual(slot >= 0, before !== undefined)
-          const stamp = stampAt(offset)
-          if (what === "compact") {
-            // It makes the hashes anew.
-            if (bits === -1) lines = lines.compacted()
-          } else if (what === "remove") {
-            if (slot >= 0) lines.remove(slot)
-            model.delete(key)
-          } else if (what === "renew") {
-            plainLine.read(utf8.encode(`n{${own}} ${text}`))
-            plainLine.hash &= bits
-            const found = lines.findText(plainLine, labels)
-            if (found < 0) return
-            assert.strictEqual(found, slot)
-            lines.renew(found, plainLine, undefined, stamp)
-            model.delete(key)
-            model.set(key, [before![0], Buffer.from(line.bytes).toString(), stamp])
-          } else {
-            lines.put(slot, line, String(offset), stamp)
-            model.delete(key)
-            model.set(key, [String(offset), Buffer.from(line.bytes).toString(), stamp])
-          }
-        })
-        for (const [key, [, text]] of model) held += key.length + text.length
-        assert.deepStrictEqual(contentOf(lines), [...model.values()])
-        assert.strictEqual(lines.count, model.size)
-        assert.strictEqual(lines.bytes, held)
-        assert.strictEqual(lines.first, [...model.values()][0]?.[2].offset ?? Number.POSITIVE_INFINITY)
-      }),
-      { numRuns: 60, seed: 5 }
-    )
+describe("sample lines", () => {
+  it("are one a series, in the order of their last update", () => {
+    const lines = new SampleLines()
+    put(lines, 'a{x="1"} 1\nb 2\na{x="2"} 3\nb 4\n')
+    assert.deepStrictEqual(textOf(lines), ['a{x="1",instance="s"} 1', 'a{x="2",instance="s"} 3', 'b{instance="s"} 4'])
+    assert.strictEqual(lines.count, 3)
+    assert.strictEqual(lines.usedNames, 2)
   })
 
-  it("of which few texts agree are all known again", () => {
-    const lines = new SampleLines<string>()
-    for (let n = 0; n < 2000; n++) lines.put(-1, lineOf(`x="${n}"`, "1", -1), "k", stampAt(n))
-    for (let n = 0; n < 2000; n++) {
-      plainLine.read(utf8.encode(`n{x="${n}"} 2`))
-      assert.strictEqual(lines.findText(plainLine, labels), n)
+  it("take the memory of those that are there, whatever became of them", () => {
+    const lines = new SampleLines()
+    for (let round = 0; round < 200; round++) {
+      const digits = "7".repeat(1 + (round % 40))
+      put(lines, Array.from({ length: 100 }, (_, n) => `a{n="${n}"} ${digits}\n`).join(""))
     }
+    assert.strictEqual(lines.count, 100)
+    assert.isBelow(lines.text.length, 100 * 200)
+    for (let slot = 0; slot < 90; slot++) lines.remove(slot)
+    const few = lines.compacted()
+    assert.strictEqual(few.count, 10)
+    assert.isBelow(few.text.length, 10 * 300)
+    assert.deepStrictEqual(textOf(few), textOf(lines))
+    put(few, 'a{n="95"} 5\n')
+    assert.strictEqual(few.count, 10)
+    assert.strictEqual(textOf(few).at(-1), 'a{n="95",instance="s"} 5')
+  })
+
+  it("of many series with one hash are told apart", () => {
+    // Labels whose hashes are summed up: names and values change places.
+    const lines = new SampleLines()
+    const text = Array.from({ length: 300 }, (_, n) => `a{x="${n}"} ${n}\n`).join("")
+    const reading = reader.read(Buffer.from(text), options, undefined)
+    if ("reason" in reading) assert.fail(reading.detail)
+    const view = new DataView(reading.lines.bytes.buffer)
+    for (let n = 0; n < reading.count; n++) reading.records[n * 8 + 5] = 7
+    for (let turn = 0; turn < 2; turn++)
+      for (let n = 0; n < reading.count; n++) lines.put(lines.find(reading, n, view), reading, n, view, 0, stamp)
+    assert.strictEqual(lines.count, 300)
+    for (let slot = 0; slot < 300; slot++) lines.remove(slot)
+    assert.strictEqual(lines.bytes, 0)
   })
 })

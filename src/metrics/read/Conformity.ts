@@ -1,15 +1,18 @@
 /**
- * Conformity: whether a family's lines keep OpenMetrics' rules for their type, beyond the syntax of a line: the lines of one
- * metric together, buckets ascending up to `+Inf` and agreeing with the count, counters neither negative nor NaN.
+ * Conformity: whether a family's lines keep the rules of its type, beyond the syntax of a line. OpenMetrics': the lines of one
+ * metric together, buckets ascending up to `+Inf` and agreeing with the count, counters neither negative nor NaN. And what Go's
+ * expfmt demands of text 0.0.4: bounds that are numbers, buckets and counts not below zero.
  *
- * Text 0.0.4 knows none of these rules and real exporters break them, so a breach refuses nothing: it only makes the
- * OpenMetrics output call the family unknown. Checked where the values are at hand, while parsing; a breach is final.
+ * Prometheus knows none of these rules and real exporters break them, so a breach refuses nothing: it only makes the output of
+ * that format call the family unknown. A breach is final.
  *
  * Rules about order and labels (`ordered`) are told apart from rules about values (`ranged`): of a round with the same lines
  * the former hold as before, and only the latter are looked at again, by the rule that `add` answered for each line.
  */
 import type { MetricType } from "../text/Dump.ts"
 import { SeriesTable } from "../text/SeriesTable.ts"
+import { keepsTextRule } from "../text/TextRules.ts"
+import { HAS_LE, HAS_QUANTILE, HAS_STATE } from "./LineRecord.ts"
 
 /** What a line is to its family, by the suffix of its sample name. `value` is the family's bare name. */
 export type Role = "value" | "total" | "created" | "bucket" | "sum" | "count" | "gcount" | "gsum" | "info"
@@ -18,14 +21,14 @@ export type Role = "value" | "total" | "created" | "bucket" | "sum" | "count" | 
 export interface Point {
   role: Role
   value: number
-  /** The value of `le` or `quantile`; undefined where the line has none. */
+  /** The value of `le` or `quantile`, NaN where it is no number; undefined where the line has none. */
   bound: number | undefined
   timestamp: number
-  /** Of the labels without `le`, `quantile` or the state: equal for the lines of one metric. */
+  /** Of the labels that tell metrics apart: equal for the lines of one metric. */
   group: number
   line: number
-  /** A stateset's line has the label named as the family. */
-  hasState: boolean
+  /** As in LineRecord. */
+  flags: number
 }
 
 /** What the value of a line must keep. A line of which only its order matters has none. */
@@ -43,6 +46,9 @@ export const COUNT = 7
 export const METRIC_STARTS = 8
 /** A rule that lines do not keep one by one. */
 export const OTHER_RULE = 16
+/** Of a count where only the text format's rule is left to keep (see TextRules): a histogram's, a summary's. */
+export const COUNTS = 32
+export const COUNTS_WHOLE = 64
 
 export const valueKeeps = (rule: number, value: number): boolean => {
   switch (rule) {
@@ -65,11 +71,35 @@ export const valueKeeps = (rule: number, value: number): boolean => {
   }
 }
 
+/** The same for the text format. */
+export const keepsText = (rule: number, value: number): boolean => {
+  switch (rule) {
+    case COUNTS:
+    case BUCKET:
+    case COUNT:
+      return !(value < 0)
+    case COUNTS_WHOLE:
+    case WHOLE:
+      return Number.isInteger(value) && value >= 0 && value < 2 ** 64
+    default:
+      return true
+  }
+}
+
+/** What a sample name has behind its family's, by role: a counter's and an info's are not asked. */
+export const suffixOf: Readonly<Record<Role, string>> = {
+  ...{ value: "", total: "_total", created: "_created", bucket: "_bucket", sum: "_sum", count: "_count" },
+  ...{ gcount: "_gcount", gsum: "_gsum", info: "_info" }
+}
+
 export class Conformity {
   /** The lines keep the rules about order and labels, whatever their values are. Final once `holds` was asked. */
   ordered = true
   /** Their values keep the rules about values. Means nothing where the lines are not ordered. */
   ranged = true
+  /** expfmt's rules: those about labels, and those about values. */
+  textOrdered = true
+  textRanged = true
   private readonly type: MetricType
   private readonly sameGroup: (line: number, other: number) => boolean
   private group: number | undefined
@@ -98,11 +128,16 @@ export class Conformity {
 
   /** Answers the rule that the line's value is under. */
   add(p: Point): number {
-    if (!this.ordered) return NO_RULE
-    const rule = ruleOf(this.type, p)
+    const suffix = suffixOf[p.role]
+    if (this.textOrdered) this.textOrdered = keepsTextRule(this.type, suffix, 0, p.bound)
+    if (this.textRanged) this.textRanged = keepsText(textRuleOf(this.type, p.role), p.value)
+    const rest = textRuleOf(this.type, p.role)
+    if (!this.ordered) return rest
+    const rule =
+      (p.flags & INNER & ~innerOf(this.type)) !== 0 && this.type !== "counter" ? undefined : ruleOf(this.type, p)
     if (rule === undefined) {
       this.ordered = false
-      return NO_RULE
+      return rest
     }
     if (!valueKeeps(rule, p.value)) this.ranged = false
     if (this.type === "counter") {
@@ -187,8 +222,27 @@ export class Conformity {
   }
 }
 
+const INNER = HAS_LE | HAS_QUANTILE | HAS_STATE
+
+/** The label inside a metric of this type, as its flag. */
+export const innerOf = (type: MetricType): number =>
+  type === "histogram" || type === "gaugehistogram"
+    ? HAS_LE
+    : type === "summary"
+      ? HAS_QUANTILE
+      : type === "stateset"
+        ? HAS_STATE
+        : 0
+
+/** The rule about its value that a line keeps in text. */
+const textRuleOf = (type: MetricType, role: Role): number => {
+  if (type === "summary") return role === "count" ? COUNTS_WHOLE : NO_RULE
+  const counts = (type === "histogram" || type === "gaugehistogram") && (role === "bucket" || role === "count")
+  return counts ? COUNTS : NO_RULE
+}
+
 /** Undefined where a line of this type may not be like that, whatever its value. */
-const ruleOf = (type: MetricType, { role, bound, hasState }: Point): number | undefined => {
+const ruleOf = (type: MetricType, { role, bound, flags }: Point): number | undefined => {
   switch (role) {
     case "bucket":
       return BUCKET
@@ -205,7 +259,7 @@ const ruleOf = (type: MetricType, { role, bound, hasState }: Point): number | un
     case "created":
       return NO_RULE
     case "value":
-      if (type === "stateset") return hasState ? ZERO_OR_ONE : undefined
+      if (type === "stateset") return (flags & HAS_STATE) !== 0 ? ZERO_OR_ONE : undefined
       if (type === "summary") return bound !== undefined && bound >= 0 && bound <= 1 ? NOT_BELOW_ZERO : undefined
       return type === "counter" ? NO_RULE : undefined
   }

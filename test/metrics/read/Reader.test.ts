@@ -1,22 +1,25 @@
 /**
- * Reading a round by the layout of the one before: whatever changed, the answer is that of parsing in full; and where only values
- * changed, the short way is the one taken.
+ * Reading a round by the page of the one before: whatever changed, the answer is that of reading it without; where only values
+ * changed nothing else is looked at again, and lines that came, went or moved cost themselves alone.
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import type { Known } from "../../../src/metrics/parse/Layout.ts"
-import { isRefusal, parseDump, parseRound } from "../../../src/metrics/parse/Parser.ts"
-import { type Dump, defaultParseLimits, type ParseOptions, type Refusal } from "../../../src/metrics/text/Dump.ts"
+import type { ReadOptions } from "../../../src/metrics/read/Memory.ts"
+import type { Page } from "../../../src/metrics/read/Page.ts"
+import { reader, readSnapshot } from "../../../src/metrics/read/Snapshot.ts"
+import { type Dump, defaultParseLimits, type Refusal } from "../../../src/metrics/text/Dump.ts"
 import { dumps } from "../../support/arbitraries.ts"
 
-const options: ParseOptions = {
+const isRefusal = (result: object): result is Refusal => "reason" in result
+
+const options: ReadOptions = {
   format: "text",
   attach: { sourceLabel: "instance", source: "svc-1", labels: [["job", "j"]] },
   limits: defaultParseLimits,
   timestamps: "scrape",
   time: 5000
 }
-const event: ParseOptions = { ...options, timestamps: "event", time: 1_700_000_000_000 }
+const event: ReadOptions = { ...options, timestamps: "event", time: 1_700_000_000_000 }
 
 /** A dump as plain values that say where they differ. */
 const plain = (result: Dump | Refusal) =>
@@ -24,12 +27,7 @@ const plain = (result: Dump | Refusal) =>
     ? result
     : {
         ...result,
-        // Rules of text about values are not looked at again, in this way to read.
-        families: result.families.map(({ conformsText: _, ...f }) => ({
-          ...f,
-          bytes: Buffer.from(f.bytes).toString("latin1")
-        })),
-        reserved: [result.reserved?.count, Buffer.from(result.reserved?.bytes ?? []).toString("latin1")]
+        families: result.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString("latin1") }))
       }
 
 /** As a value of a larger fetch: at an odd place of a buffer whose other bytes are no text. */
@@ -40,19 +38,30 @@ const embedded = (text: string): Uint8Array => {
   return all.subarray(13, 13 + bytes.length)
 }
 
-/** Reads the rounds one after the other; answers how many went the short way. */
-const check = (rounds: ReadonlyArray<string>, how: ParseOptions): number => {
-  let known: Known | undefined
+const dumpOf = (result: Page | Refusal): Dump | Refusal => (isRefusal(result) ? result : result.dump)
+
+/** Reads the rounds one after the other; answers how many had nothing but other values. */
+const check = (rounds: ReadonlyArray<string>, how: ReadOptions): number => {
+  let page: Page | undefined
   let short = 0
   for (const text of rounds) {
     const bytes = embedded(text)
-    const round = parseRound(bytes, how, known)
-    assert.deepStrictEqual(plain(isRefusal(round) ? round : round.dump), plain(parseDump(bytes, how)), text)
+    const round = readSnapshot(bytes, how, page)
+    assert.deepStrictEqual(plain(dumpOf(round)), plain(dumpOf(readSnapshot(bytes, how, undefined))), text)
     if (isRefusal(round)) continue
-    if (known !== undefined && round.known?.layout === known.layout) short++
-    known = round.known
+    if (page !== undefined && round.layout === page.layout) short++
+    page = round
   }
   return short
+}
+
+/** Of the second text: how many of its lines are read as if nothing were known. */
+const anew = (before: string, after: string, how = options): number => {
+  const page = readSnapshot(embedded(before), how, undefined)
+  if (isRefusal(page)) assert.fail(page.detail)
+  const reading = reader.read(embedded(after), how, page)
+  if (isRefusal(reading)) assert.fail(reading.detail)
+  return reading.news
 }
 
 const short = (before: string, after: string, how = options): boolean => check([before, after], how) === 1
@@ -83,7 +92,7 @@ const change = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      kind: fc.constantFrom("gone", "twice", "up", "comment", "moved", "reserved"),
+      kind: fc.constantFrom("gone", "twice", "up", "comment", "moved", "reserved", "shuffled", "spaced", "bad"),
       line: fc.nat(),
       text: fc.constant("")
     })
@@ -113,13 +122,16 @@ const changed = (text: string, { kind, line, text: put }: Change): string => {
   else if (kind === "twice") lines.splice(at, 0, whole)
   else if (kind === "up") lines.splice(0, 0, ...lines.splice(at, 1))
   else if (kind === "reserved") lines.splice(at, 0, `up{line="${line % 3}"} 1`)
+  else if (kind === "bad") lines.splice(at, 0, `9${whole}`)
+  else if (kind === "spaced") lines[at] = whole.replace(/[{,=}]/g, " $& ")
+  else if (kind === "shuffled") lines.sort((a, b) => ((a.length * 7 + line) % 13) - ((b.length * 7 + line) % 13))
   else if (kind === "comment") lines.splice(at, 0, "# said in between")
   else lines.push(...lines.splice(at, 1))
   return lines.join("\n")
 }
 
-describe("a round that is read by the layout of the one before", () => {
-  it("is what parsing in full gives, whatever changed", () => {
+describe("a round that is read by the page of the one before", () => {
+  it("is what reading it without gives, whatever changed", () => {
     let ways = 0
     let rounds = 0
     fc.assert(
@@ -149,14 +161,6 @@ describe("a round that is read by the layout of the one before", () => {
     ["values of another length", 'a 1\nb{x="1"} 2\n', 'a 100000\nb{x="1"} 2.5e-7\n', true],
     ["no value changed", "a 1\n", "a 1\n", true],
     ["infinities and NaN", "a 1\nb 2\nc 3\n", "a inf\nb NaN\nc -Inf\n", true],
-    ["a line's own time", "a 1 1234\n", "a 22 5678\n", true],
-    ["a line's own time that comes or goes", "a 1 1234\nb 1\n", "a 22\nb 2 5678\n", true],
-    [
-      "a counter's own time",
-      '# TYPE a_total counter\na_total{x="1"} 1 1\na_total 1\n',
-      '# TYPE a_total counter\na_total{x="1"} 2\na_total 2 3\n',
-      true
-    ],
     ["a comma after the last label", 'a{x="1",} 1\n', 'a{x="1",} 2\n', true],
     ["braces without labels", "a{} 1\n", "a{} 2\n", true],
     [
@@ -175,6 +179,9 @@ describe("a round that is read by the layout of the one before", () => {
     ["another name of the same length", "a 1\nb 1\n", "a 1\nc 1\n", false],
     ["another label", 'a{x="12345678"} 1\n', 'a{x="12345679"} 1\n', false],
     ["a blank more", 'a{x="1"} 1\n', 'a{x="1"}  1\n', false],
+    ["blanks and commas of its own", 'a{x="1", y="2" , }  1\n', 'a{x="1", y="2" , }  7\n', true],
+    ["a quoted name", '{"a.b",x="1"} 1\n', '{"a.b",x="1"} 2\n', true],
+    ["what escapes nothing", 'a{x="C:\\d"} 1\n', 'a{x="C:\\d"} 2\n', true],
     ["buckets that grow", histogram("1", "2", "3", "2"), histogram("2", "4", "-0", "4"), true],
     [
       "metrics of one histogram",
@@ -196,7 +203,7 @@ describe("a round that is read by the layout of the one before", () => {
       "# TYPE a_total counter\na_total -1\n",
       false
     ],
-    ["families in turns", 'a 1\nb 1\na{x="1"} 1\n', 'a 1\nb 1\na{x="1"} 1\n', false],
+    ["families in turns", 'a 1\nb 1\na{x="1"} 1\n', 'a 1\nb 1\na{x="1"} 1\n', true],
     [
       "creation times beside their counters",
       "# TYPE a_total counter\na_total 1\n# TYPE a_created gauge\na_created 7\n# TYPE b gauge\nb 5\n",
@@ -222,49 +229,56 @@ describe("a round that is read by the layout of the one before", () => {
     assert.strictEqual(short(before, after, event), expected, "in event mode")
   })
 
-  it("is parsed in full after lines that had more than a value", () => {
+  it.each([
+    ["a line's own time", "a 1 1234\n", "a 22 5678\n"],
+    ["a line's own time that comes or goes", "a 1 1234\nb 1\n", "a 22\nb 2 5678\n"]
+  ])("%s is nothing in scrape mode, and looked at in event mode", (_, before, after) => {
+    assert.isTrue(short(before, after))
+    assert.isFalse(short(before, after, event))
+  })
+
+  it("is looked at in full where lines have more than a value", () => {
     const times = ["# TYPE a summary\na_sum 1 1\na_count 1 2\n", "# TYPE a summary\na_sum 1\na_count 1\n"]
     assert.strictEqual(check(times, event), 0)
     const exemplar = ['# TYPE a counter\na_total 1 # {x="1"} 1\n# EOF\n', "# TYPE a counter\na_total 1\n# EOF\n"]
     assert.strictEqual(check([exemplar[0]!, exemplar[1]!, exemplar[1]!], { ...options, format: "openmetrics" }), 1)
-  })
-
-  it("is parsed in full where timestamps decide, in event mode", () => {
     const summary = (...times: ReadonlyArray<string>) => `# TYPE a summary\na_sum 1${times[0]}\na_count 1${times[1]}\n`
     assert.strictEqual(check([summary("", ""), summary(" 1", " 2"), summary("", "")], event), 0)
     const created = (time: string) =>
       `# TYPE a_total counter\na_total 1\n# TYPE a_created gauge\na_created 7${time}\n# TYPE b gauge\nb 5\n`
     assert.strictEqual(check([created(""), created(" 9"), created("")], event), 0)
-    assert.isFalse(short("a 1 12\n", "a 1 012\n", event))
-    assert.isFalse(short("a 1\n# EOF\n", "a 1 2\n# EOF\n", { ...event, format: "openmetrics" }))
   })
 
-  it("is refused where its comments are no UTF-8 any more", () => {
-    const bytes = (last: number) =>
-      Buffer.concat([Buffer.from("#"), Buffer.alloc(15), Buffer.from([last]), Buffer.from("\na 1\n")])
-    for (let at = 1; at < 16; at++) {
-      const first = parseRound(bytes(0), options, undefined)
-      const next = bytes(0)
-      next[at] = 0x80
-      const result = parseRound(next, options, isRefusal(first) ? undefined : first.known)
-      assert.strictEqual(isRefusal(result) ? result.reason : "accepted", "not-utf8", `at ${at}`)
-    }
+  const many = (lines: ReadonlyArray<number>) =>
+    `# TYPE a gauge\n${lines.map((n) => `a{pod="pod-${n}",zone="eu"} ${n}\n`).join("")}`
+  const all = Array.from({ length: 1000 }, (_, n) => n)
+  it.each([
+    ["the same lines", all, 0],
+    ["one line less", all.filter((n) => n !== 500), 0],
+    ["three hundred lines less, in one place", all.filter((n) => n < 300 || n >= 600), 63],
+    ["each hundredth line gone and another one there", all.map((n) => (n % 100 === 7 ? n + 5000 : n)), 10],
+    ["a line that moved to the end", [...all.filter((n) => n !== 10), 10], 1],
+    ["the order turned round", all.toReversed(), 63],
+    ["other lines altogether", all.map((n) => n + 5000), 1000]
+  ])("takes %s for what it is", (_, lines, most) => {
+    assert.isAtMost(anew(many(all), many(lines)), most)
+    assert.strictEqual(check([many(all), many(lines), many(all)], options) > 0, lines === all)
   })
 
   it("carries the time of the round, not of the one before", () => {
-    const first = parseRound(embedded("a 1\n"), { ...event, time: 9_999 }, undefined)
+    const first = readSnapshot(embedded("a 1\n"), { ...event, time: 9_999 }, undefined)
     if (isRefusal(first)) assert.fail(first.detail)
-    const next = parseRound(embedded("a 2\n"), { ...event, time: 10_000 }, first.known)
+    const next = readSnapshot(embedded("a 2\n"), { ...event, time: 10_000 }, first)
     if (isRefusal(next)) assert.fail(next.detail)
-    assert.strictEqual(next.known?.layout, first.known?.layout)
+    assert.strictEqual(next.layout, first.layout)
     assert.strictEqual(Buffer.from(next.dump.families[0]!.bytes).toString(), 'a{instance="svc-1",job="j"} 2 10000\n')
   })
 
-  it("is parsed in full under other options", () => {
+  it("is read without it under other options", () => {
     const text = "a 1\nup 1\n"
-    const first = parseRound(embedded(text), options, undefined)
+    const first = readSnapshot(embedded(text), options, undefined)
     if (isRefusal(first)) assert.fail(first.detail)
-    const others: ReadonlyArray<ParseOptions> = [
+    const others: ReadonlyArray<ReadOptions> = [
       event,
       { ...options, allowReservedNames: true },
       { ...options, attach: { ...options.attach, source: "svc-2" } },
@@ -272,15 +286,15 @@ describe("a round that is read by the layout of the one before", () => {
       { ...options, limits: { ...defaultParseLimits, maxBytes: 3 } }
     ]
     for (const other of others) {
-      const next = parseRound(embedded(text), other, first.known)
-      assert.deepStrictEqual(plain(isRefusal(next) ? next : next.dump), plain(parseDump(embedded(text), other)))
+      const next = readSnapshot(embedded(text), other, first)
+      assert.deepStrictEqual(plain(dumpOf(next)), plain(dumpOf(readSnapshot(embedded(text), other, undefined))))
     }
   })
 
   it("shares no bytes with its record, nor with the round before", () => {
-    const first = parseRound(embedded("a 1\n"), options, undefined)
+    const first = readSnapshot(embedded("a 1\n"), options, undefined)
     const bytes = embedded("a 2\n")
-    const next = parseRound(bytes, options, isRefusal(first) ? undefined : first.known)
+    const next = readSnapshot(bytes, options, isRefusal(first) ? undefined : first)
     if (isRefusal(first) || isRefusal(next)) assert.fail("refused")
     bytes.fill(0)
     assert.strictEqual(Buffer.from(first.dump.families[0]!.bytes).toString(), 'a{instance="svc-1",job="j"} 1\n')

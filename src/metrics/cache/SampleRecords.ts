@@ -1,0 +1,60 @@
+/**
+ * SampleRecords: a record without a number, of samples, of a source that has samples already: single lines and header-less dumps, which
+ * make a round by themselves. What it does comes to the same as the way of every round, and costs less; whatever is unusual
+ * is left to that.
+ */
+import type { LogTime } from "../../engine/PartitionProcessor.ts"
+import type { LogRecord } from "../../transport/Transport.ts"
+import type { Now, Stamp } from "../rounds/Ages.ts"
+import { type Envelope, isRefused } from "../rounds/Record.ts"
+import type { Rhythms } from "../rounds/Rhythm.ts"
+import type { Rounds } from "../rounds/Rounds.ts"
+import type { Admission } from "./Admission.ts"
+import type { Books } from "./Books.ts"
+import type { CacheOptions } from "./CacheOptions.ts"
+import type { Contents } from "./Contents.ts"
+import { tooEarly } from "./DumpTime.ts"
+import type { RoundReader } from "./RoundReader.ts"
+
+/** The parts of the cache that a record goes through. */
+interface Way {
+  readonly contents: Contents
+  readonly admission: Admission
+  readonly rounds: Pick<Rounds<unknown>, "single">
+  readonly rhythms: Rhythms
+  readonly books: Books
+  readonly reader: RoundReader
+}
+
+export class SampleRecords {
+  private readonly options: CacheOptions
+  private readonly time: LogTime
+  private readonly way: Way
+
+  constructor(options: CacheOptions, time: LogTime, way: Way) {
+    this.options = options
+    this.time = time
+    this.way = way
+  }
+
+  /** False, and nothing done, where the record is not all there is to it. */
+  take(envelope: Envelope, { value, offset }: LogRecord, stamp: Stamp, now: Now): boolean {
+    const { source, time } = envelope
+    if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
+    if (value === null || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
+      return false
+    const { contents, admission, rounds, rhythms, books, reader } = this.way
+    const content = contents.get(source)
+    if (content?.shown.mode !== "samples") return false
+    const { series } = content.shown
+    const reading = reader.readSamples({ envelope, value, read: undefined }, series)
+    if (isRefused(reading) || !admission.addsSamples(content.share, series, reading, stamp, now)) return false
+    const refused = reading.refused()
+    if (refused.length > 0) books.lines(refused, source, stamp.offset, now)
+    rounds.single(source)
+    const beat = { source, number: undefined, first: offset, appended: now.mono - this.time.appendedAgo(offset) }
+    contents.renew(content, { number: undefined, stamp, time, first: offset, rhythm: rhythms.note(beat) })
+    books.accepted(stamp, time, now)
+    return true
+  }
+}

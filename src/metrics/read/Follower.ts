@@ -1,0 +1,231 @@
+/**
+ * Follower: reads lines of a text as lines of the memory, one after the other for as long as they are what is expected: each is compared
+ * up to its value, and copied in the same step. Here is what the reader's speed comes from.
+ *
+ * It never refuses a line for what it does not expect, and never guesses: a line that is not the known one, down to a second
+ * blank, is the reader's to look for or to parse.
+ */
+import { BRACE_CLOSE, BRACE_OPEN, COMMA, HASH, SPACE, TAB } from "../text/Syntax.ts"
+import type { LineEnd } from "./LineEnd.ts"
+import { FIELDS, HAS_EXEMPLAR, HAS_TIME, LENGTH, MISC, NAME, OWN, RAW, RULES, START, TAIL_SHIFT } from "./LineRecord.ts"
+import type { Memory } from "./Memory.ts"
+import type { SampleName } from "./Names.ts"
+import type { Reading } from "./Reading.ts"
+
+/** The line is another one. */
+export const OTHER = -2
+/** What a line may have written behind what is known of it, besides its own bytes. */
+const ROOM = 64
+/** No line is expected behind it. */
+const NONE = 2 ** 31 - 1
+
+const nothing: DataView = new DataView(new ArrayBuffer(0))
+const noLines = new Uint32Array(0)
+
+export class Follower {
+  /** The line that is expected next, -1 where none is. */
+  expected = -1
+  /** The stretch of comments that is expected next, and the line that it stands before. */
+  stretch = 0
+  nextStretch = NONE
+  /** How many lines behind the one that was asked for were read with it. */
+  further = 0
+  private readonly reading: Reading
+  private readonly end: LineEnd
+  private input: Uint8Array = new Uint8Array(1)
+  private view: DataView = nothing
+  private out: DataView = nothing
+  private outBytes: Uint8Array = new Uint8Array(0)
+  // The memory, at hand: a page and a source's sample lines are objects of two kinds.
+  private lines: DataView = nothing
+  private raw: DataView = nothing
+  private records: Int32Array = new Int32Array(0)
+  private starts: Uint32Array | undefined
+  private stride = FIELDS
+  private nextField = -1
+  private count = 0
+  private epochField = -1
+  private epoch = 0
+  private names: ReadonlyArray<SampleName> = []
+  private stretchLines: Uint32Array = noLines
+
+  constructor(reading: Reading, end: LineEnd) {
+    this.reading = reading
+    this.end = end
+  }
+
+  /** From the memory's first line on. `view` is of the input. */
+  follow(memory: Memory | undefined, input: Uint8Array, view: DataView): void {
+    this.input = input
+    this.view = view
+    this.expected = -1
+    this.stretch = 0
+    this.nextStretch = NONE
+    if (memory === undefined) return
+    this.expected = memory.first
+    this.lines = memory.lines
+    this.raw = memory.raw
+    this.records = memory.records
+    this.starts = memory.starts
+    this.stride = memory.stride
+    this.nextField = memory.nextField
+    this.count = memory.count
+    this.epochField = memory.epochField
+    this.epoch = memory.epoch
+    this.names = memory.names.list
+    this.stretchLines = memory.comments?.before ?? noLines
+    this.nextStretch = this.stretchLines[0] ?? NONE
+  }
+
+  /** The line that is expected after another, -1 where there is none. */
+  after(line: number): number {
+    const { nextField } = this
+    if (nextField >= 0) return this.records[line * this.stride + nextField]! - 1
+    return line + 1 < this.count ? line + 1 : -1
+  }
+
+  /** The expected stretch was there. */
+  passStretch(): void {
+    this.stretch++
+    this.nextStretch = this.stretchLines[this.stretch] ?? NONE
+  }
+
+  /**
+   * Reads the line at `from`, which is no blank, as a line of the memory, and as many of those expected behind it as come. Answers
+   * where it goes on, OTHER where it is another line, -1 where it is that line and its end cannot be read.
+   */
+  read(first: number, from: number): number {
+    const { reading, input: b, view, records, lines, starts, stride, nextField, count, names, end } = this
+    const { lines: buffer } = reading
+    let line = first
+    let p = from
+    let done = 0
+    for (;;) {
+      const at = line * stride
+      const start = starts === undefined ? records[at + START]! : starts[line]!
+      const own = records[at + OWN]! & 0xffff
+      const sent = records[at + OWN]! >>> 16
+      const misc = records[at + MISC]!
+      const tail = misc >>> TAIL_SHIFT
+      if (own === 0 || p + (sent || own + 2) > b.length || this.isOfOtherOptions(at)) break
+      const written = buffer.length
+      const most = own + tail + b.length - p + ROOM
+      if (written + most > buffer.bytes.length) buffer.reserve(most)
+      if (this.outBytes !== buffer.bytes) {
+        this.outBytes = buffer.bytes
+        this.out = reading.view
+      }
+      const { out } = this
+      let i = p
+      if (sent > 0) {
+        if (!this.wasSent(records[at + RAW]!, sent, p)) break
+        copy(lines, start, out, written, own)
+        i += sent
+      } else {
+        // Name and own labels, eight bytes at a time. Read as doubles: no bits of what is compared are a NaN or a zero.
+        const toInput = p - start
+        const toOutput = written - start
+        const ownEnd = start + own
+        let q = start
+        if (own >= 8) {
+          const last = ownEnd - 8
+          for (; q < last; q += 8) {
+            const eight = lines.getFloat64(q, true)
+            if (eight !== view.getFloat64(q + toInput, true)) break
+            out.setFloat64(q + toOutput, eight, true)
+          }
+          if (q < last) break
+          const eight = lines.getFloat64(last, true)
+          if (eight !== view.getFloat64(last + toInput, true)) break
+          out.setFloat64(last + toOutput, eight, true)
+        } else {
+          for (; q < ownEnd && lines.getUint8(q) === b[q + toInput]; q++) out.setUint8(q + toOutput, b[q + toInput]!)
+          if (q < ownEnd) break
+        }
+        // What ends the labels in the input.
+        i += own
+        if (lines.getUint8(ownEnd) !== BRACE_OPEN) {
+          if (b[i] === COMMA) i++
+          if (b[i] !== BRACE_CLOSE || b[i + 1] !== SPACE) break
+          i += 2
+        } else if (b[i] === SPACE) i++
+        else if (b[i] === BRACE_OPEN && b[i + 1] === BRACE_CLOSE && b[i + 2] === SPACE) i += 3
+        else break
+      }
+      if (b[i] === SPACE || b[i] === TAB || b[i] === BRACE_OPEN) break
+      // The attached labels.
+      copy(lines, start + own, out, written + own, tail)
+      buffer.length = written + own + tail
+      const stop = end.read(i, names[records[at + NAME]!]!)
+      if (stop < 0) {
+        // The line is the reader's to refuse: where it is not the first, it will ask again.
+        buffer.length = written
+        if (done > 0) break
+        this.pass(line)
+        return -1
+      }
+      const n = reading.count
+      if (n === reading.known.length) reading.grow()
+      // What is new of it; the rest is put beside it when it is needed (see Reading.complete).
+      const to = n * FIELDS
+      reading.records[to + START] = written
+      reading.records[to + LENGTH] = buffer.length - written
+      reading.records[to + MISC] = end.isPlain ? 0 : this.endFlags(n)
+      reading.known[n] = line
+      if ((misc & RULES) !== 0) reading.values[n] = end.number()
+      reading.count = n + 1
+      done++
+      p = stop
+      const next = nextField >= 0 ? records[at + nextField]! - 1 : line + 1 < count ? line + 1 : -1
+      // Comments and blanks are the reader's, and a limit of lines is looked at now and then.
+      if (next < 0 || next === this.nextStretch || p >= b.length || b[p]! <= HASH) {
+        this.pass(line)
+        this.further = done - 1
+        return p
+      }
+      line = next
+    }
+    if (done === 0) return OTHER
+    // The one that did not match is expected still.
+    this.expected = line
+    this.further = done - 1
+    this.passStretchesBefore(line - 1)
+    return p
+  }
+
+  /** Notes down what the end of the line tells, as flags of its record. */
+  endFlags(n: number): number {
+    const { end, reading } = this
+    reading.stamps[n] = end.stamp
+    if (end.lostExemplar) reading.refuse("exemplar", "an exemplar is not shown; its sample is", 0, undefined)
+    const timed = !Number.isNaN(end.stamp)
+    if (end.hasExemplar || (timed && reading.options!.timestamps === "event")) reading.hasEnds = true
+    return (end.hasExemplar ? HAS_EXEMPLAR : 0) | (timed ? HAS_TIME : 0)
+  }
+
+  private isOfOtherOptions(at: number): boolean {
+    return this.epochField >= 0 && this.records[at + this.epochField] !== this.epoch
+  }
+
+  private pass(line: number): void {
+    this.expected = this.after(line)
+    this.passStretchesBefore(line)
+  }
+
+  /** Stretches that the text does not have where they stood. */
+  private passStretchesBefore(line: number): void {
+    while (this.nextStretch <= line) this.passStretch()
+  }
+
+  private wasSent(raw: number, length: number, from: number): boolean {
+    const { view: b, raw: a } = this
+    let i = 0
+    for (; i + 8 <= length; i += 8) if (a.getFloat64(raw + i, true) !== b.getFloat64(from + i, true)) return false
+    for (; i < length; i++) if (a.getUint8(raw + i) !== b.getUint8(from + i)) return false
+    return true
+  }
+}
+
+const copy = (from: DataView, start: number, to: DataView, at: number, length: number): void => {
+  for (let i = 0; i < length; i += 8) to.setFloat64(at + i, from.getFloat64(start + i, true), true)
+}

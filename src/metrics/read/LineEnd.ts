@@ -1,0 +1,189 @@
+/**
+ * LineEnd: the end of a sample line, from its value on, from the input to the line buffer: value, timestamp, exemplar. The one way in
+ * which it is read, for lines that are known and for new ones. What it finds out is in its fields until the next line.
+ *
+ * In event mode every line gets a timestamp, its own or its dump's, in milliseconds; in scrape mode none does.
+ */
+import type { InputFormat } from "../text/Dump.ts"
+import type { LineBuffer } from "../text/LineBuffer.ts"
+import {
+  canonicalFloatBytes,
+  encode,
+  endOfDecimal,
+  endOfWord,
+  HASH,
+  LF,
+  numberIsValid,
+  parseNumber,
+  SPACE,
+  skipBlanks
+} from "../text/Syntax.ts"
+import { readExemplar } from "./Exemplar.ts"
+import type { Failure } from "./Failure.ts"
+import type { SampleName } from "./Names.ts"
+
+/** Of so many digits a whole number is exact. */
+const MAX_WHOLE = 15
+/** What may be written of a value besides its own bytes, and of a timestamp. */
+const ROOM = 64
+
+export class LineEnd {
+  /** The number, where it is whole and short: else `number` finds it. */
+  whole = -1
+  /** Milliseconds since the epoch, NaN where the line has no timestamp of its own. */
+  stamp = Number.NaN
+  hasExemplar = false
+  /** It is a value and nothing else. */
+  isPlain = true
+  /** An exemplar was there and is not shown. */
+  lostExemplar = false
+  private start = 0
+  private stop = 0
+  private input: Uint8Array = new Uint8Array(1)
+  private format: InputFormat = "text"
+  private time: Uint8Array | undefined
+  private readonly out: LineBuffer
+  private readonly failure: Failure
+
+  constructor(out: LineBuffer, failure: Failure) {
+    this.out = out
+    this.failure = failure
+  }
+
+  /** `time`: what lines without a timestamp of their own get; undefined where lines get none at all. */
+  use(input: Uint8Array, format: InputFormat, time: Uint8Array | undefined): void {
+    this.input = input
+    this.format = format
+    this.time = time
+  }
+
+  /** The value of the line just read. */
+  number(): number {
+    return this.whole >= 0 ? this.whole : parseNumber(this.input, this.start, this.stop)
+  }
+
+  /** From the value's first byte; answers the position after the line feed, or -1. `of` names the line in messages. */
+  read(from: number, of: SampleName): number {
+    const { input: b, out } = this
+    const o = out.bytes
+    let w = out.length
+    let p = from
+    let c = b[p]!
+    let value = 0
+    while (c >= 48 && c <= 57) {
+      value = value * 10 + (c - 48)
+      o[w++] = c
+      c = b[++p]!
+    }
+    this.start = from
+    this.whole = p > from && p - from <= MAX_WHOLE ? value : -1
+    if (c !== LF || this.whole < 0) {
+      p = endOfDecimal(b, from)
+      if (p < 0 || (b[p] !== LF && b[p] !== SPACE)) return this.readSlowly(from, of)
+      if (p - from !== w - out.length) {
+        this.whole = -1
+        for (let i = from + w - out.length; i < p; i++) o[w++] = b[i]!
+      }
+    }
+    this.stop = p
+    out.length = w
+    if (b[p] !== LF) return this.readRest(p, of.text)
+    if (!this.isPlain) {
+      this.isPlain = true
+      this.stamp = Number.NaN
+      this.hasExemplar = this.lostExemplar = false
+    }
+    const { time } = this
+    if (time !== undefined) {
+      o[w++] = SPACE
+      for (let i = 0; i < time.length; i++) o[w++] = time[i]!
+    }
+    o[w++] = LF
+    out.length = w
+    return p + 1
+  }
+
+  /** A value that is no plain decimal number, or is followed by something else than a space. */
+  private readSlowly(from: number, { text: of }: SampleName): number {
+    const { input: b, out } = this
+    const end = endOfWord(b, from)
+    const value = parseNumber(b, from, end)
+    if (end === from) return this.failure.because("value", `${of} has no value`)
+    if (!numberIsValid()) return this.failure.because("value", `${of}: the value ${excerpt(b, from, end)} is no number`)
+    this.whole = -1
+    this.stop = end
+    if (Number.isFinite(value)) out.write(b, from, end)
+    else {
+      const bytes = canonicalFloatBytes(value)
+      out.write(bytes, 0, bytes.length)
+    }
+    return this.readRest(end, of)
+  }
+
+  /** What follows the value. */
+  private readRest(from: number, of: string): number {
+    const { input: b, out, failure } = this
+    this.isPlain = false
+    this.stamp = Number.NaN
+    this.hasExemplar = this.lostExemplar = false
+    let i = skipBlanks(b, from)
+    if (b[i] !== LF && b[i] !== HASH) {
+      const end = endOfWord(b, i)
+      const stamp = this.milliseconds(i, end)
+      if (Number.isNaN(stamp))
+        return failure.because("timestamp", `${of}: ${excerpt(b, i, end)} is no timestamp in ${this.unit}`)
+      if (this.time !== undefined && !(stamp >= 0 && stamp <= Number.MAX_SAFE_INTEGER))
+        return failure.because("timestamp", `${of}: ${excerpt(b, i, end)} is before 1970 or too far ahead to be shown`)
+      this.stamp = stamp
+      i = skipBlanks(b, end)
+    }
+    if (this.time !== undefined) {
+      const digits = Number.isNaN(this.stamp) ? this.time : encode(String(this.stamp))
+      out.reserve(b.length - i + digits.length + ROOM)
+      out.put(SPACE)
+      out.write(digits, 0, digits.length)
+    }
+    if (b[i] === HASH && this.format === "openmetrics") {
+      const before = out.length
+      out.reserve(2 * (b.length - i) + ROOM)
+      const exemplar = readExemplar(b, i, out)
+      if (exemplar.end < 0) return failure.because("exemplar", `${of}: ${exemplar.problem}`)
+      this.hasExemplar = exemplar.shown
+      this.lostExemplar = !exemplar.shown
+      if (!exemplar.shown) out.length = before
+      i = exemplar.end
+    }
+    if (b[i] !== LF) return failure.because("syntax", `${of}: ${excerpt(b, i, endOfWord(b, i))} behind its value`)
+    out.put(LF)
+    return i + 1
+  }
+
+  private get unit(): string {
+    return this.format === "openmetrics" ? "seconds" : "whole milliseconds"
+  }
+
+  /** NaN where it is no timestamp. Text: digits; OpenMetrics: seconds, cut off (not rounded) to milliseconds, as Prometheus does. */
+  private milliseconds(start: number, end: number): number {
+    const { input: b } = this
+    if (this.format === "text") {
+      let value = 0
+      for (let i = start; i < end; i++) {
+        if (b[i]! < 48 || b[i]! > 57) return Number.NaN
+        value = value * 10 + (b[i]! - 48)
+      }
+      return value <= MAX_INT64 ? value : Number.NaN
+    }
+    const value = parseNumber(b, start, end)
+    return numberIsValid() && Number.isFinite(value) ? Math.trunc(value * 1000) : Number.NaN
+  }
+}
+
+/** The nearest double below 2^63. */
+const MAX_INT64 = 2 ** 63 - 1024
+
+const excerpt = (b: Uint8Array, start: number, end: number): string => {
+  let text = ""
+  for (let i = start; i < end && text.length < 30; i++)
+    text += b[i]! > 32 && b[i]! < 127 ? String.fromCharCode(b[i]!) : "."
+  return `"${text}"`
+}

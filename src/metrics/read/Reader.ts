@@ -1,0 +1,371 @@
+/**
+ * Reader: the one way in which text becomes lines, however it was sent. Each line is compared with the one that its source sent in
+ * this place before, up to its value, and copied in the same step; what costs is a scan and a copy. A line that came, went or
+ * moved costs itself: the reader looks for it among the next ones, then by its hash, and parses what it has never seen.
+ *
+ * Promise: what a text comes to depends on the text and the options alone; the memory only saves work. A known line
+ * becomes what parsing would make of it: its name and labels are the same, and its end is read by the same code. A line that
+ * cannot be read is left out, counted, and nothing else is lost. Never throws. One text at a time: nothing here awaits.
+ */
+import { type Attachment, prepareAttachment } from "../text/Attachment.ts"
+import { defaultParseLimits, type ParseLimits, type Refusal } from "../text/Dump.ts"
+import { reservedNames } from "../text/ReservedNames.ts"
+import { seriesHash } from "../text/Series.ts"
+import {
+  BRACE_CLOSE,
+  BRACE_OPEN,
+  COMMA,
+  encode,
+  HASH,
+  LF,
+  SPACE,
+  sameBytes,
+  skipBlanks,
+  TAB,
+  timestampBytes
+} from "../text/Syntax.ts"
+import { sameText } from "../text/Words.ts"
+import { endsText, type Stretch, standsAt, stretchOf } from "./Comments.ts"
+import { Failure } from "./Failure.ts"
+import { Follower, OTHER } from "./Follower.ts"
+import { LineEnd } from "./LineEnd.ts"
+import { endOfBeginning, hashOfBeginning } from "./LineHash.ts"
+import { LineParser } from "./LineParser.ts"
+import {
+  FIELDS,
+  GROUP,
+  LENGTH,
+  MAX_PART,
+  MISC,
+  NAME,
+  OWN,
+  RAW,
+  HASH as SERIES,
+  START,
+  TAIL_SHIFT
+} from "./LineRecord.ts"
+import { fits, type Memory, type ReadOptions, sameAttach } from "./Memory.ts"
+import { Names } from "./Names.ts"
+import { Reading } from "./Reading.ts"
+
+/** So many lines after the expected one are looked at first. */
+const AHEAD = 8
+/** Texts up to this size are copied to a place that has its view already. */
+const SMALL = 8192
+/** Bytes of failed attempts at values that span lines, for each byte of the text. */
+const RETRIES = 2
+
+const small = new Uint8Array(SMALL + 1)
+const smallView = new DataView(small.buffer)
+/** Its beginnings, each once. */
+const smalls: Array<Uint8Array | undefined> = []
+const noStretches: ReadonlyArray<Stretch> = []
+
+export class Reader {
+  readonly reading = new Reading()
+  private limits: ParseLimits = defaultParseLimits
+  private readonly failure = new Failure()
+  private readonly end: LineEnd
+  private readonly parser: LineParser
+  private readonly follower: Follower
+  private input: Uint8Array = small
+  private view: DataView = smallView
+  private memory: Memory | undefined
+  /** Where the text and the memory are at: the stretch that is expected next, the line of the text. */
+  private stretches: ReadonlyArray<Stretch> = []
+  private line = 0
+  /** All of the text so far was what was expected. */
+  private inOrder = true
+  /** Lines that were parsed although there is a memory, and bytes of attempts at values that span lines. */
+  private missed = 0
+  private retried = 0
+  private lastStretch: Stretch | undefined
+  private attached: { options: ReadOptions; attachment: Attachment | Refusal } | undefined
+
+  constructor() {
+    this.end = new LineEnd(this.reading.lines, this.failure)
+    this.parser = new LineParser(this.reading.lines, this.end, this.failure)
+    this.follower = new Follower(this.reading, this.end)
+  }
+
+  /** Answers the reading, which is good until the next call, or why the text as a whole is not taken. */
+  read(text: Uint8Array, options: ReadOptions, memory: Memory | undefined): Reading | Refusal {
+    const { reading } = this
+    const { limits } = options
+    this.limits = limits
+    if (text.length > limits.maxBytes)
+      return { reason: "too-large", detail: `${text.length} bytes, the limit is ${limits.maxBytes}`, line: 0 }
+    const before = memory !== undefined && fits(memory.options, options) ? memory : undefined
+    // Lines that are known have it already.
+    const attachment = before === undefined ? this.attachmentOf(options) : undefined
+    if (attachment !== undefined && "reason" in attachment) return attachment
+    this.open(text)
+    const time = options.timestamps === "event" ? timestampBytes(options.time) : undefined
+    const names = before?.names ?? new Names()
+    reading.begin(this.input, options, names, before)
+    this.end.use(this.input, options.format, time)
+    this.parser.use(this.input, names)
+    this.attachment = attachment
+    this.remember(before)
+    return this.readLines(options) ?? reading
+  }
+
+  /** Of the text at hand; undefined until a line needs it. */
+  private attachment: Attachment | undefined
+
+  private attachmentOf(options: ReadOptions): Attachment | Refusal {
+    const { attached } = this
+    if (attached?.options.limits === options.limits && sameAttach(attached.options.attach, options.attach))
+      return attached.attachment
+    const attachment = prepareAttachment(options.attach, this.limits)
+    this.attached = { options, attachment }
+    return attachment
+  }
+
+  /** The line feed at the end lets every loop over a line do without a check for the end of input. */
+  private open(text: Uint8Array): void {
+    const { length } = text
+    const closed = length > 0 && text[length - 1] === LF
+    if (length <= SMALL) {
+      small.set(text)
+      small[length] = LF
+      const end = closed || length === 0 ? length : length + 1
+      this.input = smalls[end] ??= small.subarray(0, end)
+      this.view = smallView
+      return
+    }
+    // A plain Uint8Array also where a Buffer came: the loops then see one kind of object.
+    let input = new Uint8Array(text.buffer as ArrayBuffer, text.byteOffset, length)
+    if (!closed) {
+      input = new Uint8Array(length + 1)
+      input.set(text)
+      input[length] = LF
+    }
+    this.input = input
+    this.view = new DataView(input.buffer, input.byteOffset, input.length)
+  }
+
+  private remember(memory: Memory | undefined): void {
+    this.memory = memory
+    this.follower.follow(memory, this.input, this.view)
+    this.stretches = memory?.comments?.stretches ?? noStretches
+    this.line = this.missed = this.retried = 0
+    this.inOrder = true
+  }
+
+  private readLines({ format }: ReadOptions): Refusal | undefined {
+    const { input: b, reading, limits, follower } = this
+    const { maxBytes } = limits
+    // Lines that are not shown for their names are no series of the source's: so many more may there be.
+    const maxLines = 2 * limits.maxSeries + reservedNames.size
+    const { length } = b
+    let ended = -1
+    let p = 0
+    while (p < length) {
+      const c = b[p]!
+      const begun = c <= HASH || follower.nextStretch === follower.expected ? this.passStretch(p) : p
+      if (begun > p) {
+        p = begun
+        if (format === "openmetrics" && endsText(this.lastStretch!)) {
+          ended = p
+          break
+        }
+        continue
+      }
+      const from = skipBlanks(b, p)
+      this.line++
+      follower.further = 0
+      let end = follower.expected < 0 ? OTHER : follower.read(follower.expected, from)
+      if (end === OTHER) {
+        this.inOrder = false
+        end = this.find(from)
+        if (end === OTHER) end = this.readNew(from)
+      }
+      if (end < 0) {
+        this.inOrder = false
+        const { reason, detail } = this.failure
+        reading.refuse(reason, detail, this.line, from)
+        p = b.indexOf(LF, from) + 1
+        continue
+      }
+      p = end
+      this.line += follower.further
+      if (reading.count > maxLines)
+        return { reason: "too-many-series", detail: `more than ${limits.maxSeries} series`, line: 0 }
+      if (reading.lines.length > maxBytes)
+        return { reason: "too-large", detail: `more than ${maxBytes} bytes with the attached labels`, line: 0 }
+    }
+    if (format === "openmetrics") {
+      if (ended < 0)
+        return {
+          reason: "no-eof",
+          detail: "OpenMetrics text must end with # EOF; the text is cut off or of another format",
+          line: 0
+        }
+      this.refuseRest(ended)
+    }
+    const { memory } = this
+    reading.same =
+      this.inOrder &&
+      memory !== undefined &&
+      follower.expected < 0 &&
+      reading.stretchCount === memory.comments?.stretches.length
+    return undefined
+  }
+
+  /** Comments and blank lines, the expected ones at once. Answers where they end. */
+  private passStretch(from: number): number {
+    const { input: b, reading, stretches, follower } = this
+    const at = follower.stretch
+    if (at < stretches.length && (follower.nextStretch === follower.expected || follower.expected < 0)) {
+      const stretch = stretches[at]!
+      const end = from + stretch.text.length
+      if (standsAt(stretch, this.view, from, b.length) && !this.goesOn(end)) {
+        follower.passStretch()
+        this.note(stretch, from)
+        return end
+      }
+    }
+    const c = b[from]
+    if (c !== HASH && c !== LF && c !== SPACE && c !== TAB) return from
+    const { format } = reading.options!
+    let end = from
+    while (this.goesOn(end)) {
+      const ends = format === "openmetrics" && isEnd(b, end)
+      end = b.indexOf(LF, end) + 1
+      if (ends) break
+    }
+    if (end > from) this.inOrder = false
+    if (end > from) this.note(stretchOf(b, from, end, format, this.limits), from)
+    return end
+  }
+
+  /** A comment or a blank line begins here. */
+  private goesOn(at: number): boolean {
+    const { input: b } = this
+    if (at >= b.length) return false
+    const c = b[skipBlanks(b, at)]
+    return c === HASH || c === LF
+  }
+
+  private note(stretch: Stretch, from: number): void {
+    this.lastStretch = stretch
+    this.reading.comment(stretch)
+    for (let k = 0, wrong = 0; k < stretch.statements.length; k++) {
+      const statement = stretch.statements[k]!
+      if (statement.kind !== "wrong") continue
+      const line = stretch.wrongLines[wrong++]!
+      this.reading.refuse("metadata", statement.detail, this.line + line + 1, lineAt(this.input, from, line))
+    }
+    this.line += stretch.lines
+  }
+
+  /** OpenMetrics: nothing may follow its end. */
+  private refuseRest(from: number): void {
+    const { input: b, reading } = this
+    for (let p = from; p < b.length; p = b.indexOf(LF, p) + 1) {
+      this.line++
+      reading.refuse("after-eof", "text after # EOF", this.line, p)
+    }
+  }
+
+  /** The line among those that are known, read; OTHER where it is not. */
+  private find(from: number): number {
+    const { memory, input: b, follower } = this
+    if (memory === undefined) return OTHER
+    let line = follower.expected
+    for (let k = 0; k < AHEAD && line >= 0; k++) {
+      line = follower.after(line)
+      if (line < 0) break
+      const end = follower.read(line, from)
+      if (end !== OTHER) return end
+    }
+    const beginning = endOfBeginning(b, from)
+    if (beginning < 0) return OTHER
+    for (
+      line = memory.find(hashOfBeginning(this.view, from, beginning), this.missed);
+      line >= 0;
+      line = memory.next(line)
+    ) {
+      const end = follower.read(line, from)
+      if (end !== OTHER) return end
+    }
+    return OTHER
+  }
+
+  /** The first sight of a line. */
+  private readNew(from: number): number {
+    const { input: b, reading, parser } = this
+    const { lines } = reading
+    const start = lines.length
+    if (this.attachment === undefined) {
+      const attachment = this.attachmentOf(reading.options!)
+      if ("reason" in attachment) return this.failure.because("syntax", attachment.detail)
+      this.attachment = attachment
+    }
+    parser.attach(this.attachment, this.limits)
+    parser.labels.spans = this.retried < RETRIES * b.length
+    parser.labels.multiline = parser.labels.spans && reading.options!.format === "text"
+    const end = parser.read(from)
+    if (end < 0) {
+      lines.length = start
+      this.retried += parser.labels.reached - from
+      return -1
+    }
+    const n = reading.count
+    if (n === reading.known.length) reading.grow()
+    const { records } = reading
+    const { labels, valueAt, name, prefixEnd } = parser
+    const own = labels.ownEnd - start
+    const tail = valueAt - labels.ownEnd
+    const sent = prefixEnd - from
+    const isCanonical = this.isCanonical(from, prefixEnd, start, own)
+    const fit = !labels.odd && own <= MAX_PART && tail <= MAX_PART && sent <= MAX_PART
+    const to = n * FIELDS
+    records[to + START] = start
+    records[to + LENGTH] = lines.length - start
+    records[to + RAW] = from
+    records[to + OWN] = fit ? own | ((isCanonical ? 0 : sent) << 16) : 0
+    records[to + NAME] = name!.id
+    records[to + SERIES] = seriesHash(name!.hash, labels.hash)
+    records[to + GROUP] = (labels.hash - labels.inner) | 0
+    records[to + MISC] = labels.flags | this.follower.endFlags(n) | (fit ? tail << TAIL_SHIFT : 0)
+    reading.known[n] = -1
+    reading.values[n] = this.end.number()
+    reading.count = n + 1
+    reading.news++
+    this.missed++
+    this.line += labels.feeds
+    return end
+  }
+
+  /** Whether the line was sent as it is written: then it is compared with its canonical form. */
+  private isCanonical(from: number, prefixEnd: number, start: number, own: number): boolean {
+    const { input: b, reading, view } = this
+    const { bytes } = reading.lines
+    if (prefixEnd - from < own || !sameText(reading.view, start, view, from, own)) return false
+    let p = from + own
+    if (bytes[start + own] !== BRACE_OPEN) {
+      if (b[p] === COMMA) p++
+      if (b[p++] !== BRACE_CLOSE) return false
+    } else if (b[p] === BRACE_OPEN) {
+      if (b[p + 1] !== BRACE_CLOSE) return false
+      p += 2
+    }
+    return b[p] === SPACE && p + 1 === prefixEnd
+  }
+}
+
+/** The line is OpenMetrics' last one. */
+const isEnd = (b: Uint8Array, line: number): boolean =>
+  sameBytes(b, line, Math.min(b.length, line + END.length), END, 0, END.length) &&
+  (b[line + END.length] === LF || line + END.length === b.length)
+
+/** Where a line begins, so many after another. */
+const lineAt = (b: Uint8Array, from: number, lines: number): number => {
+  let at = from
+  for (let k = 0; k < lines; k++) at = b.indexOf(LF, at) + 1
+  return at
+}
+
+const END = encode("# EOF")

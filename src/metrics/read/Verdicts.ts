@@ -1,0 +1,127 @@
+/**
+ * Verdicts: whether the lines of each family keep the rules of its type, found anew where lines came, went or moved, and by their
+ * values alone where the lines are those of the round before. Pure; it looks at records, and at bytes only where a bound must be read.
+ */
+import { endOfValue, labelValue, sameLabels } from "../text/Line.ts"
+import { encode, numberIsValid, parseNumber } from "../text/Syntax.ts"
+import type { ArrangedFamily } from "./Arrangement.ts"
+import {
+  BUCKET,
+  COUNT,
+  Conformity,
+  innerOf,
+  keepsText,
+  METRIC_STARTS,
+  NO_RULE,
+  type Point,
+  type Role,
+  valueKeeps
+} from "./Conformity.ts"
+import { FIELDS, FLAGS, GROUP, HAS_LE, HAS_QUANTILE, HASH, MISC, NAME, RULE_SHIFT, RULES, START } from "./LineRecord.ts"
+import type { Names } from "./Names.ts"
+import type { Reading } from "./Reading.ts"
+
+export interface Verdict {
+  /** Whatever the values are, and with these values: of OpenMetrics, and of expfmt's text. */
+  readonly ordered: boolean
+  readonly ranged: boolean
+  readonly textOrdered: boolean
+  readonly textRanged: boolean
+}
+
+/** Of a type without rules. */
+export const free: Verdict = { ordered: true, ranged: true, textOrdered: true, textRanged: true }
+
+const LE = encode("le")
+const QUANTILE = encode("quantile")
+const labelOf = new Map([
+  [HAS_LE, LE],
+  [HAS_QUANTILE, QUANTILE]
+])
+
+/** One for all: it holds nothing between two lines. */
+const point: Point = { role: "value", value: 0, bound: undefined, timestamp: 0, group: 0, line: 0, flags: 0 }
+
+/**
+ * Looks at all lines of a family, in the order in which they are shown, and writes the rule of each into its record. The dump's
+ * time stands for a missing timestamp.
+ */
+export const judge = (
+  reading: Reading,
+  names: Names,
+  { type, from, to }: ArrangedFamily,
+  order: Uint32Array | undefined,
+  roles: ReadonlyArray<Role>
+): Verdict => {
+  const { records, lines, values, options } = reading
+  const inner = innerOf(type)
+  const label = labelOf.get(inner)
+  const timed = options!.timestamps === "event"
+  const conformity = new Conformity(type, (a, b) =>
+    sameLabels(lines.bytes, records[a * FIELDS + START]!, records[b * FIELDS + START]!, label, undefined)
+  )
+  for (let place = from; place < to; place++) {
+    const n = order === undefined ? place : order[place]!
+    const at = n * FIELDS
+    const flags = records[at + MISC]! & FLAGS
+    const name = records[at + NAME]!
+    point.role = roles[name]!
+    point.value = values[n]!
+    point.flags = flags
+    point.bound =
+      label !== undefined && (flags & inner) !== 0 ? boundOf(lines.bytes, records[at + START]!, label) : undefined
+    const stamp = timed ? reading.stampOf(n) : 0
+    point.timestamp = Number.isNaN(stamp) ? options!.time : stamp
+    point.group = inner === 0 ? (records[at + HASH]! - Math.imul(names.list[name]!.hash, 31)) | 0 : records[at + GROUP]!
+    point.line = n
+    const rule = conformity.add(point)
+    records[at + MISC] = (records[at + MISC]! & ~RULES) | (rule << RULE_SHIFT)
+  }
+  conformity.holds()
+  const { ordered, ranged, textOrdered, textRanged } = conformity
+  return { ordered, ranged, textOrdered, textRanged }
+}
+
+/** The verdict on the same lines with other values. */
+export const judgeValues = (
+  values: Float64Array,
+  records: Int32Array,
+  before: Verdict,
+  from: number,
+  to: number,
+  order: Uint32Array | undefined
+): Verdict => {
+  let ranged = true
+  let textRanged = true
+  let bucket = 0
+  let count = -1
+  for (let place = from; place < to; place++) {
+    const n = order === undefined ? place : order[place]!
+    const rule = (records[n * FIELDS + MISC]! & RULES) >>> RULE_SHIFT
+    if (rule === NO_RULE) continue
+    const value = values[n]!
+    const kind = rule & ~METRIC_STARTS
+    if ((rule & METRIC_STARTS) !== 0) {
+      if (count >= 0 && count !== bucket) ranged = false
+      bucket = 0
+      count = -1
+    }
+    if (!keepsText(kind, value)) textRanged = false
+    if (!valueKeeps(kind, value)) ranged = false
+    if (kind === BUCKET) {
+      if (value < bucket) ranged = false
+      bucket = value
+    } else if (kind === COUNT) count = value
+  }
+  if (count >= 0 && count !== bucket) ranged = false
+  const { ordered, textOrdered } = before
+  return ranged === before.ranged && textRanged === before.textRanged
+    ? before
+    : { ordered, ranged, textOrdered, textRanged }
+}
+
+const boundOf = (b: Uint8Array, line: number, label: Uint8Array): number => {
+  const value = labelValue(b, line, label)
+  const bound = parseNumber(b, value, endOfValue(b, value))
+  return numberIsValid() ? bound : Number.NaN
+}
