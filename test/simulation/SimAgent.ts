@@ -108,7 +108,7 @@ export class SimSource {
     this.value += 1
     this.round += 1
     this.hearer.sending(this)
-    const v = `# TYPE v gauge\nv${labels} ${this.value}\n`
+    const v = `# TYPE v gauge\n${this.kind === "whole" && labels === "" ? this.sloppy() : `v${labels} ${this.value}\n`}`
     const w = `# TYPE w gauge\nw${labels} ${this.value}\n`
     const records =
       this.kind === "plain"
@@ -120,6 +120,16 @@ export class SimSource {
     if (this.sent.length > 20) this.sent.shift()
     this.lastSent = now
     return records
+  }
+
+  /**
+   * The series twice, spelled in two ways that change places from round to round, the second time with an older value; and a line
+   * that nobody can read.
+   */
+  private sloppy(): string {
+    const spellings = ['{x="1",y="2"}', '{y="2",x="1"}']
+    const [first, second] = this.round % 2 === 0 ? spellings : spellings.toReversed()
+    return `v${first} ${this.value}\nv${second} ${Math.max(0, this.value - 3)}\nv{ oops\n`
   }
 
   private readonly send = (producer: Producer, records: ReadonlyArray<OutgoingRecord>) =>

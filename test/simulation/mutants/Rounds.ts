@@ -1,5 +1,7 @@
 /** Rounds: mutants of rule 8: which rounds are accepted, and that a replay decides alike. */
 import { Effect } from "effect"
+import { FIELDS, HAS_TIME, MISC } from "../../../src/metrics/read/LineRecord.ts"
+import type { Reading } from "../../../src/metrics/read/Reading.ts"
 import type { RoundNumber } from "../../../src/metrics/rounds/Record.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 import { simExpiry } from "../SimPod.ts"
@@ -9,6 +11,8 @@ import { droppedAndMoved, endsAndRepeats, olderEpoch, silentAndMoved, telling, w
 interface Seen extends RoundNumber {
   readonly offset: number
 }
+
+type Repeats = Pick<Reading, "known" | "records" | "stamps" | "count">
 
 interface Memory {
   seen: ReadonlyArray<Seen>
@@ -89,6 +93,28 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
           accept.call(this, round, ...rest)
           if (round.parts[0]!.envelope.ended) this.rounds.versions.sources.delete(round.source)
         } as never
+      })
+    ]
+  },
+  {
+    rule: "P7 a line is judged by its record",
+    breaks: "of two lines of one series the one stays that the pod has read before",
+    found: "older",
+    modules: () => [
+      replacing("metrics/read/Distinct", {
+        findRepeats:
+          (real: (reading: Repeats, ...rest: ReadonlyArray<unknown>) => void) =>
+          (reading: Repeats, ...rest: ReadonlyArray<unknown>) => {
+            const isKnown = (n: number): boolean => reading.known[n]! >= 0
+            const lines = Array.from({ length: reading.count }, (_, n) => n).filter(isKnown)
+            // As if its timestamp were the latest.
+            for (const n of lines) {
+              reading.records[n * FIELDS + MISC]! |= HAS_TIME
+              reading.stamps[n] = Number.POSITIVE_INFINITY
+            }
+            real(reading, ...rest)
+            for (const n of lines) reading.records[n * FIELDS + MISC]! &= ~HAS_TIME
+          }
       })
     ]
   },
