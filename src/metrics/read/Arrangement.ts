@@ -2,21 +2,22 @@
  * Arrangement: in which order the lines of a reading are shown: family by family, the lines of one in the order of the input. Pure, and a
  * function of the text alone.
  *
- * A series that is there twice loses a line here, an exemplar where no exemplar may stand is cut off. Text 0.0.4 writes the
- * creation times of counters, histograms and summaries as gauges of their own, `foo_created`. To OpenMetrics they belong
- * among the lines of `foo`; left outside they would cost `foo` its type there, for the names clash. So they are woven in
- * where they come in the order of `foo`'s own lines, as the clients that have them write them.
+ * A series that is there twice loses a line here, an exemplar where no exemplar may stand is cut off, creation times are woven in
+ * (see Weaving).
  */
 import type { MetricType } from "../text/Dump.ts"
 import { endOfLabels, endOfName, endOfToken } from "../text/Line.ts"
-import { LF, sameBytes } from "../text/Syntax.ts"
+import { LF } from "../text/Syntax.ts"
 import type { Role } from "./Conformity.ts"
 import { findRepeats } from "./Distinct.ts"
 import type { DeclaredFamily, Families } from "./Families.ts"
 import { FIELDS, HAS_EXEMPLAR, LENGTH, MISC, NAME, START } from "./LineRecord.ts"
 import { type Reading, reservedDetail } from "./Reading.ts"
+import { type Group, type Woven, weave } from "./Weaving.ts"
 
 export interface ArrangedFamily extends DeclaredFamily {
+  /** Among the families that were declared; -1 for lines under reserved names. */
+  readonly number: number
   /** Its lines are at these places. */
   readonly from: number
   readonly to: number
@@ -35,26 +36,39 @@ export interface Arrangement {
 
 /** `known`: how many lines the memory has. Takes lines that are not shown out of the reading. */
 export const arrange = (reading: Reading, families: Families, known: number): Arrangement => {
-  const { places, list } = families
-  const typeOf = (name: number): MetricType => list[places[name]!.family]?.type ?? "unknown"
+  const { places, list, familyOf } = families
+  const typeOf = (name: number): MetricType => list[familyOf[name]!]?.type ?? "unknown"
   dropRepeats(reading, known, typeOf)
   const { records, count } = reading
   const groups = new Map<number, Group>()
-  const groupOf = new Int32Array(count)
   let last = groupFor(new Map(), Number.NaN)
-  for (let n = 0; n < count; n++) {
-    const at = n * FIELDS
+  let lastName = -1
+  let turns = 0
+  for (let n = 0, at = 0; n < count; n++, at += FIELDS) {
     const name = records[at + NAME]!
-    const { family, role } = places[name]!
-    if ((records[at + MISC]! & HAS_EXEMPLAR) !== 0 && !takesExemplars(typeOf(name), role)) cutExemplar(reading, at)
-    if (last.family !== family) last = groupFor(groups, family)
-    if (!last.names.has(name)) last.names.add(name)
+    if ((records[at + MISC]! & HAS_EXEMPLAR) !== 0 && !takesExemplars(typeOf(name), places[name]!.role))
+      cutExemplar(reading, at)
+    if (name !== lastName) {
+      lastName = name
+      const family = familyOf[name]!
+      if (last.family !== family) {
+        last = groupFor(groups, family)
+        turns++
+      }
+      last.names.add(name)
+    }
     last.count++
-    groupOf[n] = family
   }
   const reserved = groups.get(-1)
   groups.delete(-1)
-  const woven = reading.options!.format === "text" ? weave(reading, families, groups, groupOf) : undefined
+  let groupOf: Int32Array | undefined
+  const familiesOfLines = (): Int32Array => {
+    if (groupOf !== undefined) return groupOf
+    groupOf = new Int32Array(count)
+    for (let n = 0; n < count; n++) groupOf[n] = familyOf[records[n * FIELDS + NAME]!]!
+    return groupOf
+  }
+  const woven = reading.options!.format === "text" ? weave(reading, families, groups, familiesOfLines) : undefined
   const ordered = [...groups.values(), ...(reserved === undefined ? [] : [reserved])]
   let to = 0
   for (const group of ordered) {
@@ -65,25 +79,18 @@ export const arrange = (reading: Reading, families: Families, known: number): Ar
   const arranged = ordered.map((group): ArrangedFamily => {
     const declared = list[group.family] ?? unshown
     const sampleNames = Array.from(group.names, (name) => names!.list[name]!.text)
-    return { ...declared, from: group.next, to: group.next + group.count, sampleNames }
+    return { ...declared, from: group.next, to: group.next + group.count, sampleNames, number: group.family }
   })
+  const inOrder = reserved === undefined && woven === undefined && turns === groups.size
   return {
     families: arranged,
     shown: groups.size,
-    order: orderOf(groupOf, ordered, woven),
-    roles: places.map(({ role }, name) => woven?.roles.get(name) ?? role)
+    order: inOrder ? undefined : orderOf(familiesOfLines(), ordered, woven),
+    roles: woven === undefined ? families.roles : families.roles.map((role, name) => woven.roles.get(name) ?? role)
   }
 }
 
 const unshown: DeclaredFamily = { name: "", textName: "", type: "unknown", help: "", unit: "" }
-
-interface Group {
-  readonly family: number
-  readonly names: Set<number>
-  count: number
-  /** The place of its next line. */
-  next: number
-}
 
 const groupFor = (groups: Map<number, Group>, family: number): Group => {
   let group = groups.get(family)
@@ -149,82 +156,4 @@ const cutExemplar = (reading: Reading, at: number): void => {
   records[at + LENGTH] = end + 1 - start
   records[at + MISC] = records[at + MISC]! & ~HAS_EXEMPLAR
   reading.refuse("exemplar", "an exemplar of a sample that can have none is not shown; the sample is", 0, undefined)
-}
-
-/** Creation times among the lines of what was created. */
-interface Woven {
-  /** Lines that stand behind another one, and that one. */
-  readonly moved: Set<number>
-  readonly behind: Map<number, number>
-  readonly roles: Map<number, Role>
-}
-
-const CREATED = "_created"
-
-const weave = (
-  reading: Reading,
-  { list }: Families,
-  groups: Map<number, Group>,
-  groupOf: Int32Array
-): Woven | undefined => {
-  const byName = new Map<string, Group>()
-  for (const group of groups.values()) byName.set(list[group.family]!.textName, group)
-  const pairs: Array<readonly [group: Group, created: Group]> = []
-  for (const [textName, created] of byName) {
-    if (!textName.endsWith(CREATED) || list[created.family]!.type !== "gauge") continue
-    const base = textName.slice(0, -CREATED.length)
-    const group = byName.get(base) ?? byName.get(`${base}_total`)
-    if (group !== undefined && hasCreated(list[group.family]!)) pairs.push([group, created])
-  }
-  if (pairs.length === 0) return undefined
-  const lines = linesOf(groupOf, pairs.flat())
-  const woven: Woven = { moved: new Set(), behind: new Map(), roles: new Map() }
-  for (const [group, created] of pairs) {
-    const behind = pair(reading, lines.get(group.family)!, lines.get(created.family)!)
-    if (behind === undefined) continue
-    for (const [line, time] of behind) {
-      woven.behind.set(line, time)
-      woven.moved.add(time)
-      groupOf[time] = group.family
-    }
-    for (const name of created.names) {
-      group.names.add(name)
-      woven.roles.set(name, "created")
-    }
-    group.count += created.count
-    groups.delete(created.family)
-  }
-  return woven.moved.size === 0 ? undefined : woven
-}
-
-/** The lines of these families, in the order of the input. */
-const linesOf = (groupOf: Int32Array, groups: ReadonlyArray<Group>): Map<number, Array<number>> => {
-  const lines = new Map(groups.map((group) => [group.family, [] as Array<number>]))
-  for (let n = 0; n < groupOf.length; n++) lines.get(groupOf[n]!)?.push(n)
-  return lines
-}
-
-const hasCreated = ({ type, name, textName }: DeclaredFamily): boolean =>
-  type === "histogram" || type === "summary" || (type === "counter" && name !== textName)
-
-/** For each creation time the line of its labels that it goes behind; undefined where one finds none, or not in order. */
-const pair = (
-  reading: Reading,
-  lines: ReadonlyArray<number>,
-  times: ReadonlyArray<number>
-): ReadonlyArray<readonly [line: number, time: number]> | undefined => {
-  const { records } = reading
-  const { bytes } = reading.lines
-  const timed = reading.options!.timestamps === "event"
-  const pairs: Array<readonly [number, number]> = []
-  for (const n of lines) {
-    const created = times[pairs.length]
-    if (created === undefined) break
-    const [line, time] = [records[n * FIELDS + START]!, records[created * FIELDS + START]!]
-    const [mine, theirs] = [endOfName(bytes, line), endOfName(bytes, time)]
-    if (!sameBytes(bytes, mine, endOfLabels(bytes, mine), bytes, theirs, endOfLabels(bytes, theirs))) continue
-    if (timed && !Object.is(reading.stampOf(n), reading.stampOf(created))) return undefined
-    pairs.push([n, created])
-  }
-  return pairs.length === times.length ? pairs : undefined
 }

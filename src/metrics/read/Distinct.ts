@@ -16,6 +16,8 @@ import type { Reading } from "./Reading.ts"
 
 const MAX_ALIKE = 32
 const MAX_PROBES = 1024
+/** Entries of the table: with many free ones for few new lines, a known line is mostly told by one look. */
+const LEAST = 512
 
 const LE = encode("le")
 const QUANTILE = encode("quantile")
@@ -42,7 +44,7 @@ export const findRepeats = (
   const hidesSome = names!.hasReserved && options!.allowReservedNames !== true
   const isUnshown = (n: number): boolean => hidesSome && names!.list[records[n * FIELDS + NAME]!]!.reserved
   // New lines alone are entered; then every other one is looked up among them.
-  const size = 2 ** Math.ceil(Math.log2(Math.max(16, 4 * news)))
+  const size = 2 ** Math.ceil(Math.log2(Math.max(LEAST, 4 * news)))
   if (table.length < size || table.length > 64 * size) table = new Int32Array(size)
   else table.fill(0, 0, size)
   const mask = size - 1
@@ -84,15 +86,19 @@ export const findRepeats = (
     if (at < 0) crowd.set(key, n)
     else table[at] = n + 1
   }
-  const holder = new Int32Array(known)
+  // Of lines that come in their old order none comes twice.
+  const holder = isAscending(reading) ? undefined : new Int32Array(known)
+  if (holder === undefined && news === 0) return
   for (let n = 0; n < count; n++) {
     const line = reading.known[n]!
-    if (line < 0 || isUnshown(n)) continue
-    const before = holder[line]! - 1
-    const wins = before < 0 || isLater(reading, before, n)
-    if (before >= 0) drop(wins ? before : n)
-    if (!wins) continue
-    holder[line] = n + 1
+    if (line < 0 || (hidesSome && isUnshown(n))) continue
+    if (holder !== undefined) {
+      const before = holder[line]! - 1
+      const wins = before < 0 || isLater(reading, before, n)
+      if (before >= 0) drop(wins ? before : n)
+      if (!wins) continue
+      holder[line] = n + 1
+    }
     // Mostly nothing is there.
     if (news === 0 || table[mixed(records[n * FIELDS + HASH]!) & mask] === 0) continue
     const at = seek(n)
@@ -101,6 +107,17 @@ export const findRepeats = (
     const [first, second] = other < n ? [other, n] : [n, other]
     drop(isLater(reading, first, second) ? first : second)
   }
+}
+
+const isAscending = ({ known, count }: Reading): boolean => {
+  let highest = -1
+  for (let n = 0; n < count; n++) {
+    const line = known[n]!
+    if (line < 0) continue
+    if (line <= highest) return false
+    highest = line
+  }
+  return true
 }
 
 const decodeLabel = (label: Uint8Array): string => ascii(label, 0, label.length)

@@ -30,8 +30,10 @@ export interface Place {
 
 export interface Families {
   readonly list: ReadonlyArray<DeclaredFamily>
-  /** By the name's number. */
+  /** By the name's number; and the same as lists of one part each. */
   readonly places: ReadonlyArray<Place>
+  readonly familyOf: Int32Array
+  readonly roles: ReadonlyArray<Role>
 }
 
 const SUFFIXES: ReadonlyArray<readonly [suffix: string, role: Role, types: ReadonlyArray<MetricType>]> = [
@@ -87,7 +89,12 @@ export const resolveFamilies = (
     help,
     unit
   }))
-  return { list, places }
+  return {
+    list,
+    places,
+    familyOf: Int32Array.from(places, ({ family }) => family),
+    roles: places.map(({ role }) => role)
+  }
 }
 
 /**

@@ -15,6 +15,7 @@ import type { Names } from "./Names.ts"
 import { PageIndex } from "./PageIndex.ts"
 import { keepRaw, type Placed, placeLines } from "./Placing.ts"
 import type { Reading } from "./Reading.ts"
+import { noneUnchanged, unchangedSince } from "./Unchanged.ts"
 import { free, judge, judgeValues, type Verdict } from "./Verdicts.ts"
 
 /** What a family and a sample name take besides their text, and a page. Measured: docs/benchmarks.md. */
@@ -131,13 +132,23 @@ const arranged = (reading: Reading, before: Page | undefined): Page => {
   const families = familiesOf(reading, names, comments, before?.layout)
   const arrangement = arrange(reading, families, before?.count ?? 0)
   refuseReserved(reading, arrangement)
-  const verdicts = arrangement.families.map((family): Verdict => {
-    if (!Conformity.governs(family.type)) return free
-    return judge(reading, names, family, arrangement.order, arrangement.roles)
+  const { order, roles } = arrangement
+  const old = before?.layout
+  const unchanged =
+    old?.families === families && old.plain && !reading.hasEnds
+      ? unchangedSince(reading, order, families, old.arrangement)
+      : noneUnchanged
+  const places = arrangement.families.map((family) => unchanged.of(family))
+  const verdicts = arrangement.families.map((family, k): Verdict => {
+    const { type, from, to } = family
+    if (!Conformity.governs(type)) return free
+    return places[k]! >= 0 && type !== "gaugehistogram"
+      ? judgeValues(reading.values, reading.records, old!.verdicts[places[k]!]!, from, to, order)
+      : judge(reading, names, family, order, roles)
   })
   const records = new Int32Array(reading.records.subarray(0, reading.count * FIELDS))
   const { raw, rawBytes } = keepRaw(reading, records, before?.raw)
-  const placed = placeLines(reading, arrangement.order)
+  const placed = placeLines(reading, order)
   let metadata = 0
   let series = 0
   const timestamps = options.timestamps === "event"
@@ -145,7 +156,13 @@ const arranged = (reading: Reading, before: Page | undefined): Page => {
     metadata += FAMILY_BYTES + family.textName.length + family.help.length + family.sampleNames.length * NAME_BYTES
     series += family.to - family.from
     const bytes = linesOf(placed, arrangement, family)
-    return { ...described(family, records, arrangement, verdicts[k]!), bytes, timestamps }
+    const { ordered, ranged, textOrdered, textRanged } = verdicts[k]!
+    const conforms = ordered && ranged
+    const conformsText = textOrdered && textRanged
+    const place = places[k]!
+    return place >= 0
+      ? { ...before!.dump.families[place]!, bytes, conforms, conformsText }
+      : { ...described(family, records, order), bytes, conforms, conformsText, timestamps }
   })
   const bytes =
     placed.bytes.length + records.byteLength + placed.starts.byteLength + rawBytes + comments.bytes + metadata
@@ -165,9 +182,8 @@ export const hasTooManyNames = ({ layout }: Page): boolean => {
 const described = (
   family: ArrangedFamily,
   records: Int32Array,
-  { order }: Arrangement,
-  { ordered, ranged, textOrdered, textRanged }: Verdict
-): Omit<Family, "bytes" | "timestamps"> => {
+  order: Arrangement["order"]
+): Omit<Family, "bytes" | "conforms" | "conformsText" | "timestamps"> => {
   const { type, from, to } = family
   const own = innerOf(type) & (HAS_LE | HAS_QUANTILE)
   let flags = 0
@@ -185,8 +201,6 @@ const described = (
     unit: intern(family.unit),
     series: to - from,
     sampleNames: internList(family.sampleNames),
-    conforms: ordered && ranged,
-    conformsText: textOrdered && textRanged,
     exemplars: (flags & HAS_EXEMPLAR) !== 0,
     floatLabels: otherForm,
     quoted: (flags & QUOTED) !== 0

@@ -2,7 +2,7 @@
  * Verdicts: whether the lines of each family keep the rules of its type, found anew where lines came, went or moved, and by their
  * values alone where the lines are those of the round before. Pure; it looks at records, and at bytes only where a bound must be read.
  */
-import { endOfValue, labelValue, sameLabels } from "../text/Line.ts"
+import { endOfToken, endOfValue, labelValue, sameLabels } from "../text/Line.ts"
 import { encode, numberIsValid, parseNumber } from "../text/Syntax.ts"
 import type { ArrangedFamily } from "./Arrangement.ts"
 import {
@@ -17,7 +17,21 @@ import {
   type Role,
   valueKeeps
 } from "./Conformity.ts"
-import { FIELDS, FLAGS, GROUP, HAS_LE, HAS_QUANTILE, HASH, MISC, NAME, RULE_SHIFT, RULES, START } from "./LineRecord.ts"
+import {
+  FIELDS,
+  FLAGS,
+  GROUP,
+  HAS_LE,
+  HAS_QUANTILE,
+  HASH,
+  MISC,
+  NAME,
+  OWN,
+  RULE_SHIFT,
+  RULES,
+  START,
+  TAIL_SHIFT
+} from "./LineRecord.ts"
 import type { Names } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
 
@@ -53,7 +67,7 @@ export const judge = (
   order: Uint32Array | undefined,
   roles: ReadonlyArray<Role>
 ): Verdict => {
-  const { records, lines, values, options } = reading
+  const { records, lines, options } = reading
   const inner = innerOf(type)
   const label = labelOf.get(inner)
   const timed = options!.timestamps === "event"
@@ -63,10 +77,11 @@ export const judge = (
   for (let place = from; place < to; place++) {
     const n = order === undefined ? place : order[place]!
     const at = n * FIELDS
-    const flags = records[at + MISC]! & FLAGS
+    const misc = records[at + MISC]!
+    const flags = misc & FLAGS
     const name = records[at + NAME]!
     point.role = roles[name]!
-    point.value = values[n]!
+    point.value = valueOf(reading, n)
     point.flags = flags
     point.bound =
       label !== undefined && (flags & inner) !== 0 ? boundOf(lines.bytes, records[at + START]!, label) : undefined
@@ -75,7 +90,7 @@ export const judge = (
     point.group = inner === 0 ? (records[at + HASH]! - Math.imul(names.list[name]!.hash, 31)) | 0 : records[at + GROUP]!
     point.line = n
     const rule = conformity.add(point)
-    records[at + MISC] = (records[at + MISC]! & ~RULES) | (rule << RULE_SHIFT)
+    records[at + MISC] = (misc & ~RULES) | (rule << RULE_SHIFT)
   }
   conformity.holds()
   const { ordered, ranged, textOrdered, textRanged } = conformity
@@ -118,6 +133,15 @@ export const judgeValues = (
   return ranged === before.ranged && textRanged === before.textRanged
     ? before
     : { ordered, ranged, textOrdered, textRanged }
+}
+
+/** Of a known line that was under no rule so far the number was not noted down. */
+const valueOf = ({ records, known, values, lines: { bytes } }: Reading, n: number): number => {
+  const at = n * FIELDS
+  const misc = records[at + MISC]!
+  if (known[n]! < 0 || (misc & RULES) !== 0) return values[n]!
+  const value = records[at + START]! + (records[at + OWN]! & 0xffff) + (misc >>> TAIL_SHIFT)
+  return parseNumber(bytes, value, endOfToken(bytes, value))
 }
 
 const boundOf = (b: Uint8Array, line: number, label: Uint8Array): number => {
