@@ -10,11 +10,12 @@ import { endOfBeginning, hashOfBeginning } from "../read/LineHash.ts"
 import { ENDS, FIELDS, HASH, LENGTH, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "../read/LineRecord.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Stamp } from "../rounds/Ages.ts"
-import { SLACK } from "../text/LineMemory.ts"
 import { sampleFloats, seriesKey } from "../text/Series.ts"
 import { copyText, sameText } from "../text/Words.ts"
+import { NameUses } from "./NameUses.ts"
 import { SlotIndex } from "./SlotIndex.ts"
 import { SlotOrder } from "./SlotOrder.ts"
+import { SlotText } from "./SlotText.ts"
 
 /** Of each slot: the integers of a LineRecord, more integers, three doubles. */
 const INTS = 22
@@ -32,9 +33,6 @@ const TIMESTAMP = OFFSET + 1
 /** Negative where it was replayed. */
 const MONO = OFFSET + 2
 
-/** Room for values that grow, so that they need no new place each time. */
-const GROWTH = 12
-
 /** What a line takes besides its text: its record. */
 export const RECORD_BYTES = 4 * INTS
 
@@ -42,17 +40,13 @@ export class SampleLines {
   /** Of lines, their raw beginnings, and their records. */
   bytes = 0
   count = 0
-  /** By the number of a sample name: how many lines have it; and how many names have any. */
-  uses = new Uint32Array(8)
-  usedNames = 0
+  /** How many lines have each sample name. */
+  readonly names = new NameUses()
   /** Slots that have or had a line. */
   slots = 0
   records = new Int32Array(0)
-  view = new DataView(new ArrayBuffer(SLACK))
+  private readonly texts = new SlotText(INTS, ROOM)
   private doubles = new Float64Array(0)
-  text = new Uint8Array(0)
-  private used = 0
-  private wasted = 0
   private readonly free: Array<number> = []
   /** Of their last update. */
   private readonly order = new SlotOrder(INTS, BY_UPDATE)
@@ -64,6 +58,15 @@ export class SampleLines {
   static readonly stride = INTS
   static readonly nextField = BY_UPDATE + 1
   static readonly epochField = EPOCH
+
+  /** What the lines and their raw beginnings lie in; another one when lines were added. */
+  get text(): Uint8Array {
+    return this.texts.bytes
+  }
+
+  get view(): DataView {
+    return this.texts.view
+  }
 
   /** The offset of the one that was updated longest ago. */
   get firstOffset(): number {
@@ -128,7 +131,7 @@ export class SampleLines {
     const before = own[at + LENGTH]!
     const length = records[from + LENGTH]!
     const sent = own[at + OWN]! >>> 16
-    if (sent + length > own[at + ROOM]!) this.move(slot, sent + length, sent + before)
+    if (sent + length > own[at + ROOM]!) this.texts.move(slot, sent + length, sent + before)
     // What stands before the value is the same.
     const kept = (own[at + OWN]! & 0xffff) + (own[at + MISC]! >>> TAIL_SHIFT)
     copyText(view, records[from + START]! + kept, this.view, own[at + START]! + kept, length - kept)
@@ -151,11 +154,11 @@ export class SampleLines {
     const at = slot * INTS
     if (before >= 0) {
       this.unlink(slot)
-      if (sent + length > this.records[at + ROOM]!) this.move(slot, sent + length, 0)
+      if (sent + length > this.records[at + ROOM]!) this.texts.move(slot, sent + length, 0)
     } else {
       this.count++
-      this.use(records[from + NAME]!)
-      this.place(slot, sent + length)
+      this.names.add(records[from + NAME]!)
+      this.texts.place(slot, sent + length)
     }
     const own = this.records
     const begin = own[at + RAW]!
@@ -174,11 +177,11 @@ export class SampleLines {
 
   remove(slot: number): void {
     this.unlink(slot)
-    this.wasted += this.records[slot * INTS + ROOM]!
+    this.texts.leave(slot)
     this.records[slot * INTS + LENGTH] = 0
     this.free.push(slot)
     this.count--
-    if (--this.uses[this.records[slot * INTS + NAME]!]! === 0) this.usedNames--
+    this.names.remove(this.records[slot * INTS + NAME]!)
   }
 
   /** Copies the line to where there is room for it. */
@@ -188,13 +191,12 @@ export class SampleLines {
 
   /** Sample names get other numbers. */
   renumber(numbers: Uint32Array): void {
-    this.uses = new Uint32Array(8)
-    this.usedNames = 0
+    this.names.clear()
     for (let slot = 0; slot < this.slots; slot++) {
       if (!this.isTaken(slot)) continue
       const at = slot * INTS + NAME
       this.records[at] = numbers[this.records[at]!]!
-      this.use(this.records[at]!)
+      this.names.add(this.records[at]!)
     }
   }
 
@@ -206,8 +208,8 @@ export class SampleLines {
       const length = this.records[slot * INTS + LENGTH]!
       const to = other.take()
       other.count++
-      other.use(this.records[slot * INTS + NAME]!)
-      other.place(to, sent + length)
+      other.names.add(this.records[slot * INTS + NAME]!)
+      other.texts.place(to, sent + length)
       const begin = other.records[to * INTS + RAW]!
       const room = other.records[to * INTS + ROOM]!
       other.records.set(this.records.subarray(slot * INTS, slot * INTS + BY_UPDATE), to * INTS)
@@ -221,15 +223,6 @@ export class SampleLines {
       other.order.append(to)
     }
     return other
-  }
-
-  private use(name: number): void {
-    if (name >= this.uses.length) {
-      const grown = new Uint32Array(2 * name)
-      grown.set(this.uses)
-      this.uses = grown
-    }
-    if (this.uses[name]!++ === 0) this.usedNames++
   }
 
   /** Enters the line where it is found. */
@@ -286,58 +279,9 @@ export class SampleLines {
     doubles.set(this.doubles)
     this.doubles = doubles
     this.records = new Int32Array(doubles.buffer)
+    this.texts.use(this.records)
     this.order.use(this.records)
     this.byText.use(this.records)
     this.bySeries.use(this.records)
-  }
-
-  /** The line goes where there is room for `length` bytes with its raw beginning, the first `keep` of them as they are. */
-  private move(slot: number, length: number, keep: number): void {
-    const at = slot * INTS
-    this.wasted += this.records[at + ROOM]!
-    const sent = this.records[at + OWN]! >>> 16
-    const from = this.records[at + START]! - sent
-    // Memory that is made anew leaves out what has no room.
-    const { view } = this
-    this.records[at + ROOM] = 0
-    this.place(slot, length)
-    this.records[at + START] = this.records[at + RAW]! + sent
-    copyText(view, from, this.view, this.records[at + RAW]!, keep)
-  }
-
-  /** Finds room; RAW is where it begins. */
-  private place(slot: number, length: number): void {
-    const room = length + GROWTH
-    if (this.used + room + SLACK > this.text.length) this.gather(room)
-    this.records[slot * INTS + RAW] = this.used
-    this.records[slot * INTS + ROOM] = room
-    this.used += room
-  }
-
-  /** All lines into new memory with room for so many bytes more. */
-  private gather(more: number): void {
-    const live = this.used - this.wasted
-    const size = Math.max(256, Math.ceil((live + more) * (live < 128 * 1024 ? 2 : 1.25))) + SLACK
-    const text = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
-    const view = new DataView(text.buffer)
-    const { records } = this
-    if (this.wasted === 0) text.set(this.text.subarray(0, this.used))
-    else {
-      let to = 0
-      for (let slot = 0; slot < this.slots; slot++) {
-        const at = slot * INTS
-        const room = records[at + ROOM]!
-        if (records[at + LENGTH] === 0 || room === 0) continue
-        const sent = records[at + OWN]! >>> 16
-        copyText(this.view, records[at + START]! - sent, view, to, sent + records[at + LENGTH]!)
-        records[at + RAW] = to
-        records[at + START] = to + sent
-        to += room
-      }
-    }
-    this.text = text
-    this.view = view
-    this.used = live
-    this.wasted = 0
   }
 }

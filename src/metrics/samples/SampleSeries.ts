@@ -41,7 +41,7 @@ export class SampleSeries {
   }
 
   get bytes(): number {
-    return this.lines.bytes + this.statementBytes + this.lines.usedNames * NAME_BYTES
+    return this.lines.bytes + this.statementBytes + this.lines.names.used * NAME_BYTES
   }
 
   /** The lowest offset that a series is from. */
@@ -54,7 +54,7 @@ export class SampleSeries {
     const { options, lines, epoch } = this
     if (options === undefined) return undefined
     // A text that was read and not added may have left names that no line has.
-    if (this.names.size > 2 * this.lines.usedNames + MANY) this.forgetNames()
+    if (this.names.size > 2 * this.lines.names.used + MANY) this.forgetNames()
     const { known } = this
     known.options = options
     known.names = this.names
@@ -84,7 +84,7 @@ export class SampleSeries {
       if (slot >= 0) continue
       series++
       const name = records[at + NAME]!
-      if (name !== last && !(this.lines.uses[name]! > 0)) bytes += NAME_BYTES
+      if (name !== last && !(this.lines.names.counts[name]! > 0)) bytes += NAME_BYTES
       last = name
     }
     return { series, bytes }
@@ -171,7 +171,7 @@ export class SampleSeries {
 
   /** Names without a line, and what was said of them, once they are many. */
   private forget(): void {
-    const used = this.lines.usedNames
+    const used = this.lines.names.used
     if (this.names.size > 2 * used + SMALL) this.forgetNames()
     if (this.statements.size <= 6 * used + SMALL) return
     const said = new Set<string>()
@@ -185,7 +185,7 @@ export class SampleSeries {
 
   /** Names without a line. */
   private forgetNames(): void {
-    const { names, numbers } = this.names.compact(this.lines.uses)
+    const { names, numbers } = this.names.compact(this.lines.names.counts)
     this.names = names
     this.lines.renumber(numbers)
   }

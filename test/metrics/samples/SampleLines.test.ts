@@ -31,7 +31,7 @@ describe("sample lines", () => {
     put(lines, 'a{x="1"} 1\nb 2\na{x="2"} 3\nb 4\n')
     assert.deepStrictEqual(textOf(lines), ['a{x="1",instance="s"} 1', 'a{x="2",instance="s"} 3', 'b{instance="s"} 4'])
     assert.strictEqual(lines.count, 3)
-    assert.strictEqual(lines.usedNames, 2)
+    assert.strictEqual(lines.names.used, 2)
   })
 
   it("take the memory of those that are there, whatever became of them", () => {
