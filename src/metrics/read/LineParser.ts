@@ -28,7 +28,6 @@ import {
 import type { Failure } from "./Failure.ts"
 import { LabelParser } from "./LabelParser.ts"
 import type { LineEnd } from "./LineEnd.ts"
-import { QUOTED } from "./LineRecord.ts"
 import type { Names, SampleName } from "./Names.ts"
 
 export class LineParser {
@@ -78,7 +77,7 @@ export class LineParser {
   read(from: number): number {
     const { input: b, out, failure } = this
     out.reserve(b.length - from + this.growth)
-    this.labels.reached = from
+    this.labels.text.reached = from
     let i = from
     let passed = -1
     if (startsMetricName(b[i]!)) {
@@ -97,7 +96,6 @@ export class LineParser {
     out.write(name.bytes, 0, name.bytes.length)
     i = this.labels.parse(i, name, passed)
     if (i < 0) return -1
-    if (name.quoted) this.labels.flags |= QUOTED
     out.put(SPACE)
     this.valueAt = out.length
     this.prefixEnd = i = skipBlanks(b, i)
@@ -133,7 +131,7 @@ export class LineParser {
     for (let i = skipBlanks(b, from); b[i] !== BRACE_CLOSE; ) {
       if (b[i] === QUOTE) {
         const start = i
-        const end = labels.endOfString(i)
+        const end = labels.text.endOfString(i)
         if (end < 0) return failure.because("syntax", "a name in quotes is not closed")
         i = skipBlanks(b, end)
         if (isValue || (b[i] !== COMMA && b[i] !== BRACE_CLOSE)) {

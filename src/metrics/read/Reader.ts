@@ -304,12 +304,12 @@ export class Reader {
       this.attachment = attachment
     }
     parser.attach(this.attachment, this.limits)
-    parser.labels.spans = this.retried < RETRIES * b.length
-    parser.labels.multiline = parser.labels.spans && reading.options!.format === "text"
+    parser.labels.text.spans = this.retried < RETRIES * b.length
+    parser.labels.text.multiline = parser.labels.text.spans && reading.options!.format === "text"
     const end = parser.read(from)
     if (end < 0) {
       lines.length = start
-      this.retried += parser.labels.reached - from
+      this.retried += parser.labels.text.reached - from
       return -1
     }
     const n = reading.count
@@ -320,7 +320,7 @@ export class Reader {
     const tail = valueAt - labels.ownEnd
     const sent = prefixEnd - from
     const isCanonical = this.isCanonical(from, prefixEnd, start, own)
-    const fit = !labels.odd && own <= MAX_PART && tail <= MAX_PART && sent <= MAX_PART
+    const fit = !labels.text.odd && own <= MAX_PART && tail <= MAX_PART && sent <= MAX_PART
     const to = n * FIELDS
     records[to + START] = start
     records[to + LENGTH] = lines.length - start
@@ -335,7 +335,7 @@ export class Reader {
     reading.count = n + 1
     reading.news++
     this.missed++
-    this.line += labels.feeds
+    this.line += labels.text.feeds
     return end
   }
 

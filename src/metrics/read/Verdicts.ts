@@ -81,7 +81,7 @@ export const judge = (
     const flags = misc & FLAGS
     const name = records[at + NAME]!
     point.role = roles[name]!
-    point.value = valueOf(reading, n)
+    point.value = numberOf(reading, n)
     point.flags = flags
     point.bound =
       label !== undefined && (flags & inner) !== 0 ? boundOf(lines.bytes, records[at + START]!, label) : undefined
@@ -136,7 +136,7 @@ export const judgeValues = (
 }
 
 /** Of a known line that was under no rule so far the number was not noted down. */
-const valueOf = ({ records, known, values, lines: { bytes } }: Reading, n: number): number => {
+const numberOf = ({ records, known, values, lines: { bytes } }: Reading, n: number): number => {
   const at = n * FIELDS
   const misc = records[at + MISC]!
   if (known[n]! < 0 || (misc & RULES) !== 0) return values[n]!
