@@ -50,6 +50,15 @@ export class LabelNames {
     this.empty.push(decode(this.line.bytes, start, end))
   }
 
+  /** Of the line before, at a place that this one has not reached. */
+  hashAt(place: number): number {
+    return this.hashes[place]!
+  }
+
+  lengthAt(place: number): number {
+    return this.ends[place]! - this.starts[place]!
+  }
+
   /** Whether the name in the line buffer is there already, or is the metric's, which no label may have. */
   has(start: number, end: number, hash: number): boolean {
     const { starts, ends, hashes, count, line } = this

@@ -26,11 +26,14 @@ import {
 import type { Failure } from "./Failure.ts"
 import { LabelNames } from "./LabelNames.ts"
 import { LabelText } from "./LabelText.ts"
+import { LineBefore } from "./LineBefore.ts"
 import { HAS_LE, HAS_QUANTILE, HAS_STATE, NO_NUMBER, OTHER_FORM, QUOTED } from "./LineRecord.ts"
 import type { SampleName } from "./Names.ts"
 
 const LE = hashOfName(encode("le"))
 const QUANTILE = hashOfName(encode("quantile"))
+/** Labels inside a metric. */
+const INNER = HAS_LE | HAS_QUANTILE | HAS_STATE
 const EXPORTED = encode("exported_")
 
 export class LabelParser {
@@ -43,7 +46,12 @@ export class LabelParser {
   ownEnd = 0
   /** How its bytes are read. */
   readonly text: LabelText
+  /** Noted down while labels are read; kept, or not, by who has the whole line. */
+  readonly before = new LineBefore()
+  /** Where the line at hand begins in the line buffer. */
+  start = 0
   private input: Uint8Array = new Uint8Array(1)
+  private view = new DataView(this.input.buffer)
   private limits = defaultParseLimits
   private readonly line: LineBuffer
   private readonly failure: Failure
@@ -52,6 +60,10 @@ export class LabelParser {
   private attachments: ReadonlyArray<AttachedLabel> = []
   private attached = new Uint8Array(0)
   private readonly names: LabelNames
+  /** Of the line at hand: labels that are written, attached ones that it has of its own, and whether its source label gets another name. */
+  private written = 0
+  private present = 0
+  private renames = false
 
   constructor(line: LineBuffer, failure: Failure) {
     this.line = line
@@ -61,8 +73,10 @@ export class LabelParser {
   }
 
   /** The text that is read from now on. */
-  use(input: Uint8Array, attachment: Attachment, limits: ParseLimits): void {
+  use(input: Uint8Array, view: DataView, attachment: Attachment, limits: ParseLimits): void {
+    this.view = view
     this.names.reserve(limits.maxLabels)
+    this.before.reserve(limits.maxLabels)
     this.limits = limits
     const { source, labels, growth } = attachment
     this.text.use(input, limits, growth)
@@ -78,84 +92,135 @@ export class LabelParser {
    * them. The name is in the line buffer. Answers where it goes on, -1 where the line is not shown.
    */
   parse(from: number, name: SampleName, passed: number): number {
-    const { input: b, line, text, names, attached, attachments } = this
-    this.hash = this.inner = this.flags = 0
-    text.begin()
-    names.clear()
-    let present = 0
-    for (let k = 0; k < attachments.length; k++) attached[k] = 0
-    const nameEnd = line.length
+    const { input: b, line } = this
+    this.begin(name)
+    this.ownEnd = line.length
     if (!name.quoted) line.put(BRACE_OPEN)
-    let written = name.quoted ? 1 : 0
-    const none = written
-    let renames = false
+    if (b[from] !== BRACE_OPEN) return this.attach(from, name)
+    const end = this.readLabels(skipBlanks(b, from + 1), name, passed)
+    return end < 0 ? -1 : this.attach(end, name)
+  }
+
+  /** The same where the name, and so many labels, are those of the line before, and in the line buffer: from behind them on. */
+  parseRest(from: number, labels: number): number {
+    const { input: b, line } = this
+    const { name, hashes, flags } = this.before
+    this.begin(name!)
+    this.ownEnd = line.length
+    this.names.count = this.written = labels
+    for (let k = 0; k < labels; k++) this.sum(hashes[k]!, flags[k]!)
     let i = from
-    if (b[i] === BRACE_OPEN) {
+    if (labels > 0) i = this.passComma(i, name!)
+    else {
+      line.put(BRACE_OPEN)
       i = skipBlanks(b, i + 1)
-      while (b[i] !== BRACE_CLOSE) {
-        if (i === passed) {
-          i = text.endOfString(i)
-          i = skipBlanks(b, i)
-          if (b[i] === COMMA) i = skipBlanks(b, i + 1)
-          continue
-        }
-        const before = line.length
-        if (written > 0) line.put(COMMA)
-        const nameAt = line.length
-        i = text.readName(i, name)
+    }
+    if (i >= 0) i = this.readLabels(i, name!, -1)
+    return i < 0 ? -1 : this.attach(i, name!)
+  }
+
+  /** How many labels the next line can have in common with this one: none where they are not written as they were sent. */
+  get alike(): number {
+    const { text, names, present, renames } = this
+    return present > 0 || renames || text.odd || (this.flags & QUOTED) !== 0 || names.size > names.count
+      ? 0
+      : names.count
+  }
+
+  private begin({ quoted }: SampleName): void {
+    this.hash = this.inner = this.flags = this.present = 0
+    this.written = quoted ? 1 : 0
+    this.renames = false
+    this.text.begin()
+    this.names.clear()
+    for (let k = 0; k < this.attachments.length; k++) this.attached[k] = 0
+  }
+
+  /** The labels up to the closing brace. */
+  private readLabels(from: number, name: SampleName, passed: number): number {
+    const { input: b, line, text, names } = this
+    let i = from
+    while (b[i] !== BRACE_CLOSE) {
+      if (i === passed) {
+        i = skipBlanks(b, text.endOfString(i))
+        if (b[i] === COMMA) i = skipBlanks(b, i + 1)
+        continue
+      }
+      const before = line.length
+      if (this.written > 0) line.put(COMMA)
+      const nameAt = line.length
+      const alike = name === this.before.name ? this.before.copyLabel(names.count, this.view, i, line.view, nameAt) : 0
+      if (alike > 0) {
+        line.length = nameAt + alike
+        if (!this.takeAlike(nameAt, name)) return -1
+        i = this.passComma(i + alike, name)
         if (i < 0) return -1
-        const valueAt = line.length
-        i = text.readValue(i, name)
-        if (i < 0) return -1
-        if (names.has(nameAt, valueAt - 2, text.nameHash)) return this.twice(nameAt, valueAt - 2, name)
-        if (names.size >= this.limits.maxLabels) return this.tooMany(name)
-        // An empty label is a missing one. Its name is taken none the less.
-        if (line.length - 1 === valueAt) {
-          names.addEmpty(nameAt, valueAt - 2)
+        continue
+      }
+      i = text.readName(i, name)
+      if (i < 0) return -1
+      const valueAt = line.length
+      i = text.readValue(i, name)
+      if (i < 0) return -1
+      if (!this.isNew(nameAt, valueAt - 2, text.nameHash, name)) return -1
+      // An empty label is a missing one. Its name is taken none the less.
+      if (line.length - 1 === valueAt) {
+        names.addEmpty(nameAt, valueAt - 2)
+        line.length = before
+      } else {
+        const which = this.attachmentNamed(nameAt, valueAt - 2)
+        if (which === 0 && (this.renames || !this.isOfSource(valueAt))) {
+          if (this.renames) return this.twice(nameAt, valueAt - 2, name)
+          this.renames = true
+          this.foreign = line.bytes.slice(valueAt, line.length - 1)
           line.length = before
         } else {
-          const which = this.attachmentNamed(nameAt, valueAt - 2)
-          if (which === 0 && (renames || !this.isOfSource(valueAt))) {
-            if (renames) return this.twice(nameAt, valueAt - 2, name)
-            renames = true
-            this.foreign = line.bytes.slice(valueAt, line.length - 1)
-            line.length = before
-          } else {
-            written++
-            if (line.bytes[nameAt] === UNDERSCORE && line.bytes[nameAt + 1] === UNDERSCORE) text.quoted = true
-            this.take(nameAt, valueAt, which < 0 ? name : undefined)
-            if (which >= 0) {
-              attached[which] = 1
-              present++
-            }
+          this.written++
+          if (line.bytes[nameAt] === UNDERSCORE && line.bytes[nameAt + 1] === UNDERSCORE) text.quoted = true
+          this.take(nameAt, valueAt, which < 0 ? name : undefined)
+          if (which >= 0) {
+            this.attached[which] = 1
+            this.present++
           }
         }
-        i = skipBlanks(b, i)
-        if (b[i] === COMMA) i = skipBlanks(b, i + 1)
-        else if (b[i] === LF) return this.failure.because("syntax", `${name.text}: the labels are not closed`)
       }
-      i++
+      i = this.passComma(i, name)
+      if (i < 0) return -1
     }
-    if (renames) this.rename(written++ > 0)
-    this.ownEnd = written > none ? line.length : nameEnd
-    if (present === 0) {
-      const { text: all, hash } = this.attachment!
-      if (written > 0) line.put(COMMA)
-      line.write(all, 0, all.length)
-      written += attachments.length
+    if (this.renames) this.rename(this.written++ > 0)
+    if (this.written > (name.quoted ? 1 : 0)) this.ownEnd = line.length
+    return i + 1
+  }
+
+  /** What stands between two labels. */
+  private passComma(from: number, name: SampleName): number {
+    const { input: b } = this
+    const i = skipBlanks(b, from)
+    if (b[i] === COMMA) return skipBlanks(b, i + 1)
+    return b[i] === LF ? this.failure.because("syntax", `${name.text}: the labels are not closed`) : i
+  }
+
+  /** The attached labels that the line does not have of its own, and the closing brace. Answers `end`. */
+  private attach(end: number, name: SampleName): number {
+    const { line, attached, attachments } = this
+    if (this.present === 0) {
+      const { text, hash } = this.attachment!
+      if (this.written > 0) line.put(COMMA)
+      line.write(text, 0, text.length)
+      this.written += attachments.length
       this.hash = (this.hash + hash) | 0
     } else
       for (let k = 0; k < attachments.length; k++) {
         if (attached[k] === 1) continue
         const label = attachments[k]!
-        if (written++ > 0) line.put(COMMA)
+        if (this.written++ > 0) line.put(COMMA)
         line.writeLabel(label.name, label.value)
         this.hash = (this.hash + label.hash) | 0
       }
-    if (written - none > this.limits.maxLabels) return this.tooMany(name)
+    if (this.written - (name.quoted ? 1 : 0) > this.limits.maxLabels) return this.tooMany(name)
     line.put(BRACE_CLOSE)
-    if (text.quoted || name.quoted) this.flags |= QUOTED
-    return i
+    if (this.text.quoted || name.quoted) this.flags |= QUOTED
+    return end
   }
 
   /** The value of the source label that the line had of its own, while it waits for its new name. */
@@ -176,34 +241,66 @@ export class LabelParser {
     return sameBytes(bytes, valueAt, length - 1, value, 0, value.length)
   }
 
+  private isNew(start: number, end: number, nameHash: number, name: SampleName): boolean {
+    const { names, limits } = this
+    const isFree = names.size < limits.maxLabels
+    if (isFree && !names.has(start, end, nameHash)) return true
+    if (isFree) this.twice(start, end, name)
+    else this.tooMany(name)
+    return false
+  }
+
   /** Keeps the label just written, and notes what it tells; `name` may be a state's, where the label is not an attached one. */
   private take(nameAt: number, valueAt: number, name: SampleName | undefined): void {
-    const { line } = this
+    const { line, names } = this
     const { nameHash, valueHash } = this.text
-    this.names.add(nameAt, valueAt - 2, nameHash)
     let hash = finishHash(valueHash)
+    let flags = 0
     if (nameHash === LE || nameHash === QUANTILE) {
+      this.boundFlags = nameHash === LE ? HAS_LE : HAS_QUANTILE
       hash = this.readBound(valueAt, nameHash, hash)
-      this.inner = (this.inner + hash) | 0
-      this.flags |= nameHash === LE ? HAS_LE : HAS_QUANTILE
-    } else if (name?.quoted === false && sameBytes(line.bytes, nameAt, valueAt - 2, name.bytes, 0, name.bytes.length)) {
-      this.inner = (this.inner + hash) | 0
-      this.flags |= HAS_STATE
-    }
-    this.hash = (this.hash + hash) | 0
+      flags = this.boundFlags
+    } else if (name?.quoted === false && sameBytes(line.bytes, nameAt, valueAt - 2, name.bytes, 0, name.bytes.length))
+      flags = HAS_STATE
+    this.before.note(names.count, line.length - this.start, hash, flags)
+    names.add(nameAt, valueAt - 2, nameHash)
+    this.sum(hash, flags)
   }
+
+  /** The same for the one that the line before has in this place: its bytes need not be looked at. */
+  private takeAlike(nameAt: number, name: SampleName): boolean {
+    const { before, line, names } = this
+    const label = names.count
+    const nameEnd = nameAt + names.lengthAt(label)
+    const nameHash = names.hashAt(label)
+    if (!this.isNew(nameAt, nameEnd, nameHash, name)) return false
+    const [hash, flags] = [before.hashes[label]!, before.flags[label]!]
+    this.written++
+    before.note(label, line.length - this.start, hash, flags)
+    names.add(nameAt, nameEnd, nameHash)
+    this.sum(hash, flags)
+    return true
+  }
+
+  private sum(hash: number, flags: number): void {
+    this.hash = (this.hash + hash) | 0
+    this.flags |= flags
+    if ((flags & INNER) !== 0) this.inner = (this.inner + hash) | 0
+  }
+
+  private boundFlags = 0
 
   /** The `le` or `quantile` just written. Its hash is that of its number, since `1` and `1.0` may be one series. */
   private readBound(valueAt: number, nameHash: number, hash: number): number {
     const { bytes, length } = this.line
     const value = parseNumber(bytes, valueAt, length - 1)
     if (!numberIsValid() || Number.isNaN(value)) {
-      this.flags |= NO_NUMBER
+      this.boundFlags |= NO_NUMBER
       return hash
     }
     const canonical = canonicalFloatBytes(value)
     if (sameBytes(bytes, valueAt, length - 1, canonical, 0, canonical.length)) return hash
-    this.flags |= OTHER_FORM
+    this.boundFlags |= OTHER_FORM
     return hashOfValue(nameHash, canonical)
   }
 

@@ -43,6 +43,7 @@ export class LineParser {
   private readonly end: LineEnd
   private readonly failure: Failure
   private input: Uint8Array = new Uint8Array(1)
+  private view = new DataView(this.input.buffer)
   private growth = 0
   private attached: Attachment | undefined
   private names: Names | undefined
@@ -56,8 +57,11 @@ export class LineParser {
     this.labels = new LabelParser(out, failure)
   }
 
-  use(input: Uint8Array, names: Names): void {
+  /** Another text; `view` is of it. */
+  use(input: Uint8Array, view: DataView, names: Names): void {
     this.input = input
+    this.view = view
+    this.labels.before.forget()
     this.isValid = undefined
     this.attached = undefined
     if (this.names !== names) this.name = undefined
@@ -70,14 +74,42 @@ export class LineParser {
     this.limits = limits
     this.attached = attachment
     this.growth = attachment.growth
-    this.labels.use(this.input, attachment, limits)
+    this.labels.use(this.input, this.view, attachment, limits)
   }
 
   /** The line whose first byte that is no blank is at `from`. Answers the position after its line feed. */
   read(from: number): number {
-    const { input: b, out, failure } = this
+    const { input: b, out, labels, failure } = this
+    const { before } = labels
     out.reserve(b.length - from + this.growth)
-    this.labels.text.reached = from
+    const start = out.length
+    labels.start = start
+    labels.text.reached = from
+    const labelsAlike = before.labelsWithin(before.copyBeginning(this.view, from, out.view, start))
+    let i = from
+    if (labelsAlike >= 0) {
+      const length = before.endOf(labelsAlike)
+      this.name = before.name
+      out.length = start + length
+      i = labels.parseRest(from + length, labelsAlike)
+    } else i = this.readBeginning(from)
+    before.forget()
+    if (i < 0) return -1
+    const name = this.name!
+    out.put(SPACE)
+    this.valueAt = out.length
+    this.prefixEnd = i = skipBlanks(b, i)
+    i = this.end.read(i, name)
+    if (i < 0) return -1
+    if (!this.valid && !isUtf8(b.subarray(from, i)))
+      return failure.because("not-utf8", `${name.text}: the line is not valid UTF-8`)
+    before.keep(name, start, labels.alike)
+    return i
+  }
+
+  /** Its name and labels, from the first byte on. */
+  private readBeginning(from: number): number {
+    const { input: b, out, failure } = this
     let i = from
     let passed = -1
     if (startsMetricName(b[i]!)) {
@@ -94,15 +126,7 @@ export class LineParser {
     const name = this.name!
     out.reserve(b.length - i + name.bytes.length + this.growth)
     out.write(name.bytes, 0, name.bytes.length)
-    i = this.labels.parse(i, name, passed)
-    if (i < 0) return -1
-    out.put(SPACE)
-    this.valueAt = out.length
-    this.prefixEnd = i = skipBlanks(b, i)
-    i = this.end.read(i, name)
-    if (i >= 0 && !this.valid && !isUtf8(b.subarray(from, i)))
-      return failure.because("not-utf8", `${name.text}: the line is not valid UTF-8`)
-    return i
+    return this.labels.parse(i, name, passed)
   }
 
   private get valid(): boolean {

@@ -104,7 +104,7 @@ export class Reader {
     const names = before?.names ?? new Names()
     reading.begin(this.input, options, names, before)
     this.end.use(this.input, options.format, time)
-    this.parser.use(this.input, names)
+    this.parser.use(this.input, this.view, names)
     this.attachment = attachment
     this.remember(before)
     return this.readLines(options) ?? reading

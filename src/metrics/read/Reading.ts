@@ -42,8 +42,6 @@ export class Reading {
   /** The text that was read, while it is there; it ends in a line feed. */
   input: Uint8Array = new Uint8Array(1)
   private isComplete = false
-  private viewedBytes: Uint8Array | undefined
-  private viewed: DataView = new DataView(new ArrayBuffer(0))
   private stretches: Array<Stretch> = []
   private before: Array<number> = []
   private readonly refusals = new Map<LineReason, { count: number; line: number; detail: string; sample: string }>()
@@ -53,7 +51,8 @@ export class Reading {
     this.input = input
     this.options = options
     this.names = names
-    this.lines.length = this.count = this.news = 0
+    this.lines.clear()
+    this.count = this.news = 0
     this.same = this.hasEnds = this.isComplete = false
     if (this.stretches.length > 0) {
       this.stretches = []
@@ -65,12 +64,7 @@ export class Reading {
 
   /** Its lines, to be read eight bytes at a time. */
   get view(): DataView {
-    const { bytes } = this.lines
-    if (this.viewedBytes !== bytes) {
-      this.viewedBytes = bytes
-      this.viewed = new DataView(bytes.buffer, bytes.byteOffset)
-    }
-    return this.viewed
+    return this.lines.view
   }
 
   /** Room for one more line. */

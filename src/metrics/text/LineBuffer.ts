@@ -1,21 +1,23 @@
 /**
- * LineBuffer: where the canonical lines of a dump are written. Its memory is kept between dumps, so that it grows once and
- * not for each of them: parsing never awaits, one dump at a time has it. Whoever writes has reserved the room before.
+ * LineBuffer: where the canonical lines of a text are written. Its memory is kept from text to text, so that it grows once and not for
+ * each of them. Whoever writes has reserved the room before.
  */
 import { canonicalFloatBytes, EQUALS, QUOTE, SPACE } from "./Syntax.ts"
 
-let kept: Uint8Array = new Uint8Array(256 * 1024)
-/** One huge dump does not hold its memory for good. */
+const USUAL = 256 * 1024
+/** One huge text does not hold its memory for good. */
 const MAX_KEPT = 8 * 1024 * 1024
 
 export class LineBuffer {
-  /** The lines so far are `bytes[0, length)`. */
-  bytes: Uint8Array
+  /** The lines so far are `bytes[0, length)`; `view` is of the same memory. */
+  bytes: Uint8Array = new Uint8Array(USUAL)
+  view = new DataView(this.bytes.buffer)
   length = 0
 
-  /** `own`: memory that it need not share. */
-  constructor(own = kept) {
-    this.bytes = own
+  /** Another text. */
+  clear(): void {
+    this.length = 0
+    if (this.bytes.length > MAX_KEPT) this.use(new Uint8Array(USUAL))
   }
 
   /** Makes room for so many bytes more. */
@@ -23,12 +25,12 @@ export class LineBuffer {
     if (this.length + more <= this.bytes.length) return
     const grown = new Uint8Array(Math.max(this.length + more, Math.ceil(this.bytes.length * 1.5)))
     grown.set(this.bytes.subarray(0, this.length))
-    this.bytes = grown
+    this.use(grown)
   }
 
-  /** The memory may be used by the next dump: nobody may look at the lines any more. */
-  release(): void {
-    if (this.bytes.length <= MAX_KEPT) kept = this.bytes
+  private use(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer)
   }
 
   put(byte: number): void {
