@@ -31,7 +31,8 @@ describeKafka("member ids that nobody speaks for", () => {
       ...["--brokers", kafka.bootstrap[0]!, "--topic", "metrics", "--group-id", group, "--client-id", name],
       ...["--session-timeout", `${sessionTimeout}ms`, "--workers", String(workers)]
     ])
-  const members = async () => (await kafka.admin.describeGroups([group])).groups[0]!.members.length
+  const described = async () => (await kafka.admin.describeGroups([group])).groups[0]!
+  const members = async () => (await described()).members.length
   const all = Array.from({ length: partitions }, (_, i) => i).join()
   const shown = async (): Promise<string> =>
     (await Promise.all(pods.map(visiblePartitions)))
@@ -53,7 +54,15 @@ describeKafka("member ids that nobody speaks for", () => {
     await kafka.createTopic("metrics", partitions)
     stage = await openStage()
     pods.push(await start("a"), await start("b"), await start("c", 2))
-    await until(async () => (await members()) === 4, { what: "four members" })
+    // Members that wait for their first generation are counted, too: the fault is not to meet the group in the middle of a rebalance.
+    const stable = async () => {
+      const { state, members } = await described()
+      return state === "Stable" && members.length === 4
+    }
+    await until(stable, { what: "four members in one generation" })
+    await until(async () => (await visiblePartitions(pods[2]!)).length > 0 && (await stable()), {
+      what: "the newest pod shows some"
+    })
     await allShown()
   })
   afterEach(({ task }) => {
