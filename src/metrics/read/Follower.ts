@@ -30,6 +30,8 @@ export class Follower {
   nextStretch = NONE
   /** How many lines behind the one that was asked for were read with it. */
   further = 0
+  /** Where in the input no line is read any more with the one before it. */
+  stop = 0
   private readonly reading: Reading
   private readonly end: LineEnd
   private input: Uint8Array = new Uint8Array(1)
@@ -95,7 +97,7 @@ export class Follower {
    * where it goes on, OTHER where it is another line, -1 where it is that line and its end cannot be read.
    */
   read(first: number, from: number): number {
-    const { reading, input: b, view, records, lines, starts, stride, nextField, count, names, end } = this
+    const { reading, input: b, view, records, lines, starts, stride, nextField, count, names, end, stop } = this
     const { lines: buffer } = reading
     let line = first
     let p = from
@@ -156,8 +158,8 @@ export class Follower {
       // The attached labels.
       copy(lines, start + own, out, written + own, tail)
       buffer.length = written + own + tail
-      const stop = end.read(i, names[records[at + NAME]!]!)
-      if (stop < 0) {
+      const next = end.read(i, names[records[at + NAME]!]!)
+      if (next < 0) {
         // The line is the reader's to refuse: where it is not the first, it will ask again.
         buffer.length = written
         if (done > 0) break
@@ -175,15 +177,15 @@ export class Follower {
       if ((misc & RULES) !== 0) reading.values[n] = end.number()
       reading.count = n + 1
       done++
-      p = stop
-      const next = nextField >= 0 ? records[at + nextField]! - 1 : line + 1 < count ? line + 1 : -1
+      p = next
+      const following = nextField >= 0 ? records[at + nextField]! - 1 : line + 1 < count ? line + 1 : -1
       // Comments and blanks are the reader's, and a limit of lines is looked at now and then.
-      if (next < 0 || next === this.nextStretch || p >= b.length || b[p]! <= HASH) {
+      if (following < 0 || following === this.nextStretch || p >= stop || b[p]! <= HASH) {
         this.pass(line)
         this.further = done - 1
         return p
       }
-      line = next
+      line = following
     }
     if (done === 0) return OTHER
     // The one that did not match is expected still.

@@ -133,7 +133,8 @@ export class LabelText {
       if (c === QUOTE) break
       if (c === LF) {
         this.reached = Math.max(this.reached, i)
-        if (!this.multiline || i + 1 >= b.length)
+        // Not within what a value may have either: nothing is looked for in the whole text.
+        if (!this.multiline || i + 1 >= b.length || i - from > this.limits.maxLabelValue)
           return failure.because("syntax", `${name.text}: a label value is not closed`)
         this.odd = true
         this.feeds++
@@ -185,9 +186,10 @@ export class LabelText {
     return this.line.bytes
   }
 
-  /** After the closing quote of the string that begins here; -1 where it is not closed. */
+  /** After the closing quote of the string that begins here; -1 where it is not closed, within what a value may have where it spans lines. */
   endOfString(from: number): number {
     const { input: b, spans } = this
+    const { maxLabelValue } = this.limits
     for (let i = from + 1; i < b.length; i++) {
       const c = b[i]
       if (c === QUOTE) return i + 1
@@ -195,7 +197,7 @@ export class LabelText {
         if (b[++i] === LF) return -1
       } else if (c === LF) {
         this.reached = Math.max(this.reached, i)
-        if (!spans) return -1
+        if (!spans || i - from > maxLabelValue) return -1
       }
     }
     this.reached = b.length

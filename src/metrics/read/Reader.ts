@@ -5,7 +5,8 @@
  *
  * Promise: what a text comes to depends on the text and the options alone; the memory only saves work. A known line
  * becomes what parsing would make of it: its name and labels are the same, and its end is read by the same code. A line that
- * cannot be read is left out, counted, and nothing else is lost. Never throws. One text at a time: nothing here awaits.
+ * cannot be read is left out, counted, and nothing else is lost. Never throws. One text at a time, at once (`read`), or so many
+ * bytes at a time (`begin`, then `readOn`): what it comes to is the same, and until it is read the reader is that text's alone.
  */
 import { type Attachment, prepareAttachment } from "../text/Attachment.ts"
 import { defaultParseLimits, type ParseLimits, type Refusal } from "../text/Dump.ts"
@@ -54,6 +55,8 @@ const AHEAD = 8
 const SMALL = 8192
 /** Bytes of failed attempts at values that span lines, for each byte of the text. */
 const RETRIES = 2
+/** A stretch of comments goes on as another one behind the line with which it has so many bytes. */
+const MAX_STRETCH = 64 * 1024
 
 const small = new Uint8Array(SMALL + 1)
 const smallView = new DataView(small.buffer)
@@ -73,7 +76,10 @@ export class Reader {
   private memory: Memory | undefined
   /** Where the text and the memory are at: the stretch that is expected next, the line of the text. */
   private stretches: ReadonlyArray<Stretch> = []
+  private at = 0
   private line = 0
+  /** OpenMetrics: its last line was there. */
+  private ended = false
   /** All of the text so far was what was expected. */
   private inOrder = true
   /** Lines that were parsed although there is a memory, and bytes of attempts at values that span lines. */
@@ -90,6 +96,11 @@ export class Reader {
 
   /** Answers the reading, which is good until the next call, or why the text as a whole is not taken. */
   read(text: Uint8Array, options: ReadOptions, memory: Memory | undefined): Reading | Refusal {
+    return this.begin(text, options, memory) ?? this.readOn(Number.POSITIVE_INFINITY)!
+  }
+
+  /** Answers why nothing is to be read of the text. */
+  begin(text: Uint8Array, options: ReadOptions, memory: Memory | undefined): Refusal | undefined {
     const { reading } = this
     const { limits } = options
     this.limits = limits
@@ -107,7 +118,14 @@ export class Reader {
     this.parser.use(this.input, this.view, names)
     this.attachment = attachment
     this.remember(before)
-    return this.readLines(options) ?? reading
+    return undefined
+  }
+
+  /** Reads so many bytes more, and the rest of the line in which they end; undefined where the text goes on behind them. */
+  readOn(bytes: number): Reading | Refusal | undefined {
+    const refused = this.readLines(bytes)
+    if (refused !== undefined) return refused
+    return this.at < this.input.length ? undefined : (this.close() ?? this.reading)
   }
 
   /** Of the text at hand; undefined until a line needs it. */
@@ -149,27 +167,28 @@ export class Reader {
     this.memory = memory
     this.follower.follow(memory, this.input, this.view)
     this.stretches = memory?.comments?.stretches ?? noStretches
-    this.line = this.missed = this.retried = 0
+    this.at = this.line = this.missed = this.retried = 0
+    this.ended = false
     this.inOrder = true
   }
 
-  private readLines({ format }: ReadOptions): Refusal | undefined {
+  private readLines(bytes: number): Refusal | undefined {
     const { input: b, reading, limits, follower } = this
     const { maxBytes } = limits
+    const { format } = reading.options!
     // Lines that are not shown for their names are no series of the source's: so many more may there be.
     const maxLines = 2 * limits.maxSeries + reservedNames.size
-    const { length } = b
-    let ended = -1
-    let p = 0
-    while (p < length) {
+    let stop = Math.min(b.length, this.at + bytes)
+    follower.stop = stop
+    // What attempts at a value looked at counts as well.
+    const most = stop + this.retried
+    let p = this.at
+    while (p < stop && !this.ended) {
       const c = b[p]!
       const begun = c <= HASH || follower.nextStretch === follower.expected ? this.passStretch(p) : p
       if (begun > p) {
         p = begun
-        if (format === "openmetrics" && endsText(this.lastStretch!)) {
-          ended = p
-          break
-        }
+        if (format === "openmetrics" && endsText(this.lastStretch!)) this.ended = true
         continue
       }
       const from = skipBlanks(b, p)
@@ -186,6 +205,7 @@ export class Reader {
         const { reason, detail } = this.failure
         reading.refuse(reason, detail, this.line, from)
         p = b.indexOf(LF, from) + 1
+        if (bytes !== Number.POSITIVE_INFINITY) follower.stop = stop = Math.min(stop, most - this.retried)
         continue
       }
       p = end
@@ -195,16 +215,19 @@ export class Reader {
       if (reading.lines.length > maxBytes)
         return { reason: "too-large", detail: `more than ${maxBytes} bytes with the attached labels`, line: 0 }
     }
-    if (format === "openmetrics") {
-      if (ended < 0)
-        return {
-          reason: "no-eof",
-          detail: "OpenMetrics text must end with # EOF; the text is cut off or of another format",
-          line: 0
-        }
-      this.refuseRest(ended)
-    }
-    const { memory } = this
+    this.at = this.ended ? this.refuseRest(p, stop) : p
+    return undefined
+  }
+
+  /** The text was read to its end. */
+  private close(): Refusal | undefined {
+    const { reading, memory, follower } = this
+    if (reading.options!.format === "openmetrics" && !this.ended)
+      return {
+        reason: "no-eof",
+        detail: "OpenMetrics text must end with # EOF; the text is cut off or of another format",
+        line: 0
+      }
     reading.same =
       this.inOrder &&
       memory !== undefined &&
@@ -220,7 +243,8 @@ export class Reader {
     if (at < stretches.length && (follower.nextStretch === follower.expected || follower.expected < 0)) {
       const stretch = stretches[at]!
       const end = from + stretch.text.length
-      if (standsAt(stretch, this.view, from, b.length) && !this.goesOn(end)) {
+      const full = end - from >= MAX_STRETCH
+      if (standsAt(stretch, this.view, from, b.length) && (full || !this.goesOn(end))) {
         follower.passStretch()
         this.note(stretch, from)
         return end
@@ -230,7 +254,7 @@ export class Reader {
     if (c !== HASH && c !== LF && c !== SPACE && c !== TAB) return from
     const { format } = reading.options!
     let end = from
-    while (this.goesOn(end)) {
+    while (end - from < MAX_STRETCH && this.goesOn(end)) {
       const ends = format === "openmetrics" && isEnd(b, end)
       end = b.indexOf(LF, end) + 1
       if (ends) break
@@ -260,13 +284,15 @@ export class Reader {
     this.line += stretch.lines
   }
 
-  /** OpenMetrics: nothing may follow its end. */
-  private refuseRest(from: number): void {
+  /** OpenMetrics: nothing may follow its end. Answers where it goes on. */
+  private refuseRest(from: number, stop: number): number {
     const { input: b, reading } = this
-    for (let p = from; p < b.length; p = b.indexOf(LF, p) + 1) {
+    let p = from
+    for (; p < stop; p = b.indexOf(LF, p) + 1) {
       this.line++
       reading.refuse("after-eof", "text after # EOF", this.line, p)
     }
+    return p
   }
 
   /** The line among those that are known, read; OTHER where it is not. */
