@@ -9,7 +9,6 @@ import type { MetricType } from "../text/Dump.ts"
 import { endOfLabels, endOfName, endOfToken } from "../text/Line.ts"
 import { LF } from "../text/Syntax.ts"
 import type { Role } from "./Conformity.ts"
-import { findRepeats } from "./Distinct.ts"
 import type { DeclaredFamily, Families } from "./Families.ts"
 import { FIELDS, HAS_EXEMPLAR, LENGTH, MISC, NAME, START } from "./LineRecord.ts"
 import { type Reading, reservedDetail } from "./Reading.ts"
@@ -34,61 +33,109 @@ export interface Arrangement {
   readonly roles: ReadonlyArray<Role>
 }
 
-/** `known`: how many lines the memory has. Takes lines that are not shown out of the reading. */
-export const arrange = (reading: Reading, families: Families, known: number): Arrangement => {
-  const { places, list, familyOf } = families
-  const typeOf = (name: number): MetricType => list[familyOf[name]!]?.type ?? "unknown"
-  dropRepeats(reading, known, typeOf)
-  const { records, count } = reading
-  const groups = new Map<number, Group>()
-  let last = groupFor(new Map(), Number.NaN)
-  let lastName = -1
-  let turns = 0
-  for (let n = 0, at = 0; n < count; n++, at += FIELDS) {
-    const name = records[at + NAME]!
-    if ((records[at + MISC]! & HAS_EXEMPLAR) !== 0 && !takesExemplars(typeOf(name), places[name]!.role))
-      cutExemplar(reading, at)
-    if (name !== lastName) {
-      lastName = name
-      const family = familyOf[name]!
-      if (last.family !== family) {
-        last = groupFor(groups, family)
-        turns++
-      }
-      last.names.add(name)
-    }
-    last.count++
+/**
+ * An arrangement as it is found, so many lines or families at a time as one likes: `group` of all lines, `weave`, `describe` of all
+ * families, `settle`. No series may be there twice any more.
+ */
+export class Arranging {
+  private readonly reading: Reading
+  private readonly families: Families
+  private readonly groups = new Map<number, Group>()
+  private last = groupFor(new Map(), Number.NaN)
+  private lastName = -1
+  /** How often another family began. */
+  private turns = 0
+  private groupOf: Int32Array | undefined
+  private woven: Woven | undefined
+  private ordered: ReadonlyArray<Group> = []
+  private readonly arranged: Array<ArrangedFamily> = []
+
+  constructor(reading: Reading, families: Families) {
+    this.reading = reading
+    this.families = families
   }
-  const reserved = groups.get(-1)
-  groups.delete(-1)
-  let groupOf: Int32Array | undefined
-  const familiesOfLines = (): Int32Array => {
-    if (groupOf !== undefined) return groupOf
-    groupOf = new Int32Array(count)
+
+  group(from: number, to: number): void {
+    const { reading, groups, families } = this
+    const { places, list, familyOf } = families
+    const { records } = reading
+    let { last, lastName } = this
+    for (let n = from, at = from * FIELDS; n < to; n++, at += FIELDS) {
+      const name = records[at + NAME]!
+      if (
+        (records[at + MISC]! & HAS_EXEMPLAR) !== 0 &&
+        !takesExemplars(typeIn(list, familyOf[name]!), places[name]!.role)
+      )
+        cutExemplar(reading, at)
+      if (name !== lastName) {
+        lastName = name
+        const family = familyOf[name]!
+        if (last.family !== family) {
+          last = groupFor(groups, family)
+          this.turns++
+        }
+        last.names.add(name)
+      }
+      last.count++
+    }
+    this.last = last
+    this.lastName = lastName
+  }
+
+  /** How many families there are to describe, once it is woven. */
+  get size(): number {
+    return this.ordered.length
+  }
+
+  weave(): void {
+    const { reading, groups, families } = this
+    const reserved = groups.get(-1)
+    groups.delete(-1)
+    if (reading.options!.format === "text") this.woven = weave(reading, families, groups, () => this.familiesOfLines())
+    this.ordered = [...groups.values(), ...(reserved === undefined ? [] : [reserved])]
+    let to = 0
+    for (const group of this.ordered) {
+      group.next = to
+      to += group.count
+    }
+  }
+
+  describe(from: number, to: number): void {
+    const { ordered, arranged } = this
+    const { list } = this.reading.names!
+    for (let k = from; k < to; k++) {
+      const { family, next, count, names } = ordered[k]!
+      const declared = this.families.list[family] ?? unshown
+      const sampleNames = Array.from(names, (name) => list[name]!.text)
+      arranged.push({ ...declared, from: next, to: next + count, sampleNames, number: family })
+    }
+  }
+
+  settle(): Arrangement {
+    const { ordered, groups, woven } = this
+    const { roles } = this.families
+    const inOrder = ordered.length === groups.size && woven === undefined && this.turns === groups.size
+    return {
+      families: this.arranged,
+      shown: groups.size,
+      order: inOrder ? undefined : orderOf(this.familiesOfLines(), ordered, woven),
+      roles: woven === undefined ? roles : roles.map((role, name) => woven.roles.get(name) ?? role)
+    }
+  }
+
+  private familiesOfLines(): Int32Array {
+    if (this.groupOf !== undefined) return this.groupOf
+    const { records, count } = this.reading
+    const { familyOf } = this.families
+    const groupOf = new Int32Array(count)
     for (let n = 0; n < count; n++) groupOf[n] = familyOf[records[n * FIELDS + NAME]!]!
+    this.groupOf = groupOf
     return groupOf
   }
-  const woven = reading.options!.format === "text" ? weave(reading, families, groups, familiesOfLines) : undefined
-  const ordered = [...groups.values(), ...(reserved === undefined ? [] : [reserved])]
-  let to = 0
-  for (const group of ordered) {
-    group.next = to
-    to += group.count
-  }
-  const { names } = reading
-  const arranged = ordered.map((group): ArrangedFamily => {
-    const declared = list[group.family] ?? unshown
-    const sampleNames = Array.from(group.names, (name) => names!.list[name]!.text)
-    return { ...declared, from: group.next, to: group.next + group.count, sampleNames, number: group.family }
-  })
-  const inOrder = reserved === undefined && woven === undefined && turns === groups.size
-  return {
-    families: arranged,
-    shown: groups.size,
-    order: inOrder ? undefined : orderOf(familiesOfLines(), ordered, woven),
-    roles: woven === undefined ? families.roles : families.roles.map((role, name) => woven.roles.get(name) ?? role)
-  }
 }
+
+/** Of a family by its number. */
+export const typeIn = (list: Families["list"], family: number): MetricType => list[family]?.type ?? "unknown"
 
 const unshown: DeclaredFamily = { name: "", textName: "", type: "unknown", help: "", unit: "" }
 
@@ -133,9 +180,8 @@ const orderOf = (
   return inOrder ? undefined : order
 }
 
-const dropRepeats = (reading: Reading, known: number, typeOf: (name: number) => MetricType): void => {
-  const lost: Array<number> = []
-  findRepeats(reading, known, typeOf, (line) => lost.push(line))
+/** These lines, in whatever order, show a series that is there already. */
+export const dropRepeats = (reading: Reading, lost: Array<number>): void => {
   if (lost.length === 0) return
   lost.sort((a, b) => a - b)
   const name = reading.names!.list[reading.records[lost[0]! * FIELDS + NAME]!]!.text

@@ -26,27 +26,34 @@ const QUANTILE = encode("quantile")
 export const numberLabel = (type: MetricType): Uint8Array | undefined =>
   type === "summary" ? QUANTILE : type === "histogram" || type === "gaugehistogram" ? LE : undefined
 
-/** A lines's number + 1, by hash; 0 is free. Scratch, cleared for each reading. */
-let table = new Int32Array(1024)
+/** A lines's number + 1, by hash; 0 is free. Scratch, cleared for each reading, and out of here while one has it. */
+let spare: Int32Array = new Int32Array(1024)
+const none: Int32Array = new Int32Array(0)
+
+/** All lines are entered, in their order and so many at a time as one likes, then all are looked at. */
+export interface Repeats {
+  readonly enter: (from: number, to: number) => void
+  readonly look: (from: number, to: number) => void
+}
 
 /**
  * Calls `lost` for each line that is not shown, once. `known`: how many lines the memory has; lines that it knows are distinct
  * from each other. `typeOf`: of the family of a sample name.
  */
-export const findRepeats = (
+export const repeatsOf = (
   reading: Reading,
   known: number,
   typeOf: (name: number) => MetricType,
   lost: (line: number) => void
-): void => {
+): Repeats => {
   const { records, count, news, names, options } = reading
   /** Lines that are not shown anyway. */
   const hidesSome = names!.hasReserved && options!.allowReservedNames !== true
   const isUnshown = (n: number): boolean => hidesSome && names!.list[records[n * FIELDS + NAME]!]!.reserved
   // New lines alone are entered; then every other one is looked up among them.
   const size = 2 ** Math.ceil(Math.log2(Math.max(LEAST, 4 * news)))
-  if (table.length < size || table.length > 64 * size) table = new Int32Array(size)
-  else table.fill(0, 0, size)
+  const table = spare.length < size || spare.length > 64 * size ? new Int32Array(size) : spare.fill(0, 0, size)
+  spare = none
   const mask = size - 1
   const crowd = new Map<string, number>()
   const gone = new Set<number>()
@@ -73,40 +80,48 @@ export const findRepeats = (
     }
     return at
   }
-  for (let n = 0; n < count; n++) {
-    if (reading.known[n]! >= 0 || isUnshown(n)) continue
-    const at = seek(n)
-    const key = at < 0 ? keyOf(n) : ""
-    const other = at < 0 ? (crowd.get(key) ?? -1) : table[at]! - 1
-    if (other >= 0 && !isLater(reading, other, n)) {
-      drop(n)
-      continue
+  const enter = (from: number, to: number): void => {
+    for (let n = from; n < to; n++) {
+      if (reading.known[n]! >= 0 || isUnshown(n)) continue
+      const at = seek(n)
+      const key = at < 0 ? keyOf(n) : ""
+      const other = at < 0 ? (crowd.get(key) ?? -1) : table[at]! - 1
+      if (other >= 0 && !isLater(reading, other, n)) {
+        drop(n)
+        continue
+      }
+      if (other >= 0) drop(other)
+      if (at < 0) crowd.set(key, n)
+      else table[at] = n + 1
     }
-    if (other >= 0) drop(other)
-    if (at < 0) crowd.set(key, n)
-    else table[at] = n + 1
   }
   // Of lines that come in their old order none comes twice.
   const holder = isAscending(reading) ? undefined : new Int32Array(known)
-  if (holder === undefined && news === 0) return
-  for (let n = 0; n < count; n++) {
-    const line = reading.known[n]!
-    if (line < 0 || (hidesSome && isUnshown(n))) continue
-    if (holder !== undefined) {
-      const before = holder[line]! - 1
-      const wins = before < 0 || isLater(reading, before, n)
-      if (before >= 0) drop(wins ? before : n)
-      if (!wins) continue
-      holder[line] = n + 1
-    }
-    // Mostly nothing is there.
-    if (news === 0 || table[mixed(records[n * FIELDS + HASH]!) & mask] === 0) continue
-    const at = seek(n)
-    const other = at < 0 ? (crowd.get(keyOf(n)) ?? -1) : table[at]! - 1
-    if (other < 0) continue
-    const [first, second] = other < n ? [other, n] : [n, other]
-    drop(isLater(reading, first, second) ? first : second)
+  const look = (from: number, to: number): void => {
+    if (holder !== undefined || news > 0) lookAt(from, to)
+    if (to === count) spare = table
   }
+  const lookAt = (from: number, to: number): void => {
+    for (let n = from; n < to; n++) {
+      const line = reading.known[n]!
+      if (line < 0 || (hidesSome && isUnshown(n))) continue
+      if (holder !== undefined) {
+        const before = holder[line]! - 1
+        const wins = before < 0 || isLater(reading, before, n)
+        if (before >= 0) drop(wins ? before : n)
+        if (!wins) continue
+        holder[line] = n + 1
+      }
+      // Mostly nothing is there.
+      if (news === 0 || table[mixed(records[n * FIELDS + HASH]!) & mask] === 0) continue
+      const at = seek(n)
+      const other = at < 0 ? (crowd.get(keyOf(n)) ?? -1) : table[at]! - 1
+      if (other < 0) continue
+      const [first, second] = other < n ? [other, n] : [n, other]
+      drop(isLater(reading, first, second) ? first : second)
+    }
+  }
+  return { enter, look }
 }
 
 const isAscending = ({ known, count }: Reading): boolean => {

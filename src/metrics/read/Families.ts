@@ -45,13 +45,10 @@ const SUFFIXES: ReadonlyArray<readonly [suffix: string, role: Role, types: Reado
   ["_gcount", "gcount", ["gaugehistogram"]]
 ]
 
+/** A family while it is found out what is said of it. */
 interface Draft {
   readonly number: number
-  name: string
-  readonly textName: string
-  type: MetricType
-  help: string
-  unit: string
+  readonly family: { -readonly [K in keyof DeclaredFamily]: DeclaredFamily[K] }
 }
 
 const unshown: Place = { family: -1, role: "value" }
@@ -63,37 +60,105 @@ export const resolveFamilies = (
   format: InputFormat,
   allowReservedNames: boolean
 ): Families => {
-  const drafts = new Map<string, Draft>()
-  const pending = new Map<string, { help: string; unit: string }>()
-  const create = (name: string, textName: string, type: MetricType, said: string): Draft => {
+  const resolving = new Resolving(names, statements, format, allowReservedNames)
+  resolving.declare(0, statements.length)
+  resolving.place(0, names.length)
+  return resolving.families
+}
+
+/** The same a part at a time: all statements in their order, then all names. */
+export class Resolving {
+  /** Good when all is declared and placed. */
+  readonly families: Families
+  private readonly list: Array<DeclaredFamily> = []
+  private readonly places: Array<Place> = []
+  private readonly familyOf: Int32Array
+  private readonly roles: Array<Role> = []
+  private readonly drafts = new Map<string, Draft>()
+  private readonly pending = new Map<string, { help: string; unit: string }>()
+  /** By the name that the statements use: in OpenMetrics gauge `foo` and counter `foo` share it. */
+  private readonly bySaid = new Map<string, Draft>()
+  readonly names: ReadonlyArray<SampleName>
+  readonly statements: ReadonlyArray<Statement>
+  private readonly format: InputFormat
+  private readonly allowReservedNames: boolean
+
+  constructor(
+    names: ReadonlyArray<SampleName>,
+    statements: ReadonlyArray<Statement>,
+    format: InputFormat,
+    allowReservedNames: boolean
+  ) {
+    this.names = names
+    this.statements = statements
+    this.format = format
+    this.allowReservedNames = allowReservedNames
+    this.familyOf = new Int32Array(names.length)
+    const { list, places, familyOf, roles } = this
+    this.families = { list, places, familyOf, roles }
+  }
+
+  declare(from: number, to: number): void {
+    const { statements, format, allowReservedNames } = this
+    for (let k = from; k < to; k++) {
+      const statement = statements[k]!
+      if (statement.kind === "EOF" || statement.kind === "wrong") continue
+      if (!allowReservedNames && isReserved(statement, format)) continue
+      if (statement.kind === "TYPE") this.sayType(statement.name, statement.type)
+      else this.say(statement.kind === "HELP" ? "help" : "unit", statement.name, statement.text)
+    }
+  }
+
+  place(from: number, to: number): void {
+    const { names, places, familyOf, roles } = this
+    for (let k = from; k < to; k++) {
+      const place = this.placeOf(names[k]!)
+      places.push(place)
+      familyOf[k] = place.family
+      roles.push(place.role)
+    }
+  }
+
+  private placeOf({ text, reserved }: SampleName): Place {
+    if (!this.allowReservedNames && reserved) return unshown
+    return (
+      claim(text, this.drafts, this.format) ?? {
+        family: this.create(text, text, "unknown", text).number,
+        role: "value"
+      }
+    )
+  }
+
+  private create(name: string, textName: string, type: MetricType, said: string): Draft {
+    const { drafts, pending, list } = this
     const waiting = pending.get(said)
     pending.delete(said)
     const unit = type === "info" || type === "stateset" ? "" : (waiting?.unit ?? "")
-    const draft = { number: drafts.size, name, textName, type, help: waiting?.help ?? "", unit }
+    const draft = { number: list.length, family: { name, textName, type, help: waiting?.help ?? "", unit } }
     drafts.set(textName, draft)
+    list.push(draft.family)
     return draft
   }
-  const counted = allowReservedNames ? statements : statements.filter((said) => !isReserved(said, format))
-  declare(counted, format, drafts, pending, create)
-  const places = names.map((name): Place => {
-    const { text } = name
-    if (!allowReservedNames && name.reserved) return unshown
-    const claimed = claim(text, drafts, format)
-    if (claimed !== undefined) return claimed
-    return { family: create(text, text, "unknown", text).number, role: "value" }
-  })
-  const list = Array.from(drafts.values(), ({ name, textName, type, help, unit }) => ({
-    name,
-    textName,
-    type,
-    help,
-    unit
-  }))
-  return {
-    list,
-    places,
-    familyOf: Int32Array.from(places, ({ family }) => family),
-    roles: places.map(({ role }) => role)
+
+  private sayType(said: string, type: MetricType): void {
+    const [name, textName] = namesOf(said, type, this.format)
+    const known = this.drafts.get(textName)?.family
+    if (known === undefined) this.bySaid.set(said, this.create(name, textName, type, said))
+    else if (known.type !== type) {
+      known.type = "unknown"
+      known.name = textName
+    }
+  }
+
+  private say(field: "help" | "unit", said: string, text: string): void {
+    const family = this.bySaid.get(said)?.family
+    if (family !== undefined && family[field] === "") {
+      if (field === "help" || (family.type !== "info" && family.type !== "stateset")) family[field] = text
+      return
+    }
+    const waiting = this.pending.get(said) ?? { help: "", unit: "" }
+    if (waiting[field] === "") waiting[field] = text
+    this.pending.set(said, waiting)
   }
 }
 
@@ -106,41 +171,6 @@ const isReserved = (said: Statement, format: InputFormat): boolean =>
   reservedNames.has(said.name) &&
   (format === "text" || (said.type !== "counter" && said.type !== "info"))
 
-/** What the statements say, in their order. */
-const declare = (
-  statements: ReadonlyArray<Statement>,
-  format: InputFormat,
-  drafts: ReadonlyMap<string, Draft>,
-  pending: Map<string, { help: string; unit: string }>,
-  create: (name: string, textName: string, type: MetricType, said: string) => Draft
-): void => {
-  /** By the name that the statements use: in OpenMetrics gauge `foo` and counter `foo` share it. */
-  const bySaid = new Map<string, Draft>()
-  for (const statement of statements) {
-    if (statement.kind === "EOF" || statement.kind === "wrong") continue
-    const said = statement.name
-    if (statement.kind === "TYPE") {
-      const [name, textName] = namesOf(said, statement.type, format)
-      const known = drafts.get(textName)
-      if (known === undefined) bySaid.set(said, create(name, textName, statement.type, said))
-      else if (known.type !== statement.type) {
-        known.type = "unknown"
-        known.name = textName
-      }
-      continue
-    }
-    const field = statement.kind === "HELP" ? "help" : "unit"
-    const family = bySaid.get(said)
-    if (family !== undefined && family[field] === "") {
-      if (field === "help" || (family.type !== "info" && family.type !== "stateset")) family[field] = statement.text
-      continue
-    }
-    const waiting = pending.get(said) ?? { help: "", unit: "" }
-    if (waiting[field] === "") waiting[field] = statement.text
-    pending.set(said, waiting)
-  }
-}
-
 /** A family's OpenMetrics name and text name, by the name in its TYPE. */
 const namesOf = (said: string, type: MetricType, format: InputFormat): readonly [name: string, textName: string] => {
   if (format === "openmetrics")
@@ -152,20 +182,20 @@ const namesOf = (said: string, type: MetricType, format: InputFormat): readonly 
 const claim = (name: string, drafts: ReadonlyMap<string, Draft>, format: InputFormat): Place | undefined => {
   const exact = drafts.get(name)
   if (exact !== undefined) {
-    const suffixed = exact.name !== exact.textName
-    const role = !suffixed ? "value" : exact.type === "info" ? "info" : "total"
+    const { name: own, textName, type } = exact.family
+    const role = own === textName ? "value" : type === "info" ? "info" : "total"
     return { family: exact.number, role }
   }
   for (const [suffix, role, types] of SUFFIXES) {
     if (!name.endsWith(suffix)) continue
     const base = name.slice(0, -suffix.length)
-    const family = drafts.get(base)
+    const draft = drafts.get(base)
     // Text 0.0.4 knows no created samples: there the name is a family of its own.
-    if (family !== undefined && types.includes(family.type) && (role !== "created" || format === "openmetrics"))
-      return { family: family.number, role }
+    if (draft !== undefined && types.includes(draft.family.type) && (role !== "created" || format === "openmetrics"))
+      return { family: draft.number, role }
     if (role !== "created" || format === "text") continue
     const counter = drafts.get(`${base}_total`)
-    if (counter?.type === "counter") return { family: counter.number, role }
+    if (counter?.family.type === "counter") return { family: counter.number, role }
   }
   return undefined
 }

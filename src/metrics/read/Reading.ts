@@ -77,13 +77,13 @@ export class Reading {
     return (this.records[n * FIELDS + MISC]! & HAS_TIME) === 0 ? Number.NaN : this.stamps[n]!
   }
 
-  /** What is known of known lines is put beside what is new of them. */
-  complete(): void {
+  /** What is known of known lines is put beside what is new of them; of these lines, where all are done one after the other. */
+  complete(first = 0, last = this.count): void {
     const { by, records, known, count } = this
     if (by === undefined || this.isComplete) return
-    this.isComplete = true
+    this.isComplete = last === count
     const { records: from, stride } = by
-    for (let n = 0; n < count; n++) {
+    for (let n = first; n < last; n++) {
       const line = known[n]!
       if (line < 0) continue
       const [at, to] = [line * stride, n * FIELDS]

@@ -4,19 +4,59 @@
  */
 import type { Refusal, RefusedLines } from "../text/Dump.ts"
 import { LF } from "../text/Syntax.ts"
-import type { ReadOptions } from "./Memory.ts"
-import { hasTooManyNames, type Page, pageOf } from "./Page.ts"
+import { pageInSlices, pageOf } from "./Making.ts"
+import type { Memory, ReadOptions } from "./Memory.ts"
+import { hasTooManyNames, type Page } from "./Page.ts"
 import { Reader } from "./Reader.ts"
 import type { Reading } from "./Reading.ts"
 
-/** One for a thread: a reading never outlives the step in which it was made. */
+/** One for a thread: a reading of its own never outlives the step in which it was made. */
 export const reader = new Reader()
 
 export const readSnapshot = (text: Uint8Array, options: ReadOptions, before: Page | undefined): Page | Refusal => {
-  const reading = reader.read(text, options, before === undefined || hasTooManyNames(before) ? undefined : before)
+  const reading = reader.read(text, options, worthwhile(before))
   if ("reason" in reading) return reading
-  const page = pageOf(reading, reading.by === before ? before : undefined)
-  const { maxSeries } = options.limits
+  return limited(pageOf(reading, reading.by === before ? before : undefined))
+}
+
+/**
+ * The same, a slice at a time, for a large text: others have their turns at each `undefined`, and may read texts of their own. The text
+ * and the memory of the page before must stay until it is read.
+ */
+export function* readSnapshotInSlices(
+  text: Uint8Array,
+  options: ReadOptions,
+  before: Page | undefined
+): Generator<undefined, Page | Refusal, unknown> {
+  const reading = yield* readInSlices(text, options, worthwhile(before))
+  if ("reason" in reading) return reading
+  return limited(yield* pageInSlices(reading, reading.by === before ? before : undefined))
+}
+
+/** Bytes of a text that are read at a time. */
+export const sliceBytes = 512 * 1024
+
+/** A reading of its own, that stays good. */
+export function* readInSlices(
+  text: Uint8Array,
+  options: ReadOptions,
+  memory: Memory | undefined
+): Generator<undefined, Reading | Refusal, unknown> {
+  const own = new Reader()
+  const refused = own.begin(text, options, memory)
+  if (refused !== undefined) return refused
+  for (;;) {
+    yield
+    const reading = own.readOn(sliceBytes)
+    if (reading !== undefined) return reading
+  }
+}
+
+const worthwhile = (before: Page | undefined): Page | undefined =>
+  before === undefined || hasTooManyNames(before) ? undefined : before
+
+const limited = (page: Page): Page | Refusal => {
+  const { maxSeries } = page.options.limits
   return page.dump.series <= maxSeries
     ? page
     : { reason: "too-many-series", detail: `${page.dump.series} series, the limit is ${maxSeries}`, line: 0 }

@@ -53,20 +53,26 @@ const labelOf = new Map([
   [HAS_QUANTILE, QUANTILE]
 ])
 
+export interface Judging {
+  readonly look: (from: number, to: number) => void
+  /** When all were looked at. */
+  readonly verdict: () => Verdict
+}
+
 /** One for all: it holds nothing between two lines. */
 const point: Point = { role: "value", value: 0, bound: undefined, timestamp: 0, group: 0, line: 0, flags: 0 }
 
 /**
- * Looks at all lines of a family, in the order in which they are shown, and writes the rule of each into its record. The dump's
- * time stands for a missing timestamp.
+ * Looks at all lines of a family, in the order in which they are shown, so many places at a time as one likes, and writes the rule
+ * of each into its record. The dump's time stands for a missing timestamp.
  */
-export const judge = (
+export const judging = (
   reading: Reading,
   names: Names,
-  { type, from, to }: ArrangedFamily,
+  { type }: ArrangedFamily,
   order: Uint32Array | undefined,
   roles: ReadonlyArray<Role>
-): Verdict => {
+): Judging => {
   const { records, lines, options } = reading
   const inner = innerOf(type)
   const label = labelOf.get(inner)
@@ -74,27 +80,33 @@ export const judge = (
   const conformity = new Conformity(type, (a, b) =>
     sameLabels(lines.bytes, records[a * FIELDS + START]!, records[b * FIELDS + START]!, label, undefined)
   )
-  for (let place = from; place < to; place++) {
-    const n = order === undefined ? place : order[place]!
-    const at = n * FIELDS
-    const misc = records[at + MISC]!
-    const flags = misc & FLAGS
-    const name = records[at + NAME]!
-    point.role = roles[name]!
-    point.value = numberOf(reading, n)
-    point.flags = flags
-    point.bound =
-      label !== undefined && (flags & inner) !== 0 ? boundOf(lines.bytes, records[at + START]!, label) : undefined
-    const stamp = timed ? reading.stampOf(n) : 0
-    point.timestamp = Number.isNaN(stamp) ? options!.time : stamp
-    point.group = inner === 0 ? (records[at + HASH]! - Math.imul(names.list[name]!.hash, 31)) | 0 : records[at + GROUP]!
-    point.line = n
-    const rule = conformity.add(point)
-    records[at + MISC] = (misc & ~RULES) | (rule << RULE_SHIFT)
+  const look = (from: number, to: number): void => {
+    for (let place = from; place < to; place++) {
+      const n = order === undefined ? place : order[place]!
+      const at = n * FIELDS
+      const misc = records[at + MISC]!
+      const flags = misc & FLAGS
+      const name = records[at + NAME]!
+      point.role = roles[name]!
+      point.value = numberOf(reading, n)
+      point.flags = flags
+      point.bound =
+        label !== undefined && (flags & inner) !== 0 ? boundOf(lines.bytes, records[at + START]!, label) : undefined
+      const stamp = timed ? reading.stampOf(n) : 0
+      point.timestamp = Number.isNaN(stamp) ? options!.time : stamp
+      point.group =
+        inner === 0 ? (records[at + HASH]! - Math.imul(names.list[name]!.hash, 31)) | 0 : records[at + GROUP]!
+      point.line = n
+      const rule = conformity.add(point)
+      records[at + MISC] = (misc & ~RULES) | (rule << RULE_SHIFT)
+    }
   }
-  conformity.holds()
-  const { ordered, ranged, textOrdered, textRanged } = conformity
-  return { ordered, ranged, textOrdered, textRanged }
+  const verdict = (): Verdict => {
+    conformity.holds()
+    const { ordered, ranged, textOrdered, textRanged } = conformity
+    return { ordered, ranged, textOrdered, textRanged }
+  }
+  return { look, verdict }
 }
 
 /** The verdict on the same lines with other values. */

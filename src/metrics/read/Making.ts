@@ -1,0 +1,277 @@
+/**
+ * Making: from a reading to a page, in steps, each over items of its own: lines, families, statements. A small text's page is made at
+ * once, a large one's so many items at a time; both go through the same steps, so they come to the same.
+ *
+ * Until it is made nobody but the maker looks at the reading, and the page before must keep its memory. Whoever stops half way leaves
+ * nothing behind: nothing outside the reading is changed but names that its source's next page would have had, too.
+ */
+import type { Dump, Family } from "../text/Dump.ts"
+import { type ArrangedFamily, type Arrangement, Arranging, dropRepeats, refuseReserved, typeIn } from "./Arrangement.ts"
+import type { Comments } from "./Comments.ts"
+import { Conformity } from "./Conformity.ts"
+import { described, familyBytes } from "./Description.ts"
+import { type Repeats, repeatsOf } from "./Distinct.ts"
+import { type Families, Resolving } from "./Families.ts"
+import { FIELDS } from "./LineRecord.ts"
+import { Page } from "./Page.ts"
+import { keepingRaw, type Placed, type Placing, placeLines, placing, type RawKeeping } from "./Placing.ts"
+import type { Reading } from "./Reading.ts"
+import { noneUnchanged, type Unchanged, unchangedSince } from "./Unchanged.ts"
+import { free, type Judging, judgeValues, judging, type Verdict } from "./Verdicts.ts"
+
+/** Of lines and families in one slice, and of the lines' bytes, about. */
+const ITEMS = 2048
+const BYTES = 1024 * 1024
+
+/** `before`: the page that the text was read by. Lines of the reading that are not shown are refused in it. */
+export const pageOf = (reading: Reading, before: Page | undefined): Page => {
+  const same = sameLines(reading, before)
+  if (same !== undefined) return repeated(reading, same, placeLines(reading, same.layout.arrangement.order))
+  const making = new Making(reading, before)
+  for (const { items, take } of steps) take(making, 0, items(making))
+  return making.page()
+}
+
+/** The same, a slice at a time. */
+export function* pageInSlices(reading: Reading, before: Page | undefined): Generator<undefined, Page, unknown> {
+  const atOnce = Math.max(1, Math.min(ITEMS, Math.ceil((reading.count * BYTES) / (reading.lines.length + 1))))
+  const same = sameLines(reading, before)
+  if (same !== undefined) {
+    const { place, placed } = placing(reading, same.layout.arrangement.order)
+    for (let at = 0; at < reading.count; at += atOnce) {
+      yield
+      place(at, Math.min(reading.count, at + atOnce))
+    }
+    return repeated(reading, same, placed)
+  }
+  const making = new Making(reading, before)
+  for (const { items, take } of steps) {
+    const all = items(making)
+    for (let at = 0; at < all; at += atOnce) {
+      yield
+      take(making, at, Math.min(all, at + atOnce))
+    }
+  }
+  yield
+  return making.page()
+}
+
+/** The page before where the reading has its lines with other values, and each family keeps its rules as before. */
+const sameLines = (reading: Reading, before: Page | undefined): Page | undefined => {
+  if (before?.layout.plain !== true || !reading.same || reading.hasEnds) return undefined
+  const { arrangement, verdicts, records } = before.layout
+  const { families, order } = arrangement
+  for (let k = 0; k < families.length; k++) {
+    const { from, to, type } = families[k]!
+    if (!Conformity.governs(type)) continue
+    const verdict = verdicts[k]!
+    if (type === "gaugehistogram" || judgeValues(reading.values, records, verdict, from, to, order) !== verdict)
+      return undefined
+  }
+  return before
+}
+
+const repeated = (reading: Reading, { layout, dump: before, bytes: linesBefore }: Page, placed: Placed): Page => {
+  const { arrangement } = layout
+  const { families } = arrangement
+  refuseReserved(reading, arrangement)
+  const { source, series } = before
+  const dump = {
+    source,
+    families: before.families.map((family, k) => ({ ...family, bytes: linesOf(placed, arrangement, families[k]!) })),
+    series,
+    bytes: before.bytes - linesBefore.length + placed.bytes.length,
+    ...refusedIn(reading)
+  }
+  return new Page(dump, reading.options!, layout, placed)
+}
+
+/** All that is found out on the way; each step has what those before it found. */
+class Making {
+  readonly reading: Reading
+  readonly before: Page | undefined
+  resolving: Resolving | undefined
+  repeats!: Repeats
+  arranging!: Arranging
+  arrangement!: Arrangement
+  rawKeeping!: RawKeeping
+  placing!: Placing
+  private comments!: Comments
+  private families!: Families
+  private readonly lost: Array<number> = []
+  private unchanged: Unchanged = noneUnchanged
+  /** By the arrangement's families: which one of the page before it is, -1 where none. */
+  private readonly olds: Array<number> = []
+  private readonly verdicts: Array<Verdict> = []
+  private judging: Judging | undefined
+  private records = new Int32Array(0)
+  private readonly shown: Array<Family> = []
+  private metadata = 0
+  private series = 0
+
+  constructor(reading: Reading, before: Page | undefined) {
+    this.reading = reading
+    this.before = before
+  }
+
+  /** The families are as they were where nothing that decides about them has changed. */
+  readComments(): void {
+    const { reading, before } = this
+    const { format, allowReservedNames = false } = reading.options!
+    const { list } = reading.names!
+    this.comments = reading.comments()
+    const layout = before?.layout
+    if (layout?.families.places.length === list.length && sameStatements(this.comments, layout.comments))
+      this.families = layout.families
+    else {
+      this.resolving = new Resolving(list, this.comments.statements, format, allowReservedNames)
+      this.families = this.resolving.families
+    }
+  }
+
+  findRepeats(): void {
+    const { list, familyOf } = this.families
+    const { lost } = this
+    this.repeats = repeatsOf(
+      this.reading,
+      this.before?.count ?? 0,
+      (name) => typeIn(list, familyOf[name]!),
+      (line) => lost.push(line)
+    )
+  }
+
+  beginArrangement(): void {
+    dropRepeats(this.reading, this.lost)
+    this.arranging = new Arranging(this.reading, this.families)
+  }
+
+  settle(): void {
+    const { reading, before, families } = this
+    this.arrangement = this.arranging.settle()
+    refuseReserved(reading, this.arrangement)
+    const old = before?.layout
+    if (old?.families === families && old.plain && !reading.hasEnds)
+      this.unchanged = unchangedSince(reading, this.arrangement.order, families, old.arrangement)
+  }
+
+  compare(from: number, to: number): void {
+    for (let k = from; k < to; k++) this.olds.push(this.unchanged.of(this.arrangement.families[k]!))
+  }
+
+  /** The lines at these places; a family's verdict comes with its last one. */
+  judge(from: number, to: number): void {
+    const { reading, before, arrangement, olds, verdicts } = this
+    const { order, roles, families } = arrangement
+    for (let at = from; at < to; ) {
+      const k = verdicts.length
+      const family = families[k]!
+      const end = Math.min(to, family.to)
+      const old = olds[k]!
+      if (!Conformity.governs(family.type)) {
+        if (end === family.to) verdicts.push(free)
+      } else if (old >= 0 && family.type !== "gaugehistogram") {
+        const known = before!.layout.verdicts[old]!
+        if (end === family.to)
+          verdicts.push(judgeValues(reading.values, reading.records, known, family.from, family.to, order))
+      } else {
+        this.judging ??= judging(reading, reading.names!, family, order, roles)
+        this.judging.look(at, end)
+        if (end === family.to) {
+          verdicts.push(this.judging.verdict())
+          this.judging = undefined
+        }
+      }
+      at = end
+    }
+  }
+
+  copyRecords(): void {
+    const { reading, before } = this
+    this.records = new Int32Array(reading.records.subarray(0, reading.count * FIELDS))
+    this.rawKeeping = keepingRaw(reading, this.records, before?.layout.raw)
+    this.placing = placing(reading, this.arrangement.order)
+  }
+
+  show(from: number, to: number): void {
+    const { arrangement, records, olds, before, verdicts } = this
+    const timestamps = this.reading.options!.timestamps === "event"
+    for (let k = from; k < to; k++) {
+      const family = arrangement.families[k]!
+      this.metadata += familyBytes(family)
+      this.series += family.to - family.from
+      const bytes = linesOf(this.placing.placed, arrangement, family)
+      const { ordered, ranged, textOrdered, textRanged } = verdicts[k]!
+      const conforms = ordered && ranged
+      const conformsText = textOrdered && textRanged
+      const old = olds[k]!
+      this.shown.push(
+        old >= 0
+          ? { ...before!.dump.families[old]!, bytes, conforms, conformsText }
+          : { ...described(family, records, arrangement.order), bytes, conforms, conformsText, timestamps }
+      )
+    }
+  }
+
+  page(): Page {
+    const { reading, records, comments, families, arrangement, verdicts, shown, series } = this
+    const { raw, rawBytes } = this.rawKeeping
+    const { placed } = this.placing
+    const options = reading.options!
+    const held = placed.bytes.length + records.byteLength + placed.starts.byteLength
+    const bytes = held + rawBytes + comments.bytes + this.metadata
+    const dump = { source: options.attach.source, families: shown, series, bytes, ...refusedIn(reading) }
+    const layout = { names: reading.names!, raw, records, comments, families, arrangement, verdicts }
+    return new Page(dump, options, { ...layout, plain: !reading.hasEnds }, placed)
+  }
+}
+
+/** How many items, and how some of them are taken: all in their order, each once. */
+interface Step {
+  readonly items: (making: Making) => number
+  readonly take: (making: Making, from: number, to: number) => void
+}
+
+const linesIn = ({ reading }: Making): number => reading.count
+const familiesIn = ({ arrangement }: Making): number => arrangement.families.length
+const once = (take: (making: Making) => void): Step => ({ items: () => 1, take })
+
+const steps: ReadonlyArray<Step> = [
+  { items: linesIn, take: ({ reading }, from, to) => reading.complete(from, to) },
+  once((making) => making.readComments()),
+  {
+    items: ({ resolving }) => resolving?.statements.length ?? 0,
+    take: ({ resolving }, from, to) => resolving?.declare(from, to)
+  },
+  {
+    items: ({ resolving }) => resolving?.names.length ?? 0,
+    take: ({ resolving }, from, to) => resolving?.place(from, to)
+  },
+  once((making) => making.findRepeats()),
+  { items: linesIn, take: ({ repeats }, from, to) => repeats.enter(from, to) },
+  { items: linesIn, take: ({ repeats }, from, to) => repeats.look(from, to) },
+  once((making) => making.beginArrangement()),
+  { items: linesIn, take: ({ arranging }, from, to) => arranging.group(from, to) },
+  once(({ arranging }) => arranging.weave()),
+  { items: ({ arranging }) => arranging.size, take: ({ arranging }, from, to) => arranging.describe(from, to) },
+  once((making) => making.settle()),
+  { items: familiesIn, take: (making, from, to) => making.compare(from, to) },
+  { items: linesIn, take: (making, from, to) => making.judge(from, to) },
+  once((making) => making.copyRecords()),
+  { items: linesIn, take: ({ rawKeeping }, from, to) => rawKeeping.keep(from, to) },
+  { items: linesIn, take: ({ placing }, from, to) => placing.place(from, to) },
+  { items: ({ arrangement }) => arrangement.shown, take: (making, from, to) => making.show(from, to) }
+]
+
+const sameStatements = (a: Comments, b: Comments): boolean =>
+  a.stretches.length === b.stretches.length && a.stretches.every((stretch, k) => stretch === b.stretches[k])
+
+const refusedIn = (reading: Reading): Pick<Dump, "refused"> => {
+  const refused = reading.refused()
+  return refused.length === 0 ? {} : { refused }
+}
+
+const linesOf = ({ bytes, starts }: Placed, { order }: Arrangement, { from, to }: ArrangedFamily): Uint8Array => {
+  const startOf = (place: number): number =>
+    place < starts.length ? starts[order === undefined ? place : order[place]!]! : bytes.length
+  return bytes.subarray(startOf(from), startOf(to))
+}
