@@ -7,10 +7,10 @@
  */
 import type { MetricType } from "../text/Dump.ts"
 import type { OutputFormat } from "../text/Negotiation.ts"
+import { type Slices, sorted } from "../text/Slices.ts"
 import { keepsTextRule } from "../text/TextRules.ts"
 import { hasOrder, suffixOf } from "./Claims.ts"
 import { labelsKey, numberOf, type SampleLine } from "./SampleLine.ts"
-import { type Slices, sorted } from "./Slices.ts"
 
 export interface Target {
   readonly name: string

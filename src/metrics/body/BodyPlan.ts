@@ -5,10 +5,10 @@
  */
 import type { MetricType } from "../text/Dump.ts"
 import type { Output } from "../text/Negotiation.ts"
+import { Slices } from "../text/Slices.ts"
 import type { FamilyConflict } from "./FamilyConflicts.ts"
 import type { DigestEntry, FamilyHead, OddParts, Part, Placed } from "./FamilyMeta.ts"
 import { mergeFamilies, type Question } from "./MergedFamilies.ts"
-import { Slices } from "./Slices.ts"
 
 /** Lines of one entry of a shard's digest. */
 export interface EntryPart {

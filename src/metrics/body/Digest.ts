@@ -4,8 +4,8 @@
  * another thread, and mostly all that is needed to decide how the families of several shards become those of one body. Pure.
  */
 import type { Dump, Family } from "../text/Dump.ts"
+import { Slices } from "../text/Slices.ts"
 import type { DigestEntry, FamilyMeta } from "./FamilyMeta.ts"
-import { Slices } from "./Slices.ts"
 
 /** Sources that an entry names. */
 const mostNames = 5

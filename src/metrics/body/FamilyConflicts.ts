@@ -4,10 +4,10 @@
  */
 import type { MetricType } from "../text/Dump.ts"
 import type { Output } from "../text/Negotiation.ts"
+import { Slices } from "../text/Slices.ts"
 import type { Candidate, Line, Name } from "./Candidates.ts"
 import { askedOf } from "./Claims.ts"
 import type { Placed } from "./FamilyMeta.ts"
-import { Slices } from "./Slices.ts"
 
 const mostFamilies = 20
 const mostSides = 5

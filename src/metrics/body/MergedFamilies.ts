@@ -10,12 +10,12 @@
  */
 import type { MetricType } from "../text/Dump.ts"
 import type { Output, OutputFormat } from "../text/Negotiation.ts"
+import { Slices, sorted } from "../text/Slices.ts"
 import { type Candidate, Candidates, type Line, type Name } from "./Candidates.ts"
 import { hasOrder, hasRules, suffixOf } from "./Claims.ts"
 import { ConflictList, type FamilyConflict } from "./FamilyConflicts.ts"
 import type { FamilyHead, OddParts, Part, Placed } from "./FamilyMeta.ts"
 import { headOf } from "./Heads.ts"
-import { Slices, sorted } from "./Slices.ts"
 
 export interface MergedFamily extends FamilyHead {
   readonly parts: ReadonlyArray<Part>

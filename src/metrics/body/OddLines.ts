@@ -7,12 +7,12 @@
 import type { Family, MetricType } from "../text/Dump.ts"
 import { type Escaping, isEscaped, shownNames } from "../text/Escaping.ts"
 import type { Output } from "../text/Negotiation.ts"
+import { Slices } from "../text/Slices.ts"
 import { decode, encode, LF } from "../text/Syntax.ts"
 import { arranged, innerLabel } from "./Arrangement.ts"
 import type { EntryPart, OddLinesPlan } from "./BodyPlan.ts"
 import type { Digest } from "./Digest.ts"
 import { escapeLine, labelsKey, readLine, type SampleLine, writeLine } from "./SampleLine.ts"
-import { Slices } from "./Slices.ts"
 
 /** Some lines of one family of a source. */
 interface Piece {

@@ -10,6 +10,7 @@ import type { Dump, Family, MetricType } from "../text/Dump.ts"
 import type { Escaping } from "../text/Escaping.ts"
 import { endOfName, endOfValue } from "../text/Line.ts"
 import type { Output, OutputFormat } from "../text/Negotiation.ts"
+import { atOnce, Slices } from "../text/Slices.ts"
 import { BRACE_OPEN, LF, sameBytes } from "../text/Syntax.ts"
 import { joinBody } from "./Body.ts"
 import {
@@ -35,7 +36,6 @@ import {
   sameText,
   type Touch
 } from "./Rewriting.ts"
-import { atOnce, Slices } from "./Slices.ts"
 
 /** The whole body of these dumps alone; in OpenMetrics it ends with `# EOF`. */
 export function* render(

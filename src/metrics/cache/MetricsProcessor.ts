@@ -3,7 +3,8 @@
  * through MetricsCache, and counts in SelfMetrics what the cache decides. Closing the Scope of `open` takes the partition
  * out of MetricsCache first, then out of the pod's budget and gauges: when the close has returned nothing of it is left.
  *
- * Between slices of a large batch it lets the event loop go on, so that ingest never holds up a scrape or a heartbeat for long.
+ * Between slices of a large batch, and of a large record or round, it lets the event loop go on, so that ingest never holds up a
+ * scrape or a heartbeat for long.
  */
 import { Clock, Effect, Layer } from "effect"
 import { type Batch, PartitionProcessor, ProcessorError } from "../../engine/PartitionProcessor.ts"
@@ -17,6 +18,7 @@ import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
 import { PartitionCache } from "./PartitionCache.ts"
 import { PodSources } from "./PodSources.ts"
+import { type Ahead, type AheadWork, nothingAhead } from "./ReadAhead.ts"
 import { ignoredReasons } from "./Tally.ts"
 import { UnfinishedPool } from "./Unfinished.ts"
 
@@ -108,22 +110,34 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
             Effect.forkScoped
           )
 
-          /** Takes records from `from` on until a slice is full, then the rest after a turn of the event loop. */
-          const slice = (batch: Batch, take: (record: LogRecord, at: Now) => void, from: number): Effect.Effect<void> =>
+          /**
+           * Takes records from `from` on until a slice is full, then the rest after a turn of the event loop. `ahead`: of the first one;
+           * a further one that has work to be done before ends the slice.
+           */
+          const slice = (batch: Batch, how: Taking, from: number, ahead?: Ahead): Effect.Effect<void> =>
             Effect.suspend(() => {
               const { records } = batch
               const at = now()
               let cost = 0
+              let work: AheadWork | undefined
               let i = from
               for (; i < records.length && cost < sliceBytes; i++) {
                 const record = records[i]!
-                take(record, at)
-                cost += (record.value?.length ?? 0) + recordCost
+                const done = i === from ? ahead : undefined
+                if (done === undefined) work = how.ahead(record)
+                if (work !== undefined) break
+                how.take(record, at, done ?? nothingAhead)
+                cost += done === undefined ? (record.value?.length ?? 0) + recordCost : sliceBytes
               }
               const rest = i < records.length
               if (!rest) cache.reached(batch.next, batch.fence, now())
               const logged = logDefects(key, report())
-              return rest ? Effect.andThen(logged, Effect.andThen(Effect.yieldNow, slice(batch, take, i))) : logged
+              if (work !== undefined)
+                return Effect.andThen(
+                  logged,
+                  Effect.flatMap(inTurns(work), (found) => slice(batch, how, i, found))
+                )
+              return rest ? Effect.andThen(logged, Effect.andThen(Effect.yieldNow, slice(batch, how, i))) : logged
             })
 
           const guarded = (effect: Effect.Effect<void>): Effect.Effect<void, ProcessorError> =>
@@ -133,10 +147,14 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
 
           return {
             borrows: true,
-            process: (batch) => guarded(slice(batch, (record, at) => cache.take(record, batch.fence, at), 0)),
+            process: (batch) => {
+              const take: Taking["take"] = (record, at, ahead) => cache.take(record, batch.fence, at, ahead)
+              return guarded(slice(batch, { ahead: (record) => cache.ahead.of(record), take }, 0))
+            },
             dropped: (batch) => {
               const from = batch.records[0]?.offset ?? batch.next
-              return guarded(slice(batch, (record, at) => cache.drop(record, from, batch.fence, at), 0))
+              const take: Taking["take"] = (record, at) => cache.drop(record, from, batch.fence, at)
+              return guarded(slice(batch, { ahead: () => undefined, take }, 0))
             },
             grown: () => cache.grown(now()),
             keys: () => cache.keys(),
@@ -148,6 +166,19 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       })
     })
   )
+
+/** What is done with a record, and what before it is. */
+interface Taking {
+  readonly ahead: (record: LogRecord) => AheadWork | undefined
+  readonly take: (record: LogRecord, at: Now, ahead: Ahead) => void
+}
+
+/** A slice in each turn of the event loop, beginning with the next one. */
+const inTurns = (work: AheadWork): Effect.Effect<Ahead> =>
+  Effect.flatMap(Effect.yieldNow, () => {
+    const step = work.next()
+    return step.done === true ? Effect.succeed(step.value) : inTurns(work)
+  })
 
 /** Moves the cache's tally into the pod's metrics; the gauges by what changed, since all partitions share them. */
 const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => ReadonlyArray<unknown>) => {

@@ -31,6 +31,7 @@ import { Kept } from "./Kept.ts"
 import { boundsOf } from "./LogBounds.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { Moves } from "./Moves.ts"
+import { type Ahead, nothingAhead, ReadAhead } from "./ReadAhead.ts"
 import { type Part, RoundReader } from "./RoundReader.ts"
 import { SampleRecords } from "./SampleRecords.ts"
 import type { SourceContent } from "./SourceContent.ts"
@@ -55,6 +56,7 @@ export class PartitionCache {
   private readonly unfinished: Unfinished
   readonly kept: Kept
   private readonly samples: SampleRecords
+  readonly ahead: ReadAhead
   /** Nothing from before it may be shown (LogTime). */
   private shownFrom = 0
   /** When a record was taken last, monotonic. */
@@ -102,9 +104,11 @@ export class PartitionCache {
     this.rounds = new Rounds(limit, bounds, (part) => this.unfinished.leave(part))
     this.kept = new Kept(this.contents.budget, [this.rounds, this.rhythms, this.unfinished])
     this.samples = new SampleRecords(options, time, this)
+    this.ahead = new ReadAhead(tp, options.sourceLabel, this.reader, this.rounds)
   }
 
-  take(record: LogRecord, fence: number, now: Now): void {
+  /** `ahead`: what was found out of it before (see ReadAhead). */
+  take(record: LogRecord, fence: number, now: Now, ahead: Ahead = nothingAhead): void {
     this.lastTaken = now.mono
     this.hideEarlier()
     const stamp = this.ages.stamp(record, fence, now)
@@ -115,12 +119,15 @@ export class PartitionCache {
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
-    if (this.moves.leavesOut(envelope, record, now) || this.samples.take(envelope, record, stamp, now)) return
+    const { page, reading, joined } = ahead
+    if (this.moves.leavesOut(envelope, record, now) || this.samples.take(envelope, record, stamp, now, reading)) return
     const part: Part = {
       envelope,
-      value: record.value ?? undefined,
+      value: page === undefined ? (record.value ?? undefined) : undefined,
       // Its round takes its place in the order, as every round whose content is refused.
-      read: record.tooLarge === undefined ? undefined : overLimit(record.tooLarge)
+      read: record.tooLarge === undefined ? page : overLimit(record.tooLarge),
+      reading,
+      joined
     }
     const step = this.rounds.take(envelope, record, envelope.count > 1 ? bytesOf(record) : 0, part)
     if (step._tag === "Accepted") this.accept(step.round, stamp, now)

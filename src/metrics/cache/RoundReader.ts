@@ -6,19 +6,30 @@
 import type { ReadOptions } from "../read/Memory.ts"
 import type { Page } from "../read/Page.ts"
 import type { Reading } from "../read/Reading.ts"
-import { isCutOff, noText, reader, readSnapshot } from "../read/Snapshot.ts"
+import { isCutOff, noText, reader, readInSlices, readSnapshot, readSnapshotInSlices } from "../read/Snapshot.ts"
 import { type Envelope, isRefused, refusal } from "../rounds/Record.ts"
 import type { Round } from "../rounds/Rounds.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Attach, Dump, ParseLimits, Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { mergeChunks } from "./MergeChunks.ts"
+import { atOnce } from "../text/Slices.ts"
+import { mergingChunks } from "./MergeChunks.ts"
 
 /** One record on its way into a round. */
 export interface Part {
   readonly envelope: Envelope
   value: Uint8Array | undefined
   read: Page | Refusal | undefined
+  /** Of samples, where it was read ahead. */
+  readonly reading?: Reading | Refusal | undefined
+  /** Of the round that it completes, as far as it was joined ahead. */
+  readonly joined?: Joined | undefined
+}
+
+/** What pages were joined to. */
+export interface Joined {
+  readonly pages: ReadonlyArray<Page>
+  readonly content: Content | Refusal
 }
 
 /** What a round of a snapshot holds, and the pages by which the next one is read: one a chunk. */
@@ -59,18 +70,25 @@ export class RoundReader {
       if (isRefused(page)) return inChunk(page, part)
       pages.push(page)
     }
-    const dump = mergeChunks(
+    const joined = round.parts.find((part) => part.joined !== undefined)?.joined
+    if (joined?.pages.length === pages.length && pages.every((page, k) => page === joined.pages[k]))
+      return joined.content
+    if (pages.length > 1) return atOnce(this.joining(pages))
+    return contentOf(pages[0]!.dump, pages)
+  }
+
+  /** What a round of these pages holds: joined in slices, the less the fewer families were cut. */
+  *joining(pages: ReadonlyArray<Page>): Generator<undefined, Content | Refusal, unknown> {
+    const dump = yield* mergingChunks(
       pages.map((page) => page.dump),
       this.options.limits
     )
-    if (isRefused(dump)) return dump
-    const nothing = dump.series === 0 ? noText(dump.refused ?? []) : undefined
-    if (nothing !== undefined) return nothing
-    return { dump, pages: holdsTwice(dump, pages) ? [] : pages }
+    return isRefused(dump) ? dump : contentOf(dump, pages)
   }
 
   /** A record of samples, by the lines that its source has; good until the next one is read. */
-  readSamples({ envelope, value, read }: Part, series: SampleSeries | undefined): Reading | Refusal {
+  readSamples({ envelope, value, read, reading: ahead }: Part, series: SampleSeries | undefined): Reading | Refusal {
+    if (ahead !== undefined) return ahead
     if (read !== undefined) return isRefused(read) ? read : refusal("syntax", "samples and a snapshot in one round")
     return this.guarded(value!, () => {
       const reading = reader.read(value!, this.optionsFor(envelope), series?.memory())
@@ -90,7 +108,23 @@ export class RoundReader {
     if (part.value !== undefined) part.value = new Uint8Array(part.value)
   }
 
-  private readPart(part: Part): Page | Refusal {
+  /** A large snapshot's page, in slices; nothing is changed by it. */
+  *pageAhead(envelope: Envelope, value: Uint8Array): Generator<undefined, Page | Refusal, unknown> {
+    const { source, index, number } = envelope
+    const options = this.optionsFor(envelope)
+    const cut = number === undefined ? undefined : isCutOff(value, options)
+    const before = this.shown(source, index - 1)
+    return cut ?? (yield* this.guardedSlices(value, readSnapshotInSlices(value, options, before)))
+  }
+
+  /** A large record of samples, in slices; without what its source has, which may change meanwhile. */
+  *samplesAhead(envelope: Envelope, value: Uint8Array): Generator<undefined, Reading | Refusal, unknown> {
+    const reading = yield* this.guardedSlices(value, readInSlices(value, this.optionsFor(envelope), undefined))
+    if (!isRefused(reading)) reading.dropReserved()
+    return reading
+  }
+
+  readPart(part: Part): Page | Refusal {
     if (part.read !== undefined) return part.read
     const { source, index, number } = part.envelope
     const options = this.optionsFor(part.envelope)
@@ -110,15 +144,37 @@ export class RoundReader {
 
   private guarded<A extends object>(value: Uint8Array, read: () => A | Refusal): A | Refusal {
     try {
-      const result = read()
-      return isRefused(result) ? { ...result, sample: excerpt(value, result.line) } : result
+      return withSample(read(), value)
     } catch (defect) {
-      // No input may stop a partition, not even one that finds a fault in the reader. The fault is logged.
-      this.report(defect)
-      return refusal("syntax", "the reader failed on this text; that is a defect of kafka2prom, see its log")
+      return this.failed(defect)
     }
   }
+
+  private *guardedSlices<A extends object>(
+    value: Uint8Array,
+    read: Generator<undefined, A | Refusal, unknown>
+  ): Generator<undefined, A | Refusal, unknown> {
+    try {
+      return withSample(yield* read, value)
+    } catch (defect) {
+      return this.failed(defect)
+    }
+  }
+
+  /** No input may stop a partition, not even one that finds a fault in the reader. The fault is logged. */
+  private failed(defect: unknown): Refusal {
+    this.report(defect)
+    return refusal("syntax", "the reader failed on this text; that is a defect of kafka2prom, see its log")
+  }
 }
+
+const contentOf = (dump: Dump, pages: ReadonlyArray<Page>): Content | Refusal => {
+  const nothing = dump.series === 0 ? noText(dump.refused ?? []) : undefined
+  return nothing ?? { dump, pages: holdsTwice(dump, pages) ? [] : pages }
+}
+
+const withSample = <A extends object>(result: A | Refusal, value: Uint8Array): A | Refusal =>
+  isRefused(result) ? { ...result, sample: excerpt(value, result.line) } : result
 
 const inChunk = (why: Refusal, { envelope: { index, count } }: Part): Refusal =>
   count === 1 ? why : { ...why, detail: `chunk ${index}/${count}: ${why.detail}`.slice(0, 200) }

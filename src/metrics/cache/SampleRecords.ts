@@ -5,10 +5,12 @@
  */
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
 import type { LogRecord } from "../../transport/Transport.ts"
+import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { type Envelope, isRefused } from "../rounds/Record.ts"
 import type { Rhythms } from "../rounds/Rhythm.ts"
 import type { Rounds } from "../rounds/Rounds.ts"
+import type { Refusal } from "../text/Dump.ts"
 import type { Admission } from "./Admission.ts"
 import type { Books } from "./Books.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
@@ -37,8 +39,14 @@ export class SampleRecords {
     this.way = way
   }
 
-  /** False, and nothing done, where the record is not all there is to it. */
-  take(envelope: Envelope, { value, offset }: LogRecord, stamp: Stamp, now: Now): boolean {
+  /** False, and nothing done, where the record is not all there is to it. `ahead`: where it was read already. */
+  take(
+    envelope: Envelope,
+    { value, offset }: LogRecord,
+    stamp: Stamp,
+    now: Now,
+    ahead: Reading | Refusal | undefined
+  ): boolean {
     const { source, time } = envelope
     if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
     if (value === null || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
@@ -47,7 +55,7 @@ export class SampleRecords {
     const content = contents.get(source)
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
-    const reading = reader.readSamples({ envelope, value, read: undefined }, series)
+    const reading = reader.readSamples({ envelope, value, read: undefined, reading: ahead }, series)
     if (isRefused(reading) || !admission.addsSamples(content.share, series, reading, stamp, now)) return false
     const refused = reading.refused()
     if (refused.length > 0) books.lines(refused, source, stamp.offset, now)

@@ -51,6 +51,8 @@ export type Step<P> =
 
 /** An owner that commits once a second never has as many. Beyond it a commit may pass a chunk, which `lowest()` still covers. */
 const maxSpans = 4096
+/** Of a source's unfinished rounds, from the lowest on. */
+const maxLooks = 64
 
 export class Rounds<P> {
   private readonly options: RoundsOptions
@@ -94,6 +96,28 @@ export class Rounds<P> {
     this.versions.remembering(source, (memory) =>
       memory.skip({ ...number, ...place, first: whole ? place.offset : first }, whole)
     )
+  }
+
+  /**
+   * By index, what makes a complete round together with a record that is still to come, and undefined in its own place; undefined where it
+   * completes none. Nothing is changed. Of a source that sends chunks of dozens of rounds not all are looked at.
+   */
+  completedBy({ source, number, index, count }: Identity): ReadonlyArray<P | undefined> | undefined {
+    const sender = this.gatherings.of(source)
+    let gathering = number === undefined ? sender?.unnumbered : undefined
+    let link = number === undefined ? undefined : sender?.rounds.tail
+    for (let k = 0; k < maxLooks && link !== undefined && gathering === undefined; k++, link = link.before)
+      if (compareRounds(link.item.number!, number!) === 0) gathering = link.item
+    if (gathering?.count !== count) return undefined
+    const { byIndex } = gathering
+    if (byIndex.size + (byIndex.has(index) ? 0 : 1) < count) return undefined
+    const parts: Array<P | undefined> = []
+    for (let k = 1; k <= count; k++) {
+      const payload = k === index ? undefined : byIndex.get(k)?.payload
+      if (payload === undefined && k !== index) return undefined
+      parts.push(payload)
+    }
+    return parts
   }
 
   /** A record that is a whole round without a number, as `take` does: it is accepted, whatever it holds. */

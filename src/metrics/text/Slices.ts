@@ -1,6 +1,6 @@
 /**
- * Slices: long work on a scrape's families, a slice at a time. A generator that is at it yields `undefined` where a slice ends, and
- * whoever runs it gives others their turn. Pure.
+ * Slices: long work, on a scrape's families or a round's lines, a slice at a time. A generator that is at it yields `undefined` where a
+ * slice ends, and whoever runs it gives others their turn. Pure.
  */
 
 /** Steps of a few microseconds at most: a slice is about a millisecond. */

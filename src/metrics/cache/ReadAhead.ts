@@ -1,0 +1,93 @@
+/**
+ * ReadAhead: what becomes of the text of a large record, and of the chunks of a large round, found out before the record is taken, a slice at
+ * a time: others have their turns meanwhile. Small ones are not its business.
+ *
+ * It decides nothing and changes nothing that can be seen: what it finds is what taking the record would find, by the text and the options
+ * alone, and taking the record stays one step. So whatever happens meanwhile is as if it had happened before the record came, and whoever
+ * stops half way leaves nothing behind. What does not fit any more when the record is taken is found out again. The record's bytes have to
+ * stay, and nobody else may take records of the partition.
+ */
+import type { LogRecord, TopicPartition } from "../../transport/Transport.ts"
+import type { Page } from "../read/Page.ts"
+import type { Reading } from "../read/Reading.ts"
+import { type Envelope, isRefused, readEnvelope } from "../rounds/Record.ts"
+import type { Rounds } from "../rounds/Rounds.ts"
+import type { Refusal } from "../text/Dump.ts"
+import type { Joined, Part, RoundReader } from "./RoundReader.ts"
+
+/** Bytes of a text, or of a round's content, that are worked off in one turn. */
+export const largeBytes = 1024 * 1024
+
+export interface Ahead {
+  /** Of a snapshot's record. */
+  readonly page?: Page | Refusal | undefined
+  /** Of samples. */
+  readonly reading?: Reading | Refusal
+  /** Of the round that the record completes. */
+  readonly joined?: Joined
+}
+
+export const nothingAhead: Ahead = {}
+
+export type AheadWork = Generator<undefined, Ahead, unknown>
+
+export class ReadAhead {
+  private readonly tp: TopicPartition
+  private readonly sourceLabel: string
+  private readonly reader: RoundReader
+  private readonly rounds: Pick<Rounds<Part>, "completedBy">
+
+  constructor(tp: TopicPartition, sourceLabel: string, reader: RoundReader, rounds: Pick<Rounds<Part>, "completedBy">) {
+    this.tp = tp
+    this.sourceLabel = sourceLabel
+    this.reader = reader
+    this.rounds = rounds
+  }
+
+  /** The work that is to be done before the record is taken; undefined where there is none. */
+  of(record: LogRecord): AheadWork | undefined {
+    const { value, headers } = record
+    if (value === null || (value.length <= largeBytes && headers["k2p-chunk"] === undefined)) return undefined
+    const envelope = readEnvelope(record, this.tp, this.sourceLabel)
+    if (isRefused(envelope) || record.tooLarge !== undefined) return undefined
+    if (envelope.count > 1) {
+      const parts = this.rounds.completedBy(envelope)
+      if (parts !== undefined && isLarge(parts)) return this.join(envelope, value, parts)
+    }
+    if (value.length <= largeBytes) return undefined
+    if (envelope.mode === "snapshot") return this.page(envelope, value)
+    return envelope.count === 1 ? this.samples(envelope, value) : undefined
+  }
+
+  private *page(envelope: Envelope, value: Uint8Array): AheadWork {
+    return { page: yield* this.reader.pageAhead(envelope, value) }
+  }
+
+  private *samples(envelope: Envelope, value: Uint8Array): AheadWork {
+    return { reading: yield* this.reader.samplesAhead(envelope, value) }
+  }
+
+  private *join(envelope: Envelope, value: Uint8Array, parts: ReadonlyArray<Part | undefined>): AheadWork {
+    const page = yield* this.reader.pageAhead(envelope, value)
+    const pages: Array<Page> = []
+    for (const part of parts) {
+      const read = part === undefined ? page : this.reader.readPart(part)
+      if (isRefused(read)) return { page }
+      pages.push(read)
+      yield
+    }
+    return { page, joined: { pages, content: yield* this.reader.joining(pages) } }
+  }
+}
+
+/** Chunks of a snapshot that hold more than is joined in one turn. */
+const isLarge = (parts: ReadonlyArray<Part | undefined>): boolean => {
+  let bytes = 0
+  for (const part of parts) {
+    if (part === undefined) continue
+    const { envelope, value, read } = part
+    if (envelope.mode !== "snapshot") return false
+    bytes += read === undefined ? (value?.length ?? 0) : isRefused(read) ? 0 : read.dump.bytes
+  }
+  return bytes > largeBytes
+}
