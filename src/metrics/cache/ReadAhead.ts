@@ -68,7 +68,8 @@ export class ReadAhead {
   }
 
   private *join(envelope: Envelope, value: Uint8Array, parts: ReadonlyArray<Part | undefined>): AheadWork {
-    const page = yield* this.reader.pageAhead(envelope, value)
+    const own: Part = { envelope, value, read: undefined }
+    const page = value.length > largeBytes ? yield* this.reader.pageAhead(envelope, value) : this.reader.readPart(own)
     const pages: Array<Page> = []
     for (const part of parts) {
       const read = part === undefined ? page : this.reader.readPart(part)

@@ -19,22 +19,31 @@ import type { Reading } from "./Reading.ts"
 import { noneUnchanged, type Unchanged, unchangedSince } from "./Unchanged.ts"
 import { free, type Judging, judgeValues, judging, type Verdict } from "./Verdicts.ts"
 
-/** Of lines and families in one slice, and of the lines' bytes, about. */
-const ITEMS = 2048
-const BYTES = 1024 * 1024
+/** What is worked off in one turn: bytes of a text and of its lines, about, and lines, names or families. */
+export interface Portion {
+  readonly bytes: number
+  readonly items: number
+}
 
 /** `before`: the page that the text was read by. Lines of the reading that are not shown are refused in it. */
 export const pageOf = (reading: Reading, before: Page | undefined): Page => {
   const same = sameLines(reading, before)
-  if (same !== undefined) return repeated(reading, same, placeLines(reading, same.layout.arrangement.order))
+  if (same !== undefined) {
+    const placed = placeLines(reading, same.layout.arrangement.order)
+    return repeated(reading, same, placed, withLines(same, placed, 0, same.dump.families.length))
+  }
   const making = new Making(reading, before)
   for (const { items, take } of steps) take(making, 0, items(making))
   return making.page()
 }
 
 /** The same, a slice at a time. */
-export function* pageInSlices(reading: Reading, before: Page | undefined): Generator<undefined, Page, unknown> {
-  const atOnce = Math.max(1, Math.min(ITEMS, Math.ceil((reading.count * BYTES) / (reading.lines.length + 1))))
+export function* pageInSlices(
+  reading: Reading,
+  before: Page | undefined,
+  { bytes, items: most }: Portion
+): Generator<undefined, Page, unknown> {
+  const atOnce = Math.min(most, Math.ceil(((reading.count + 1) * bytes) / (reading.lines.length + 1)))
   const same = sameLines(reading, before)
   if (same !== undefined) {
     const { place, placed } = placing(reading, same.layout.arrangement.order)
@@ -42,7 +51,12 @@ export function* pageInSlices(reading: Reading, before: Page | undefined): Gener
       yield
       place(at, Math.min(reading.count, at + atOnce))
     }
-    return repeated(reading, same, placed)
+    const families: Array<Family> = []
+    for (let at = 0; at < same.dump.families.length; at += most) {
+      yield
+      families.push(...withLines(same, placed, at, at + most))
+    }
+    return repeated(reading, same, placed, families)
   }
   const making = new Making(reading, before)
   for (const { items, take } of steps) {
@@ -71,19 +85,21 @@ const sameLines = (reading: Reading, before: Page | undefined): Page | undefined
   return before
 }
 
-const repeated = (reading: Reading, { layout, dump: before, bytes: linesBefore }: Page, placed: Placed): Page => {
+/** These families of the page with their new lines. */
+const withLines = ({ dump, layout }: Page, placed: Placed, from: number, to: number): ReadonlyArray<Family> => {
   const { arrangement } = layout
   const { families } = arrangement
-  refuseReserved(reading, arrangement)
-  const { source, series } = before
-  const dump = {
-    source,
-    families: before.families.map((family, k) => ({ ...family, bytes: linesOf(placed, arrangement, families[k]!) })),
-    series,
-    bytes: before.bytes - linesBefore.length + placed.bytes.length,
-    ...refusedIn(reading)
-  }
-  return new Page(dump, reading.options!, layout, placed)
+  return dump.families
+    .slice(from, to)
+    .map((family, k) => ({ ...family, bytes: linesOf(placed, arrangement, families[from + k]!) }))
+}
+
+const repeated = (reading: Reading, before: Page, placed: Placed, families: ReadonlyArray<Family>): Page => {
+  const { layout, dump: known, bytes: linesBefore } = before
+  refuseReserved(reading, layout.arrangement)
+  const { source, series } = known
+  const bytes = known.bytes - linesBefore.length + placed.bytes.length
+  return new Page({ source, families, series, bytes, ...refusedIn(reading) }, reading.options!, layout, placed)
 }
 
 /** All that is found out on the way; each step has what those before it found. */

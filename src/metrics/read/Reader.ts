@@ -58,10 +58,6 @@ const RETRIES = 2
 /** A stretch of comments goes on as another one behind the line with which it has so many bytes. */
 const MAX_STRETCH = 64 * 1024
 
-const small = new Uint8Array(SMALL + 1)
-const smallView = new DataView(small.buffer)
-/** Its beginnings, each once. */
-const smalls: Array<Uint8Array | undefined> = []
 const noStretches: ReadonlyArray<Stretch> = []
 
 export class Reader {
@@ -71,8 +67,12 @@ export class Reader {
   private readonly end: LineEnd
   private readonly parser: LineParser
   private readonly follower: Follower
-  private input: Uint8Array = small
-  private view: DataView = smallView
+  private readonly small = new Uint8Array(SMALL + 1)
+  private readonly smallView = new DataView(this.small.buffer)
+  /** Its beginnings, each once. */
+  private readonly smalls: Array<Uint8Array | undefined> = []
+  private input: Uint8Array = this.small
+  private view: DataView = this.smallView
   private memory: Memory | undefined
   /** Where the text and the memory are at: the stretch that is expected next, the line of the text. */
   private stretches: ReadonlyArray<Stretch> = []
@@ -145,11 +145,12 @@ export class Reader {
     const { length } = text
     const closed = length > 0 && text[length - 1] === LF
     if (length <= SMALL) {
+      const { small, smalls } = this
       small.set(text)
       small[length] = LF
       const end = closed || length === 0 ? length : length + 1
       this.input = smalls[end] ??= small.subarray(0, end)
-      this.view = smallView
+      this.view = this.smallView
       return
     }
     // A plain Uint8Array also where a Buffer came: the loops then see one kind of object.

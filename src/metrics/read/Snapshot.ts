@@ -4,7 +4,7 @@
  */
 import type { Refusal, RefusedLines } from "../text/Dump.ts"
 import { LF } from "../text/Syntax.ts"
-import { pageInSlices, pageOf } from "./Making.ts"
+import { type Portion, pageInSlices, pageOf } from "./Making.ts"
 import type { Memory, ReadOptions } from "./Memory.ts"
 import { hasTooManyNames, type Page } from "./Page.ts"
 import { Reader } from "./Reader.ts"
@@ -26,28 +26,30 @@ export const readSnapshot = (text: Uint8Array, options: ReadOptions, before: Pag
 export function* readSnapshotInSlices(
   text: Uint8Array,
   options: ReadOptions,
-  before: Page | undefined
+  before: Page | undefined,
+  portion = portionOfLarge
 ): Generator<undefined, Page | Refusal, unknown> {
-  const reading = yield* readInSlices(text, options, worthwhile(before))
+  const reading = yield* readInSlices(text, options, worthwhile(before), portion)
   if ("reason" in reading) return reading
-  return limited(yield* pageInSlices(reading, reading.by === before ? before : undefined))
+  return limited(yield* pageInSlices(reading, reading.by === before ? before : undefined, portion))
 }
 
-/** Bytes of a text that are read at a time. */
-export const sliceBytes = 512 * 1024
+/** Some milliseconds. */
+export const portionOfLarge: Portion = { bytes: 512 * 1024, items: 2048 }
 
 /** A reading of its own, that stays good. */
 export function* readInSlices(
   text: Uint8Array,
   options: ReadOptions,
-  memory: Memory | undefined
+  memory: Memory | undefined,
+  { bytes } = portionOfLarge
 ): Generator<undefined, Reading | Refusal, unknown> {
   const own = new Reader()
   const refused = own.begin(text, options, memory)
   if (refused !== undefined) return refused
   for (;;) {
     yield
-    const reading = own.readOn(sliceBytes)
+    const reading = own.readOn(bytes)
     if (reading !== undefined) return reading
   }
 }

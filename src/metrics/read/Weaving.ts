@@ -37,12 +37,17 @@ export const weave = (
   groups: Map<number, Group>,
   groupOf: () => Int32Array
 ): Woven | undefined => {
+  const times: Array<Group> = []
+  for (const group of groups.values()) {
+    const { textName, type } = list[group.family]!
+    if (type === "gauge" && textName.endsWith(CREATED)) times.push(group)
+  }
+  if (times.length === 0) return undefined
   const byName = new Map<string, Group>()
   for (const group of groups.values()) byName.set(list[group.family]!.textName, group)
   const pairs: Array<readonly [group: Group, created: Group]> = []
-  for (const [textName, created] of byName) {
-    if (!textName.endsWith(CREATED) || list[created.family]!.type !== "gauge") continue
-    const base = textName.slice(0, -CREATED.length)
+  for (const created of times) {
+    const base = list[created.family]!.textName.slice(0, -CREATED.length)
     const group = byName.get(base) ?? byName.get(`${base}_total`)
     if (group !== undefined && hasCreated(list[group.family]!)) pairs.push([group, created])
   }
