@@ -19,7 +19,7 @@ import type { Reading } from "./Reading.ts"
 import { noneUnchanged, type Unchanged, unchangedSince } from "./Unchanged.ts"
 import { free, type Judging, judgeValues, judging, type Verdict } from "./Verdicts.ts"
 
-/** What is worked off in one turn: bytes of a text and of its lines, about, and lines, names or families. */
+/** What is worked off in one turn: bytes of a text, new lines of it; bytes of its lines, about, and lines, names or families. */
 export interface Portion {
   readonly bytes: number
   readonly items: number

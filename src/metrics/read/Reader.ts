@@ -96,7 +96,8 @@ export class Reader {
 
   /** Answers the reading, which is good until the next call, or why the text as a whole is not taken. */
   read(text: Uint8Array, options: ReadOptions, memory: Memory | undefined): Reading | Refusal {
-    return this.begin(text, options, memory) ?? this.readOn(Number.POSITIVE_INFINITY)!
+    const all = Number.POSITIVE_INFINITY
+    return this.begin(text, options, memory) ?? this.readOn(all, all)!
   }
 
   /** Answers why nothing is to be read of the text. */
@@ -121,9 +122,12 @@ export class Reader {
     return undefined
   }
 
-  /** Reads so many bytes more, and the rest of the line in which they end; undefined where the text goes on behind them. */
-  readOn(bytes: number): Reading | Refusal | undefined {
-    const refused = this.readLines(bytes)
+  /**
+   * Reads so many bytes more and the rest of the line in which they end, but of lines that are not known at most so many; undefined
+   * where the text goes on.
+   */
+  readOn(bytes: number, news: number): Reading | Refusal | undefined {
+    const refused = this.readLines(bytes, news)
     if (refused !== undefined) return refused
     return this.at < this.input.length ? undefined : (this.close() ?? this.reading)
   }
@@ -173,18 +177,17 @@ export class Reader {
     this.inOrder = true
   }
 
-  private readLines(bytes: number): Refusal | undefined {
+  private readLines(bytes: number, news: number): Refusal | undefined {
     const { input: b, reading, limits, follower } = this
     const { maxBytes } = limits
     const { format } = reading.options!
     // Lines that are not shown for their names are no series of the source's: so many more may there be.
     const maxLines = 2 * limits.maxSeries + reservedNames.size
-    let stop = Math.min(b.length, this.at + bytes)
+    const stop = Math.min(b.length, this.at + bytes)
     follower.stop = stop
-    // What attempts at a value looked at counts as well.
-    const most = stop + this.retried
+    const mostNews = reading.news + news
     let p = this.at
-    while (p < stop && !this.ended) {
+    while (p < stop && reading.news < mostNews && !this.ended) {
       const c = b[p]!
       const begun = c <= HASH || follower.nextStretch === follower.expected ? this.passStretch(p) : p
       if (begun > p) {
@@ -206,7 +209,6 @@ export class Reader {
         const { reason, detail } = this.failure
         reading.refuse(reason, detail, this.line, from)
         p = b.indexOf(LF, from) + 1
-        if (bytes !== Number.POSITIVE_INFINITY) follower.stop = stop = Math.min(stop, most - this.retried)
         continue
       }
       p = end

@@ -42,14 +42,14 @@ export function* readInSlices(
   text: Uint8Array,
   options: ReadOptions,
   memory: Memory | undefined,
-  { bytes } = portionOfLarge
+  { bytes, items } = portionOfLarge
 ): Generator<undefined, Reading | Refusal, unknown> {
   const own = new Reader()
   const refused = own.begin(text, options, memory)
   if (refused !== undefined) return refused
   for (;;) {
     yield
-    const reading = own.readOn(bytes)
+    const reading = own.readOn(bytes, items)
     if (reading !== undefined) return reading
   }
 }

@@ -36,6 +36,13 @@ const shortNames = (count: number): ReadonlyArray<string> => {
   )
 }
 
+/** Lines as long as those of services, of so many bytes together. */
+const longLines = (bytes: number, value: number): ReadonlyArray<string> =>
+  Array.from(
+    { length: Math.ceil(bytes / 320) },
+    (_, i) => `requests_${i % 500}_total{path="/api/v1/${i}",tenant="${"customer".repeat(32)}"} ${value}\n`
+  )
+
 /** `scale`: 1 for the sizes that were found in the field of attack. */
 export const worstCases: Readonly<Record<string, (scale: number) => ReadonlyArray<Unnumbered>>> = {
   "ordinary dumps": (scale) =>
@@ -62,6 +69,30 @@ export const worstCases: Readonly<Record<string, (scale: number) => ReadonlyArra
       const record = numbered(`source-${i % 2_000}`, 1 + Math.floor(i / 2_000), Buffer.from("a 1\n"))
       return { ...record, headers: { ...record.headers, "k2p-chunk": Buffer.from("1/2") } }
     }),
+  "a record of 60 MB, then its next round": (scale) =>
+    [1, 2].map((round) => numbered("source", round, Buffer.from(longLines(60e6 * scale, round).join("")))),
+  "a record of 60 MB that has 190,000 families with HELP and TYPE": (scale) => {
+    const help = "what it counts, and of whom. ".repeat(6)
+    const family = (i: number): string =>
+      `# HELP a_name_of_some_length_${i} ${help}\n# TYPE a_name_of_some_length_${i} counter\na_name_of_some_length_${i} 1\n`
+    return [numbered("source", 1, Buffer.from(Array.from({ length: 190_000 * scale }, (_, i) => family(i)).join("")))]
+  },
+  "a record of 60 MB of TYPE lines": (scale) => [
+    numbered("source", 1, Buffer.from(`a 1\n${"# TYPE a gauge\n".repeat(4e6 * scale)}`))
+  ],
+  "a record of 40 MB in samples mode, then another": (scale) =>
+    [1, 2].map((round) => ({
+      ...{ key: Buffer.from("source"), headers: {} },
+      value: Buffer.from(longLines(40e6 * scale, round).join(""))
+    })),
+  "64 chunks of one family": (scale) => {
+    const lines = longLines(50e6 * scale, 1).map((line) => line.replace(/^requests_\d+_/, "requests_"))
+    const size = Math.ceil(lines.length / 64)
+    return Array.from({ length: 64 }, (_, i) => {
+      const record = numbered("source", 1, Buffer.from(lines.slice(i * size, (i + 1) * size).join("")))
+      return { ...record, headers: { ...record.headers, "k2p-chunk": Buffer.from(`${i + 1}/64`) } }
+    })
+  },
   "one record of 60,000 lines that are no text": (scale) => [
     { key: Buffer.from("source"), headers: {}, value: Buffer.from("a{b= 1\n".repeat(60_000 * scale)) }
   ]

@@ -136,6 +136,16 @@ describe("what is found ahead", () => {
     assert.include(JSON.stringify(cache.content(() => at(0)).refusals()), "pod-full")
   })
 
+  it("of a round's chunks is not used where another copy of one came meanwhile", () => {
+    const cache = cacheOf(0)
+    const records = chunks(1).map((sent, k) => toRecord(k, sent))
+    for (const record of records.slice(0, 2)) cache.take(record, 0, at(0), found(cache, record))
+    const ahead = found(cache, records[2]!)
+    cache.take(toRecord(3, { v: "1.1", chunk: "2/3", text: "copy 1\n" }), 0, at(0))
+    cache.take({ ...records[2]!, offset: 4 }, 0, at(0), ahead)
+    assert.strictEqual(cache.size().series, count + 2)
+  })
+
   it("of a round that is superseded meanwhile is of no use, and of no harm", () => {
     const cache = cacheOf(0)
     const records = chunks(1).map((sent, k) => toRecord(k, sent))

@@ -115,10 +115,27 @@ describe("a text that is read a slice at a time", () => {
 
   it("has its turns, each of so many bytes", () => {
     const text = Array.from({ length: 300 }, (_, i) => `a{b="${i}"} 1\n`).join("")
+    // Of reading alone: each other step takes as many slices.
+    assert.isAtLeast(check([text], options, { bytes: 1e6, items: 10 }), 6 * 30)
     for (const texts of [[text], [text, text.replaceAll(" 1\n", " 2\n")], [text, `b 1\n${text}`]]) {
       const bytes = texts.reduce((sum, { length }) => sum + length, 0)
       assert.isAtLeast(check(texts, options, { bytes: 100, items: 10_000 }), bytes / 150)
       assert.isAtLeast(check(texts, options, { bytes: 1e6, items: 10 }), 30)
     }
+  })
+
+  it("has its turns also in comments, and behind the end of OpenMetrics", () => {
+    const comments = `${"# nothing but comments\n".repeat(100_000)}a 1\n`
+    assert.isAtLeast(check([comments], options, { bytes: 1000, items: 1e6 }), comments.length / 66_000)
+    const ended = `a 1\n# EOF\n${"b 1\n".repeat(10_000)}`
+    assert.isAtLeast(check([ended], { ...options, format: "openmetrics" }, { bytes: 1000, items: 1e6 }), 40)
+  })
+
+  it("is known as the same where its comments go on and on", () => {
+    const text = (value: number) => `a 1\n${"# nothing but comments\n".repeat(10_000)}b ${value}\n`
+    const page = readSnapshot(Buffer.from(text(1)), options, undefined)
+    if (isRefusal(page)) assert.fail(page.detail)
+    const next = readSnapshot(Buffer.from(text(2)), options, page)
+    assert.isTrue(!isRefusal(next) && next.layout === page.layout)
   })
 })

@@ -107,6 +107,32 @@ describe("one source", () => {
     ])
   })
 
+  it("what completes a round can be asked before it is taken, and nothing changes by it", () => {
+    const bounds = { kept: () => 0, settled: () => 0, outlived: () => 0, period: () => 0 }
+    const rounds = new Rounds<string>(defaults, bounds)
+    const take = (r: Rec, offset: number, part: string) => describeStep(rounds.take(identity(r), { offset }, 1, part))
+    const ask = (r: Rec): string => (rounds.completedBy(identity(r)) ?? []).map((part) => part ?? "?").join("+")
+    assert.strictEqual(ask({ v: "1.1", chunk: "1/2" }), "")
+    take({ v: "1.2", chunk: "2/3" }, 0, "b")
+    assert.strictEqual(ask({ v: "1.2", chunk: "3/3" }), "")
+    take({ v: "1.2", chunk: "1/3" }, 1, "a")
+    // A lower one is not in the way, another count or number completes nothing.
+    take({ v: "1.1", chunk: "1/2" }, 2, "z")
+    for (const r of [
+      { chunk: "3/3" },
+      { v: "1.3", chunk: "3/3" },
+      { v: "1.2", chunk: "3/4" },
+      { v: "1.2", chunk: "1/3" }
+    ])
+      assert.strictEqual(ask(r), "")
+    assert.strictEqual(ask({ v: "1.2", chunk: "3/3" }), "a+b+?")
+    assert.strictEqual(take({ v: "1.2", chunk: "3/3" }, 3, "c"), "accepted a+b+c")
+    assert.strictEqual(ask({ v: "1.2", chunk: "3/3" }), "")
+    take({ chunk: "1/2" }, 4, "d")
+    assert.strictEqual(ask({ chunk: "2/2" }), "d+?")
+    assert.strictEqual(take({ chunk: "2/2" }, 5, "e"), "accepted d+e")
+  })
+
   it("a newer round's chunk supersedes an unfinished older round", () => {
     const owner = new Owner()
     owner.readAll([
