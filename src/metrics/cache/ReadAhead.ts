@@ -13,10 +13,18 @@ import type { Reading } from "../read/Reading.ts"
 import { type Envelope, isRefused, readEnvelope } from "../rounds/Record.ts"
 import type { Rounds } from "../rounds/Rounds.ts"
 import type { Refusal } from "../text/Dump.ts"
+import { LF } from "../text/Syntax.ts"
 import type { Joined, Part, RoundReader } from "./RoundReader.ts"
 
-/** Bytes of a text, or of a round's content, that are worked off in one turn. */
-export const largeBytes = 1024 * 1024
+/** Bytes of a text, or of a round's content, that are worked off in one turn, and lines of a text, about. */
+const largeBytes = 1024 * 1024
+const manyLines = 16 * 1024
+/** Less may have as many lines as it likes. */
+const leastBytes = 128 * 1024
+/** Of a text so many places are looked at, each of so many bytes. */
+const places = 4
+const placeBytes = 2048
+const golden = (Math.sqrt(5) - 1) / 2
 
 export interface Ahead {
   /** Of a snapshot's record. */
@@ -47,14 +55,16 @@ export class ReadAhead {
   /** The work that is to be done before the record is taken; undefined where there is none. */
   of(record: LogRecord): AheadWork | undefined {
     const { value, headers } = record
-    if (value === null || (value.length <= largeBytes && headers["k2p-chunk"] === undefined)) return undefined
+    if (value === null || (value.length <= leastBytes && headers["k2p-chunk"] === undefined)) return undefined
+    const large = isLarge(value, record.offset)
+    if (!large && headers["k2p-chunk"] === undefined) return undefined
     const envelope = readEnvelope(record, this.tp, this.sourceLabel)
     if (isRefused(envelope) || record.tooLarge !== undefined) return undefined
     if (envelope.count > 1) {
       const parts = this.rounds.completedBy(envelope)
-      if (parts !== undefined && isLarge(parts)) return this.join(envelope, value, parts)
+      if (parts !== undefined && holdMuch(parts)) return this.join(envelope, value, large, parts)
     }
-    if (value.length <= largeBytes) return undefined
+    if (!large) return undefined
     if (envelope.mode === "snapshot") return this.page(envelope, value)
     return envelope.count === 1 ? this.samples(envelope, value) : undefined
   }
@@ -67,9 +77,14 @@ export class ReadAhead {
     return { reading: yield* this.reader.samplesAhead(envelope, value) }
   }
 
-  private *join(envelope: Envelope, value: Uint8Array, parts: ReadonlyArray<Part | undefined>): AheadWork {
+  private *join(
+    envelope: Envelope,
+    value: Uint8Array,
+    large: boolean,
+    parts: ReadonlyArray<Part | undefined>
+  ): AheadWork {
     const own: Part = { envelope, value, read: undefined }
-    const page = value.length > largeBytes ? yield* this.reader.pageAhead(envelope, value) : this.reader.readPart(own)
+    const page = large ? yield* this.reader.pageAhead(envelope, value) : this.reader.readPart(own)
     const pages: Array<Page> = []
     for (const part of parts) {
       const read = part === undefined ? page : this.reader.readPart(part)
@@ -81,8 +96,25 @@ export class ReadAhead {
   }
 }
 
+/** More than is worked off in one turn; by its lines where they are so short that there are many, as far as some places tell. */
+const isLarge = (value: Uint8Array, offset: number): boolean => {
+  const { length } = value
+  if (length <= leastBytes || length > largeBytes) return length > largeBytes
+  // Other places in each record: whoever sends it does not know where.
+  const shift = (offset * golden) % 1
+  let lines = 0
+  for (let k = 0; k < places; k++) {
+    const from = Math.floor(((k + shift) * (length - placeBytes)) / places)
+    for (let at = from - 1; at < from + placeBytes; lines++) {
+      at = value.indexOf(LF, at + 1)
+      if (at < 0) break
+    }
+  }
+  return lines * length > manyLines * places * placeBytes
+}
+
 /** Chunks of a snapshot that hold more than is joined in one turn. */
-const isLarge = (parts: ReadonlyArray<Part | undefined>): boolean => {
+const holdMuch = (parts: ReadonlyArray<Part | undefined>): boolean => {
   let bytes = 0
   for (const part of parts) {
     if (part === undefined) continue

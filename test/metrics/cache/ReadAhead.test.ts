@@ -72,6 +72,26 @@ describe("what is found ahead", () => {
       assert.isUndefined(cache.ahead.of(toRecord(0, sent)), JSON.stringify(sent.v))
   })
 
+  it("is asked for where a text is large by its bytes or by its lines", () => {
+    const cache = cacheOf(0)
+    const short = (lines: number): string => Array.from({ length: lines }, (_, i) => `a${i} 1\n`).join("")
+    const cases: ReadonlyArray<readonly [text: string, large: boolean]> = [
+      [short(10_000), false],
+      [short(40_000), true],
+      [text(1).slice(0, 1024 * 1024), false],
+      [text(1), true],
+      [`a{b="${"x".repeat(900_000)}"} 1\n`, false]
+    ]
+    for (const [sent, large] of cases)
+      for (const offset of [0, 1, 2, 3, 1_000_001])
+        for (const mode of ["snapshot", "samples"] as const)
+          assert.strictEqual(
+            cache.ahead.of(toRecord(offset, { mode, text: sent })) !== undefined,
+            large,
+            sent.slice(0, 40)
+          )
+  })
+
   it("is good also where what it was read by expired, or its source's content was removed", () => {
     for (const meanwhile of [(c: PartitionCache) => c.sweep(at(1e6)), (c: PartitionCache) => c.contents.remove("s")]) {
       const cache = cacheOf(0)
