@@ -6,6 +6,7 @@
  * (see Weaving).
  */
 import type { MetricType } from "../text/Dump.ts"
+import { internList } from "../text/Interned.ts"
 import { endOfLabels, endOfName, endOfToken } from "../text/Line.ts"
 import { LF } from "../text/Syntax.ts"
 import type { Role } from "./Conformity.ts"
@@ -106,7 +107,7 @@ export class Arranging {
     for (let k = from; k < to; k++) {
       const { family, next, count, names } = ordered[k]!
       const declared = this.families.list[family] ?? unshown
-      const sampleNames = Array.from(names, (name) => list[name]!.text)
+      const sampleNames = internList(Array.from(names, (name) => list[name]!.text))
       arranged.push({ ...declared, from: next, to: next + count, sampleNames, number: family })
     }
   }
@@ -181,9 +182,9 @@ const orderOf = (
 }
 
 /** These lines, in whatever order, show a series that is there already. */
-export const dropRepeats = (reading: Reading, lost: Array<number>): void => {
-  if (lost.length === 0) return
-  lost.sort((a, b) => a - b)
+export const dropRepeats = (reading: Reading, gone: ReadonlySet<number>): void => {
+  if (gone.size === 0) return
+  const lost = [...gone].sort((a, b) => a - b)
   const name = reading.names!.list[reading.records[lost[0]! * FIELDS + NAME]!]!.text
   reading.refuseMany("duplicate-series", `${name} comes twice with the same labels`, lost.length, lost[0]!)
   reading.take(lost)

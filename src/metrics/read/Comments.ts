@@ -3,17 +3,30 @@
  * says. Pure data, shared by all sources that send the same: they cost memory once.
  */
 import type { InputFormat, ParseLimits } from "../text/Dump.ts"
+import { Generations } from "../text/Generations.ts"
 import { HASH, LF } from "../text/Syntax.ts"
 import { readStatement, type Statement } from "./Statement.ts"
 
 /** A stretch without a sample line. */
 export interface Stretch {
-  readonly text: Uint8Array
+  /** Its bytes. */
   readonly view: DataView
   readonly statements: ReadonlyArray<Statement>
-  /** Of the statements that are wrong: which line of the stretch, from 0. */
-  readonly wrongLines: ReadonlyArray<number>
+  /** What says nothing, by the first of it: there may be as many as there are lines. */
+  readonly wrong: Wrong | undefined
   readonly lines: number
+  /** The last that it says is that the text ends, as OpenMetrics has it. */
+  readonly ends: boolean
+  /** What it takes. */
+  readonly bytes: number
+}
+
+export interface Wrong {
+  readonly count: number
+  readonly detail: string
+  /** Which line of the stretch, from 0, and where that begins in it. */
+  readonly line: number
+  readonly at: number
 }
 
 export interface Comments {
@@ -22,13 +35,19 @@ export interface Comments {
   readonly before: Uint32Array
   /** All statements in their order. */
   readonly statements: ReadonlyArray<Statement>
-  /** Bytes of all stretches. */
+  /** What they take, each stretch once. */
   readonly bytes: number
 }
 
-const known = new Map<string, Stretch>()
-const MAX_KNOWN_BYTES = 4 * 1024 * 1024
-let knownBytes = 0
+/** What a stretch, a statement, and a stretch's place in a text take besides their text (`test/metrics/worst/measure.ts`). */
+const STRETCH_BYTES = 320
+const STATEMENT_BYTES = 80
+const PLACE_BYTES = 12
+const KNOWN_BYTES = 8 * 1024 * 1024
+
+/** Of many sources the same; what was said once only goes with its generation. */
+const known = new Generations<Stretch>(KNOWN_BYTES, (key) => 2 * key.length + STRETCH_BYTES + STATEMENT_BYTES)
+const none: ReadonlyArray<Statement> = []
 
 /** `bytes` of the input from `start` to `end`: whole lines. */
 export const stretchOf = (
@@ -43,30 +62,45 @@ export const stretchOf = (
   if (before !== undefined) return before
   const text = b.slice(start, end)
   const statements: Array<Statement> = []
-  const wrongLines: Array<number> = []
+  let wrong: Wrong | undefined
+  let wrongs = 0
   let lines = 0
+  let ends = false
+  let bytes = STRETCH_BYTES + text.length
   for (let at = 0; at < text.length; lines++) {
     const feed = text.indexOf(LF, at)
     const stop = feed < 0 ? text.length : feed
     let hash = at
     while (text[hash] === 32 || text[hash] === 9) hash++
     const statement = text[hash] === HASH ? readStatement(text, hash, stop, format, limits) : undefined
-    if (statement !== undefined) statements.push(statement)
-    if (statement?.kind === "wrong") wrongLines.push(lines)
+    if (statement !== undefined) ends = statement.kind === "EOF"
+    if (statement?.kind === "wrong") {
+      wrongs++
+      wrong ??= { count: 0, detail: statement.detail, line: lines, at }
+    } else if (statement !== undefined) {
+      statements.push(statement)
+      bytes += STATEMENT_BYTES + stop - at
+    }
     at = stop + 1
   }
-  const stretch = { text, view: new DataView(text.buffer), statements, wrongLines, lines }
-  knownBytes += 2 * text.length
-  if (knownBytes > MAX_KNOWN_BYTES) {
-    known.clear()
-    knownBytes = 2 * text.length
+  const stretch = {
+    view: new DataView(text.buffer),
+    statements: statements.length === 0 ? none : statements,
+    wrong: wrong === undefined ? undefined : { ...wrong, count: wrongs },
+    lines,
+    ends,
+    bytes
   }
-  if (text.length < MAX_KNOWN_BYTES / 8) known.set(key, stretch)
+  known.set(key, stretch)
   return stretch
 }
 
-/** Whether the text ends with the stretch, as OpenMetrics has it. */
-export const endsText = ({ statements }: Stretch): boolean => statements.at(-1)?.kind === "EOF"
+/** What they take together: those that are the same, once. */
+export const sizeOfStretches = (stretches: ReadonlyArray<Stretch>): number => {
+  let bytes = PLACE_BYTES * stretches.length
+  for (const stretch of new Set(stretches)) bytes += stretch.bytes
+  return bytes
+}
 
 /** Whether the stretch stands in the input at `at`. Not read as doubles: a comment may hold any byte. */
 export const standsAt = ({ view }: Stretch, input: DataView, at: number, inputEnd: number): boolean => {

@@ -1,17 +1,12 @@
 /** Description: what a family of a page is called and what its lines have, besides the lines. Pure. */
 import type { Family } from "../text/Dump.ts"
-import { intern, internList } from "../text/Interned.ts"
+import { intern } from "../text/Interned.ts"
 import type { ArrangedFamily, Arrangement } from "./Arrangement.ts"
 import { innerOf } from "./Conformity.ts"
 import { FIELDS, FLAGS, HAS_EXEMPLAR, HAS_LE, HAS_QUANTILE, MISC, OTHER_FORM, QUOTED } from "./LineRecord.ts"
 
-/** What a family and a sample name take besides their text. Measured: docs/benchmarks.md. */
-const FAMILY_BYTES = 400
-const NAME_BYTES = 200
-
-/** What it takes besides its lines. */
-export const familyBytes = ({ textName, help, sampleNames }: ArrangedFamily): number =>
-  FAMILY_BYTES + textName.length + help.length + sampleNames.length * NAME_BYTES
+/** What a family takes besides its texts, which names and comments have (`node --expose-gc test/metrics/worst/measure.ts name`). */
+export const FAMILY_BYTES = 560
 
 export const described = (
   family: ArrangedFamily,
@@ -34,7 +29,7 @@ export const described = (
     help: intern(family.help),
     unit: intern(family.unit),
     series: to - from,
-    sampleNames: internList(family.sampleNames),
+    sampleNames: family.sampleNames,
     exemplars: (flags & HAS_EXEMPLAR) !== 0,
     floatLabels: otherForm,
     quoted: (flags & QUOTED) !== 0

@@ -11,11 +11,11 @@ import { mixed } from "../text/Hash.ts"
 import { sameLabels } from "../text/Line.ts"
 import { seriesKey } from "../text/Series.ts"
 import { ascii, encode } from "../text/Syntax.ts"
-import { FIELDS, HASH, NAME, START } from "./LineRecord.ts"
+import { FIELDS, HASH, MISC, NAME, OTHER_FORM, START } from "./LineRecord.ts"
 import type { Reading } from "./Reading.ts"
 
-const MAX_ALIKE = 32
-const MAX_PROBES = 1024
+const MAX_ALIKE = 2
+const MAX_PROBES = 64
 /** Entries of the table: with many free ones for few new lines, a known line is mostly told by one look. */
 const LEAST = 512
 
@@ -30,98 +30,142 @@ export const numberLabel = (type: MetricType): Uint8Array | undefined =>
 let spare: Int32Array = new Int32Array(1024)
 const none: Int32Array = new Int32Array(0)
 
-/** All lines are entered, in their order and so many at a time as one likes, then all are looked at. */
-export interface Repeats {
-  readonly enter: (from: number, to: number) => void
-  readonly look: (from: number, to: number) => void
-}
-
 /**
- * Calls `lost` for each line that is not shown, once. `known`: how many lines the memory has; lines that it knows are distinct
- * from each other. `typeOf`: of the family of a sample name.
+ * The lines of a reading that are not shown, found in three passes over all lines, each in their order and so many at a time as one
+ * likes: `enter`, `look`, `again`. Then they are in `gone`.
+ *
+ * New lines alone are entered, and every other one is looked up among them. Where one is found, or where bounds that were two may be one
+ * now, all lines are entered: which of more than two is shown is a question of their order.
  */
-export const repeatsOf = (
-  reading: Reading,
-  known: number,
-  typeOf: (name: number) => MetricType,
-  lost: (line: number) => void
-): Repeats => {
-  const { records, count, news, names, options } = reading
-  /** Lines that are not shown anyway. */
-  const hidesSome = names!.hasReserved && options!.allowReservedNames !== true
-  const isUnshown = (n: number): boolean => hidesSome && names!.list[records[n * FIELDS + NAME]!]!.reserved
-  // New lines alone are entered; then every other one is looked up among them.
-  const size = 2 ** Math.ceil(Math.log2(Math.max(LEAST, 4 * news)))
-  const table = spare.length < size || spare.length > 64 * size ? new Int32Array(size) : spare.fill(0, 0, size)
-  spare = none
-  const mask = size - 1
-  const crowd = new Map<string, number>()
-  const gone = new Set<number>()
-  const drop = (line: number): void => {
-    if (!gone.has(line)) lost(line)
-    gone.add(line)
+export class Repeats {
+  readonly gone = new Set<number>()
+  private readonly reading: Reading
+  private readonly typeOf: (name: number) => MetricType
+  private readonly crowd = new Map<string, number>()
+  private readonly hidesSome: boolean
+  private table: Int32Array
+  private mask = 0
+  /** All lines are entered, not the new ones alone. */
+  private all: boolean
+  /** A known line is another one's series: all are to be entered anew. */
+  private met = false
+  /** By the memory's line: the one that has it, + 1; absent where lines come in their old order, so that none comes twice. */
+  private readonly holder: Int32Array | undefined
+
+  /**
+   * `known`: how many lines the memory has; lines that it knows are distinct from each other, where families are what they were
+   * (`isAsBefore`). `typeOf`: of the family of a sample name.
+   */
+  constructor(reading: Reading, known: number, isAsBefore: boolean, typeOf: (name: number) => MetricType) {
+    const { news, count } = reading
+    this.reading = reading
+    this.typeOf = typeOf
+    this.hidesSome = reading.names!.hasReserved && reading.options!.allowReservedNames !== true
+    this.all = news === count || (!isAsBefore && hasOtherForms(reading))
+    this.table = spare
+    spare = none
+    this.clear(this.all ? count : news)
+    this.holder = this.all || isAscending(reading) ? undefined : new Int32Array(known)
   }
-  const keyOf = (n: number): string => {
+
+  enter(from: number, to: number): void {
+    const { known } = this.reading
+    for (let n = from; n < to; n++) if ((this.all || known[n]! < 0) && !this.isUnshown(n)) this.add(n)
+  }
+
+  look(from: number, to: number): void {
+    const { reading, gone, holder, table, mask } = this
+    const { records, known, news } = reading
+    if (this.all || this.met || (holder === undefined && news === 0)) return
+    for (let n = from; n < to; n++) {
+      const line = known[n]!
+      if (line < 0 || this.isUnshown(n)) continue
+      if (holder !== undefined) {
+        const before = holder[line]! - 1
+        const wins = before < 0 || isLater(reading, before, n)
+        if (before >= 0) gone.add(wins ? before : n)
+        if (!wins) continue
+        holder[line] = n + 1
+      }
+      // Mostly nothing is there.
+      if (news === 0 || table[mixed(records[n * FIELDS + HASH]!) & mask] === 0) continue
+      const at = this.seek(n)
+      if (at < 0 ? !this.crowd.has(this.keyOf(n)) : table[at] === 0) continue
+      this.met = true
+      return
+    }
+  }
+
+  again(from: number, to: number): void {
+    const { count } = this.reading
+    if (this.met) {
+      if (from === 0) {
+        this.all = true
+        this.gone.clear()
+        this.crowd.clear()
+        this.clear(count)
+      }
+      this.enter(from, to)
+    }
+    if (to === count) spare = this.table
+  }
+
+  private clear(lines: number): void {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(LEAST, 4 * lines)))
+    const { length } = this.table
+    this.table = length < size || length > 64 * size ? new Int32Array(size) : this.table.fill(0, 0, size)
+    this.mask = size - 1
+  }
+
+  private add(n: number): void {
+    const { reading, gone, crowd, table } = this
+    const at = this.seek(n)
+    const key = at < 0 ? this.keyOf(n) : ""
+    const other = at < 0 ? (crowd.get(key) ?? -1) : table[at]! - 1
+    if (other >= 0 && !isLater(reading, other, n)) {
+      gone.add(n)
+      return
+    }
+    if (other >= 0) gone.add(other)
+    if (at < 0) crowd.set(key, n)
+    else table[at] = n + 1
+  }
+
+  /** Not shown anyway. */
+  private isUnshown(n: number): boolean {
+    const { records, names } = this.reading
+    return this.hidesSome && names!.list[records[n * FIELDS + NAME]!]!.reserved
+  }
+
+  private keyOf(n: number): string {
+    const { records, lines } = this.reading
     const at = n * FIELDS
-    const label = numberLabel(typeOf(records[at + NAME]!))
-    return seriesKey(reading.lines.bytes, records[at + START]!, label === undefined ? [] : [decodeLabel(label)])
+    const label = numberLabel(this.typeOf(records[at + NAME]!))
+    return seriesKey(lines.bytes, records[at + START]!, label === undefined ? [] : [decodeLabel(label)])
   }
-  /** The place in the table of a new line of the same series, or a free one; -1 where there are too many others. */
-  const seek = (n: number): number => {
+
+  /** The place in the table of a line of the same series, or a free one; -1 where there are too many others. */
+  private seek(n: number): number {
+    const { records } = this.reading
+    const { mask, table } = this
     const hash = records[n * FIELDS + HASH]!
     let at = mixed(hash) & mask
     for (let probes = 0, alike = 0; table[at] !== 0; probes++, at = (at + 1) & mask) {
       const entry = table[at]! - 1
       if (records[entry * FIELDS + HASH] === hash) {
-        if (isSame(reading, entry, n, typeOf)) return at
+        if (isSame(this.reading, entry, n, this.typeOf)) return at
         alike++
       }
       if (alike >= MAX_ALIKE || probes >= MAX_PROBES) return -1
     }
     return at
   }
-  const enter = (from: number, to: number): void => {
-    for (let n = from; n < to; n++) {
-      if (reading.known[n]! >= 0 || isUnshown(n)) continue
-      const at = seek(n)
-      const key = at < 0 ? keyOf(n) : ""
-      const other = at < 0 ? (crowd.get(key) ?? -1) : table[at]! - 1
-      if (other >= 0 && !isLater(reading, other, n)) {
-        drop(n)
-        continue
-      }
-      if (other >= 0) drop(other)
-      if (at < 0) crowd.set(key, n)
-      else table[at] = n + 1
-    }
-  }
-  // Of lines that come in their old order none comes twice.
-  const holder = isAscending(reading) ? undefined : new Int32Array(known)
-  const look = (from: number, to: number): void => {
-    if (holder !== undefined || news > 0) lookAt(from, to)
-    if (to === count) spare = table
-  }
-  const lookAt = (from: number, to: number): void => {
-    for (let n = from; n < to; n++) {
-      const line = reading.known[n]!
-      if (line < 0 || (hidesSome && isUnshown(n))) continue
-      if (holder !== undefined) {
-        const before = holder[line]! - 1
-        const wins = before < 0 || isLater(reading, before, n)
-        if (before >= 0) drop(wins ? before : n)
-        if (!wins) continue
-        holder[line] = n + 1
-      }
-      // Mostly nothing is there.
-      if (news === 0 || table[mixed(records[n * FIELDS + HASH]!) & mask] === 0) continue
-      const at = seek(n)
-      const other = at < 0 ? (crowd.get(keyOf(n)) ?? -1) : table[at]! - 1
-      if (other < 0) continue
-      const [first, second] = other < n ? [other, n] : [n, other]
-      drop(isLater(reading, first, second) ? first : second)
-    }
-  }
-  return { enter, look }
+}
+
+/** Of a family that becomes a histogram or a summary, bounds that were two may be one. */
+const hasOtherForms = ({ records, count }: Reading): boolean => {
+  for (let at = MISC; at < count * FIELDS; at += FIELDS) if ((records[at]! & OTHER_FORM) !== 0) return true
+  return false
 }
 
 const isAscending = ({ known, count }: Reading): boolean => {

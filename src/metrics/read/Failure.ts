@@ -13,11 +13,15 @@ const CONTROLS = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g
 export class Failure {
   reason: LineReason = "syntax"
   detail = ""
+  /** Of reasons that were told already in this text nobody asks for a detail. */
+  readonly told = new Set<LineReason>()
 
   /** Answers -1, where a position is expected. */
-  because(reason: LineReason, detail: string): -1 {
+  because(reason: LineReason, detail: string | (() => string)): -1 {
     this.reason = reason
-    const short = detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL - 1)}…` : detail
+    if (this.told.has(reason)) return -1
+    const text = typeof detail === "string" ? detail : detail()
+    const short = text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL - 1)}…` : text
     this.detail = short.replace(CONTROLS, "?")
     return -1
   }

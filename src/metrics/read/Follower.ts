@@ -21,6 +21,7 @@ const NONE = 2 ** 31 - 1
 
 const nothing: DataView = new DataView(new ArrayBuffer(0))
 const noLines = new Uint32Array(0)
+const noRecords = new Int32Array(0)
 
 export class Follower {
   /** The line that is expected next, -1 where none is. */
@@ -63,7 +64,14 @@ export class Follower {
     this.expected = -1
     this.stretch = 0
     this.nextStretch = NONE
-    if (memory === undefined) return
+    if (memory === undefined) {
+      this.lines = this.raw = nothing
+      this.records = noRecords
+      this.starts = undefined
+      this.names = []
+      this.stretchLines = noLines
+      return
+    }
     this.expected = memory.first
     this.lines = memory.lines
     this.raw = memory.raw

@@ -16,6 +16,7 @@ export class LabelNames {
   private ends = new Int32Array(0)
   private hashes = new Int32Array(0)
   private empty: Array<string> = []
+  private emptyHashes: Array<number> = []
 
   constructor(line: LineBuffer) {
     this.line = line
@@ -31,7 +32,9 @@ export class LabelNames {
 
   clear(): void {
     this.count = 0
-    if (this.empty.length > 0) this.empty = []
+    if (this.empty.length === 0) return
+    this.empty = []
+    this.emptyHashes = []
   }
 
   get size(): number {
@@ -46,7 +49,8 @@ export class LabelNames {
     this.count = count + 1
   }
 
-  addEmpty(start: number, end: number): void {
+  addEmpty(start: number, end: number, hash: number): void {
+    this.emptyHashes.push(hash)
     this.empty.push(decode(this.line.bytes, start, end))
   }
 
@@ -66,7 +70,7 @@ export class LabelNames {
     for (let k = 0; k < count; k++)
       if (hashes[k] === hash && sameBytes(bytes, start, end, bytes, starts[k]!, ends[k]!)) return true
     if (sameBytes(bytes, start, end, NAME, 0, NAME.length)) return true
-    return this.empty.length > 0 && this.empty.includes(decode(bytes, start, end))
+    return this.emptyHashes.includes(hash) && this.empty.includes(decode(bytes, start, end))
   }
 
   /** The same for a name that is nowhere in the line yet. */

@@ -16,6 +16,7 @@ import {
   canonicalFloatBytes,
   decode,
   encode,
+  isText,
   LF,
   numberIsValid,
   parseNumber,
@@ -70,6 +71,14 @@ export class LabelParser {
     this.failure = failure
     this.text = new LabelText(line, failure)
     this.names = new LabelNames(line)
+  }
+
+  /** Instead of the text. */
+  release(input: Uint8Array, view: DataView): void {
+    this.input = input
+    this.view = view
+    this.text.use(input, this.limits, 0)
+    this.before.release()
   }
 
   /** The text that is read from now on. */
@@ -142,7 +151,9 @@ export class LabelParser {
     let i = from
     while (b[i] !== BRACE_CLOSE) {
       if (i === passed) {
-        i = skipBlanks(b, text.endOfString(i))
+        const end = text.endOfString(i)
+        text.noteFeeds(i, end)
+        i = skipBlanks(b, end)
         if (b[i] === COMMA) i = skipBlanks(b, i + 1)
         continue
       }
@@ -165,7 +176,7 @@ export class LabelParser {
       if (!this.isNew(nameAt, valueAt - 2, text.nameHash, name)) return -1
       // An empty label is a missing one. Its name is taken none the less.
       if (line.length - 1 === valueAt) {
-        names.addEmpty(nameAt, valueAt - 2)
+        names.addEmpty(nameAt, valueAt - 2, text.nameHash)
         line.length = before
       } else {
         const which = this.attachmentNamed(nameAt, valueAt - 2)
@@ -197,7 +208,7 @@ export class LabelParser {
     const { input: b } = this
     const i = skipBlanks(b, from)
     if (b[i] === COMMA) return skipBlanks(b, i + 1)
-    return b[i] === LF ? this.failure.because("syntax", `${name.text}: the labels are not closed`) : i
+    return b[i] === LF ? this.failure.because("syntax", () => `${name.text}: the labels are not closed`) : i
   }
 
   /** The attached labels that the line does not have of its own, and the closing brace. Answers `end`. */
@@ -227,12 +238,12 @@ export class LabelParser {
   private foreign: Uint8Array = new Uint8Array(0)
 
   private tooMany(name: SampleName): -1 {
-    return this.failure.because("too-many-labels", `${name.text} has more than ${this.limits.maxLabels} labels`)
+    return this.failure.because("too-many-labels", () => `${name.text} has more than ${this.limits.maxLabels} labels`)
   }
 
   private twice(start: number, end: number, name: SampleName): -1 {
     const label = decode(this.line.bytes, start, Math.min(end, start + 60))
-    return this.failure.because("duplicate-label", `${name.text}: label ${label} comes twice`)
+    return this.failure.because("duplicate-label", () => `${name.text}: label ${label} comes twice`)
   }
 
   private isOfSource(valueAt: number): boolean {
@@ -260,8 +271,7 @@ export class LabelParser {
       this.boundFlags = nameHash === LE ? HAS_LE : HAS_QUANTILE
       hash = this.readBound(valueAt, nameHash, hash)
       flags = this.boundFlags
-    } else if (name?.quoted === false && sameBytes(line.bytes, nameAt, valueAt - 2, name.bytes, 0, name.bytes.length))
-      flags = HAS_STATE
+    } else if (name?.quoted === false && isText(line.bytes, nameAt, valueAt - 2, name.text)) flags = HAS_STATE
     this.before.note(names.count, line.length - this.start, hash, flags)
     names.add(nameAt, valueAt - 2, nameHash)
     this.sum(hash, flags)

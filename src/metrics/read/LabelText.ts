@@ -77,7 +77,7 @@ export class LabelText {
       if (i < 0) return -1
     } else {
       if (!startsLabelName(b[i]!))
-        return failure.because("syntax", `${name.text}: ${shown(b, i)} where a label name should begin`)
+        return failure.because("syntax", () => `${name.text}: ${shown(b, i)} where a label name should begin`)
       const out = line.bytes
       let o = line.length
       let h = HASH_START
@@ -89,12 +89,12 @@ export class LabelText {
       this.nameHash = h
     }
     if (i - from > limits.maxLabelValue)
-      return failure.because("too-large", `${name.text}: a label name of ${i - from} bytes`)
+      return failure.because("too-large", () => `${name.text}: a label name of ${i - from} bytes`)
     i = skipBlanks(b, i)
     if (b[i] !== EQUALS)
-      return failure.because("syntax", `${name.text}: ${shown(b, i)} where = should follow a label name`)
+      return failure.because("syntax", () => `${name.text}: ${shown(b, i)} where = should follow a label name`)
     i = skipBlanks(b, i + 1)
-    if (b[i] !== QUOTE) return failure.because("syntax", `${name.text}: a label value is not in quotes`)
+    if (b[i] !== QUOTE) return failure.because("syntax", () => `${name.text}: a label value is not in quotes`)
     line.put(EQUALS)
     line.put(QUOTE)
     return i + 1
@@ -103,10 +103,11 @@ export class LabelText {
   private readQuotedName(from: number, name: SampleName): number {
     const { input: b, line, failure } = this
     const end = this.endOfString(from)
-    if (end < 0) return failure.because("syntax", `${name.text}: a quoted label name is not closed`)
+    if (end < 0) return failure.because("syntax", () => `${name.text}: a quoted label name is not closed`)
+    this.noteFeeds(from, end)
     const text = unescapeValue(decode(b, from + 1, end - 1))
     if (text === "" || text.includes("\0"))
-      return failure.because("syntax", `${name.text}: a label name is empty, or has a NUL`)
+      return failure.because("syntax", () => `${name.text}: a label name is empty, or has a NUL`)
     const plain = isLabelName(text)
     const bytes = encode(plain ? text : `"${escapeValue(text)}"`)
     if (!plain) this.quoted = true
@@ -135,7 +136,7 @@ export class LabelText {
         this.reached = Math.max(this.reached, i)
         // Not within what a value may have either: nothing is looked for in the whole text.
         if (!this.multiline || i + 1 >= b.length || i - from > this.limits.maxLabelValue)
-          return failure.because("syntax", `${name.text}: a label value is not closed`)
+          return failure.because("syntax", () => `${name.text}: a label value is not closed`)
         this.odd = true
         this.feeds++
         out = this.roomFor(o, i)
@@ -146,7 +147,7 @@ export class LabelText {
       } else if (c === BACKSLASH) {
         const escaped = b[i + 1]!
         if (escaped === LF)
-          return failure.because("syntax", `${name.text}: a line feed after a backslash in a label value`)
+          return failure.because("syntax", () => `${name.text}: a line feed after a backslash in a label value`)
         out[o++] = BACKSLASH
         h = Math.imul(h ^ BACKSLASH, HASH_PRIME)
         if (escaped === BACKSLASH || escaped === QUOTE || escaped === N) {
@@ -171,7 +172,7 @@ export class LabelText {
     if (i - from > maxLabelValue)
       return failure.because(
         "too-large",
-        `${name.text}: a label value of ${i - from} bytes, the limit is ${maxLabelValue}`
+        () => `${name.text}: a label value of ${i - from} bytes, the limit is ${maxLabelValue}`
       )
     out[o++] = QUOTE
     line.length = o
@@ -184,6 +185,15 @@ export class LabelText {
     this.line.length = length
     this.line.reserve(this.input.length - from + this.growth)
     return this.line.bytes
+  }
+
+  /** Of a name in quotes: whether it may span lines is a question of the whole text, which comparing does not ask. */
+  noteFeeds(from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      if (this.input[i] !== LF) continue
+      this.odd = true
+      this.feeds++
+    }
   }
 
   /** After the closing quote of the string that begins here; -1 where it is not closed, within what a value may have where it spans lines. */

@@ -46,6 +46,12 @@ export class LineBefore {
     this.count = 0
   }
 
+  /** Of another text. */
+  release(): void {
+    this.count = 0
+    this.name = undefined
+  }
+
   /**
    * Copies what a line has in common with this one from its first byte on: it begins at `from` of the input, the copy at `at` of the
    * lines' memory, where there is room for the rest of the input. Answers how many bytes.
@@ -60,8 +66,8 @@ export class LineBefore {
     const { name, ends } = this
     if (name === undefined || name.quoted) return -1
     // What ends the name, and a label, is one byte.
-    this.next = name.bytes.length + 1
-    if (bytes <= name.bytes.length) return -1
+    this.next = name.text.length + 1
+    if (bytes <= name.text.length) return -1
     let label = this.count
     while (label > 0 && ends[label - 1]! > bytes) label--
     if (label > 0) this.next = ends[label - 1]! + 1
@@ -70,7 +76,7 @@ export class LineBefore {
 
   /** Where so many labels end. */
   endOf(labels: number): number {
-    return labels === 0 ? this.name!.bytes.length : this.ends[labels - 1]!
+    return labels === 0 ? this.name!.text.length : this.ends[labels - 1]!
   }
 
   /** Copies the line's next label, where it is this one's in the same place. Answers its length, 0 where it is another one. */

@@ -4,6 +4,7 @@
  *
  * In event mode every line gets a timestamp, its own or its dump's, in milliseconds; in scrape mode none does.
  */
+import { isUtf8 } from "node:buffer"
 import type { InputFormat } from "../text/Dump.ts"
 import type { LineBuffer } from "../text/LineBuffer.ts"
 import {
@@ -42,6 +43,7 @@ export class LineEnd {
   private input: Uint8Array = new Uint8Array(1)
   private format: InputFormat = "text"
   private time: Uint8Array | undefined
+  private valid: boolean | undefined
   private readonly out: LineBuffer
   private readonly failure: Failure
 
@@ -55,6 +57,13 @@ export class LineEnd {
     this.input = input
     this.format = format
     this.time = time
+    this.valid = undefined
+  }
+
+  /** The input is UTF-8 as a whole; looked at when some line asks. */
+  get isValid(): boolean {
+    this.valid ??= isUtf8(this.input)
+    return this.valid
   }
 
   /** The value of the line just read. */
@@ -108,8 +117,9 @@ export class LineEnd {
     const { input: b, out } = this
     const end = endOfWord(b, from)
     const value = parseNumber(b, from, end)
-    if (end === from) return this.failure.because("value", `${of} has no value`)
-    if (!numberIsValid()) return this.failure.because("value", `${of}: the value ${excerpt(b, from, end)} is no number`)
+    if (end === from) return this.failure.because("value", () => `${of} has no value`)
+    if (!numberIsValid())
+      return this.failure.because("value", () => `${of}: the value ${excerpt(b, from, end)} is no number`)
     this.whole = -1
     this.stop = end
     if (Number.isFinite(value)) out.write(b, from, end)
@@ -131,9 +141,12 @@ export class LineEnd {
       const end = endOfWord(b, i)
       const stamp = this.milliseconds(i, end)
       if (Number.isNaN(stamp))
-        return failure.because("timestamp", `${of}: ${excerpt(b, i, end)} is no timestamp in ${this.unit}`)
+        return failure.because("timestamp", () => `${of}: ${excerpt(b, i, end)} is no timestamp in ${this.unit}`)
       if (this.time !== undefined && !(stamp >= 0 && stamp <= Number.MAX_SAFE_INTEGER))
-        return failure.because("timestamp", `${of}: ${excerpt(b, i, end)} is before 1970 or too far ahead to be shown`)
+        return failure.because(
+          "timestamp",
+          () => `${of}: ${excerpt(b, i, end)} is before 1970 or too far ahead to be shown`
+        )
       this.stamp = stamp
       i = skipBlanks(b, end)
     }
@@ -147,13 +160,16 @@ export class LineEnd {
       const before = out.length
       out.reserve(2 * (b.length - i) + ROOM)
       const exemplar = readExemplar(b, i, out)
-      if (exemplar.end < 0) return failure.because("exemplar", `${of}: ${exemplar.problem}`)
+      if (exemplar.end < 0) return failure.because("exemplar", () => `${of}: ${exemplar.problem}`)
+      // Of a known line all else was looked at when it was new.
+      if (!this.isValid && !isUtf8(b.subarray(i, exemplar.end)))
+        return failure.because("not-utf8", () => `${of}: the line is not valid UTF-8`)
       this.hasExemplar = exemplar.shown
       this.lostExemplar = !exemplar.shown
       if (!exemplar.shown) out.length = before
       i = exemplar.end
     }
-    if (b[i] !== LF) return failure.because("syntax", `${of}: ${excerpt(b, i, endOfWord(b, i))} behind its value`)
+    if (b[i] !== LF) return failure.because("syntax", () => `${of}: ${excerpt(b, i, endOfWord(b, i))} behind its value`)
     out.put(LF)
     return i + 1
   }

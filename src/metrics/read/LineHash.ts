@@ -18,20 +18,24 @@ export const hashOfBeginning = (view: DataView, start: number, end: number): num
   return a ^ (a >>> 13)
 }
 
-/** The end of the name and own labels of the line that begins here, without closing brace and comma; -1 where it is no plain line. */
-export const endOfBeginning = (b: Uint8Array, from: number): number => {
+/**
+ * The end of the name and own labels of the line that begins here, without closing brace and comma; -1 where it is no plain line, or
+ * does not end before `to`: of `a-1` the beginning is `a`, and nothing says where it ends.
+ */
+export const endOfBeginning = (b: Uint8Array, from: number, to: number): number => {
   let i = from
-  while (b[i] !== BRACE_OPEN && b[i] !== SPACE && b[i] !== TAB && b[i] !== LF) i++
+  while (i < to && b[i] !== BRACE_OPEN && b[i] !== SPACE && b[i] !== TAB && b[i] !== LF) i++
+  if (i >= to) return -1
   if (b[i] !== BRACE_OPEN) return b[i] === LF ? -1 : i
   const name = i
   for (;;) {
     const c = b[++i]
-    if (c === LF) return -1
+    if (c === LF || i >= to) return -1
     if (c === BRACE_CLOSE) break
     if (c !== QUOTE) continue
     for (i++; b[i] !== QUOTE; i++) {
       if (b[i] === BACKSLASH) i++
-      if (b[i] === LF) return -1
+      if (b[i] === LF || i >= to) return -1
     }
   }
   if (i === name + 1 && name > from) return name

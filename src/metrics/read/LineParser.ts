@@ -16,10 +16,10 @@ import {
   continuesMetricName,
   decode,
   EQUALS,
+  isText,
   LF,
   QUOTE,
   SPACE,
-  sameBytes,
   shown,
   skipBlanks,
   startsMetricName,
@@ -28,7 +28,7 @@ import {
 import type { Failure } from "./Failure.ts"
 import { LabelParser } from "./LabelParser.ts"
 import type { LineEnd } from "./LineEnd.ts"
-import type { Names, SampleName } from "./Names.ts"
+import { type Names, quotedBytes, type SampleName } from "./Names.ts"
 
 export class LineParser {
   readonly labels: LabelParser
@@ -47,8 +47,6 @@ export class LineParser {
   private growth = 0
   private attached: Attachment | undefined
   private names: Names | undefined
-  /** The input is UTF-8 as a whole; undefined until some line asks. */
-  private isValid: boolean | undefined
 
   constructor(out: LineBuffer, end: LineEnd, failure: Failure) {
     this.out = out
@@ -62,10 +60,17 @@ export class LineParser {
     this.input = input
     this.view = view
     this.labels.before.forget()
-    this.isValid = undefined
     this.attached = undefined
     if (this.names !== names) this.name = undefined
     this.names = names
+  }
+
+  /** Instead of the text. */
+  release(input: Uint8Array, view: DataView): void {
+    this.input = input
+    this.view = view
+    this.labels.release(input, view)
+    this.name = this.names = undefined
   }
 
   /** What the lines of the text get. */
@@ -101,8 +106,8 @@ export class LineParser {
     this.prefixEnd = i = skipBlanks(b, i)
     i = this.end.read(i, name)
     if (i < 0) return -1
-    if (!this.valid && !isUtf8(b.subarray(from, i)))
-      return failure.because("not-utf8", `${name.text}: the line is not valid UTF-8`)
+    if (!this.end.isValid && !isUtf8(b.subarray(from, i)))
+      return failure.because("not-utf8", () => `${name.text}: the line is not valid UTF-8`)
     before.keep(name, start, labels.alike)
     return i
   }
@@ -119,31 +124,52 @@ export class LineParser {
       this.name = this.nameOf(from, i)
       i = skipBlanks(b, i)
     } else {
-      if (b[i] !== BRACE_OPEN) return failure.because("syntax", `${shown(b, i)} where a metric name should begin`)
+      if (b[i] !== BRACE_OPEN) return failure.because("syntax", () => `${shown(b, i)} where a metric name should begin`)
       passed = this.quotedName(i + 1)
       if (passed < 0) return -1
     }
     const name = this.name!
-    out.reserve(b.length - i + name.bytes.length + this.growth)
-    out.write(name.bytes, 0, name.bytes.length)
+    if (name.quoted) {
+      const bytes = this.inQuotes(name)
+      out.reserve(b.length - i + bytes.length + this.growth)
+      out.write(bytes, 0, bytes.length)
+    } else if (passed < 0) out.write(b, from, from + name.text.length)
+    else {
+      out.reserve(b.length - i + name.text.length + this.growth)
+      out.writeText(name.text)
+    }
     return this.labels.parse(i, name, passed)
   }
 
-  private get valid(): boolean {
-    this.isValid ??= isUtf8(this.input)
-    return this.isValid
+  /** The line that was read is kept, and so is its name. */
+  keepName(): SampleName {
+    const name = this.names!.keep(this.name!)
+    this.name = this.labels.before.name = name
+    return name
+  }
+
+  private quoted = ""
+  private quotedBytes: Uint8Array = new Uint8Array(0)
+
+  /** Lines of one name follow each other. */
+  private inQuotes({ text }: SampleName): Uint8Array {
+    if (text !== this.quoted) {
+      this.quoted = text
+      this.quotedBytes = quotedBytes(text)
+    }
+    return this.quotedBytes
   }
 
   /** Lines of one name follow each other: the map of names is hardly asked. */
   private nameOf(start: number, end: number): SampleName {
     const { input: b, name } = this
-    if (name !== undefined && sameBytes(b, start, end, name.bytes, 0, name.bytes.length)) return name
+    if (name !== undefined && isText(b, start, end, name.text)) return name
     return this.names!.ofBytes(b, start, end)
   }
 
   private isShort(length: number): boolean {
     if (length <= this.limits.maxLabelValue) return true
-    this.failure.because("too-large", `a name of ${length} bytes, the limit is ${this.limits.maxLabelValue}`)
+    this.failure.because("too-large", () => `a name of ${length} bytes, the limit is ${this.limits.maxLabelValue}`)
     return false
   }
 
@@ -164,7 +190,7 @@ export class LineParser {
         }
         if (found >= 0) return failure.because("syntax", "two metric names in one line")
         if (!this.isShort(end - start)) return -1
-        if (!this.valid && !isUtf8(b.subarray(start, end)))
+        if (!this.end.isValid && !isUtf8(b.subarray(start, end)))
           return failure.because("not-utf8", "a name in quotes is not valid UTF-8")
         const text = unescapeValue(decode(b, start + 1, end - 1))
         if (text === "" || text.includes("\0")) return failure.because("syntax", "a metric name is empty, or has a NUL")

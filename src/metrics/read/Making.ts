@@ -9,11 +9,11 @@ import type { Dump, Family } from "../text/Dump.ts"
 import { type ArrangedFamily, type Arrangement, Arranging, dropRepeats, refuseReserved, typeIn } from "./Arrangement.ts"
 import type { Comments } from "./Comments.ts"
 import { Conformity } from "./Conformity.ts"
-import { described, familyBytes } from "./Description.ts"
-import { type Repeats, repeatsOf } from "./Distinct.ts"
+import { described, FAMILY_BYTES } from "./Description.ts"
+import { Repeats } from "./Distinct.ts"
 import { type Families, Resolving } from "./Families.ts"
-import { FIELDS } from "./LineRecord.ts"
-import { Page } from "./Page.ts"
+import { FIELDS, NAME } from "./LineRecord.ts"
+import { PAGE_BYTES, Page } from "./Page.ts"
 import { keepingRaw, type Placed, type Placing, placeLines, placing, type RawKeeping } from "./Placing.ts"
 import type { Reading } from "./Reading.ts"
 import { noneUnchanged, type Unchanged, unchangedSince } from "./Unchanged.ts"
@@ -114,13 +114,15 @@ class Making {
   placing!: Placing
   private comments!: Comments
   private families!: Families
-  private readonly lost: Array<number> = []
   private unchanged: Unchanged = noneUnchanged
   /** By the arrangement's families: which one of the page before it is, -1 where none. */
   private readonly olds: Array<number> = []
   private readonly verdicts: Array<Verdict> = []
   private judging: Judging | undefined
   private records = new Int32Array(0)
+  /** By name: how many lines have it; and their new numbers, where some have none. */
+  private live: Uint32Array | undefined
+  numbers: Uint32Array | undefined
   private readonly shown: Array<Family> = []
   private metadata = 0
   private series = 0
@@ -130,34 +132,52 @@ class Making {
     this.before = before
   }
 
+  countNames(from: number, to: number): void {
+    const { records, names } = this.reading
+    this.live ??= new Uint32Array(names!.size)
+    for (let at = from * FIELDS + NAME; at < to * FIELDS; at += FIELDS) this.live[records[at]!]!++
+  }
+
+  /** Those that some line has, by other numbers where there were more. Those of the page before, where they are the same. */
+  settleNames(): void {
+    const { reading, before, live } = this
+    const names = reading.names!
+    const unused = live === undefined ? names.size > 0 : live.includes(0)
+    if (unused) {
+      const compact = names.compact(live ?? new Uint32Array(0))
+      reading.names = compact.names
+      this.numbers = compact.numbers
+    } else if (names.size === before?.names.size) reading.names = before.names
+  }
+
+  renumber(from: number, to: number): void {
+    const { records } = this.reading
+    for (let at = from * FIELDS + NAME; at < to * FIELDS; at += FIELDS) records[at] = this.numbers![records[at]!]!
+  }
+
   /** The families are as they were where nothing that decides about them has changed. */
   readComments(): void {
     const { reading, before } = this
     const { format, allowReservedNames = false } = reading.options!
-    const { list } = reading.names!
+    const names = reading.names!
     this.comments = reading.comments()
     const layout = before?.layout
-    if (layout?.families.places.length === list.length && sameStatements(this.comments, layout.comments))
-      this.families = layout.families
+    if (layout?.names === names && sameStatements(this.comments, layout.comments)) this.families = layout.families
     else {
-      this.resolving = new Resolving(list, this.comments.statements, format, allowReservedNames)
+      this.resolving = new Resolving(names.list, this.comments.statements, format, allowReservedNames)
       this.families = this.resolving.families
     }
   }
 
   findRepeats(): void {
     const { list, familyOf } = this.families
-    const { lost } = this
-    this.repeats = repeatsOf(
-      this.reading,
-      this.before?.count ?? 0,
-      (name) => typeIn(list, familyOf[name]!),
-      (line) => lost.push(line)
-    )
+    const { reading, before } = this
+    const isAsBefore = before?.layout.families === this.families
+    this.repeats = new Repeats(reading, before?.count ?? 0, isAsBefore, (name) => typeIn(list, familyOf[name]!))
   }
 
   beginArrangement(): void {
-    dropRepeats(this.reading, this.lost)
+    dropRepeats(this.reading, this.repeats.gone)
     this.arranging = new Arranging(this.reading, this.families)
   }
 
@@ -213,7 +233,7 @@ class Making {
     const timestamps = this.reading.options!.timestamps === "event"
     for (let k = from; k < to; k++) {
       const family = arrangement.families[k]!
-      this.metadata += familyBytes(family)
+      this.metadata += FAMILY_BYTES
       this.series += family.to - family.from
       const bytes = linesOf(this.placing.placed, arrangement, family)
       const { ordered, ranged, textOrdered, textRanged } = verdicts[k]!
@@ -233,10 +253,11 @@ class Making {
     const { raw, rawBytes } = this.rawKeeping
     const { placed } = this.placing
     const options = reading.options!
-    const held = placed.bytes.length + records.byteLength + placed.starts.byteLength
-    const bytes = held + rawBytes + comments.bytes + this.metadata
+    const names = reading.names!
+    const lines = placed.bytes.length + records.byteLength + placed.starts.byteLength + rawBytes
+    const bytes = PAGE_BYTES + lines + names.bytes + comments.bytes + this.metadata
     const dump = { source: options.attach.source, families: shown, series, bytes, ...refusedIn(reading) }
-    const layout = { names: reading.names!, raw, records, comments, families, arrangement, verdicts }
+    const layout = { names, raw, records, comments, families, arrangement, verdicts }
     return new Page(dump, options, { ...layout, plain: !reading.hasEnds }, placed)
   }
 }
@@ -253,6 +274,12 @@ const once = (take: (making: Making) => void): Step => ({ items: () => 1, take }
 
 const steps: ReadonlyArray<Step> = [
   { items: linesIn, take: ({ reading }, from, to) => reading.complete(from, to) },
+  { items: linesIn, take: (making, from, to) => making.countNames(from, to) },
+  once((making) => making.settleNames()),
+  {
+    items: ({ numbers, reading }) => (numbers === undefined ? 0 : reading.count),
+    take: (making, from, to) => making.renumber(from, to)
+  },
   once((making) => making.readComments()),
   {
     items: ({ resolving }) => resolving?.statements.length ?? 0,
@@ -265,6 +292,7 @@ const steps: ReadonlyArray<Step> = [
   once((making) => making.findRepeats()),
   { items: linesIn, take: ({ repeats }, from, to) => repeats.enter(from, to) },
   { items: linesIn, take: ({ repeats }, from, to) => repeats.look(from, to) },
+  { items: linesIn, take: ({ repeats }, from, to) => repeats.again(from, to) },
   once((making) => making.beginArrangement()),
   { items: linesIn, take: ({ arranging }, from, to) => arranging.group(from, to) },
   once(({ arranging }) => arranging.weave()),

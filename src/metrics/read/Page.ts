@@ -14,8 +14,8 @@ import { PageIndex } from "./PageIndex.ts"
 import type { Placed } from "./Placing.ts"
 import type { Verdict } from "./Verdicts.ts"
 
-/** Names that no line has any more are kept up to as many as are used, and some. */
-const SPARE_NAMES = 64
+/** What a page takes besides its lines (`node --expose-gc test/metrics/worst/measure.ts "a round of a source"`). */
+export const PAGE_BYTES = 1600
 
 /** What pages of the same lines share. */
 export interface Layout {
@@ -85,12 +85,4 @@ export class Page implements Memory {
   next(line: number): number {
     return this.index.next(line)
   }
-}
-
-/** Whether the names of a page are so many more than it uses that the next text is better read without it. */
-export const hasTooManyNames = ({ layout }: Page): boolean => {
-  const { families } = layout.arrangement
-  let used = 0
-  for (const { sampleNames } of families) used += sampleNames.length
-  return layout.names.size > 2 * used + SPARE_NAMES
 }

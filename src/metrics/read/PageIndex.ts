@@ -16,7 +16,7 @@ export interface Indexed {
 /** So many of a page's lines may be missing from the next text before it is worth an index: a sixteenth. */
 const FEW = 16
 /** Whoever sends the lines chooses their hashes: chains are bounded, and what finds no room in its own is parsed anew. */
-const MAX_CHAIN = 48
+const MAX_CHAIN = 12
 
 export class PageIndex {
   private readonly of: Indexed
@@ -54,7 +54,7 @@ export class PageIndex {
       if (own === 0) continue
       const sent = records[at + OWN]! >>> 16
       const start = sent > 0 ? records[at + RAW]! : starts[n]!
-      const end = sent > 0 ? endOfBeginning(rawBytes, start) : start + own
+      const end = sent > 0 ? endOfBeginning(rawBytes, start, start + sent) : start + own
       if (end < 0) continue
       const head = hashOfBeginning(sent > 0 ? raw : lines, start, end) & (heads.length - 1)
       if (lengths[head]! >= MAX_CHAIN) continue

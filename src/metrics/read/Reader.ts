@@ -26,7 +26,7 @@ import {
   timestampBytes
 } from "../text/Syntax.ts"
 import { sameText } from "../text/Words.ts"
-import { endsText, type Stretch, standsAt, stretchOf } from "./Comments.ts"
+import { type Stretch, standsAt, stretchOf } from "./Comments.ts"
 import { Failure } from "./Failure.ts"
 import { Follower, OTHER } from "./Follower.ts"
 import { LineEnd } from "./LineEnd.ts"
@@ -58,6 +58,7 @@ const RETRIES = 2
 /** A stretch of comments goes on as another one behind the line with which it has so many bytes. */
 const MAX_STRETCH = 64 * 1024
 
+const nothing = new Uint8Array(0)
 const noStretches: ReadonlyArray<Stretch> = []
 
 export class Reader {
@@ -113,7 +114,9 @@ export class Reader {
     if (attachment !== undefined && "reason" in attachment) return attachment
     this.open(text)
     const time = options.timestamps === "event" ? timestampBytes(options.time) : undefined
-    const names = before?.names ?? new Names()
+    // A page's names stay its own; a source's in samples mode grow.
+    const names =
+      before === undefined ? new Names() : before.comments === undefined ? before.names : before.names.branch()
     reading.begin(this.input, options, names, before)
     this.end.use(this.input, options.format, time)
     this.parser.use(this.input, this.view, names)
@@ -130,6 +133,17 @@ export class Reader {
     const refused = this.readLines(bytes, news)
     if (refused !== undefined) return refused
     return this.at < this.input.length ? undefined : (this.close() ?? this.reading)
+  }
+
+  /** Lets go of the text and of what it was read by, which may be large and of no other use. The reading is not good any more. */
+  release(): void {
+    this.open(nothing)
+    this.remember(undefined)
+    const { input, view, reading } = this
+    reading.input = input
+    reading.by = undefined
+    this.end.use(input, "text", undefined)
+    this.parser.release(input, view)
   }
 
   /** Of the text at hand; undefined until a line needs it. */
@@ -174,6 +188,7 @@ export class Reader {
     this.stretches = memory?.comments?.stretches ?? noStretches
     this.at = this.line = this.missed = this.retried = 0
     this.ended = false
+    if (this.failure.told.size > 0) this.failure.told.clear()
     this.inOrder = true
   }
 
@@ -192,7 +207,7 @@ export class Reader {
       const begun = c <= HASH || follower.nextStretch === follower.expected ? this.passStretch(p) : p
       if (begun > p) {
         p = begun
-        if (format === "openmetrics" && endsText(this.lastStretch!)) this.ended = true
+        if (format === "openmetrics" && this.lastStretch!.ends) this.ended = true
         continue
       }
       const from = skipBlanks(b, p)
@@ -208,7 +223,9 @@ export class Reader {
         this.inOrder = false
         const { reason, detail } = this.failure
         reading.refuse(reason, detail, this.line, from)
-        p = b.indexOf(LF, from) + 1
+        this.failure.told.add(reason)
+        for (p = from; b[p] !== LF; ) p++
+        p++
         continue
       }
       p = end
@@ -245,7 +262,7 @@ export class Reader {
     const at = follower.stretch
     if (at < stretches.length && (follower.nextStretch === follower.expected || follower.expected < 0)) {
       const stretch = stretches[at]!
-      const end = from + stretch.text.length
+      const end = from + stretch.view.byteLength
       const full = end - from >= MAX_STRETCH
       if (standsAt(stretch, this.view, from, b.length) && (full || !this.goesOn(end))) {
         follower.passStretch()
@@ -278,12 +295,9 @@ export class Reader {
   private note(stretch: Stretch, from: number): void {
     this.lastStretch = stretch
     this.reading.comment(stretch)
-    for (let k = 0, wrong = 0; k < stretch.statements.length; k++) {
-      const statement = stretch.statements[k]!
-      if (statement.kind !== "wrong") continue
-      const line = stretch.wrongLines[wrong++]!
-      this.reading.refuse("metadata", statement.detail, this.line + line + 1, lineAt(this.input, from, line))
-    }
+    const { wrong } = stretch
+    if (wrong !== undefined)
+      this.reading.refuse("metadata", wrong.detail, this.line + wrong.line + 1, from + wrong.at, wrong.count)
     this.line += stretch.lines
   }
 
@@ -309,7 +323,7 @@ export class Reader {
       const end = follower.read(line, from)
       if (end !== OTHER) return end
     }
-    const beginning = endOfBeginning(b, from)
+    const beginning = endOfBeginning(b, from, b.length)
     if (beginning < 0) return OTHER
     for (
       line = memory.find(hashOfBeginning(this.view, from, beginning), this.missed);
@@ -344,19 +358,23 @@ export class Reader {
     const n = reading.count
     if (n === reading.known.length) reading.grow()
     const { records } = reading
-    const { labels, valueAt, name, prefixEnd } = parser
+    const { labels, valueAt, prefixEnd } = parser
+    const name = parser.keepName()
     const own = labels.ownEnd - start
     const tail = valueAt - labels.ownEnd
     const sent = prefixEnd - from
     const isCanonical = this.isCanonical(from, prefixEnd, start, own)
-    const fit = !labels.text.odd && own <= MAX_PART && tail <= MAX_PART && sent <= MAX_PART
+    // Of `a1` and `a+1` the latter would be known by its `a`.
+    const last = b[prefixEnd - 1]!
+    const isClosed = last === SPACE || last === TAB || last === BRACE_CLOSE
+    const fit = isClosed && !labels.text.odd && own <= MAX_PART && tail <= MAX_PART && sent <= MAX_PART
     const to = n * FIELDS
     records[to + START] = start
     records[to + LENGTH] = lines.length - start
     records[to + RAW] = from
     records[to + OWN] = fit ? own | ((isCanonical ? 0 : sent) << 16) : 0
-    records[to + NAME] = name!.id
-    records[to + SERIES] = seriesHash(name!.hash, labels.hash)
+    records[to + NAME] = name.id
+    records[to + SERIES] = seriesHash(name.hash, labels.hash)
     records[to + GROUP] = (labels.hash - labels.inner) | 0
     records[to + MISC] = labels.flags | this.follower.endFlags(n) | (fit ? tail << TAIL_SHIFT : 0)
     reading.known[n] = -1
@@ -389,12 +407,5 @@ export class Reader {
 const isEnd = (b: Uint8Array, line: number): boolean =>
   sameBytes(b, line, Math.min(b.length, line + END.length), END, 0, END.length) &&
   (b[line + END.length] === LF || line + END.length === b.length)
-
-/** Where a line begins, so many after another. */
-const lineAt = (b: Uint8Array, from: number, lines: number): number => {
-  let at = from
-  for (let k = 0; k < lines; k++) at = b.indexOf(LF, at) + 1
-  return at
-}
 
 const END = encode("# EOF")

@@ -5,7 +5,7 @@
 import type { LineReason, RefusedLines } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { LineBuffer } from "../text/LineBuffer.ts"
-import type { Comments, Stretch } from "./Comments.ts"
+import { type Comments, type Stretch, sizeOfStretches } from "./Comments.ts"
 import { ENDS, FIELDS, GROUP, HAS_TIME, HASH, MISC, NAME, OWN, RAW, START } from "./LineRecord.ts"
 import type { Memory, ReadOptions } from "./Memory.ts"
 import type { Names } from "./Names.ts"
@@ -13,6 +13,7 @@ import type { Statement } from "./Statement.ts"
 
 const none: ReadonlyArray<Statement> = []
 const nothing: ReadonlyArray<RefusedLines> = []
+const noComments: Comments = { stretches: [], before: new Uint32Array(0), statements: none, bytes: 0 }
 const MANY = 256 * 1024
 
 export const reservedDetail = (lines: number): string =>
@@ -102,12 +103,12 @@ export class Reading {
   }
 
   /** `at` is where the line begins in the input; undefined where the sample is known. */
-  refuse(reason: LineReason, detail: string, line: number, at: number | undefined, sample = ""): void {
+  refuse(reason: LineReason, detail: string, line: number, at: number | undefined, count = 1, sample = ""): void {
     const known = this.refusals.get(reason)
-    if (known !== undefined) known.count++
+    if (known !== undefined) known.count += count
     else
       this.refusals.set(reason, {
-        count: 1,
+        count,
         line,
         detail: line > 0 ? `line ${line}: ${detail}`.slice(0, 200) : detail,
         sample: at === undefined ? sample : excerpt(this.input.subarray(at), 1)
@@ -117,8 +118,7 @@ export class Reading {
   /** Lines of the reading, of which the one at `first` is shown. */
   refuseMany(reason: LineReason, detail: string, count: number, first: number): void {
     const start = this.records[first * FIELDS + START]!
-    this.refuse(reason, detail, 0, undefined, excerpt(this.lines.bytes.subarray(start, this.lines.length), 1))
-    this.refusals.get(reason)!.count += count - 1
+    this.refuse(reason, detail, 0, undefined, count, excerpt(this.lines.bytes.subarray(start, this.lines.length), 1))
   }
 
   /** Takes the lines out that are not shown for their names. */
@@ -160,11 +160,13 @@ export class Reading {
 
   comments(): Comments {
     const { stretches } = this
+    // An empty one is the next text's to fill.
+    if (stretches.length === 0) return noComments
     return {
       stretches,
       before: Uint32Array.from(this.before),
       statements: this.statements(),
-      bytes: stretches.reduce((sum, { text }) => sum + text.length, 0)
+      bytes: sizeOfStretches(stretches)
     }
   }
 
@@ -177,7 +179,10 @@ export class Reading {
 
   /** It says nothing. */
   get isEmpty(): boolean {
-    return this.count === 0 && this.statements().length === 0
+    return (
+      this.count === 0 &&
+      this.stretches.every(({ statements, wrong }) => statements.length === 0 && wrong === undefined)
+    )
   }
 
   get stretchCount(): number {

@@ -6,7 +6,7 @@ import type { Refusal, RefusedLines } from "../text/Dump.ts"
 import { LF } from "../text/Syntax.ts"
 import { type Portion, pageInSlices, pageOf } from "./Making.ts"
 import type { Memory, ReadOptions } from "./Memory.ts"
-import { hasTooManyNames, type Page } from "./Page.ts"
+import type { Page } from "./Page.ts"
 import { Reader } from "./Reader.ts"
 import type { Reading } from "./Reading.ts"
 
@@ -14,9 +14,10 @@ import type { Reading } from "./Reading.ts"
 export const reader = new Reader()
 
 export const readSnapshot = (text: Uint8Array, options: ReadOptions, before: Page | undefined): Page | Refusal => {
-  const reading = reader.read(text, options, worthwhile(before))
-  if ("reason" in reading) return reading
-  return limited(pageOf(reading, reading.by === before ? before : undefined))
+  const reading = reader.read(text, options, before)
+  const result = "reason" in reading ? reading : limited(pageOf(reading, reading.by === before ? before : undefined))
+  reader.release()
+  return result
 }
 
 /**
@@ -29,7 +30,7 @@ export function* readSnapshotInSlices(
   before: Page | undefined,
   portion = portionOfLarge
 ): Generator<undefined, Page | Refusal, unknown> {
-  const reading = yield* readInSlices(text, options, worthwhile(before), portion)
+  const reading = yield* readInSlices(text, options, before, portion)
   if ("reason" in reading) return reading
   return limited(yield* pageInSlices(reading, reading.by === before ? before : undefined, portion))
 }
@@ -53,9 +54,6 @@ export function* readInSlices(
     if (reading !== undefined) return reading
   }
 }
-
-const worthwhile = (before: Page | undefined): Page | undefined =>
-  before === undefined || hasTooManyNames(before) ? undefined : before
 
 const limited = (page: Page): Page | Refusal => {
   const { maxSeries } = page.options.limits

@@ -48,7 +48,10 @@ export const weave = (
   const pairs: Array<readonly [group: Group, created: Group]> = []
   for (const created of times) {
     const base = list[created.family]!.textName.slice(0, -CREATED.length)
-    const group = byName.get(base) ?? byName.get(`${base}_total`)
+    // A counter's are named as OpenMetrics calls it: `foo_total_created` is nobody's. So each has one family of them at most.
+    const own = byName.get(base)
+    const isPlain = own !== undefined && list[own.family]!.name === base
+    const group = isPlain ? own : byName.get(`${base}_total`)
     if (group !== undefined && hasCreated(list[group.family]!)) pairs.push([group, created])
   }
   if (pairs.length === 0) return undefined

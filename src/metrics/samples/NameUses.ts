@@ -1,8 +1,15 @@
-/** NameUses: how many lines of a source have each sample name, by its number. */
+/**
+ * NameUses: how many lines of a source have each sample name, by its number, and what the names that some line has take.
+ */
+import { Names, sizeOfName } from "../read/Names.ts"
+
 export class NameUses {
+  /** What the numbers mean: as the source's readings have it. */
+  names = new Names()
   counts = new Uint32Array(8)
   /** Names that some line has. */
   used = 0
+  bytes = 0
 
   add(name: number): void {
     if (name >= this.counts.length) {
@@ -10,15 +17,21 @@ export class NameUses {
       grown.set(this.counts)
       this.counts = grown
     }
-    if (this.counts[name]!++ === 0) this.used++
+    if (this.counts[name]!++ > 0) return
+    this.used++
+    this.bytes += sizeOfName(this.names.list[name]!.text)
   }
 
   remove(name: number): void {
-    if (--this.counts[name]! === 0) this.used--
+    if (--this.counts[name]! > 0) return
+    this.used--
+    this.bytes -= sizeOfName(this.names.list[name]!.text)
   }
 
-  clear(): void {
+  /** Names get other numbers. */
+  clear(names: Names): void {
+    this.names = names
     this.counts = new Uint32Array(8)
-    this.used = 0
+    this.used = this.bytes = 0
   }
 }

@@ -8,6 +8,7 @@
  */
 import { endOfBeginning, hashOfBeginning } from "../read/LineHash.ts"
 import { ENDS, FIELDS, HASH, LENGTH, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "../read/LineRecord.ts"
+import type { Names } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Stamp } from "../rounds/Ages.ts"
 import { sampleFloats, seriesKey } from "../text/Series.ts"
@@ -33,8 +34,16 @@ const TIMESTAMP = OFFSET + 1
 /** Negative where it was replayed. */
 const MONO = OFFSET + 2
 
-/** What a line takes besides its text: its record. */
-export const RECORD_BYTES = 4 * INTS
+/** What a line takes besides its text: its record, and what the indices and room to grow take of it. */
+export const RECORD_BYTES = 4 * INTS + 36
+/** What one takes besides its key that found no room in an index. */
+const CROWDED_BYTES = 96
+
+export interface SavedLine {
+  readonly record: Int32Array
+  /** Its raw beginning, if any, and the line. */
+  readonly text: Uint8Array
+}
 
 export class SampleLines {
   /** Of lines, their raw beginnings, and their records. */
@@ -131,7 +140,7 @@ export class SampleLines {
     const before = own[at + LENGTH]!
     const length = records[from + LENGTH]!
     const sent = own[at + OWN]! >>> 16
-    if (sent + length > own[at + ROOM]!) this.texts.move(slot, sent + length, sent + before)
+    this.texts.fit(slot, sent + length, sent + before)
     // What stands before the value is the same.
     const kept = (own[at + OWN]! & 0xffff) + (own[at + MISC]! >>> TAIL_SHIFT)
     copyText(view, records[from + START]! + kept, this.view, own[at + START]! + kept, length - kept)
@@ -147,6 +156,7 @@ export class SampleLines {
   /** The reading's n-th line in place of the one in `before`, or in a new slot where that is -1. */
   put(before: number, reading: Reading, n: number, view: DataView, epoch: number, stamp: Stamp): void {
     const { records, input } = reading
+    this.names.names = reading.names!
     const from = n * FIELDS
     const sent = records[from + OWN]! >>> 16
     const length = records[from + LENGTH]!
@@ -154,7 +164,7 @@ export class SampleLines {
     const at = slot * INTS
     if (before >= 0) {
       this.unlink(slot)
-      if (sent + length > this.records[at + ROOM]!) this.texts.move(slot, sent + length, 0)
+      this.texts.fit(slot, sent + length, 0)
     } else {
       this.count++
       this.names.add(records[from + NAME]!)
@@ -175,6 +185,35 @@ export class SampleLines {
     this.order.append(slot)
   }
 
+  /** The line in the slot, to be brought back. */
+  save(slot: number): SavedLine {
+    const at = slot * INTS
+    const { records, text } = this
+    const start = records[at + START]!
+    const sent = records[at + OWN]! >>> 16
+    return { record: records.slice(at, at + BY_UPDATE), text: text.slice(start - sent, start + records[at + LENGTH]!) }
+  }
+
+  /** It is the slot's line again, in place of another spelling of the same series. */
+  bringBack(slot: number, { record, text }: SavedLine): void {
+    const at = slot * INTS
+    const stamp = this.stampOf(slot)
+    this.unlink(slot)
+    this.texts.fit(slot, text.length, 0)
+    const { records } = this
+    const begin = records[at + RAW]!
+    const room = records[at + ROOM]!
+    records.set(record, at)
+    records[at + RAW] = begin
+    records[at + START] = begin + (record[OWN]! >>> 16)
+    records[at + ROOM] = room
+    this.text.set(text, begin)
+    this.bytes += this.sizeOf(slot)
+    this.index(slot)
+    this.stamp(slot, stamp)
+    this.order.append(slot)
+  }
+
   remove(slot: number): void {
     this.unlink(slot)
     this.texts.leave(slot)
@@ -184,14 +223,19 @@ export class SampleLines {
     this.names.remove(this.records[slot * INTS + NAME]!)
   }
 
+  /** Wins back what lines left behind, where that is much of all. */
+  tidy(): void {
+    this.texts.tidy()
+  }
+
   /** Copies the line to where there is room for it. */
   copy(slot: number, to: DataView, at: number): void {
     copyText(this.view, this.records[slot * INTS + START]!, to, at, this.records[slot * INTS + LENGTH]!)
   }
 
   /** Sample names get other numbers. */
-  renumber(numbers: Uint32Array): void {
-    this.names.clear()
+  renumber(numbers: Uint32Array, names: Names): void {
+    this.names.clear(names)
     for (let slot = 0; slot < this.slots; slot++) {
       if (!this.isTaken(slot)) continue
       const at = slot * INTS + NAME
@@ -203,6 +247,7 @@ export class SampleLines {
   /** The same lines in memory of their size, in the order of their last update. */
   compacted(): SampleLines {
     const other = new SampleLines()
+    other.names.names = this.names.names
     for (let slot = this.order.first; slot >= 0; slot = this.order.after(slot)) {
       const sent = this.records[slot * INTS + OWN]! >>> 16
       const length = this.records[slot * INTS + LENGTH]!
@@ -232,11 +277,13 @@ export class SampleLines {
     const own = records[at + OWN]!
     if ((own & 0xffff) !== 0) {
       const start = records[at + START]! - (own >>> 16)
-      const end = own >>> 16 > 0 ? endOfBeginning(this.text, start) : start + (own & 0xffff)
+      const end = own >>> 16 > 0 ? endOfBeginning(this.text, start, start + (own >>> 16)) : start + (own & 0xffff)
       if (end >= 0) this.byText.add(hashOfBeginning(this.view, start, end), slot)
     }
-    if (!this.bySeries.add(records[at + HASH]!, slot))
-      this.crowded.set(seriesKey(this.text, records[at + START]!, sampleFloats), slot)
+    if (this.bySeries.add(records[at + HASH]!, slot)) return
+    const key = seriesKey(this.text, records[at + START]!, sampleFloats)
+    this.crowded.set(key, slot)
+    this.bytes += CROWDED_BYTES + key.length
   }
 
   private isSame(slot: number, records: Int32Array, at: number, view: DataView, bytes: Uint8Array): boolean {
@@ -261,8 +308,11 @@ export class SampleLines {
   private unlink(slot: number): void {
     this.bytes -= this.sizeOf(slot)
     this.byText.remove(slot)
-    if (!this.bySeries.remove(slot))
-      this.crowded.delete(seriesKey(this.text, this.records[slot * INTS + START]!, sampleFloats))
+    if (!this.bySeries.remove(slot)) {
+      const key = seriesKey(this.text, this.records[slot * INTS + START]!, sampleFloats)
+      this.crowded.delete(key)
+      this.bytes -= CROWDED_BYTES + key.length
+    }
     this.order.remove(slot)
   }
 

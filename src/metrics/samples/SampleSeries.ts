@@ -8,20 +8,21 @@
 import { resolveFamilies } from "../read/Families.ts"
 import { FIELDS, LENGTH, NAME, OWN } from "../read/LineRecord.ts"
 import { fits, type Memory, type ReadOptions } from "../read/Memory.ts"
-import { Names } from "../read/Names.ts"
+import { Names, sizeOfName } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Statement } from "../read/Statement.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { Dump, Size } from "../text/Dump.ts"
 import { KnownLines } from "./KnownLines.ts"
 import { buildDump } from "./SampleDump.ts"
-import { RECORD_BYTES, SampleLines } from "./SampleLines.ts"
+import { RECORD_BYTES, SampleLines, type SavedLine } from "./SampleLines.ts"
 
-/** What a statement and a name take besides their text. */
+/** What a source's samples take besides its lines (`node --expose-gc test/metrics/worst/measure.ts "a line of a source"`). */
+const SERIES_BYTES = 2800
+/** What a statement takes besides its text. */
 const STATEMENT_BYTES = 200
-const NAME_BYTES = 200
-/** A source that has a fraction of the series that it had gives their memory back. */
-const SPARSE = 4
+/** A source that has no more than so much of the series that it had gives their memory back. */
+const SPARSE = 2 / 3
 const SMALL = 64
 const MANY = 1024
 
@@ -41,7 +42,7 @@ export class SampleSeries {
   }
 
   get bytes(): number {
-    return this.lines.bytes + this.statementBytes + this.lines.names.used * NAME_BYTES
+    return SERIES_BYTES + this.lines.bytes + this.statementBytes + this.lines.names.bytes
   }
 
   /** The lowest offset that a series is from. */
@@ -84,7 +85,7 @@ export class SampleSeries {
       if (slot >= 0) continue
       series++
       const name = records[at + NAME]!
-      if (name !== last && !(this.lines.names.counts[name]! > 0)) bytes += NAME_BYTES
+      if (name !== last && !(this.lines.names.counts[name]! > 0)) bytes += sizeOfName(reading.names!.list[name]!.text)
       last = name
     }
     return { series, bytes }
@@ -95,11 +96,31 @@ export class SampleSeries {
     this.built = undefined
     this.adopt(reading)
     const { view } = reading
+    // A series may come in another spelling, and later in the text in the one that is known: that one is needed then.
+    let saved: Map<number, SavedLine> | undefined
+    let known: ReadonlySet<number> | undefined
     for (let n = 0; n < reading.count; n++) {
       const slot = reading.known[n]!
-      if (slot >= 0) lines.renew(slot, reading, n, view, stamp)
-      else lines.put(lines.find(reading, n, view), reading, n, view, this.epoch, stamp)
+      if (slot >= 0) {
+        const line = saved?.get(slot)
+        if (line !== undefined) {
+          lines.bringBack(slot, line)
+          saved!.delete(slot)
+        }
+        lines.renew(slot, reading, n, view, stamp)
+        continue
+      }
+      const before = lines.find(reading, n, view)
+      if (before >= 0) {
+        known ??= new Set(reading.known.subarray(0, reading.count))
+        saved ??= new Map()
+        if (known.has(before) && !saved.has(before)) saved.set(before, lines.save(before))
+      }
+      lines.put(before, reading, n, view, this.epoch, stamp)
     }
+    lines.tidy()
+    // What it knew before may lie in memory that is gone otherwise.
+    this.known.of(lines)
   }
 
   /** The series that are not older than `expiry`, or undefined where there are none. Frees the others. */
@@ -128,7 +149,10 @@ export class SampleSeries {
     }
     if (expired) {
       this.built = undefined
-      if (lines.slots > SMALL && lines.count * SPARSE < lines.slots) this.lines = lines.compacted()
+      if (lines.slots > SMALL && lines.count < lines.slots * SPARSE) {
+        this.lines = lines.compacted()
+        this.known.of(this.lines)
+      }
       this.forget()
     }
     return left
@@ -164,7 +188,7 @@ export class SampleSeries {
       this.names = reading.names!
       return
     }
-    const numbers = reading.names!.list.map(({ text }) => this.names.ofText(text).id)
+    const numbers = reading.names!.list.map(({ text }) => this.names.keep(this.names.ofText(text)).id)
     for (let at = NAME; at < reading.count * FIELDS; at += FIELDS) reading.records[at] = numbers[reading.records[at]!]!
     reading.names = this.names
   }
@@ -187,7 +211,7 @@ export class SampleSeries {
   private forgetNames(): void {
     const { names, numbers } = this.names.compact(this.lines.names.counts)
     this.names = names
-    this.lines.renumber(numbers)
+    this.lines.renumber(numbers, names)
   }
 
   private families() {

@@ -8,7 +8,9 @@
  */
 import { mixed } from "../text/Hash.ts"
 
-const MAX_CHAIN = 48
+const MAX_CHAIN = 24
+/** Each of them is compared by its key. */
+const MAX_ALIKE = 3
 /** A record of zeros is in no chain. */
 const UNLINKED = 0
 const END = -1
@@ -54,8 +56,11 @@ export class SlotIndex {
     const { heads, records, stride, field } = this
     const chain = mixed(hash) & (heads.length - 1)
     let length = 0
-    for (let s = heads[chain]!; s > 0; s = records[(s - 1) * stride + field + 1]!)
-      if (++length >= MAX_CHAIN) return false
+    let alike = 0
+    for (let s = heads[chain]!; s > 0; s = records[(s - 1) * stride + field + 1]!) {
+      if (records[(s - 1) * stride + field] === hash) alike++
+      if (++length >= MAX_CHAIN || alike >= MAX_ALIKE) return false
+    }
     this.link(slot, hash, chain)
     this.size++
     return true

@@ -8,6 +8,8 @@ import { copyText } from "../text/Words.ts"
 
 /** Room for values that grow, so that they need no new place each time. */
 const GROWTH = 12
+/** Less is not worth a copy. */
+const LEAST = 4096
 /** Up to so many bytes it doubles, from there on it grows by a quarter. */
 const DOUBLES_UP_TO = 128 * 1024
 
@@ -35,8 +37,23 @@ export class SlotText {
     this.wasted += this.records[slot * this.stride + this.room]!
   }
 
-  /** The slot's text goes where there is room for `length` bytes with its raw beginning, the first `keep` of them as they are. */
-  move(slot: number, length: number, keep: number): void {
+  /** Room for a text of `length` bytes with its raw beginning, the first `keep` of them as they are: elsewhere, where it has too little. */
+  fit(slot: number, length: number, keep: number): void {
+    const at = slot * this.stride + this.room
+    const most = length + GROWTH
+    if (length > this.records[at]!) this.move(slot, length, keep)
+    else if (this.records[at]! > 2 * most) {
+      this.wasted += this.records[at]! - most
+      this.records[at] = most
+    }
+  }
+
+  /** Wins back what slots left behind, where that is much of all. */
+  tidy(): void {
+    if (this.wasted > LEAST && this.wasted * 3 > this.used) this.gather(0)
+  }
+
+  private move(slot: number, length: number, keep: number): void {
     const { records, view } = this
     const at = slot * this.stride
     this.leave(slot)

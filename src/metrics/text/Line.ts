@@ -3,6 +3,7 @@
  * name that must stand in quotes, `{"na.me",a="b","c.d"="e"} value…`. It trusts that form (one space between parts, no blanks in the labels, valid escapes), so it must only see a dump's lines.
  */
 import {
+  ascii,
   BACKSLASH,
   BRACE_CLOSE,
   BRACE_OPEN,
@@ -74,18 +75,43 @@ export const sameLabels = (
 ): boolean => {
   const mine = endOfName(b, line)
   const theirs = endOfName(b, other)
-  return (
-    countLabels(b, mine, ignored) === countLabels(b, theirs, ignored) &&
-    eachLabel(b, mine, (name, nameEnd, value, valueEnd) => {
-      if (ignored !== undefined && sameBytes(b, name, nameEnd, ignored, 0, ignored.length)) return true
-      return !eachLabel(b, theirs, (n, ne, v, ve) => {
-        if (!sameBytes(b, name, nameEnd, b, n, ne)) return true
-        if (float !== undefined && sameBytes(b, name, nameEnd, float, 0, float.length))
-          return !sameNumber(b, value, valueEnd, v, ve)
-        return !sameBytes(b, value, valueEnd, b, v, ve)
-      })
+  const count = countLabels(b, mine, ignored)
+  if (count !== countLabels(b, theirs, ignored)) return false
+  // Each beside each: of many labels that would be too much.
+  if (count > MANY) return labelsKey(b, mine, ignored, float) === labelsKey(b, theirs, ignored, float)
+  return eachLabel(b, mine, (name, nameEnd, value, valueEnd) => {
+    if (ignored !== undefined && sameBytes(b, name, nameEnd, ignored, 0, ignored.length)) return true
+    return !eachLabel(b, theirs, (n, ne, v, ve) => {
+      if (!sameBytes(b, name, nameEnd, b, n, ne)) return true
+      if (float !== undefined && sameBytes(b, name, nameEnd, float, 0, float.length))
+        return !sameNumber(b, value, valueEnd, v, ve)
+      return !sameBytes(b, value, valueEnd, b, v, ve)
     })
-  )
+  })
+}
+
+const MANY = 12
+
+/** Equal for the same labels in whatever order. */
+const labelsKey = (
+  b: Uint8Array,
+  nameEnd: number,
+  ignored: Uint8Array | undefined,
+  float: Uint8Array | undefined
+): string => {
+  const labels: Array<string> = []
+  eachLabel(b, nameEnd, (name, equals, from, end) => {
+    if (ignored !== undefined && sameBytes(b, name, equals, ignored, 0, ignored.length)) return true
+    let label = ascii(b, name, end)
+    if (float !== undefined && sameBytes(b, name, equals, float, 0, float.length)) {
+      const value = parseNumber(b, from, end)
+      // In quotes as it stands, so that it is no number's.
+      if (numberIsValid()) label = `${ascii(b, name, equals)}=${value === 0 ? 0 : value}`
+    }
+    labels.push(label)
+    return true
+  })
+  return labels.sort().join('",')
 }
 
 /** Calls until the answer is false; answers whether it never was. */

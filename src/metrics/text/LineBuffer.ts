@@ -44,6 +44,11 @@ export class LineBuffer {
     this.length = at
   }
 
+  /** ASCII. */
+  writeText(text: string): void {
+    for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i)
+  }
+
   writeLabel(name: Uint8Array, value: Uint8Array): void {
     this.write(name, 0, name.length)
     this.put(EQUALS)

@@ -8,8 +8,8 @@
 import { mixed } from "./Hash.ts"
 
 /** Honest series do not come near either: their hashes differ, and at half load runs of taken slots are short. */
-const MAX_EQUAL_HASHES = 32
-const MAX_PROBES = 1024
+const MAX_EQUAL_HASHES = 4
+const MAX_PROBES = 192
 
 export type Added = "new" | "seen" | "too-many-collisions"
 

@@ -62,6 +62,13 @@ export const sameBytes = (
   return true
 }
 
+/** Of ASCII. */
+export const isText = (b: Uint8Array, start: number, end: number, text: string): boolean => {
+  if (end - start !== text.length) return false
+  for (let i = start, k = 0; i < end; i++, k++) if (b[i] !== text.charCodeAt(k)) return false
+  return true
+}
+
 const POWERS = Array.from({ length: 23 }, (_, i) => 10 ** i)
 
 let valid = true
@@ -162,17 +169,23 @@ export const canonicalFloat = (value: number): string => {
   return text.includes(".") ? text : `${text}.0`
 }
 
-const canonicalForms = new Map<number, Uint8Array>()
+/** By some bits of the number: a map's own hashes of numbers are no secret, and its chains would have no bound. */
+const FORMS = 4096
+const formOf = new Float64Array(FORMS).fill(Number.NaN)
+const forms: Array<Uint8Array> = new Array(FORMS)
+const bits = new Float64Array(1)
+const halves = new Int32Array(bits.buffer)
 
-/** The same as bytes. Bucket bounds are few and come again and again; the bound is for a dump that disagrees. */
+/** The same as bytes. Bucket bounds are few and come again and again. */
 export const canonicalFloatBytes = (value: number): Uint8Array => {
-  let bytes = canonicalForms.get(value)
-  if (bytes === undefined) {
-    if (canonicalForms.size >= 10_000) canonicalForms.clear()
-    bytes = encode(canonicalFloat(value))
-    canonicalForms.set(value, bytes)
+  bits[0] = value
+  const h = Math.imul(halves[0]! ^ Math.imul(halves[1]!, 0x9e3779b1), 0x85ebca6b)
+  const at = (h ^ (h >>> 15)) & (FORMS - 1)
+  if (formOf[at] !== value) {
+    forms[at] = encode(canonicalFloat(value))
+    formOf[at] = value
   }
-  return bytes
+  return forms[at]!
 }
 
 /** Label values: the bytes between the quotes. OpenMetrics escapes HELP in the same way. */

@@ -52,6 +52,19 @@ describe("sample lines", () => {
     assert.strictEqual(textOf(few).at(-1), 'a{n="95",instance="s"} 5')
   })
 
+  it("give back the room of values that were long", () => {
+    const lines = new SampleLines()
+    const text = (value: string) => Array.from({ length: 100 }, (_, n) => `a{n="${n}"} ${value}\n`).join("")
+    put(lines, text("1".padStart(1000, "0")))
+    put(lines, text("2"))
+    assert.isAbove(lines.text.length, 100 * 1000)
+    lines.tidy()
+    assert.isBelow(lines.text.length, 100 * 100)
+    assert.deepStrictEqual(textOf(lines).slice(0, 2), ['a{n="0",instance="s"} 2', 'a{n="1",instance="s"} 2'])
+    put(lines, text("33"))
+    assert.strictEqual(textOf(lines).at(-1), 'a{n="99",instance="s"} 33')
+  })
+
   it("of many series with one hash are told apart", () => {
     // Labels whose hashes are summed up: names and values change places.
     const lines = new SampleLines()
