@@ -10,6 +10,8 @@ export interface Kind {
   readonly records: (count: number) => Iterable<Sent>
   /** How many make a case of ordinary size. */
   readonly count: number
+  /** Of the last so many records something is kept in the end; absent where of all. */
+  readonly held?: number
 }
 
 const numbered = function* (count: number, at: (i: number) => Sent): Generator<Sent> {
