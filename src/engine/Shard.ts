@@ -165,9 +165,7 @@ const make = (options: EngineOptions) =>
       partitions,
       signal,
       wake: committer.wake,
-      grown: () => {
-        if (state.phase === "member") dispatch({ type: "rejoin" })
-      },
+      grown: () => dispatch({ type: "rejoin" }),
       ask: () => {
         stale()
         return topology.ask()

@@ -591,4 +591,31 @@ describe("a shard", () => {
       })
     )
   )
+
+  it.effect("owns partitions that came up while the assignment of the others was on its way", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        const pod = yield* start("a")
+        yield* passUntil("one", () => visibleCount(pod) === 1)
+        // The group joins again, and the assignment is longer on its way than the leader goes without a look at the topic.
+        let told = false
+        let assigned = 0
+        yield* log.intercept((r) => {
+          if (r.op === "syncGroup") {
+            assigned++
+            return { delayAnswer: 35_000, timeout: 60_000 }
+          }
+          if (r.op !== "heartbeat" || told) return undefined
+          told = true
+          return { fail: "REBALANCE_IN_PROGRESS" }
+        })
+        yield* passUntil("assigned", () => assigned === 1)
+        yield* log.addPartitions(topic, 3)
+        yield* passUntil("three", () => visibleCount(pod) === 3)
+        yield* passing(pod.stop)
+      })
+    )
+  )
 })

@@ -83,7 +83,7 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
       yield* topology.refresh.pipe(
         Effect.catch((error) =>
           topology.partitions.length > 0
-            ? Effect.succeed(false)
+            ? Effect.void
             : Effect.fail(
                 new TransportError({
                   op: "metadata",
@@ -95,8 +95,9 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
         )
       )
       const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
-      const given = assignor.assign(members, topology.partitions, host.loads.hear(members, topology.partitions))
-      host.loads.assigned(members, topology.partitions, given)
+      const partitions = topology.assign()
+      const given = assignor.assign(members, partitions, host.loads.hear(members, partitions))
+      host.loads.assigned(members, partitions, given)
       const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
       assignments = members.map((m) => ({
         memberId: m.memberId,
@@ -287,19 +288,14 @@ export const prove = (host: MembershipHost, memberId: string): Effect.Effect<voi
     })
   })
 
-/** The leader's watch over the topics: added partitions need a new generation. */
+/** The leader's watch over the topics: added partitions need a generation of their own, after the one that is on its way. */
 export const topologyLoop = (host: MembershipHost, interval: number, stale: () => boolean): Effect.Effect<never> =>
   Effect.gen(function* () {
     yield* Effect.raceFirst(host.signal.until(stale), Effect.sleep(interval))
     yield* host.topology.refresh.pipe(
-      Effect.matchEffect({
-        onSuccess: (changed) =>
-          Effect.sync(() => {
-            if (changed && host.leads() && host.state().phase === "member") host.dispatch({ type: "rejoin" })
-          }),
-        onFailure: (error) => Effect.logDebug(`reading the topics' partitions failed: ${error.message}; trying on`)
-      })
+      Effect.catch((error) => Effect.logDebug(`reading the topics' partitions failed: ${error.message}; trying on`))
     )
+    if (host.leads() && host.topology.isNews) host.dispatch({ type: "rejoin" })
     host.signal.notify()
     yield* Effect.sleep(100)
   }).pipe(Effect.forever)

@@ -1,12 +1,15 @@
 /**
  * Topology: which partitions the subscribed topics have and which node leads each, as the brokers last said. Refreshed
- * when a fetch finds it wrong and every `refreshInterval`; the group's leader asks for a new generation when partitions were added.
+ * when a fetch finds it wrong and in an interval. While it says something else than what the group's leader assigned, the leader
+ * asks for a new generation.
  */
 import { Effect } from "effect"
 import { type GroupClient, partitionKey, type TopicPartition, type TransportError } from "../../transport/Transport.ts"
 
 export class Topology {
   partitions: ReadonlyArray<TopicPartition> = []
+  /** By the latest assignment of this member as leader. */
+  private assigned: ReadonlySet<string> = new Set()
   private leaders: ReadonlyMap<string, number> = new Map()
   private readonly client: GroupClient
   private readonly topics: ReadonlyArray<string>
@@ -31,6 +34,20 @@ export class Topology {
     return () => this.answered > sent
   }
 
+  /** What a leader assigns. */
+  assign(): ReadonlyArray<TopicPartition> {
+    this.assigned = new Set(this.partitions.map(partitionKey))
+    return this.partitions
+  }
+
+  /** Whether something else came up since; a generation whose assignment is still on its way has been assigned. */
+  get isNews(): boolean {
+    return (
+      this.assigned.size !== this.partitions.length ||
+      this.partitions.some((tp) => !this.assigned.has(partitionKey(tp)))
+    )
+  }
+
   /** Undefined while a partition has no leader. */
   leader(key: string): number | undefined {
     const node = this.leaders.get(key)
@@ -41,8 +58,8 @@ export class Topology {
     return new Set([...this.leaders.values()].filter((n) => n >= 0))
   }
 
-  /** Answers whether the set of partitions changed. A topic that does not exist (yet) has none. */
-  readonly refresh: Effect.Effect<boolean, TransportError> = Effect.suspend(() => {
+  /** A topic that does not exist (yet) has no partitions. */
+  readonly refresh: Effect.Effect<void, TransportError> = Effect.suspend(() => {
     const question = ++this.sent
     return Effect.map(this.client.metadata(this.topics), (topics) => {
       this.answered = Math.max(this.answered, question)
@@ -54,12 +71,9 @@ export class Topology {
           partitions.push(tp)
           leaders.set(partitionKey(tp), leader)
         }
-      const before = new Set(this.partitions.map(partitionKey))
-      const changed = before.size !== partitions.length || partitions.some((tp) => !before.has(partitionKey(tp)))
       this.partitions = partitions
       this.leaders = leaders
       for (const { topic, partitions: infos } of topics) if (infos.length > 0) this.counted(topic, infos.length)
-      return changed
     })
   })
 }

@@ -1,5 +1,6 @@
 /** Rounds: mutants of rule 8: which rounds are accepted, and that a replay decides alike. */
 import { Effect } from "effect"
+import type { Repeats } from "../../../src/metrics/read/Distinct.ts"
 import { FIELDS, HAS_TIME, MISC } from "../../../src/metrics/read/LineRecord.ts"
 import type { Reading } from "../../../src/metrics/read/Reading.ts"
 import type { RoundNumber } from "../../../src/metrics/rounds/Record.ts"
@@ -11,8 +12,6 @@ import { droppedAndMoved, endsAndRepeats, olderEpoch, silentAndMoved, telling, w
 interface Seen extends RoundNumber {
   readonly offset: number
 }
-
-type Repeats = Pick<Reading, "known" | "records" | "stamps" | "count">
 
 interface Memory {
   seen: ReadonlyArray<Seen>
@@ -102,18 +101,25 @@ export const roundsMutants: ReadonlyArray<Mutant> = [
     found: "older",
     modules: () => [
       replacing("metrics/read/Distinct", {
-        findRepeats:
-          (real: (reading: Repeats, ...rest: ReadonlyArray<unknown>) => void) =>
-          (reading: Repeats, ...rest: ReadonlyArray<unknown>) => {
-            const isKnown = (n: number): boolean => reading.known[n]! >= 0
-            const lines = Array.from({ length: reading.count }, (_, n) => n).filter(isKnown)
-            // As if its timestamp were the latest.
-            for (const n of lines) {
-              reading.records[n * FIELDS + MISC]! |= HAS_TIME
-              reading.stamps[n] = Number.POSITIVE_INFINITY
+        // As if the timestamp of a line that is known were the latest.
+        Repeats: (Real: typeof Repeats) =>
+          class extends Real {
+            private readonly marked: Reading
+            private readonly lines: ReadonlyArray<number>
+            constructor(...[reading, ...rest]: ConstructorParameters<typeof Repeats>) {
+              super(reading, ...rest)
+              this.marked = reading
+              this.lines = Array.from({ length: reading.count }, (_, n) => n).filter((n) => reading.known[n]! >= 0)
+              for (const n of this.lines) {
+                reading.records[n * FIELDS + MISC]! |= HAS_TIME
+                reading.stamps[n] = Number.POSITIVE_INFINITY
+              }
             }
-            real(reading, ...rest)
-            for (const n of lines) reading.records[n * FIELDS + MISC]! &= ~HAS_TIME
+            override again(from: number, to: number): void {
+              super.again(from, to)
+              if (to !== this.marked.count) return
+              for (const n of this.lines) this.marked.records[n * FIELDS + MISC]! &= ~HAS_TIME
+            }
           }
       })
     ]

@@ -21,6 +21,7 @@ import { type KafkaCluster, startKafka } from "../../support/kafka.ts"
 import { kafkaJars } from "../../support/kafkaJars.ts"
 import { produceRaw } from "../../support/produceRaw.ts"
 import { describeKafka, describeWith } from "../../support/tools.ts"
+import { until } from "../../support/until.ts"
 
 const exec = promisify(execFile)
 let kafka: KafkaCluster
@@ -231,7 +232,14 @@ describeKafka("Kafka's own programs", () => {
       await send("gone", "abort")
       await send("two", "commit")
       await send("gone too", "abort")
-      const done = await readAll(name)
+      // A transaction is at its end before its marker is written.
+      const done = await until(
+        async () => {
+          const read = await readAll(name)
+          return read.end === 8 && read
+        },
+        { what: "all four markers" }
+      )
       assert.deepStrictEqual(
         done.records.map((r) => [r.offset, text(r.value)]),
         [
