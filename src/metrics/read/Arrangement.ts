@@ -202,5 +202,6 @@ const cutExemplar = (reading: Reading, at: number): void => {
   bytes[end] = LF
   records[at + LENGTH] = end + 1 - start
   records[at + MISC] = records[at + MISC]! & ~HAS_EXEMPLAR
+  reading.hasGaps = true
   reading.refuse("exemplar", "an exemplar of a sample that can have none is not shown; the sample is", 0, undefined)
 }

@@ -151,6 +151,13 @@ export class Conformity {
     return starts && this.isHistogram() ? rule | METRIC_STARTS : rule
   }
 
+  /** The same of a line of which the rule is known, and which has nothing to do with those beside it. */
+  addValue(rule: number, value: number): void {
+    if (value >= 0 && rule === NOT_BELOW_ZERO_OR_NAN) return
+    if (!keepsText(rule, value)) this.textRanged = false
+    if (!valueKeeps(rule, value)) this.ranged = false
+  }
+
   /** After the last line. */
   holds(): boolean {
     if (this.lonely) this.ordered = false

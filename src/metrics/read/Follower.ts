@@ -5,9 +5,24 @@
  * It never refuses a line for what it does not expect, and never guesses: a line that is not the known one, down to a second
  * blank, is the reader's to look for or to parse.
  */
-import { BRACE_CLOSE, BRACE_OPEN, COMMA, HASH, SPACE, TAB } from "../text/Syntax.ts"
+
+import { BRACE_CLOSE, BRACE_OPEN, COMMA, HASH, LF, SPACE, TAB } from "../text/Syntax.ts"
+import { METRIC_STARTS, NOT_BELOW_ZERO, NOT_BELOW_ZERO_OR_NAN } from "./Conformity.ts"
 import type { LineEnd } from "./LineEnd.ts"
-import { FIELDS, HAS_EXEMPLAR, HAS_TIME, LENGTH, MISC, NAME, OWN, RAW, RULES, START, TAIL_SHIFT } from "./LineRecord.ts"
+import {
+  FIELDS,
+  HAS_EXEMPLAR,
+  HAS_TIME,
+  LENGTH,
+  MISC,
+  NAME,
+  OWN,
+  RAW,
+  RULE_SHIFT,
+  RULES,
+  START,
+  TAIL_SHIFT
+} from "./LineRecord.ts"
 import type { Memory } from "./Memory.ts"
 import type { SampleName } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
@@ -18,6 +33,11 @@ export const OTHER = -2
 const ROOM = 64
 /** No line is expected behind it. */
 const NONE = 2 ** 31 - 1
+
+/** Of so many digits a whole number is exact. */
+const MAX_WHOLE = 15
+/** Stands for a value that begins with a digit where nothing is asked but that it is not below zero. */
+export const ENOUGH = Number.POSITIVE_INFINITY
 
 const nothing: DataView = new DataView(new ArrayBuffer(0))
 const noLines = new Uint32Array(0)
@@ -107,25 +127,31 @@ export class Follower {
   read(first: number, from: number): number {
     const { reading, input: b, view, records, lines, starts, stride, nextField, count, names, end, stop } = this
     const { lines: buffer } = reading
+    const { length } = b
+    const plainEnds = !end.isTimed
+    let { out, outBytes: o } = this
+    let { records: noted, known, count: n } = reading
+    let written = buffer.length
+    let room = o === buffer.bytes ? o.length : -1
     let line = first
     let p = from
     let done = 0
     for (;;) {
       const at = line * stride
       const start = starts === undefined ? records[at + START]! : starts[line]!
-      const own = records[at + OWN]! & 0xffff
-      const sent = records[at + OWN]! >>> 16
+      const owns = records[at + OWN]!
+      const own = owns & 0xffff
+      const sent = owns >>> 16
       const misc = records[at + MISC]!
       const tail = misc >>> TAIL_SHIFT
-      if (own === 0 || p + (sent || own + 2) > b.length || this.isOfOtherOptions(at)) break
-      const written = buffer.length
-      const most = own + tail + b.length - p + ROOM
-      if (written + most > buffer.bytes.length) buffer.reserve(most)
-      if (this.outBytes !== buffer.bytes) {
-        this.outBytes = buffer.bytes
-        this.out = reading.view
+      if (own === 0 || p + (sent || own + 2) > length || this.isOfOtherOptions(at)) break
+      if (written + own + tail + ROOM > room) {
+        buffer.length = written
+        buffer.reserve(own + tail + ROOM)
+        o = this.outBytes = buffer.bytes
+        out = this.out = reading.view
+        room = o.length
       }
-      const { out } = this
       let i = p
       if (sent > 0) {
         if (!this.wasSent(records[at + RAW]!, sent, p)) break
@@ -162,45 +188,90 @@ export class Follower {
         else if (b[i] === BRACE_OPEN && b[i + 1] === BRACE_CLOSE && b[i + 2] === SPACE) i += 3
         else break
       }
-      if (b[i] === SPACE || b[i] === TAB || b[i] === BRACE_OPEN) break
+      let c = b[i]!
+      if (c === SPACE || c === TAB || c === BRACE_OPEN) break
+      if (n === known.length) {
+        reading.grow()
+        noted = reading.records
+        known = reading.known
+      }
       // The attached labels.
       copy(lines, start + own, out, written + own, tail)
-      buffer.length = written + own + tail
-      const next = end.read(i, names[records[at + NAME]!]!)
-      if (next < 0) {
-        // The line is the reader's to refuse: where it is not the first, it will ask again.
-        buffer.length = written
-        if (done > 0) break
-        this.pass(line)
-        return -1
+      let w = written + own + tail
+      const valueAt = i
+      let value = 0
+      while (c >= 48 && c <= 57) {
+        value = value * 10 + (c - 48)
+        o[w++] = c
+        c = b[++i]!
       }
-      const n = reading.count
-      if (n === reading.known.length) reading.grow()
+      let flags = 0
+      const digits = i - valueAt
+      if (c === LF && plainEnds && digits > 0 && digits <= MAX_WHOLE) {
+        o[w++] = LF
+        i++
+      } else {
+        buffer.length = written + own + tail
+        const next = end.read(valueAt, names[records[at + NAME]!]!)
+        if (next < 0) {
+          // The line is the reader's to refuse: where it is not the first, it will ask again.
+          buffer.length = written
+          if (done > 0) break
+          this.pass(line)
+          return -1
+        }
+        i = next
+        w = buffer.length
+        if (buffer.bytes !== o) {
+          o = this.outBytes = buffer.bytes
+          out = this.out = reading.view
+          room = o.length
+        }
+        if (!end.isPlain) flags = this.endFlags(n)
+        const rule = misc & RULES
+        if (rule !== 0) value = digits > 0 && isSatisfied(rule) ? ENOUGH : end.number()
+      }
       // What is new of it; the rest is put beside it when it is needed (see Reading.complete).
       const to = n * FIELDS
-      reading.records[to + START] = written
-      reading.records[to + LENGTH] = buffer.length - written
-      reading.records[to + MISC] = end.isPlain ? 0 : this.endFlags(n)
-      reading.known[n] = line
-      if ((misc & RULES) !== 0) reading.values[n] = end.number()
-      reading.count = n + 1
+      noted[to + START] = written
+      noted[to + LENGTH] = w - written
+      noted[to + MISC] = flags
+      known[n] = line
+      if ((misc & RULES) !== 0) reading.values[n] = value
+      n++
       done++
-      p = next
+      written = w
+      p = i
       const following = nextField >= 0 ? records[at + nextField]! - 1 : line + 1 < count ? line + 1 : -1
       // Comments and blanks are the reader's, and a limit of lines is looked at now and then.
       if (following < 0 || following === this.nextStretch || p >= stop || b[p]! <= HASH) {
+        buffer.length = written
+        reading.count = n
         this.pass(line)
         this.further = done - 1
         return p
       }
       line = following
     }
+    buffer.length = written
     if (done === 0) return OTHER
+    reading.count = n
     // The one that did not match is expected still.
     this.expected = line
     this.further = done - 1
     this.passStretchesBefore(line - 1)
     return p
+  }
+
+  /** False where the line at `from` is another one, as the end of its own labels tells at once. */
+  mayBe(line: number, from: number): boolean {
+    const { records, lines, view } = this
+    const at = line * this.stride
+    const own = records[at + OWN]! & 0xffff
+    if (own < 8 || records[at + OWN]! >>> 16 !== 0) return true
+    const start = this.starts === undefined ? records[at + START]! : this.starts[line]!
+    const last = own - 8
+    return from + own <= view.byteLength && lines.getFloat64(start + last, true) === view.getFloat64(from + last, true)
   }
 
   /** Notes down what the end of the line tells, as flags of its record. */
@@ -234,6 +305,11 @@ export class Follower {
     for (; i < length; i++) if (a.getUint8(raw + i) !== b.getUint8(from + i)) return false
     return true
   }
+}
+
+const isSatisfied = (rule: number): boolean => {
+  const kind = (rule >>> RULE_SHIFT) & ~METRIC_STARTS
+  return kind === NOT_BELOW_ZERO_OR_NAN || kind === NOT_BELOW_ZERO
 }
 
 const copy = (from: DataView, start: number, to: DataView, at: number, length: number): void => {

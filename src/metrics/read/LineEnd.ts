@@ -23,14 +23,10 @@ import { readExemplar } from "./Exemplar.ts"
 import type { Failure } from "./Failure.ts"
 import type { SampleName } from "./Names.ts"
 
-/** Of so many digits a whole number is exact. */
-const MAX_WHOLE = 15
 /** What may be written of a value besides its own bytes, and of a timestamp. */
 const ROOM = 64
 
 export class LineEnd {
-  /** The number, where it is whole and short: else `number` finds it. */
-  whole = -1
   /** Milliseconds since the epoch, NaN where the line has no timestamp of its own. */
   stamp = Number.NaN
   hasExemplar = false
@@ -60,6 +56,11 @@ export class LineEnd {
     this.valid = undefined
   }
 
+  /** Every line gets a timestamp. */
+  get isTimed(): boolean {
+    return this.time !== undefined
+  }
+
   /** The input is UTF-8 as a whole; looked at when some line asks. */
   get isValid(): boolean {
     this.valid ??= isUtf8(this.input)
@@ -68,33 +69,20 @@ export class LineEnd {
 
   /** The value of the line just read. */
   number(): number {
-    return this.whole >= 0 ? this.whole : parseNumber(this.input, this.start, this.stop)
+    return parseNumber(this.input, this.start, this.stop)
   }
 
   /** From the value's first byte; answers the position after the line feed, or -1. `of` names the line in messages. */
   read(from: number, of: SampleName): number {
-    const { input: b, out } = this
+    const { input: b, out, time } = this
+    const p = endOfDecimal(b, from)
+    if (p < 0 || (b[p] !== LF && b[p] !== SPACE)) return this.readSlowly(from, of)
+    this.start = from
+    this.stop = p
+    out.reserve(p - from + ROOM)
     const o = out.bytes
     let w = out.length
-    let p = from
-    let c = b[p]!
-    let value = 0
-    while (c >= 48 && c <= 57) {
-      value = value * 10 + (c - 48)
-      o[w++] = c
-      c = b[++p]!
-    }
-    this.start = from
-    this.whole = p > from && p - from <= MAX_WHOLE ? value : -1
-    if (c !== LF || this.whole < 0) {
-      p = endOfDecimal(b, from)
-      if (p < 0 || (b[p] !== LF && b[p] !== SPACE)) return this.readSlowly(from, of)
-      if (p - from !== w - out.length) {
-        this.whole = -1
-        for (let i = from + w - out.length; i < p; i++) o[w++] = b[i]!
-      }
-    }
-    this.stop = p
+    for (let i = from; i < p; i++) o[w++] = b[i]!
     out.length = w
     if (b[p] !== LF) return this.readRest(p, of.text)
     if (!this.isPlain) {
@@ -102,7 +90,6 @@ export class LineEnd {
       this.stamp = Number.NaN
       this.hasExemplar = this.lostExemplar = false
     }
-    const { time } = this
     if (time !== undefined) {
       o[w++] = SPACE
       for (let i = 0; i < time.length; i++) o[w++] = time[i]!
@@ -120,8 +107,9 @@ export class LineEnd {
     if (end === from) return this.failure.because("value", () => `${of} has no value`)
     if (!numberIsValid())
       return this.failure.because("value", () => `${of}: the value ${excerpt(b, from, end)} is no number`)
-    this.whole = -1
+    this.start = from
     this.stop = end
+    out.reserve(end - from + ROOM)
     if (Number.isFinite(value)) out.write(b, from, end)
     else {
       const bytes = canonicalFloatBytes(value)
@@ -152,13 +140,13 @@ export class LineEnd {
     }
     if (this.time !== undefined) {
       const digits = Number.isNaN(this.stamp) ? this.time : encode(String(this.stamp))
-      out.reserve(b.length - i + digits.length + ROOM)
+      out.reserve(digits.length + ROOM)
       out.put(SPACE)
       out.write(digits, 0, digits.length)
     }
     if (b[i] === HASH && this.format === "openmetrics") {
       const before = out.length
-      out.reserve(2 * (b.length - i) + ROOM)
+      out.reserve(2 * (b.indexOf(LF, i) - i) + ROOM)
       const exemplar = readExemplar(b, i, out)
       if (exemplar.end < 0) return failure.because("exemplar", () => `${of}: ${exemplar.problem}`)
       // Of a known line all else was looked at when it was new.

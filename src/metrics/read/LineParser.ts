@@ -86,7 +86,10 @@ export class LineParser {
   read(from: number): number {
     const { input: b, out, labels, failure } = this
     const { before } = labels
-    out.reserve(b.length - from + this.growth)
+    // Mostly there is room for all that may still come; else for the line, which makes room itself where it spans more.
+    const rest = b.length - from
+    if (out.bytes.length - out.length < rest + this.growth)
+      out.reserve(Math.min(rest, b.indexOf(LF, from) + 1 - from) + this.growth)
     const start = out.length
     labels.start = start
     labels.text.reached = from

@@ -99,7 +99,13 @@ const repeated = (reading: Reading, before: Page, placed: Placed, families: Read
   refuseReserved(reading, layout.arrangement)
   const { source, series } = known
   const bytes = known.bytes - linesBefore.length + placed.bytes.length
-  return new Page({ source, families, series, bytes, ...refusedIn(reading) }, reading.options!, layout, placed)
+  return new Page(
+    { source, families, series, bytes, ...refusedIn(reading) },
+    reading.options!,
+    layout,
+    placed,
+    reading.size
+  )
 }
 
 /** All that is found out on the way; each step has what those before it found. */
@@ -210,7 +216,7 @@ class Making {
         if (end === family.to)
           verdicts.push(judgeValues(reading.values, reading.records, known, family.from, family.to, order))
       } else {
-        this.judging ??= judging(reading, reading.names!, family, order, roles)
+        this.judging ??= judging(reading, reading.names!, family, order, roles, this.keepsRules(family))
         this.judging.look(at, end)
         if (end === family.to) {
           verdicts.push(this.judging.verdict())
@@ -219,6 +225,14 @@ class Making {
       }
       at = end
     }
+  }
+
+  /** Samples of one name are a counter's each by itself; with their creation times they are not. */
+  private keepsRules(family: ArrangedFamily): boolean {
+    const old = this.unchanged.place(family)
+    if (old < 0 || family.type !== "counter" || family.sampleNames.length > 1) return false
+    const { arrangement, verdicts } = this.before!.layout
+    return arrangement.families[old]!.sampleNames.length === 1 && verdicts[old]!.ordered && verdicts[old]!.textOrdered
   }
 
   copyRecords(): void {
@@ -258,7 +272,7 @@ class Making {
     const bytes = PAGE_BYTES + lines + names.bytes + comments.bytes + this.metadata
     const dump = { source: options.attach.source, families: shown, series, bytes, ...refusedIn(reading) }
     const layout = { names, raw, records, comments, families, arrangement, verdicts }
-    return new Page(dump, options, { ...layout, plain: !reading.hasEnds }, placed)
+    return new Page(dump, options, { ...layout, plain: !reading.hasEnds }, placed, reading.size)
   }
 }
 

@@ -35,6 +35,8 @@ export interface Memory {
   /** The field of the record that has the line after it, plus one; -1 where lines are in the order of their numbers, up to `count`. */
   readonly nextField: number
   readonly count: number
+  /** About how many bytes the lines of a text of so many have, 0 where nobody takes them as they are. */
+  readonly expects: (bytes: number) => number
   /** The field of the record that says under which options the line was read, and its value under these; -1 where all were. */
   readonly epochField: number
   readonly epoch: number

@@ -17,6 +17,9 @@ import type { Verdict } from "./Verdicts.ts"
 /** What a page takes besides its lines (`node --expose-gc test/metrics/worst/measure.ts "a round of a source"`). */
 export const PAGE_BYTES = 1600
 
+/** What a line may need at once, and what an expectation may fall short of. */
+const SPARE = 1024
+
 /** What pages of the same lines share. */
 export interface Layout {
   readonly names: Names
@@ -45,9 +48,11 @@ export class Page implements Memory {
   readonly epochField = -1
   readonly epoch = 0
   readonly count: number
+  /** Bytes of the text that it was read from. */
+  private readonly sent: number
   private readonly index: PageIndex
 
-  constructor(dump: Dump, options: ReadOptions, layout: Layout, { bytes, starts }: Placed) {
+  constructor(dump: Dump, options: ReadOptions, layout: Layout, { bytes, starts }: Placed, sent: number) {
     this.dump = dump
     this.options = options
     this.layout = layout
@@ -55,6 +60,7 @@ export class Page implements Memory {
     this.starts = starts
     this.lines = new DataView(bytes.buffer, bytes.byteOffset)
     this.count = starts.length
+    this.sent = sent
     this.index = new PageIndex(this)
   }
 
@@ -76,6 +82,16 @@ export class Page implements Memory {
 
   get first(): number {
     return this.count > 0 ? 0 : -1
+  }
+
+  /** Of what a text has more, values have as much more, and new lines their attached labels besides. */
+  expects(bytes: number): number {
+    const { length } = this.bytes
+    // Lines that were put into another order were copied.
+    if (length === 0 || this.layout.arrangement.order !== undefined) return 0
+    const more = bytes - this.sent
+    const perByte = length / this.sent
+    return length + Math.ceil(more * (more > 0 ? Math.max(1, perByte) : Math.min(1, perByte))) + SPARE
   }
 
   find(hash: number, missed: number): number {

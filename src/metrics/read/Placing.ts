@@ -18,14 +18,25 @@ export interface Placing {
   readonly placed: Placed
 }
 
-/** `order`: the line at each place, where that is not the place's own number. */
-export const placing = ({ lines, records, count }: Reading, order: Uint32Array | undefined): Placing => {
+/** The reading's lines are not its own afterwards. `order`: the line at each place, where that is not the place's own number. */
+export const placing = ({ lines, records, count, hasGaps }: Reading, order: Uint32Array | undefined): Placing => {
   const { bytes: source } = lines
   const starts = new Uint32Array(count)
+  if (order === undefined && !hasGaps) {
+    const taken = lines.take()
+    const bytes = taken ?? allocateLines(lines.length)
+    const place = (first: number, last: number): void => {
+      for (let n = first, at = first * FIELDS + START; n < last; n++, at += FIELDS) starts[n] = records[at]!
+      if (taken !== undefined) return
+      const end = last < count ? records[last * FIELDS + START]! : lines.length
+      const begin = first < last ? starts[first]! : end
+      bytes.set(source.subarray(begin, end), begin)
+    }
+    return { place, placed: { bytes, starts } }
+  }
   let total = 0
   for (let n = 0, at = LENGTH; n < count; n++, at += FIELDS) total += records[at]!
   const bytes = allocateLines(total)
-  const placed = { bytes, starts }
   let to = 0
   // Lines that follow each other here and there are copied at once.
   const place = (first: number, last: number): void => {
@@ -42,14 +53,7 @@ export const placing = ({ lines, records, count }: Reading, order: Uint32Array |
       to += end - begin
     }
   }
-  if (order !== undefined || total !== lines.length) return { place, placed }
-  const placeAll = (first: number, last: number): void => {
-    for (let n = first, at = first * FIELDS + START; n < last; n++, at += FIELDS) starts[n] = records[at]!
-    const end = last < count ? records[last * FIELDS + START]! : total
-    const begin = first < last ? starts[first]! : end
-    bytes.set(source.subarray(begin, end), begin)
-  }
-  return { place: placeAll, placed }
+  return { place, placed: { bytes, starts } }
 }
 
 export const placeLines = (reading: Reading, order: Uint32Array | undefined): Placed => {

@@ -49,8 +49,11 @@ import { fits, type Memory, type ReadOptions, sameAttach } from "./Memory.ts"
 import { Names } from "./Names.ts"
 import { Reading } from "./Reading.ts"
 
-/** So many lines after the expected one are looked at first. */
-const AHEAD = 8
+/**
+ * So many lines after the expected one are looked at: the further the more lines in a row are not there, for one label set may
+ * have dozens, then not so far any more: they are new.
+ */
+const AHEAD = [8, 16, 64, 8]
 /** Texts up to this size are copied to a place that has its view already. */
 const SMALL = 8192
 /** Bytes of failed attempts at values that span lines, for each byte of the text. */
@@ -85,6 +88,8 @@ export class Reader {
   private inOrder = true
   /** Lines that were parsed although there is a memory, and bytes of attempts at values that span lines. */
   private missed = 0
+  /** Lines in a row that were not found. */
+  private strange = 0
   private retried = 0
   private lastStretch: Stretch | undefined
   private attached: { options: ReadOptions; attachment: Attachment | Refusal } | undefined
@@ -186,7 +191,7 @@ export class Reader {
     this.memory = memory
     this.follower.follow(memory, this.input, this.view)
     this.stretches = memory?.comments?.stretches ?? noStretches
-    this.at = this.line = this.missed = this.retried = 0
+    this.at = this.line = this.missed = this.strange = this.retried = 0
     this.ended = false
     if (this.failure.told.size > 0) this.failure.told.clear()
     this.inOrder = true
@@ -217,8 +222,11 @@ export class Reader {
       if (end === OTHER) {
         this.inOrder = false
         end = this.find(from)
-        if (end === OTHER) end = this.readNew(from)
-      }
+        if (end === OTHER) {
+          end = this.readNew(from)
+          this.strange++
+        } else this.strange = 0
+      } else this.strange = 0
       if (end < 0) {
         this.inOrder = false
         const { reason, detail } = this.failure
@@ -317,10 +325,11 @@ export class Reader {
     const { memory, input: b, follower } = this
     if (memory === undefined) return OTHER
     let line = follower.expected
-    for (let k = 0; k < AHEAD && line >= 0; k++) {
+    const ahead = AHEAD[Math.min(this.strange, AHEAD.length - 1)]!
+    for (let k = 0; k < ahead && line >= 0; k++) {
       line = follower.after(line)
       if (line < 0) break
-      const end = follower.read(line, from)
+      const end = follower.mayBe(line, from) ? follower.read(line, from) : OTHER
       if (end !== OTHER) return end
     }
     const beginning = endOfBeginning(b, from, b.length)
@@ -330,7 +339,7 @@ export class Reader {
       line >= 0;
       line = memory.next(line)
     ) {
-      const end = follower.read(line, from)
+      const end = follower.mayBe(line, from) ? follower.read(line, from) : OTHER
       if (end !== OTHER) return end
     }
     return OTHER

@@ -36,8 +36,12 @@ export class Reading {
   same = false
   /** Some line has an exemplar, or in event mode a timestamp of its own: then its end decides more than its value. */
   hasEnds = false
+  /** Some line was cut or taken out: its bytes are there still. */
+  hasGaps = false
   options: ReadOptions | undefined
   names: Names | undefined
+  /** Bytes of the text, also when it is gone. */
+  size = 0
   /** What it was read by: none, where what was known did not fit. */
   by: Memory | undefined
   /** The text that was read, while it is there; it ends in a line feed. */
@@ -50,11 +54,12 @@ export class Reading {
   begin(input: Uint8Array, options: ReadOptions, names: Names, by: Memory | undefined): void {
     this.by = by
     this.input = input
+    this.size = input.length
     this.options = options
     this.names = names
-    this.lines.clear()
+    this.lines.begin(by?.expects(input.length) ?? 0)
     this.count = this.news = 0
-    this.same = this.hasEnds = this.isComplete = false
+    this.same = this.hasEnds = this.hasGaps = this.isComplete = false
     if (this.stretches.length > 0) {
       this.stretches = []
       this.before = []
@@ -150,6 +155,7 @@ export class Reading {
     }
     this.count = to
     this.same = false
+    this.hasGaps = true
   }
 
   /** What was refused so far, the first kind first. */

@@ -7,11 +7,13 @@ import type { Families } from "./Families.ts"
 import type { Reading } from "./Reading.ts"
 
 export interface Unchanged {
+  /** The number of the family among those of the arrangement before, whatever lines it has now; -1 where it was not there. */
+  readonly place: (family: ArrangedFamily) => number
   /** The number of the family among those of the arrangement before, -1 where it is another one now. */
   readonly of: (family: ArrangedFamily) => number
 }
 
-export const noneUnchanged: Unchanged = { of: () => -1 }
+export const noneUnchanged: Unchanged = { place: () => -1, of: () => -1 }
 
 /** `before` has arranged the same families (see Families), of lines without exemplars and timestamps, as the reading's are. */
 export const unchangedSince = (
@@ -22,17 +24,19 @@ export const unchangedSince = (
 ): Unchanged => {
   const places = new Int32Array(list.length).fill(-1)
   for (let k = 0; k < before.shown; k++) places[before.families[k]!.number] = k
-  const of = ({ number, from, to }: ArrangedFamily): number => {
-    const k = number < 0 ? -1 : places[number]!
+  const place = ({ number }: ArrangedFamily): number => (number < 0 ? -1 : places[number]!)
+  const of = (family: ArrangedFamily): number => {
+    const { from, to } = family
+    const k = place(family)
     if (k < 0) return -1
     const { from: start, to: end } = before.families[k]!
     if (to - from !== end - start) return -1
     const orderBefore = before.order
-    for (let place = from, old = start; place < to; place++, old++) {
-      const line = known[order === undefined ? place : order[place]!]!
+    for (let now = from, old = start; now < to; now++, old++) {
+      const line = known[order === undefined ? now : order[now]!]!
       if (line !== (orderBefore === undefined ? old : orderBefore[old]!)) return -1
     }
     return k
   }
-  return { of }
+  return { place, of }
 }

@@ -2,7 +2,7 @@
  * Verdicts: whether the lines of each family keep the rules of its type, found anew where lines came, went or moved, and by their
  * values alone where the lines are those of the round before. Pure; it looks at records, and at bytes only where a bound must be read.
  */
-import { endOfToken, endOfValue, labelValue, sameLabels } from "../text/Line.ts"
+import { endOfToken, endOfValue, labelValue, lastLabelValue, sameLabels } from "../text/Line.ts"
 import { encode, numberIsValid, parseNumber } from "../text/Syntax.ts"
 import type { ArrangedFamily } from "./Arrangement.ts"
 import {
@@ -13,10 +13,13 @@ import {
   keepsText,
   METRIC_STARTS,
   NO_RULE,
+  NOT_BELOW_ZERO,
+  NOT_BELOW_ZERO_OR_NAN,
   type Point,
   type Role,
   valueKeeps
 } from "./Conformity.ts"
+import { ENOUGH } from "./Follower.ts"
 import {
   FIELDS,
   FLAGS,
@@ -64,16 +67,18 @@ const point: Point = { role: "value", value: 0, bound: undefined, timestamp: 0, 
 
 /**
  * Looks at all lines of a family, in the order in which they are shown, so many places at a time as one likes, and writes the rule
- * of each into its record. The dump's time stands for a missing timestamp.
+ * of each into its record. The dump's time stands for a missing timestamp. `keeps`: a line that is known is under the rule that it was
+ * under before, whatever came, went or moved beside it.
  */
 export const judging = (
   reading: Reading,
   names: Names,
   { type }: ArrangedFamily,
   order: Uint32Array | undefined,
-  roles: ReadonlyArray<Role>
+  roles: ReadonlyArray<Role>,
+  keeps: boolean
 ): Judging => {
-  const { records, lines, options } = reading
+  const { records, lines, options, known, values } = reading
   const inner = innerOf(type)
   const label = labelOf.get(inner)
   const timed = options!.timestamps === "event"
@@ -85,13 +90,19 @@ export const judging = (
       const n = order === undefined ? place : order[place]!
       const at = n * FIELDS
       const misc = records[at + MISC]!
+      if (keeps && known[n]! >= 0) {
+        conformity.addValue((misc & RULES) >>> RULE_SHIFT, values[n]!)
+        continue
+      }
       const flags = misc & FLAGS
       const name = records[at + NAME]!
       point.role = roles[name]!
       point.value = numberOf(reading, n)
       point.flags = flags
       point.bound =
-        label !== undefined && (flags & inner) !== 0 ? boundOf(lines.bytes, records[at + START]!, label) : undefined
+        label !== undefined && (flags & inner) !== 0
+          ? boundOf(lines.bytes, records[at + START]!, records[at + OWN]! & 0xffff, label)
+          : undefined
       const stamp = timed ? reading.stampOf(n) : 0
       point.timestamp = Number.isNaN(stamp) ? options!.time : stamp
       point.group =
@@ -133,6 +144,7 @@ export const judgeValues = (
       bucket = 0
       count = -1
     }
+    if (value >= 0 && (kind === NOT_BELOW_ZERO_OR_NAN || kind === NOT_BELOW_ZERO)) continue
     if (!keepsText(kind, value)) textRanged = false
     if (!valueKeeps(kind, value)) ranged = false
     if (kind === BUCKET) {
@@ -147,17 +159,19 @@ export const judgeValues = (
     : { ordered, ranged, textOrdered, textRanged }
 }
 
-/** Of a known line that was under no rule so far the number was not noted down. */
+/** Of a known line the number was noted down where its rule asks for it. */
 const numberOf = ({ records, known, values, lines: { bytes } }: Reading, n: number): number => {
   const at = n * FIELDS
   const misc = records[at + MISC]!
-  if (known[n]! < 0 || (misc & RULES) !== 0) return values[n]!
+  if (known[n]! < 0 || ((misc & RULES) !== 0 && values[n] !== ENOUGH)) return values[n]!
   const value = records[at + START]! + (records[at + OWN]! & 0xffff) + (misc >>> TAIL_SHIFT)
   return parseNumber(bytes, value, endOfToken(bytes, value))
 }
 
-const boundOf = (b: Uint8Array, line: number, label: Uint8Array): number => {
-  const value = labelValue(b, line, label)
+/** Mostly it is the last of the line's own labels, `own` bytes from its start. */
+const boundOf = (b: Uint8Array, line: number, own: number, label: Uint8Array): number => {
+  const last = own > 0 ? lastLabelValue(b, line, line + own, label) : -1
+  const value = last > 0 ? last : labelValue(b, line, label)
   const bound = parseNumber(b, value, endOfValue(b, value))
   return numberIsValid() ? bound : Number.NaN
 }

@@ -11,11 +11,12 @@ import type { MetricType } from "./Dump.ts"
  */
 export const keepsTextRule = (type: MetricType, suffix: string, value: number, bound: number | undefined): boolean => {
   const histogram = type === "histogram" || type === "gaugehistogram"
-  if ((!histogram && type !== "summary") || ALONE.has(suffix)) return true
+  if (!histogram && type !== "summary") return true
   if (suffix === (histogram ? "_bucket" : ""))
     return bound !== undefined && !Number.isNaN(bound) && !(histogram && value < 0)
-  if (bound !== undefined || (suffix !== "_sum" && suffix !== "_count")) return false
-  if (suffix === "_sum") return true
+  if (suffix === "_sum") return bound === undefined
+  if (suffix !== "_count") return ALONE.has(suffix)
+  if (bound !== undefined) return false
   // expfmt keeps a summary's count as an unsigned integer, a histogram's as a float where it must.
   return histogram ? !(value < 0) : Number.isInteger(value) && value >= 0 && value < 2 ** 64
 }

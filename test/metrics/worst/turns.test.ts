@@ -13,8 +13,8 @@ import { MetricsCache } from "../../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { Conformity } from "../../../src/metrics/read/Conformity.ts"
 import { Resolving } from "../../../src/metrics/read/Families.ts"
-import { LineEnd } from "../../../src/metrics/read/LineEnd.ts"
 import { LineParser } from "../../../src/metrics/read/LineParser.ts"
+import { Reader } from "../../../src/metrics/read/Reader.ts"
 import { portionOfLarge, readSnapshot } from "../../../src/metrics/read/Snapshot.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
@@ -28,23 +28,26 @@ const nothing = (): Record<Kind, number> => ({ read: 0, parsed: 0, judged: 0, pl
 /** Since the last turn. */
 let done = nothing()
 
-const counted: ReadonlyArray<
-  readonly [object: object, method: string, kind: Kind, by: (from: number, to: number) => number]
-> = [
-  [LineEnd.prototype, "read", "read", () => 1],
-  [LineParser.prototype, "read", "parsed", () => 1],
-  [Conformity.prototype, "add", "judged", () => 1],
-  [Resolving.prototype, "place", "placed", (from, to) => to - from]
-]
+/** `so far`: what of the object grows with what is done; absent where each call is one. */
+const counted: ReadonlyArray<readonly [object: object, method: string, kind: Kind, soFar?: (self: unknown) => number]> =
+  [
+    [Reader.prototype, "readOn", "read", (self) => (self as Reader).reading.count],
+    [LineParser.prototype, "read", "parsed"],
+    [Conformity.prototype, "add", "judged"],
+    [Conformity.prototype, "addValue", "judged"],
+    [Resolving.prototype, "place", "placed", (self) => (self as Resolving).families.places.length]
+  ]
 
 const restore: Array<() => void> = []
 beforeAll(() => {
-  for (const [object, method, kind, by] of counted) {
+  for (const [object, method, kind, soFar] of counted) {
     const methods = object as Record<string, (...args: Array<number>) => unknown>
     const real = methods[method]!
     methods[method] = function (this: unknown, ...args) {
-      done[kind] += by(args[0]!, args[1]!)
-      return real.apply(this, args)
+      const before = soFar?.(this) ?? 0
+      const result = real.apply(this, args)
+      done[kind] += soFar === undefined ? 1 : soFar(this) - before
+      return result
     }
     restore.push(() => {
       methods[method] = real
