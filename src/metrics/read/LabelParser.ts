@@ -24,6 +24,7 @@ import {
   skipBlanks,
   UNDERSCORE
 } from "../text/Syntax.ts"
+import { copyText } from "../text/Words.ts"
 import type { Failure } from "./Failure.ts"
 import { LabelNames } from "./LabelNames.ts"
 import { LabelText } from "./LabelText.ts"
@@ -217,7 +218,8 @@ export class LabelParser {
     if (this.present === 0) {
       const { text, hash } = this.attachment!
       if (this.written > 0) line.put(COMMA)
-      line.write(text, 0, text.length)
+      copyText(text, 0, line.view, line.length, text.byteLength)
+      line.length += text.byteLength
       this.written += attachments.length
       this.hash = (this.hash + hash) | 0
     } else

@@ -38,6 +38,8 @@ export class LineParser {
   valueAt = 0
   /** Where in the input its value begins. */
   prefixEnd = 0
+  /** So many bytes from its start are as they were sent for certain. */
+  alike = 0
   private limits = defaultParseLimits
   private readonly out: LineBuffer
   private readonly end: LineEnd
@@ -95,8 +97,10 @@ export class LineParser {
     labels.text.reached = from
     const labelsAlike = before.labelsWithin(before.copyBeginning(this.view, from, out.view, start))
     let i = from
+    this.alike = 0
     if (labelsAlike >= 0) {
       const length = before.endOf(labelsAlike)
+      this.alike = length
       this.name = before.name
       out.length = start + length
       i = labels.parseRest(from + length, labelsAlike)

@@ -18,7 +18,7 @@ export interface Attachment {
   /** The source label first, then the others. */
   readonly labels: ReadonlyArray<AttachedLabel>
   /** All of them as they are written, `a="b",c="d"`, and the sum of their hashes. */
-  readonly text: Uint8Array
+  readonly text: DataView
   readonly hash: number
   /** An upper bound of what a line can grow by. */
   readonly growth: number
@@ -69,7 +69,7 @@ export const prepareAttachment = (attach: Attach, limits: ParseLimits): Attachme
   return { source, labels, text, hash, growth }
 }
 
-const textOf = (labels: ReadonlyArray<AttachedLabel>): Uint8Array => {
+const textOf = (labels: ReadonlyArray<AttachedLabel>): DataView => {
   const text = new Uint8Array(labels.reduce((sum, { name, value }) => sum + name.length + value.length + 4, -1))
   let at = 0
   for (const { name, value } of labels) {
@@ -82,5 +82,5 @@ const textOf = (labels: ReadonlyArray<AttachedLabel>): Uint8Array => {
     at += value.length
     text[at++] = QUOTE
   }
-  return text
+  return new DataView(text.buffer)
 }

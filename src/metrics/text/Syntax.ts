@@ -175,12 +175,17 @@ const formOf = new Float64Array(FORMS).fill(Number.NaN)
 const forms: Array<Uint8Array> = new Array(FORMS)
 const bits = new Float64Array(1)
 const halves = new Int32Array(bits.buffer)
+const NOT_A_NUMBER = encode("NaN")
 
 /** The same as bytes. Bucket bounds are few and come again and again. */
 export const canonicalFloatBytes = (value: number): Uint8Array => {
+  if (Number.isNaN(value)) return NOT_A_NUMBER
   bits[0] = value
-  const h = Math.imul(halves[0]! ^ Math.imul(halves[1]!, 0x9e3779b1), 0x85ebca6b)
-  const at = (h ^ (h >>> 15)) & (FORMS - 1)
+  // Of round numbers the high bits alone tell them apart.
+  let h = halves[0]! ^ Math.imul(halves[1]!, 0x9e3779b1)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  const at = (h ^ (h >>> 16)) & (FORMS - 1)
   if (formOf[at] !== value) {
     forms[at] = encode(canonicalFloat(value))
     formOf[at] = value
