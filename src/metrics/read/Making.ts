@@ -1,11 +1,11 @@
 /**
- * Making: from a reading to a page, in steps, each over items of its own: lines, families, statements. A small text's page is made at
- * once, a large one's so many items at a time; both go through the same steps, so they come to the same.
+ * Making: what is found out on the way from a reading to a page, each thing in a method, over items of its own: lines, names, families,
+ * statements (in which order, see MakingSteps).
  *
  * Until it is made nobody but the maker looks at the reading, and the page before must keep its memory. Whoever stops half way leaves
  * nothing behind: nothing outside the reading is changed but names that its source's next page would have had, too.
  */
-import type { Dump, Family } from "../text/Dump.ts"
+import type { Family } from "../text/Dump.ts"
 import { type ArrangedFamily, type Arrangement, Arranging, dropRepeats, refuseReserved, typeIn } from "./Arrangement.ts"
 import type { Comments } from "./Comments.ts"
 import { Conformity } from "./Conformity.ts"
@@ -14,102 +14,14 @@ import { Repeats } from "./Distinct.ts"
 import { type Families, Resolving } from "./Families.ts"
 import { FIELDS, NAME } from "./LineRecord.ts"
 import { PAGE_BYTES, Page } from "./Page.ts"
-import { keepingRaw, type Placed, type Placing, placeLines, placing, type RawKeeping } from "./Placing.ts"
+import { keepingRaw, type Placing, placing, type RawKeeping } from "./Placing.ts"
 import type { Reading } from "./Reading.ts"
+import { linesOf, refusedIn } from "./SameLines.ts"
 import { noneUnchanged, type Unchanged, unchangedSince } from "./Unchanged.ts"
 import { free, type Judging, judgeValues, judging, type Verdict } from "./Verdicts.ts"
 
-/** What is worked off in one turn: bytes of a text, new lines of it; bytes of its lines, about, and lines, names or families. */
-export interface Portion {
-  readonly bytes: number
-  readonly items: number
-}
-
-/** `before`: the page that the text was read by. Lines of the reading that are not shown are refused in it. */
-export const pageOf = (reading: Reading, before: Page | undefined): Page => {
-  const same = sameLines(reading, before)
-  if (same !== undefined) {
-    const placed = placeLines(reading, same.layout.arrangement.order)
-    return repeated(reading, same, placed, withLines(same, placed, 0, same.dump.families.length))
-  }
-  const making = new Making(reading, before)
-  for (const { items, take } of steps) take(making, 0, items(making))
-  return making.page()
-}
-
-/** The same, a slice at a time. */
-export function* pageInSlices(
-  reading: Reading,
-  before: Page | undefined,
-  { bytes, items: most }: Portion
-): Generator<undefined, Page, unknown> {
-  const atOnce = Math.min(most, Math.ceil(((reading.count + 1) * bytes) / (reading.lines.length + 1)))
-  const same = sameLines(reading, before)
-  if (same !== undefined) {
-    const { place, placed } = placing(reading, same.layout.arrangement.order)
-    for (let at = 0; at < reading.count; at += atOnce) {
-      yield
-      place(at, Math.min(reading.count, at + atOnce))
-    }
-    const families: Array<Family> = []
-    for (let at = 0; at < same.dump.families.length; at += most) {
-      yield
-      families.push(...withLines(same, placed, at, at + most))
-    }
-    return repeated(reading, same, placed, families)
-  }
-  const making = new Making(reading, before)
-  for (const { items, take } of steps) {
-    const all = items(making)
-    for (let at = 0; at < all; at += atOnce) {
-      yield
-      take(making, at, Math.min(all, at + atOnce))
-    }
-  }
-  yield
-  return making.page()
-}
-
-/** The page before where the reading has its lines with other values, and each family keeps its rules as before. */
-const sameLines = (reading: Reading, before: Page | undefined): Page | undefined => {
-  if (before?.layout.plain !== true || !reading.same || reading.hasEnds) return undefined
-  const { arrangement, verdicts, records } = before.layout
-  const { families, order } = arrangement
-  for (let k = 0; k < families.length; k++) {
-    const { from, to, type } = families[k]!
-    if (!Conformity.governs(type)) continue
-    const verdict = verdicts[k]!
-    if (type === "gaugehistogram" || judgeValues(reading.values, records, verdict, from, to, order) !== verdict)
-      return undefined
-  }
-  return before
-}
-
-/** These families of the page with their new lines. */
-const withLines = ({ dump, layout }: Page, placed: Placed, from: number, to: number): ReadonlyArray<Family> => {
-  const { arrangement } = layout
-  const { families } = arrangement
-  return dump.families
-    .slice(from, to)
-    .map((family, k) => ({ ...family, bytes: linesOf(placed, arrangement, families[from + k]!) }))
-}
-
-const repeated = (reading: Reading, before: Page, placed: Placed, families: ReadonlyArray<Family>): Page => {
-  const { layout, dump: known, bytes: linesBefore } = before
-  refuseReserved(reading, layout.arrangement)
-  const { source, series } = known
-  const bytes = known.bytes - linesBefore.length + placed.bytes.length
-  return new Page(
-    { source, families, series, bytes, ...refusedIn(reading) },
-    reading.options!,
-    layout,
-    placed,
-    reading.size
-  )
-}
-
 /** All that is found out on the way; each step has what those before it found. */
-class Making {
+export class Making {
   readonly reading: Reading
   readonly before: Page | undefined
   resolving: Resolving | undefined
@@ -276,60 +188,5 @@ class Making {
   }
 }
 
-/** How many items, and how some of them are taken: all in their order, each once. */
-interface Step {
-  readonly items: (making: Making) => number
-  readonly take: (making: Making, from: number, to: number) => void
-}
-
-const linesIn = ({ reading }: Making): number => reading.count
-const familiesIn = ({ arrangement }: Making): number => arrangement.families.length
-const once = (take: (making: Making) => void): Step => ({ items: () => 1, take })
-
-const steps: ReadonlyArray<Step> = [
-  { items: linesIn, take: ({ reading }, from, to) => reading.complete(from, to) },
-  { items: linesIn, take: (making, from, to) => making.countNames(from, to) },
-  once((making) => making.settleNames()),
-  {
-    items: ({ numbers, reading }) => (numbers === undefined ? 0 : reading.count),
-    take: (making, from, to) => making.renumber(from, to)
-  },
-  once((making) => making.readComments()),
-  {
-    items: ({ resolving }) => resolving?.statements.length ?? 0,
-    take: ({ resolving }, from, to) => resolving?.declare(from, to)
-  },
-  {
-    items: ({ resolving }) => resolving?.names.length ?? 0,
-    take: ({ resolving }, from, to) => resolving?.place(from, to)
-  },
-  once((making) => making.findRepeats()),
-  { items: linesIn, take: ({ repeats }, from, to) => repeats.enter(from, to) },
-  { items: linesIn, take: ({ repeats }, from, to) => repeats.look(from, to) },
-  { items: linesIn, take: ({ repeats }, from, to) => repeats.again(from, to) },
-  once((making) => making.beginArrangement()),
-  { items: linesIn, take: ({ arranging }, from, to) => arranging.group(from, to) },
-  once(({ arranging }) => arranging.weave()),
-  { items: ({ arranging }) => arranging.size, take: ({ arranging }, from, to) => arranging.describe(from, to) },
-  once((making) => making.settle()),
-  { items: familiesIn, take: (making, from, to) => making.compare(from, to) },
-  { items: linesIn, take: (making, from, to) => making.judge(from, to) },
-  once((making) => making.copyRecords()),
-  { items: linesIn, take: ({ rawKeeping }, from, to) => rawKeeping.keep(from, to) },
-  { items: linesIn, take: ({ placing }, from, to) => placing.place(from, to) },
-  { items: ({ arrangement }) => arrangement.shown, take: (making, from, to) => making.show(from, to) }
-]
-
 const sameStatements = (a: Comments, b: Comments): boolean =>
   a.stretches.length === b.stretches.length && a.stretches.every((stretch, k) => stretch === b.stretches[k])
-
-const refusedIn = (reading: Reading): Pick<Dump, "refused"> => {
-  const refused = reading.refused()
-  return refused.length === 0 ? {} : { refused }
-}
-
-const linesOf = ({ bytes, starts }: Placed, { order }: Arrangement, { from, to }: ArrangedFamily): Uint8Array => {
-  const startOf = (place: number): number =>
-    place < starts.length ? starts[order === undefined ? place : order[place]!]! : bytes.length
-  return bytes.subarray(startOf(from), startOf(to))
-}

@@ -4,7 +4,7 @@
  */
 import type { Refusal, RefusedLines } from "../text/Dump.ts"
 import { LF } from "../text/Syntax.ts"
-import { type Portion, pageInSlices, pageOf } from "./Making.ts"
+import { type Portion, pageInSlices, pageOf } from "./MakingSteps.ts"
 import type { Memory, ReadOptions } from "./Memory.ts"
 import type { Page } from "./Page.ts"
 import { Reader } from "./Reader.ts"
