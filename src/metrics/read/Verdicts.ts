@@ -5,18 +5,7 @@
 import { endOfToken, endOfValue, labelValue, sameLabels } from "../text/Line.ts"
 import { encode, numberIsValid, parseNumber } from "../text/Syntax.ts"
 import type { ArrangedFamily } from "./Arrangement.ts"
-import {
-  BUCKET,
-  COUNT,
-  Conformity,
-  innerOf,
-  keepsText,
-  METRIC_STARTS,
-  NO_RULE,
-  type Point,
-  type Role,
-  valueKeeps
-} from "./Conformity.ts"
+import { Conformity } from "./Conformity.ts"
 import {
   FIELDS,
   FLAGS,
@@ -34,6 +23,17 @@ import {
 } from "./LineRecord.ts"
 import type { Names } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
+import {
+  BUCKET,
+  COUNT,
+  innerOf,
+  keepsText,
+  METRIC_STARTS,
+  NO_RULE,
+  type Point,
+  type Role,
+  valueKeeps
+} from "./ValueRule.ts"
 
 export interface Verdict {
   /** Whatever the values are, and with these values: of OpenMetrics, and of expfmt's text. */
