@@ -33,10 +33,10 @@ export class KnownLines implements Memory {
   }
 
   find(hash: number): number {
-    return this.from!.findText(hash)
+    return this.from!.finder.findText(hash)
   }
 
   next(line: number): number {
-    return this.from!.nextText(line)
+    return this.from!.finder.nextText(line)
   }
 }
