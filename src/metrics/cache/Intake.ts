@@ -2,6 +2,7 @@
  * Intake: what an accepted round holds becomes what its source shows, or is refused. Whether a round is accepted was decided before, by the
  * log alone (Rounds); what is decided here only hides. It takes nothing away for a refusal: that is its caller's, who knows the fence.
  */
+import type { Reading } from "../read/Reading.ts"
 import { noSamples } from "../read/Snapshot.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { isRefused, refusal } from "../rounds/Record.ts"
@@ -90,6 +91,12 @@ export class Intake {
     const series = present ?? new SampleSeries()
     const { source } = round
     let admitted: Admitted | undefined
+    // A chunk that is refused refuses them all: of none anything may have been added then.
+    if (round.parts.length > 1)
+      for (const part of round.parts) {
+        const why = refusalOf(reader.readSamples(part, series))
+        if (why !== undefined) return why
+      }
     for (const part of round.parts) {
       const reading = reader.readSamples(part, series)
       if (isRefused(reading)) return reading
@@ -108,3 +115,7 @@ export class Intake {
     return admitted
   }
 }
+
+/** Why its record is refused as a whole. */
+const refusalOf = (reading: Reading | Refusal): Refusal | undefined =>
+  isRefused(reading) ? reading : noSamples(reading)
