@@ -7,6 +7,7 @@ import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { refusal } from "../rounds/Record.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
+import type { SingleLine } from "../samples/SingleLine.ts"
 import type { Refusal, Size } from "../text/Dump.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
@@ -66,6 +67,13 @@ export class Admission {
   addsSamples(share: Share, series: SampleSeries, reading: Reading, stamp: Stamp, now: Now): boolean {
     if (reading.isEmpty || this.extend(share, series, series.measure(reading), now) !== undefined) return false
     this.contents.accounting(share, series, () => series.add(reading, stamp))
+    return true
+  }
+
+  /** Whether a line of a source found room with its new value, which it has then. */
+  renewsLine(share: Share, series: SampleSeries, line: SingleLine, stamp: Stamp, now: Now): boolean {
+    if (this.extend(share, series, { series: 0, bytes: series.growthBy(line) }, now) !== undefined) return false
+    series.renew(line, stamp)
     return true
   }
 

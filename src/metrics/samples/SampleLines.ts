@@ -102,24 +102,26 @@ export class SampleLines {
     return this.finder.find(reading, n, view)
   }
 
-  /** The line in the slot comes again with another value. */
-  renew(slot: number, { records }: Reading, n: number, view: DataView, stamp: Stamp): void {
+  /** How much of the line in the slot stands before its value. */
+  beginningOf(slot: number): number {
+    const { records } = this
+    return (records[slot * INTS + OWN]! & 0xffff) + (records[slot * INTS + MISC]! >>> TAIL_SHIFT)
+  }
+
+  /** The line in the slot comes again with another end: from its value on so many bytes, and what is to be known of them (ENDS). */
+  renew(slot: number, from: DataView, start: number, length: number, ends: number, stamp: Stamp): void {
     const own = this.records
-    const [at, from] = [slot * INTS, n * FIELDS]
+    const at = slot * INTS
     const before = own[at + LENGTH]!
-    const length = records[from + LENGTH]!
     const sent = own[at + OWN]! >>> 16
-    this.texts.fit(slot, sent + length, sent + before)
-    // What stands before the value is the same.
-    const kept = (own[at + OWN]! & 0xffff) + (own[at + MISC]! >>> TAIL_SHIFT)
-    copyText(view, records[from + START]! + kept, this.view, own[at + START]! + kept, length - kept)
-    own[at + LENGTH] = length
-    own[at + MISC] = (own[at + MISC]! & ~ENDS) | (records[from + MISC]! & ENDS)
-    this.size += length - before
+    const kept = this.beginningOf(slot)
+    this.texts.fit(slot, sent + kept + length, sent + kept)
+    copyText(from, start, this.view, own[at + START]! + kept, length)
+    own[at + LENGTH] = kept + length
+    own[at + MISC] = (own[at + MISC]! & ~ENDS) | ends
+    this.size += kept + length - before
     this.places.stamp(slot, stamp)
-    if (this.order.last === slot) return
-    this.order.remove(slot)
-    this.order.append(slot)
+    this.order.moveToEnd(slot)
   }
 
   /** The reading's n-th line in place of the one in `before`, or in a new slot where that is -1. */
