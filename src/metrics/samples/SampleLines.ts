@@ -102,26 +102,25 @@ export class SampleLines {
     return this.finder.find(reading, n, view)
   }
 
-  /** How much of the line in the slot stands before its value. */
-  beginningOf(slot: number): number {
-    const { records } = this
-    return (records[slot * INTS + OWN]! & 0xffff) + (records[slot * INTS + MISC]! >>> TAIL_SHIFT)
-  }
-
-  /** The line in the slot comes again with another end: from its value on so many bytes, and what is to be known of them (ENDS). */
+  /**
+   * The line in the slot comes again with another end. It is `length` bytes long and begins at `start`, of which only what stands from
+   * its value on is looked at. `ends`: what is to be known of that (ENDS).
+   */
   renew(slot: number, from: DataView, start: number, length: number, ends: number, stamp: Stamp): void {
-    const own = this.records
+    const { order, places, texts } = this
+    const own = places.records
     const at = slot * INTS
-    const before = own[at + LENGTH]!
     const sent = own[at + OWN]! >>> 16
-    const kept = this.beginningOf(slot)
-    this.texts.fit(slot, sent + kept + length, sent + kept)
-    copyText(from, start, this.view, own[at + START]! + kept, length)
-    own[at + LENGTH] = kept + length
+    const kept = (own[at + OWN]! & 0xffff) + (own[at + MISC]! >>> TAIL_SHIFT)
+    texts.fit(slot, sent + length, sent + kept)
+    copyText(from, start + kept, texts.view, own[at + START]! + kept, length - kept)
+    this.size += length - own[at + LENGTH]!
+    own[at + LENGTH] = length
     own[at + MISC] = (own[at + MISC]! & ~ENDS) | ends
-    this.size += kept + length - before
-    this.places.stamp(slot, stamp)
-    this.order.moveToEnd(slot)
+    places.stamp(slot, stamp)
+    if (order.last === slot) return
+    order.remove(slot)
+    order.append(slot)
   }
 
   /** The reading's n-th line in place of the one in `before`, or in a new slot where that is -1. */

@@ -92,7 +92,7 @@ export class SampleSeries {
     const { lines } = this
     this.built = undefined
     this.adopt(reading)
-    const { view } = reading
+    const { view, records } = reading
     // A series may come in another spelling, and later in the text in the one that is known: that one is needed then.
     let saved: Map<number, SavedLine> | undefined
     let known: ReadonlySet<number> | undefined
@@ -105,10 +105,7 @@ export class SampleSeries {
           saved!.delete(slot)
         }
         const at = n * FIELDS
-        const { records } = reading
-        const kept = lines.beginningOf(slot)
-        const [start, length] = [records[at + START]! + kept, records[at + LENGTH]! - kept]
-        lines.renew(slot, view, start, length, records[at + MISC]! & ENDS, stamp)
+        lines.renew(slot, view, records[at + START]!, records[at + LENGTH]!, records[at + MISC]! & ENDS, stamp)
         continue
       }
       const before = lines.find(reading, n, view)
@@ -125,15 +122,15 @@ export class SampleSeries {
   }
 
   /** The bytes by which a line that comes again makes it more. */
-  growthBy({ slot, end }: SingleLine): number {
-    return this.lines.beginningOf(slot) + end.length - this.lines.lengthOf(slot)
+  growthBy({ slot, kept, end }: SingleLine): number {
+    return kept + end.length - this.lines.lengthOf(slot)
   }
 
   /** A line of it comes again: the same as reading and adding it. */
-  renew({ slot, end }: SingleLine, stamp: Stamp): void {
+  renew({ slot, kept, end }: SingleLine, stamp: Stamp): void {
     const { lines } = this
     this.built = undefined
-    lines.renew(slot, end.view, 0, end.length, 0, stamp)
+    lines.renew(slot, end.view, -kept, kept + end.length, 0, stamp)
     lines.tidy()
     if (this.known.lines !== lines.view) this.known.of(lines)
   }

@@ -8,7 +8,7 @@
 import { Failure } from "../read/Failure.ts"
 import { LineEnd } from "../read/LineEnd.ts"
 import { endOfBeginning, hashOfBeginning } from "../read/LineHash.ts"
-import { NAME, OWN, START } from "../read/LineRecord.ts"
+import { MISC, NAME, OWN, START, TAIL_SHIFT } from "../read/LineRecord.ts"
 import { fits, type ReadOptions } from "../read/Memory.ts"
 import { LineBuffer } from "../text/LineBuffer.ts"
 import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE, TAB, timestampBytes } from "../text/Syntax.ts"
@@ -22,6 +22,8 @@ const MOST = 4096
 export class SingleLine {
   /** The slot of the known line. */
   slot = -1
+  /** How much of it stands before its value. */
+  kept = 0
   /** What the line has from its value on, canonical. */
   readonly end = new LineBuffer()
   private readonly reading = new LineEnd(this.end, new Failure())
@@ -85,6 +87,7 @@ export class SingleLine {
     }
     if (b[i] === SPACE || b[i] === TAB || b[i] === BRACE_OPEN) return -1
     this.slot = slot
+    this.kept = own + (records[at + MISC]! >>> TAIL_SHIFT)
     return i
   }
 }

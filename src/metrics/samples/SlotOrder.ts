@@ -45,12 +45,6 @@ export class SlotOrder {
     this.tail = slot + 1
   }
 
-  moveToEnd(slot: number): void {
-    if (this.tail === slot + 1) return
-    this.remove(slot)
-    this.append(slot)
-  }
-
   remove(slot: number): void {
     const { records, stride, field } = this
     const before = records[slot * stride + field]!
