@@ -30,6 +30,14 @@ interface Keeper {
   readonly use: (records: Int32Array) => void
 }
 
+/** A class of its own: no object for a line, and none of the kind that records bring, which the engine would have to make anew. */
+class SlotStamp implements Stamp {
+  offset = 0.5
+  timestamp = 0.5
+  mono = 0.5
+  replayed = false
+}
+
 export class Slots {
   records = new Int32Array(0)
   /** Slots that have or had a line. */
@@ -37,6 +45,7 @@ export class Slots {
   private doubles = new Float64Array(0)
   private readonly free: Array<number> = []
   private readonly keepers: ReadonlyArray<Keeper>
+  private readonly last = new SlotStamp()
 
   constructor(keepers: ReadonlyArray<Keeper>) {
     this.keepers = keepers
@@ -65,12 +74,16 @@ export class Slots {
     return this.doubles[slot * DOUBLES + OFFSET]!
   }
 
+  /** Good until the next one is asked for. */
   stampOf(slot: number): Stamp {
     const at = slot * DOUBLES
-    const { doubles } = this
+    const { doubles, last } = this
     const mono = doubles[at + MONO]!
-    const replayed = mono < 0 || Object.is(mono, -0)
-    return { offset: doubles[at + OFFSET]!, timestamp: doubles[at + TIMESTAMP]!, mono: Math.abs(mono), replayed }
+    last.offset = doubles[at + OFFSET]!
+    last.timestamp = doubles[at + TIMESTAMP]!
+    last.mono = Math.abs(mono)
+    last.replayed = mono < 0 || Object.is(mono, -0)
+    return last
   }
 
   stamp(slot: number, { offset, timestamp, mono, replayed }: Stamp): void {
