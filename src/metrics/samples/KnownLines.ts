@@ -22,6 +22,8 @@ export class KnownLines implements Memory {
   readonly epochField = SampleLines.epochField
   readonly comments = undefined
   readonly starts = undefined
+  /** No line of the last text was new: only then is a single line worth being looked for beyond the expected one. */
+  complete = true
   private from: SampleLines | undefined
 
   of(lines: SampleLines): void {

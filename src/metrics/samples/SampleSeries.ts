@@ -91,6 +91,7 @@ export class SampleSeries {
   add(reading: Reading, stamp: Stamp): void {
     const { lines } = this
     this.built = undefined
+    this.known.complete = reading.news === 0
     this.adopt(reading)
     const { view, records } = reading
     // A series may come in another spelling, and later in the text in the one that is known: that one is needed then.

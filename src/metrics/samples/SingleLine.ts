@@ -52,7 +52,7 @@ export class SingleLine {
     const { first } = known
     if (first < 0) return -1
     let value = this.valueOf(first, stop, known)
-    if (value >= 0) return value
+    if (value >= 0 || !known.complete) return value
     const end = endOfBeginning(this.input, 0, stop)
     if (end < 0) return -1
     for (let slot = known.find(hashOfBeginning(this.view, 0, end)); slot >= 0; slot = known.next(slot)) {

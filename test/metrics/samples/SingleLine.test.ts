@@ -19,8 +19,10 @@ const options: ReadOptions = {
 const stamp = { offset: 0, timestamp: 0, mono: 0, replayed: false }
 const line = new SingleLine()
 
+/** Its lines came twice: where some are new a single one is not looked for everywhere. */
 const seriesOf = (text: string, how = options): SampleSeries => {
   const series = new SampleSeries()
+  add(series, text, how)
   add(series, text, how)
   return series
 }
@@ -114,6 +116,7 @@ describe("a single line", () => {
     assert.isFalse(isKnown(series, "a 2", { ...options, limits: { ...limits, maxBytes: 2 } }))
     assert.isFalse(isKnown(series, `a ${"0".repeat(5000)}`))
     const other = { ...options, attach: { ...attach, labels: [["job", "k"]] as const } }
+    add(series, "b 1", other)
     add(series, "b 1", other)
     assert.isFalse(isKnown(series, "a 2", other))
     assert.isTrue(isKnown(series, "b 2", other))
