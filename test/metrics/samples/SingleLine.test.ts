@@ -1,5 +1,6 @@
 /** A text that is one known line with another value: what is taken for one, and that it comes to what reading it makes of it. */
 import { assert, describe, it } from "@effect/vitest"
+import fc from "fast-check"
 import type { ReadOptions } from "../../../src/metrics/read/Memory.ts"
 import { reader } from "../../../src/metrics/read/Snapshot.ts"
 import { Ages } from "../../../src/metrics/rounds/Ages.ts"
@@ -106,6 +107,34 @@ describe("a single line", () => {
           assert.deepStrictEqual(shown(one), shown(other))
         }
     }
+  })
+
+  it("comes to what reading it makes of it, whatever it is", () => {
+    const piece = fc.constantFrom(...'a1 {}",=\\\n\t.#e+-', "NaN", "Inf", 'x="1"', "é", "\0", "\r", "7777777777777777")
+    const ending = fc.array(piece, { maxLength: 3 }).map((pieces) => pieces.join(""))
+    const beginning = fc.constantFrom(...known.map((each) => each.replace(/[0-9 ]+$/, "")), "a", "b{")
+    const text = fc.tuple(beginning, fc.constantFrom(" ", " 1", "", ""), ending).map((parts) => parts.join(""))
+    let times = 0
+    fc.assert(
+      fc.property(text, text, (first, next) => {
+        const series = [0, 1].map(() => {
+          const each = seriesOf(known.join("\n"))
+          for (let n = 0; n < 2; n++) {
+            const reading = reader.read(utf8.encode(first), options, each.memory())
+            if (!("reason" in reading)) each.add(reading, { ...stamp })
+          }
+          return each
+        })
+        const [one, other] = series as [SampleSeries, SampleSeries]
+        if (!isKnown(one, next)) return
+        times++
+        one.renew(line, { ...stamp })
+        add(other, next)
+        assert.deepStrictEqual(shown(one), shown(other))
+      }),
+      { numRuns: 5000, seed: 7 }
+    )
+    assert.isAbove(times, 300)
   })
 
   it("is not known under other options, or where it is too long", () => {
