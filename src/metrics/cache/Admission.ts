@@ -7,7 +7,8 @@ import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { refusal } from "../rounds/Record.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
-import type { Refusal, Size } from "../text/Dump.ts"
+import type { SingleLine } from "../samples/SingleLine.ts"
+import type { Refusal } from "../text/Dump.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
 import type { Content } from "./RoundReader.ts"
@@ -56,7 +57,7 @@ export class Admission {
     stamp: Stamp,
     now: Now
   ): Pick<SourceContent, "shown" | "share"> | Refusal {
-    const share = this.letIn(source, before, now, (of) => this.extend(of, series, series.measure(reading), now))
+    const share = this.letIn(source, before, now, (of) => this.extendBy(of, series, reading, now))
     if ("reason" in share) return share
     this.contents.accounting(share, series, () => series.add(reading, stamp))
     return { shown: { mode: "samples", series }, share }
@@ -64,8 +65,15 @@ export class Admission {
 
   /** Whether the reading found room, and was added to what its source has. */
   addsSamples(share: Share, series: SampleSeries, reading: Reading, stamp: Stamp, now: Now): boolean {
-    if (reading.isEmpty || this.extend(share, series, series.measure(reading), now) !== undefined) return false
+    if (reading.isEmpty || this.extendBy(share, series, reading, now) !== undefined) return false
     this.contents.accounting(share, series, () => series.add(reading, stamp))
+    return true
+  }
+
+  /** Whether a line of a source found room with its new value, which it has then. */
+  renewsLine(share: Share, series: SampleSeries, line: SingleLine, stamp: Stamp, now: Now): boolean {
+    if (this.extend(share, series, 0, series.growthBy(line), now) !== undefined) return false
+    series.renew(line, stamp)
     return true
   }
 
@@ -91,11 +99,22 @@ export class Admission {
     return share
   }
 
+  private extendBy(share: Share, samples: SampleSeries, reading: Reading, now: Now): Refusal | undefined {
+    const { series, bytes } = samples.measure(reading)
+    return this.extend(share, samples, series, bytes, now)
+  }
+
   /** Takes the room for what is added to samples, or says why there is none. */
-  private extend(share: Share, samples: SampleSeries, addition: Size, now: Now): Refusal | undefined {
+  private extend(
+    share: Share,
+    samples: SampleSeries,
+    moreSeries: number,
+    moreBytes: number,
+    now: Now
+  ): Refusal | undefined {
     const { limits } = this
-    const series = samples.series + addition.series
-    const bytes = samples.bytes + addition.bytes
+    const series = samples.series + moreSeries
+    const bytes = samples.bytes + moreBytes
     if (series > limits.maxSeries)
       return refusal("too-many-series", `more than ${limits.maxSeries} series in samples mode (--max-source-series)`)
     if (bytes > limits.maxBytes)

@@ -43,6 +43,7 @@ export class Budget implements Size {
 
   /** Takes the room for a source's next content in place of what it has, or says why there is none. */
   admit(share: Share, series: number, bytes: number, now: Now): Refusal | undefined {
+    if (share.isSettledAt(series, bytes)) return undefined
     if (share.held) this.know(share)
     const grows = series > share.series || bytes > share.bytes
     const why = grows ? this.makeRoom(share, series, bytes, now) : undefined

@@ -12,21 +12,19 @@
 import { Homes } from "../../engine/growth/Homes.ts"
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
 import { type LogRecord, partitionKey, type TopicPartition } from "../../transport/Transport.ts"
-import { noSamples } from "../read/Snapshot.ts"
 import { Ages, type Now, type Stamp } from "../rounds/Ages.ts"
-import { bytesOf, claimedSource, isRefused, readEnvelope, readIdentity, refusal } from "../rounds/Record.ts"
+import { bytesOf, claimedSource, isRefused, readEnvelope, readIdentity } from "../rounds/Record.ts"
 import { Rhythms } from "../rounds/Rhythm.ts"
 import { type Round, Rounds } from "../rounds/Rounds.ts"
-import { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { Admission, isOfBudget, overLimit } from "./Admission.ts"
+import { Admission, overLimit } from "./Admission.ts"
 import { Books } from "./Books.ts"
 import type { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import { Contents } from "./Contents.ts"
-import { tooEarly } from "./DumpTime.ts"
 import { Holders } from "./Holders.ts"
+import { Intake } from "./Intake.ts"
 import { Kept } from "./Kept.ts"
 import { boundsOf } from "./LogBounds.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
@@ -34,7 +32,6 @@ import { Moves } from "./Moves.ts"
 import { type Ahead, nothingAhead, ReadAhead } from "./ReadAhead.ts"
 import { type Part, RoundReader } from "./RoundReader.ts"
 import { SampleRecords } from "./SampleRecords.ts"
-import type { SourceContent } from "./SourceContent.ts"
 import type { Tally } from "./Tally.ts"
 import { Unfinished, UnfinishedPool } from "./Unfinished.ts"
 
@@ -56,6 +53,7 @@ export class PartitionCache {
   private readonly unfinished: Unfinished
   readonly kept: Kept
   private readonly samples: SampleRecords
+  private readonly intake: Intake
   readonly ahead: ReadAhead
   /** Nothing from before it may be shown (LogTime). */
   private shownFrom = 0
@@ -104,6 +102,7 @@ export class PartitionCache {
     this.rounds = new Rounds(limit, bounds, (part) => this.unfinished.leave(part))
     this.kept = new Kept(this.contents.budget, [this.rounds, this.rhythms, this.unfinished])
     this.samples = new SampleRecords(options, time, this)
+    this.intake = new Intake(options, this)
     this.ahead = new ReadAhead(tp, options.sourceLabel, this.reader, this.rounds)
   }
 
@@ -209,83 +208,13 @@ export class PartitionCache {
 
   private accept(round: Round<Part>, stamp: Stamp, now: Now): void {
     const { source, number, first } = round
-    const { envelope } = round.parts[0]!
     const rhythm = this.rhythms.note({ source, number, first, appended: now.mono - this.time.appendedAgo(first) })
     if (first < this.shownFrom) {
       this.books.ignored("quarantined")
       return
     }
-    if (envelope.ended) this.contents.remove(source)
-    else {
-      const early = tooEarly(this.options.timestamps, stamp, envelope.time)
-      if (early !== undefined) {
-        this.refuse(early, source, stamp, now)
-        return
-      }
-      const before = this.contents.get(source)
-      const holder = before === undefined ? this.contents.claim(source, now) : undefined
-      if (holder !== undefined) {
-        const why = refusal("elsewhere", `${holder} has this source, too: it is shown from there alone`)
-        this.books.away("elsewhere", why, source, stamp.offset, now)
-        return
-      }
-      const since = first === stamp.offset ? stamp : { ...stamp, offset: first }
-      const admitted =
-        envelope.mode === "snapshot" ? this.snapshot(round, before, now) : this.addSamples(round, before, since, now)
-      if (admitted === undefined || isRefused(admitted)) {
-        if (before === undefined) this.contents.disclaim(source)
-        if (admitted === undefined) return
-        // Samples lose what is new, a snapshot is refused as a whole: what was shown before would stand still.
-        const whole = envelope.mode === "snapshot" || before?.shown.mode === "snapshot"
-        if (whole && isOfBudget(admitted)) this.contents.remove(source)
-        this.refuse(admitted, source, stamp, now)
-        return
-      }
-      const { shown, share } = admitted
-      this.contents.put(source, { shown, share, number, stamp, time: envelope.time, first, rhythm, looks: 0 })
-    }
-    this.books.accepted(stamp, envelope.time, now)
-  }
-
-  private snapshot(
-    round: Round<Part>,
-    before: SourceContent | undefined,
-    now: Now
-  ): Pick<SourceContent, "shown" | "share"> | Refusal {
-    const content = this.reader.read(round)
-    if (isRefused(content)) return content
-    const { refused } = content.dump
-    if (refused !== undefined) this.books.lines(refused, round.source, round.first, now)
-    return this.admission.admit(round.source, before, content, now)
-  }
-
-  /** Undefined where the round has nothing that may be shown: then it adds nothing to what there is. */
-  private addSamples(
-    round: Round<Part>,
-    before: SourceContent | undefined,
-    stamp: Stamp,
-    now: Now
-  ): Pick<SourceContent, "shown" | "share"> | Refusal | undefined {
-    const present = before?.shown.mode === "samples" ? before.shown.series : undefined
-    const series = present ?? new SampleSeries()
-    const { source } = round
-    let admitted: Pick<SourceContent, "shown" | "share"> | undefined
-    for (const part of round.parts) {
-      const reading = this.reader.readSamples(part, series)
-      if (isRefused(reading)) return reading
-      const why = noSamples(reading)
-      if (why !== undefined) return why
-      const refused = reading.refused()
-      if (refused.length > 0) this.books.lines(refused, source, stamp.offset, now)
-      if (reading.count === 0 && refused.some(({ reason }) => reason === "reserved-name")) this.books.unshown()
-      if (reading.isEmpty || (reading.count === 0 && present === undefined)) continue
-      const share = admitted?.share ?? before?.share
-      const added = this.admission.admitSamples(source, share, series, reading, stamp, now)
-      if (isRefused(added) && admitted === undefined) return added
-      if (isRefused(added)) this.books.refused(added, source, stamp.offset, now)
-      else admitted = added
-    }
-    return admitted
+    const why = this.intake.take(round, rhythm, stamp, now)
+    if (why !== undefined) this.refuse(why, source, stamp, now)
   }
 
   /** `claimed`: what is shown where it is not sure whose the record is. */

@@ -11,10 +11,14 @@ import { isCutOff, noText, reader, readInSlices, readSnapshot, readSnapshotInSli
 import { type Envelope, isRefused, refusal } from "../rounds/Record.ts"
 import type { Round } from "../rounds/Rounds.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
-import type { Attach, Dump, ParseLimits, Refusal } from "../text/Dump.ts"
+import { SingleLine } from "../samples/SingleLine.ts"
+import type { Dump, ParseLimits, Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { atOnce } from "../text/Slices.ts"
 import { mergingChunks } from "./MergeChunks.ts"
+
+/** One for a thread, as the reader. */
+const line = new SingleLine()
 
 /** One record on its way into a round. */
 export interface Part {
@@ -50,7 +54,8 @@ export class RoundReader {
   private readonly options: ReaderOptions
   private readonly shown: (source: string, chunk: number) => Page | undefined
   private readonly report: (defect: unknown) => void
-  private attach: Attach = { sourceLabel: "", source: "", labels: [] }
+  /** Of the text that was read last. */
+  private last: ReadOptions
 
   /** `shown`: the page of a chunk of what the source shows, from 0. */
   constructor(
@@ -59,6 +64,9 @@ export class RoundReader {
     report: (defect: unknown) => void
   ) {
     this.options = options
+    const { limits, timestamps } = options
+    const attach = { sourceLabel: "", source: "", labels: [] }
+    this.last = { format: "text", attach, limits, timestamps, time: Number.NaN }
     this.shown = shown
     this.report = report
   }
@@ -96,6 +104,17 @@ export class RoundReader {
       if (!isRefused(reading)) reading.dropReserved()
       return reading
     })
+  }
+
+  /** Where the text is one line that its source sent before, with another value: that line, good until the next one is read. */
+  readLine(envelope: Envelope, text: Uint8Array, series: SampleSeries): SingleLine | undefined {
+    try {
+      const known = series.memory()
+      return known !== undefined && line.read(text, this.optionsFor(envelope), known) ? line : undefined
+    } catch (defect) {
+      this.report(defect)
+      return undefined
+    }
   }
 
   /** A record that has come, of a round that may not be whole yet: a snapshot's is read now, its bytes are only lent. */
@@ -138,9 +157,13 @@ export class RoundReader {
 
   private optionsFor({ format, source, labels, time }: Envelope): ReadOptions {
     const { sourceLabel, limits, timestamps, allowReservedNames = false } = this.options
+    const { attach } = this.last
     // A source's lines come one after the other.
-    if (this.attach.source !== source || this.attach.labels !== labels) this.attach = { sourceLabel, source, labels }
-    return { format, attach: this.attach, limits, timestamps, time, allowReservedNames }
+    const same = attach.source === source && attach.labels === labels
+    if (same && this.last.format === format && this.last.time === time) return this.last
+    const labelled = same ? attach : { sourceLabel, source, labels }
+    this.last = { format, attach: labelled, limits, timestamps, time, allowReservedNames }
+    return this.last
   }
 
   private guarded<A extends object>(value: Uint8Array, read: () => A | Refusal): A | Refusal {

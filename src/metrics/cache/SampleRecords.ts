@@ -8,7 +8,7 @@ import type { LogRecord } from "../../transport/Transport.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { type Envelope, isRefused } from "../rounds/Record.ts"
-import type { Rhythms } from "../rounds/Rhythm.ts"
+import type { Rhythm, Rhythms } from "../rounds/Rhythm.ts"
 import type { Rounds } from "../rounds/Rounds.ts"
 import type { Refusal } from "../text/Dump.ts"
 import type { Admission } from "./Admission.ts"
@@ -17,6 +17,7 @@ import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
 import { tooEarly } from "./DumpTime.ts"
 import type { RoundReader } from "./RoundReader.ts"
+import type { SourceContent } from "./SourceContent.ts"
 
 /** The parts of the cache that a record goes through. */
 interface Way {
@@ -51,18 +52,33 @@ export class SampleRecords {
     if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
     if (value === null || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
       return false
-    const { contents, admission, rounds, rhythms, books, reader } = this.way
+    const { contents, admission, rounds, books, reader } = this.way
     const content = contents.get(source)
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
-    const reading = reader.readSamples({ envelope, value, read: undefined, reading: ahead }, series)
-    if (isRefused(reading) || !admission.addsSamples(content.share, series, reading, stamp, now)) return false
-    const refused = reading.refused()
-    if (refused.length > 0) books.lines(refused, source, stamp.offset, now)
+    const line = ahead === undefined ? reader.readLine(envelope, value, series) : undefined
+    if (line === undefined || !admission.renewsLine(content.share, series, line, stamp, now)) {
+      const reading = reader.readSamples({ envelope, value, read: undefined, reading: ahead }, series)
+      if (isRefused(reading) || !admission.addsSamples(content.share, series, reading, stamp, now)) return false
+      const refused = reading.refused()
+      if (refused.length > 0) books.lines(refused, source, stamp.offset, now)
+    }
     rounds.single(source)
-    const beat = { source, number: undefined, first: offset, appended: now.mono - this.time.appendedAgo(offset) }
-    contents.renew(content, { number: undefined, stamp, time, first: offset, rhythm: rhythms.note(beat) })
+    contents.renew(content, {
+      number: undefined,
+      stamp,
+      time,
+      first: offset,
+      rhythm: this.rhythmOf(content, source, offset, now)
+    })
     books.accepted(stamp, time, now)
     return true
+  }
+
+  /** What comes in one moment tells nothing about how often its source sends. */
+  private rhythmOf({ rhythm, stamp, number }: SourceContent, source: string, first: number, now: Now): Rhythm {
+    if (stamp.mono === now.mono && number === undefined) return rhythm
+    const appended = now.mono - this.time.appendedAgo(first)
+    return this.way.rhythms.note({ source, number: undefined, first, appended })
   }
 }

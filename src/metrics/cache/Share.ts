@@ -35,6 +35,14 @@ export class Share implements Size, Ranked<Share> {
     this.giveWay = giveWay
   }
 
+  /** Known with so much, which is what it may count on: it takes nothing and changes nothing to have it again. */
+  isSettledAt(series: number, bytes: number): boolean {
+    const { base } = this
+    return (
+      this.series === series && this.bytes === bytes && base.series === series && base.bytes === bytes && !this.newcomer
+    )
+  }
+
   /** How much it may have where a budget is full. */
   allowed(kind: Kind): number {
     return Math.max(this.assured(kind), this.base[kind] + least[kind])

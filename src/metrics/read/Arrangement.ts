@@ -9,10 +9,10 @@ import type { MetricType } from "../text/Dump.ts"
 import { internList } from "../text/Interned.ts"
 import { endOfLabels, endOfName, endOfToken } from "../text/Line.ts"
 import { LF } from "../text/Syntax.ts"
-import type { Role } from "./Conformity.ts"
 import type { DeclaredFamily, Families } from "./Families.ts"
 import { FIELDS, HAS_EXEMPLAR, LENGTH, MISC, NAME, START } from "./LineRecord.ts"
 import { type Reading, reservedDetail } from "./Reading.ts"
+import type { Role } from "./ValueRule.ts"
 import { type Group, type Woven, weave } from "./Weaving.ts"
 
 export interface ArrangedFamily extends DeclaredFamily {

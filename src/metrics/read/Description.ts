@@ -2,8 +2,8 @@
 import type { Family } from "../text/Dump.ts"
 import { intern } from "../text/Interned.ts"
 import type { ArrangedFamily, Arrangement } from "./Arrangement.ts"
-import { innerOf } from "./Conformity.ts"
 import { FIELDS, FLAGS, HAS_EXEMPLAR, HAS_LE, HAS_QUANTILE, MISC, OTHER_FORM, QUOTED } from "./LineRecord.ts"
+import { innerOf } from "./ValueRule.ts"
 
 /** What a family takes besides its texts, which names and comments have (`node --expose-gc test/metrics/worst/measure.ts name`). */
 export const FAMILY_BYTES = 560

@@ -8,9 +8,9 @@
  */
 import type { InputFormat, MetricType } from "../text/Dump.ts"
 import { reservedNames } from "../text/ReservedNames.ts"
-import type { Role } from "./Conformity.ts"
 import type { SampleName } from "./Names.ts"
 import type { Statement } from "./Statement.ts"
+import type { Role } from "./ValueRule.ts"
 
 export interface DeclaredFamily {
   /** OpenMetrics' name. */

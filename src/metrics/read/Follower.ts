@@ -7,7 +7,6 @@
  */
 
 import { BRACE_CLOSE, BRACE_OPEN, COMMA, HASH, LF, SPACE, TAB } from "../text/Syntax.ts"
-import { METRIC_STARTS, NOT_BELOW_ZERO, NOT_BELOW_ZERO_OR_NAN } from "./Conformity.ts"
 import type { LineEnd } from "./LineEnd.ts"
 import {
   FIELDS,
@@ -26,6 +25,7 @@ import {
 import type { Memory } from "./Memory.ts"
 import type { SampleName } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
+import { asksForSign, ENOUGH } from "./ValueRule.ts"
 
 /** The line is another one. */
 export const OTHER = -2
@@ -36,9 +36,6 @@ const NONE = 2 ** 31 - 1
 
 /** Of so many digits a whole number is exact. */
 const MAX_WHOLE = 15
-/** Stands for a value that begins with a digit where nothing is asked but that it is not below zero. */
-export const ENOUGH = Number.POSITIVE_INFINITY
-
 const nothing: DataView = new DataView(new ArrayBuffer(0))
 const noLines = new Uint32Array(0)
 const noRecords = new Int32Array(0)
@@ -229,7 +226,7 @@ export class Follower {
         }
         if (!end.isPlain) flags = this.endFlags(n)
         const rule = misc & RULES
-        if (rule !== 0) value = digits > 0 && isSatisfied(rule) ? ENOUGH : end.number()
+        if (rule !== 0) value = digits > 0 && asksForSign(rule >>> RULE_SHIFT) ? ENOUGH : end.number()
       }
       // What is new of it; the rest is put beside it when it is needed (see Reading.complete).
       const to = n * FIELDS
@@ -305,11 +302,6 @@ export class Follower {
     for (; i < length; i++) if (a.getUint8(raw + i) !== b.getUint8(from + i)) return false
     return true
   }
-}
-
-const isSatisfied = (rule: number): boolean => {
-  const kind = (rule >>> RULE_SHIFT) & ~METRIC_STARTS
-  return kind === NOT_BELOW_ZERO_OR_NAN || kind === NOT_BELOW_ZERO
 }
 
 const copy = (from: DataView, start: number, to: DataView, at: number, length: number): void => {

@@ -5,21 +5,7 @@
 import { endOfToken, endOfValue, labelValue, lastLabelValue, sameLabels } from "../text/Line.ts"
 import { encode, numberIsValid, parseNumber } from "../text/Syntax.ts"
 import type { ArrangedFamily } from "./Arrangement.ts"
-import {
-  BUCKET,
-  COUNT,
-  Conformity,
-  innerOf,
-  keepsText,
-  METRIC_STARTS,
-  NO_RULE,
-  NOT_BELOW_ZERO,
-  NOT_BELOW_ZERO_OR_NAN,
-  type Point,
-  type Role,
-  valueKeeps
-} from "./Conformity.ts"
-import { ENOUGH } from "./Follower.ts"
+import { Conformity } from "./Conformity.ts"
 import {
   FIELDS,
   FLAGS,
@@ -37,6 +23,19 @@ import {
 } from "./LineRecord.ts"
 import type { Names } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
+import {
+  asksForSign,
+  BUCKET,
+  COUNT,
+  ENOUGH,
+  innerOf,
+  keepsText,
+  METRIC_STARTS,
+  NO_RULE,
+  type Point,
+  type Role,
+  valueKeeps
+} from "./ValueRule.ts"
 
 export interface Verdict {
   /** Whatever the values are, and with these values: of OpenMetrics, and of expfmt's text. */
@@ -144,7 +143,7 @@ export const judgeValues = (
       bucket = 0
       count = -1
     }
-    if (value >= 0 && (kind === NOT_BELOW_ZERO_OR_NAN || kind === NOT_BELOW_ZERO)) continue
+    if (value >= 0 && asksForSign(rule)) continue
     if (!keepsText(kind, value)) textRanged = false
     if (!valueKeeps(kind, value)) ranged = false
     if (kind === BUCKET) {

@@ -5,10 +5,10 @@
  */
 import { endOfLabels, endOfName } from "../text/Line.ts"
 import { sameBytes } from "../text/Syntax.ts"
-import type { Role } from "./Conformity.ts"
 import type { DeclaredFamily, Families } from "./Families.ts"
 import { FIELDS, START } from "./LineRecord.ts"
 import type { Reading } from "./Reading.ts"
+import type { Role } from "./ValueRule.ts"
 
 /** The lines of one family. */
 export interface Group {

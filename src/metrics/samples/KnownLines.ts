@@ -22,6 +22,8 @@ export class KnownLines implements Memory {
   readonly epochField = SampleLines.epochField
   readonly comments = undefined
   readonly starts = undefined
+  /** No line of the last text was new: only then is a single line worth being looked for beyond the expected one. */
+  complete = true
   private from: SampleLines | undefined
 
   of(lines: SampleLines): void {
@@ -38,10 +40,10 @@ export class KnownLines implements Memory {
   }
 
   find(hash: number): number {
-    return this.from!.findText(hash)
+    return this.from!.finder.findText(hash)
   }
 
   next(line: number): number {
-    return this.from!.nextText(line)
+    return this.from!.finder.nextText(line)
   }
 }

@@ -3,7 +3,7 @@
  * came at different times, so the rules about the order of lines are not asked: types that have such rules are of unknown
  * type in OpenMetrics.
  */
-import { type Role, suffixOf } from "../read/Conformity.ts"
+
 import type { Families } from "../read/Families.ts"
 import {
   FLAGS,
@@ -21,6 +21,7 @@ import {
   TAIL_SHIFT
 } from "../read/LineRecord.ts"
 import type { Names } from "../read/Names.ts"
+import { type Role, suffixOf } from "../read/ValueRule.ts"
 import type { Dump, Family, MetricType } from "../text/Dump.ts"
 import { endOfLabels, endOfName, endOfToken } from "../text/Line.ts"
 import { MINUS, parseNumber } from "../text/Syntax.ts"

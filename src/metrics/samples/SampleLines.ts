@@ -6,38 +6,19 @@
  * in which they mostly come again. It changes lines in place: they are handed out as copies only. Memory that lines left
  * behind is won back when more is needed, or when few are left.
  */
-import { endOfBeginning, hashOfBeginning } from "../read/LineHash.ts"
-import { ENDS, FIELDS, HASH, LENGTH, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "../read/LineRecord.ts"
+import { ENDS, FIELDS, LENGTH, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "../read/LineRecord.ts"
 import type { Names } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Stamp } from "../rounds/Ages.ts"
-import { sampleFloats, seriesKey } from "../text/Series.ts"
-import { copyText, sameText } from "../text/Words.ts"
+import { copyText } from "../text/Words.ts"
+import { LineFinder } from "./LineFinder.ts"
 import { NameUses } from "./NameUses.ts"
-import { SlotIndex } from "./SlotIndex.ts"
 import { SlotOrder } from "./SlotOrder.ts"
+import { BY_UPDATE, EPOCH, INTS, ROOM, Slots } from "./Slots.ts"
 import { SlotText } from "./SlotText.ts"
-
-/** Of each slot: the integers of a LineRecord, more integers, three doubles. */
-const INTS = 22
-const DOUBLES = INTS / 2
-/** Bytes that it has in the text, from its raw beginning on, if any. */
-const ROOM = FIELDS
-/** The options that it was read under. */
-const EPOCH = FIELDS + 1
-/** What the order and the indices keep of it, two each. */
-const BY_UPDATE = FIELDS + 2
-const BY_TEXT = FIELDS + 4
-const BY_SERIES = FIELDS + 6
-const OFFSET = (FIELDS + 8) / 2
-const TIMESTAMP = OFFSET + 1
-/** Negative where it was replayed. */
-const MONO = OFFSET + 2
 
 /** What a line takes besides its text: its record, and what the indices and room to grow take of it. */
 export const RECORD_BYTES = 4 * INTS + 36
-/** What one takes besides its key that found no room in an index. */
-const CROWDED_BYTES = 96
 
 export interface SavedLine {
   readonly record: Int32Array
@@ -46,27 +27,33 @@ export interface SavedLine {
 }
 
 export class SampleLines {
-  /** Of lines, their raw beginnings, and their records. */
-  bytes = 0
   count = 0
   /** How many lines have each sample name. */
   readonly names = new NameUses()
-  /** Slots that have or had a line. */
-  slots = 0
-  records = new Int32Array(0)
+  /** Of lines, their raw beginnings, and their records. */
+  private size = 0
   private readonly texts = new SlotText(INTS, ROOM)
-  private doubles = new Float64Array(0)
-  private readonly free: Array<number> = []
   /** Of their last update. */
   private readonly order = new SlotOrder(INTS, BY_UPDATE)
-  private readonly byText = new SlotIndex(INTS, BY_TEXT)
-  private readonly bySeries = new SlotIndex(INTS, BY_SERIES)
-  /** Those that found no room in the index, by their keys. Hashes that are not made to agree never do so often. */
-  private readonly crowded = new Map<string, number>()
+  readonly finder = new LineFinder(this.texts)
+  private readonly places = new Slots([this.texts, this.order, this.finder])
 
   static readonly stride = INTS
   static readonly nextField = BY_UPDATE + 1
   static readonly epochField = EPOCH
+
+  get bytes(): number {
+    return this.size + this.finder.bytes
+  }
+
+  get records(): Int32Array<ArrayBuffer> {
+    return this.places.records
+  }
+
+  /** Slots that have or had a line. */
+  get slots(): number {
+    return this.places.count
+  }
 
   /** What the lines and their raw beginnings lie in; another one when lines were added. */
   get text(): Uint8Array {
@@ -80,7 +67,7 @@ export class SampleLines {
   /** The offset of the one that was updated longest ago. */
   get firstOffset(): number {
     const { first } = this.order
-    return first < 0 ? Number.POSITIVE_INFINITY : this.doubles[first * DOUBLES + OFFSET]!
+    return first < 0 ? Number.POSITIVE_INFINITY : this.places.offsetOf(first)
   }
 
   /** In the order of their last update: the slot that comes first, and the one after another; -1 at the end. */
@@ -93,7 +80,7 @@ export class SampleLines {
   }
 
   isTaken(slot: number): boolean {
-    return this.records[slot * INTS + LENGTH] !== 0
+    return this.places.isTaken(slot)
   }
 
   lengthOf(slot: number): number {
@@ -107,50 +94,33 @@ export class SampleLines {
   }
 
   stampOf(slot: number): Stamp {
-    const at = slot * DOUBLES
-    const { doubles } = this
-    const mono = doubles[at + MONO]!
-    const replayed = mono < 0 || Object.is(mono, -0)
-    return { offset: doubles[at + OFFSET]!, timestamp: doubles[at + TIMESTAMP]!, mono: Math.abs(mono), replayed }
-  }
-
-  /** A slot by the hash of its line's beginning, and the next one of the same hash. */
-  findText(hash: number): number {
-    return this.byText.first(hash)
-  }
-
-  nextText(slot: number): number {
-    return this.byText.next(slot)
+    return this.places.stampOf(slot)
   }
 
   /** The line of the same series as the reading's n-th, or -1. */
-  find({ lines, records }: Reading, n: number, view: DataView): number {
-    const at = n * FIELDS
-    const start = records[at + START]!
-    let slot = this.bySeries.first(records[at + HASH]!)
-    while (slot >= 0 && !this.isSame(slot, records, at, view, lines.bytes)) slot = this.bySeries.next(slot)
-    if (slot >= 0 || this.crowded.size === 0) return slot
-    return this.crowded.get(seriesKey(lines.bytes, start, sampleFloats)) ?? -1
+  find(reading: Reading, n: number, view: DataView): number {
+    return this.finder.find(reading, n, view)
   }
 
-  /** The line in the slot comes again with another value. */
-  renew(slot: number, { records }: Reading, n: number, view: DataView, stamp: Stamp): void {
-    const own = this.records
-    const [at, from] = [slot * INTS, n * FIELDS]
-    const before = own[at + LENGTH]!
-    const length = records[from + LENGTH]!
+  /**
+   * The line in the slot comes again with another end. It is `length` bytes long and begins at `start`, of which only what stands from
+   * its value on is looked at. `ends`: what is to be known of that (ENDS).
+   */
+  renew(slot: number, from: DataView, start: number, length: number, ends: number, stamp: Stamp): void {
+    const { order, places, texts } = this
+    const own = places.records
+    const at = slot * INTS
     const sent = own[at + OWN]! >>> 16
-    this.texts.fit(slot, sent + length, sent + before)
-    // What stands before the value is the same.
     const kept = (own[at + OWN]! & 0xffff) + (own[at + MISC]! >>> TAIL_SHIFT)
-    copyText(view, records[from + START]! + kept, this.view, own[at + START]! + kept, length - kept)
+    texts.fit(slot, sent + length, sent + kept)
+    copyText(from, start + kept, texts.view, own[at + START]! + kept, length - kept)
+    this.size += length - own[at + LENGTH]!
     own[at + LENGTH] = length
-    own[at + MISC] = (own[at + MISC]! & ~ENDS) | (records[from + MISC]! & ENDS)
-    this.bytes += length - before
-    this.stamp(slot, stamp)
-    if (this.order.last === slot) return
-    this.order.remove(slot)
-    this.order.append(slot)
+    own[at + MISC] = (own[at + MISC]! & ~ENDS) | ends
+    places.stamp(slot, stamp)
+    if (order.last === slot) return
+    order.remove(slot)
+    order.append(slot)
   }
 
   /** The reading's n-th line in place of the one in `before`, or in a new slot where that is -1. */
@@ -160,7 +130,7 @@ export class SampleLines {
     const from = n * FIELDS
     const sent = records[from + OWN]! >>> 16
     const length = records[from + LENGTH]!
-    const slot = before >= 0 ? before : this.take()
+    const slot = before >= 0 ? before : this.places.take()
     const at = slot * INTS
     if (before >= 0) {
       this.unlink(slot)
@@ -179,9 +149,9 @@ export class SampleLines {
     own[at + EPOCH] = epoch
     for (let i = 0; i < sent; i++) this.text[begin + i] = input[raw + i]!
     copyText(view, records[from + START]!, this.view, begin + sent, length)
-    this.bytes += this.sizeOf(slot)
-    this.index(slot)
-    this.stamp(slot, stamp)
+    this.size += this.sizeOf(slot)
+    this.finder.add(slot)
+    this.places.stamp(slot, stamp)
     this.order.append(slot)
   }
 
@@ -208,17 +178,16 @@ export class SampleLines {
     records[at + START] = begin + (record[OWN]! >>> 16)
     records[at + ROOM] = room
     this.text.set(text, begin)
-    this.bytes += this.sizeOf(slot)
-    this.index(slot)
-    this.stamp(slot, stamp)
+    this.size += this.sizeOf(slot)
+    this.finder.add(slot)
+    this.places.stamp(slot, stamp)
     this.order.append(slot)
   }
 
   remove(slot: number): void {
     this.unlink(slot)
     this.texts.leave(slot)
-    this.records[slot * INTS + LENGTH] = 0
-    this.free.push(slot)
+    this.places.leave(slot)
     this.count--
     this.names.remove(this.records[slot * INTS + NAME]!)
   }
@@ -251,7 +220,7 @@ export class SampleLines {
     for (let slot = this.order.first; slot >= 0; slot = this.order.after(slot)) {
       const sent = this.records[slot * INTS + OWN]! >>> 16
       const length = this.records[slot * INTS + LENGTH]!
-      const to = other.take()
+      const to = other.places.take()
       other.count++
       other.names.add(this.records[slot * INTS + NAME]!)
       other.texts.place(to, sent + length)
@@ -262,76 +231,18 @@ export class SampleLines {
       other.records[to * INTS + START] = begin + sent
       other.records[to * INTS + ROOM] = room
       copyText(this.view, this.records[slot * INTS + START]! - sent, other.view, begin, sent + length)
-      other.bytes += other.sizeOf(to)
-      other.index(to)
-      other.stamp(to, this.stampOf(slot))
+      other.size += other.sizeOf(to)
+      other.finder.add(to)
+      other.places.stamp(to, this.stampOf(slot))
       other.order.append(to)
     }
     return other
   }
 
-  /** Enters the line where it is found. */
-  private index(slot: number): void {
-    const { records } = this
-    const at = slot * INTS
-    const own = records[at + OWN]!
-    if ((own & 0xffff) !== 0) {
-      const start = records[at + START]! - (own >>> 16)
-      const end = own >>> 16 > 0 ? endOfBeginning(this.text, start, start + (own >>> 16)) : start + (own & 0xffff)
-      if (end >= 0) this.byText.add(hashOfBeginning(this.view, start, end), slot)
-    }
-    if (this.bySeries.add(records[at + HASH]!, slot)) return
-    const key = seriesKey(this.text, records[at + START]!, sampleFloats)
-    this.crowded.set(key, slot)
-    this.bytes += CROWDED_BYTES + key.length
-  }
-
-  private isSame(slot: number, records: Int32Array, at: number, view: DataView, bytes: Uint8Array): boolean {
-    const own = this.records
-    const mine = slot * INTS
-    if (own[mine + NAME] !== records[at + NAME]) return false
-    const [a, b] = [own[mine + START]!, records[at + START]!]
-    const length = (own[mine + OWN]! & 0xffff) + (own[mine + MISC]! >>> TAIL_SHIFT)
-    const other = (records[at + OWN]! & 0xffff) + (records[at + MISC]! >>> TAIL_SHIFT)
-    if (length > 0 && length === other && sameText(this.view, a, view, b, length)) return true
-    return seriesKey(this.text, a, sampleFloats) === seriesKey(bytes, b, sampleFloats)
-  }
-
-  private stamp(slot: number, { offset, timestamp, mono, replayed }: Stamp): void {
-    const at = slot * DOUBLES
-    this.doubles[at + OFFSET] = offset
-    this.doubles[at + TIMESTAMP] = timestamp
-    this.doubles[at + MONO] = replayed ? -mono : mono
-  }
-
   /** Out of everything by which it is found. */
   private unlink(slot: number): void {
-    this.bytes -= this.sizeOf(slot)
-    this.byText.remove(slot)
-    if (!this.bySeries.remove(slot)) {
-      const key = seriesKey(this.text, this.records[slot * INTS + START]!, sampleFloats)
-      this.crowded.delete(key)
-      this.bytes -= CROWDED_BYTES + key.length
-    }
+    this.size -= this.sizeOf(slot)
+    this.finder.remove(slot)
     this.order.remove(slot)
-  }
-
-  private take(): number {
-    const slot = this.free.pop()
-    if (slot !== undefined) return slot
-    if (this.slots * INTS === this.records.length)
-      this.resize(Math.max(4, Math.ceil(this.slots * (this.slots < 1024 ? 2 : 1.5))))
-    return this.slots++
-  }
-
-  private resize(slots: number): void {
-    const doubles = new Float64Array(slots * DOUBLES)
-    doubles.set(this.doubles)
-    this.doubles = doubles
-    this.records = new Int32Array(doubles.buffer)
-    this.texts.use(this.records)
-    this.order.use(this.records)
-    this.byText.use(this.records)
-    this.bySeries.use(this.records)
   }
 }

@@ -6,21 +6,20 @@
  * statements the later one counts. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
 import { resolveFamilies } from "../read/Families.ts"
-import { FIELDS, LENGTH, NAME, OWN } from "../read/LineRecord.ts"
-import { fits, type Memory, type ReadOptions } from "../read/Memory.ts"
+import { ENDS, FIELDS, LENGTH, MISC, NAME, OWN, START } from "../read/LineRecord.ts"
+import { fits, type ReadOptions } from "../read/Memory.ts"
 import { Names, sizeOfName } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
-import type { Statement } from "../read/Statement.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { Dump, Size } from "../text/Dump.ts"
+import { Declarations, sizeOf } from "./Declarations.ts"
 import { KnownLines } from "./KnownLines.ts"
 import { buildDump } from "./SampleDump.ts"
 import { RECORD_BYTES, SampleLines, type SavedLine } from "./SampleLines.ts"
+import type { SingleLine } from "./SingleLine.ts"
 
 /** What a source's samples take besides its lines (`node --expose-gc test/metrics/worst/measure.ts "a line of a source"`). */
 const SERIES_BYTES = 2800
-/** What a statement takes besides its text. */
-const STATEMENT_BYTES = 200
 /** A source that has no more than so much of the series that it had gives their memory back. */
 const SPARSE = 2 / 3
 const SMALL = 64
@@ -32,9 +31,7 @@ export class SampleSeries {
   private names = new Names()
   private options: ReadOptions | undefined
   private epoch = 0
-  /** By kind and name. */
-  private readonly statements = new Map<string, Statement>()
-  private statementBytes = 0
+  private readonly said = new Declarations()
   private built: { readonly dump: Dump; readonly until: number } | undefined
 
   get series(): number {
@@ -42,7 +39,7 @@ export class SampleSeries {
   }
 
   get bytes(): number {
-    return SERIES_BYTES + this.lines.bytes + this.statementBytes + this.lines.names.bytes
+    return SERIES_BYTES + this.lines.bytes + this.said.bytes + this.lines.names.bytes
   }
 
   /** The lowest offset that a series is from. */
@@ -51,7 +48,7 @@ export class SampleSeries {
   }
 
   /** By which the source's next text is read. Good until something is added. */
-  memory(): Memory | undefined {
+  memory(): KnownLines | undefined {
     const { options, lines, epoch } = this
     if (options === undefined) return undefined
     // A text that was read and not added may have left names that no line has.
@@ -94,8 +91,9 @@ export class SampleSeries {
   add(reading: Reading, stamp: Stamp): void {
     const { lines } = this
     this.built = undefined
+    this.known.complete = reading.news === 0
     this.adopt(reading)
-    const { view } = reading
+    const { view, records } = reading
     // A series may come in another spelling, and later in the text in the one that is known: that one is needed then.
     let saved: Map<number, SavedLine> | undefined
     let known: ReadonlySet<number> | undefined
@@ -107,7 +105,8 @@ export class SampleSeries {
           lines.bringBack(slot, line)
           saved!.delete(slot)
         }
-        lines.renew(slot, reading, n, view, stamp)
+        const at = n * FIELDS
+        lines.renew(slot, view, records[at + START]!, records[at + LENGTH]!, records[at + MISC]! & ENDS, stamp)
         continue
       }
       const before = lines.find(reading, n, view)
@@ -121,6 +120,20 @@ export class SampleSeries {
     lines.tidy()
     // What it knew before may lie in memory that is gone otherwise.
     this.known.of(lines)
+  }
+
+  /** The bytes by which a line that comes again makes it more. */
+  growthBy({ slot, kept, end }: SingleLine): number {
+    return kept + end.length - this.lines.lengthOf(slot)
+  }
+
+  /** A line of it comes again: the same as reading and adding it. */
+  renew({ slot, kept, end }: SingleLine, stamp: Stamp): void {
+    const { lines } = this
+    this.built = undefined
+    lines.renew(slot, end.view, -kept, kept + end.length, 0, stamp)
+    lines.tidy()
+    if (this.known.lines !== lines.view) this.known.of(lines)
   }
 
   /** The series that are not older than `expiry`, or undefined where there are none. Frees the others. */
@@ -169,17 +182,7 @@ export class SampleSeries {
     if (this.options === undefined || !fits(this.options, options)) this.epoch++
     this.options = options
     if (reading.names !== this.names) this.translate(reading)
-    for (const statement of reading.statements()) {
-      if (statement.kind === "EOF" || statement.kind === "wrong") continue
-      const key = `${statement.kind} ${statement.name}`
-      const before = this.statements.get(key)
-      if (before !== undefined) {
-        this.statementBytes -= sizeOf(before)
-        this.statements.delete(key)
-      }
-      this.statements.set(key, statement)
-      this.statementBytes += sizeOf(statement)
-    }
+    for (const statement of reading.statements()) this.said.add(statement)
   }
 
   /** A reading that was made without this memory has names of its own. */
@@ -197,14 +200,10 @@ export class SampleSeries {
   private forget(): void {
     const used = this.lines.names.used
     if (this.names.size > 2 * used + SMALL) this.forgetNames()
-    if (this.statements.size <= 6 * used + SMALL) return
-    const said = new Set<string>()
-    for (const { name, textName } of this.families().list) said.add(name).add(textName)
-    for (const [key, statement] of this.statements) {
-      if (!("name" in statement) || said.has(statement.name)) continue
-      this.statements.delete(key)
-      this.statementBytes -= sizeOf(statement)
-    }
+    if (this.said.size <= 6 * used + SMALL) return
+    const names = new Set<string>()
+    for (const { name, textName } of this.families().list) names.add(name).add(textName)
+    this.said.keepOf(names)
   }
 
   /** Names without a line. */
@@ -216,7 +215,7 @@ export class SampleSeries {
 
   private families() {
     const { format, allowReservedNames = false } = this.options ?? { format: "text" as const }
-    return resolveFamilies(this.names.list, [...this.statements.values()], format, allowReservedNames)
+    return resolveFamilies(this.names.list, this.said.all(), format, allowReservedNames)
   }
 
   private build(): Dump {
@@ -230,8 +229,3 @@ export class SampleSeries {
     )
   }
 }
-
-const sizeOf = (statement: Statement): number =>
-  statement.kind === "EOF" || statement.kind === "wrong"
-    ? 0
-    : STATEMENT_BYTES + 2 * statement.name.length + (statement.kind === "TYPE" ? 0 : statement.text.length)

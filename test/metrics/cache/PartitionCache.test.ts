@@ -546,6 +546,16 @@ describe("samples", () => {
     assert.strictEqual(pod.cache.size().series, 1)
   })
 
+  it("in chunks of which one cannot be read add nothing, whether or not the source is known", () => {
+    const pod = new Pod().take({ source: "known", text: "a 1\n" })
+    for (const source of ["known", "new"])
+      pod.take({ source, chunk: "1/2", text: "b 1\n" }, { source, chunk: "2/2", text: "}}}\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="known"} 1'])
+    const { sources, series } = pod.cache.size()
+    assert.deepStrictEqual({ sources, series }, { sources: 1, series: 1 })
+    assert.deepStrictEqual(pod.refusedFor(), { syntax: 2 })
+  })
+
   it("a dump that a scrape holds does not change", () => {
     const pod = new Pod().take({ text: "a 1\n" })
     const cut = pod.content.dumps()
