@@ -16,6 +16,7 @@ import {
   type MetricValue,
   Registry
 } from "prom-client"
+import { CountedHistogram } from "./CountedHistogram.ts"
 import { loopTurns } from "./LoopTurns.ts"
 
 /** A registry's metrics as plain data, to be sent from one thread to another. */
@@ -205,10 +206,11 @@ const make = (defaults: boolean) => {
       "k2p_kept_bytes",
       "Bytes of what is kept besides what is shown: chunks of unfinished rounds, and which rounds came."
     ),
-    roundAge: histogram(
+    roundAge: new CountedHistogram(
       "k2p_round_age_seconds",
       "From a round's dump time to its acceptance here.",
-      [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+      [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registry
     ),
     // server
     scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),

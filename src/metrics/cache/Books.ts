@@ -31,8 +31,14 @@ export class Books {
 
   /** Ages are those of what nobody has shown before. */
   accepted({ replayed }: Stamp, time: number, now: Now): void {
-    this.tally.accepted++
-    if (!replayed) this.tally.ages.push(Math.max(0, now.wall - time) / 1000)
+    const { tally } = this
+    tally.accepted++
+    if (replayed) return
+    const seconds = Math.max(0, now.wall - time) / 1000
+    const { ages } = tally
+    const last = ages[ages.length - 1]
+    if (last?.seconds === seconds) last.times++
+    else ages.push({ seconds, times: 1 })
   }
 
   /** `source`: whose the record is, or claims to be. */

@@ -188,7 +188,7 @@ const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => Read
     if (tally.accepted > 0) metrics.roundsAccepted.inc(tally.accepted)
     if (tally.expired > 0) metrics.sourcesExpired.inc(tally.expired)
     if (tally.displaced > 0) metrics.sourcesDisplaced.inc(tally.displaced)
-    for (const age of tally.ages) metrics.roundAge.observe(age)
+    for (const { seconds, times } of tally.ages) metrics.roundAge.observe(seconds, times)
     for (const [reason, n] of tally.ignored) metrics.roundsIgnored.inc({ reason }, n)
     for (const [reason, n] of tally.refused) metrics.recordsRefused.inc({ reason }, n)
     for (const [reason, n] of tally.refusedLines) metrics.linesRefused.inc({ reason }, n)

@@ -4,8 +4,8 @@
  */
 export interface Tally {
   accepted: number
-  /** Seconds from dump time to acceptance, of rounds beyond the fence. */
-  readonly ages: Array<number>
+  /** Seconds from dump time to acceptance, of rounds beyond the fence, and of how many one after the other: lines that are sent together. */
+  readonly ages: Array<{ readonly seconds: number; times: number }>
   readonly ignored: Map<IgnoredBy, number>
   readonly refused: Map<string, number>
   /** Refused alone. */
