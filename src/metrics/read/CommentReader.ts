@@ -5,9 +5,9 @@
 import { defaultParseLimits, type InputFormat, type ParseLimits } from "../text/Dump.ts"
 import { encode, HASH, LF, SPACE, sameBytes, skipBlanks, TAB } from "../text/Syntax.ts"
 import { type Stretch, standsAt, stretchOf } from "./Comments.ts"
-import type { Follower } from "./Follower.ts"
 import type { Memory } from "./Memory.ts"
 import type { Reading } from "./Reading.ts"
+import type { Sequence } from "./Sequence.ts"
 
 /** A stretch of comments goes on as another one behind the line with which it has so many bytes. */
 const MAX_STRETCH = 64 * 1024
@@ -22,16 +22,16 @@ export class CommentReader {
   /** Of the stretch that was read last. */
   lines = 0
   private readonly reading: Reading
-  private readonly follower: Follower
+  private readonly sequence: Sequence
   private input: Uint8Array = new Uint8Array(1)
   private view = new DataView(this.input.buffer)
   private format: InputFormat = "text"
   private limits: ParseLimits = defaultParseLimits
   private stretches: ReadonlyArray<Stretch> = noStretches
 
-  constructor(reading: Reading, follower: Follower) {
+  constructor(reading: Reading, sequence: Sequence) {
     this.reading = reading
-    this.follower = follower
+    this.sequence = sequence
   }
 
   /** Another text, from its beginning on. */
@@ -47,14 +47,14 @@ export class CommentReader {
 
   /** Comments and blank lines at `from`, behind so many lines. Answers where they end: there, where none are. */
   read(from: number, linesBefore: number): number {
-    const { input: b, stretches, follower, format } = this
-    const at = follower.stretch
-    if (at < stretches.length && (follower.nextStretch === follower.expected || follower.expected < 0)) {
+    const { input: b, stretches, sequence, format } = this
+    const at = sequence.stretch
+    if (at < stretches.length && (sequence.nextStretch === sequence.line || sequence.line < 0)) {
       const stretch = stretches[at]!
       const end = from + stretch.view.byteLength
       const full = end - from >= MAX_STRETCH
       if (standsAt(stretch, this.view, from, b.length) && (full || !this.goesOn(end))) {
-        follower.passStretch()
+        sequence.passStretch()
         this.note(stretch, from, linesBefore)
         return end
       }

@@ -7,51 +7,33 @@
  */
 
 import { BRACE_CLOSE, BRACE_OPEN, COMMA, HASH, LF, SPACE, TAB } from "../text/Syntax.ts"
+import { copyWords, sameText } from "../text/Words.ts"
 import type { LineEnd } from "./LineEnd.ts"
-import {
-  FIELDS,
-  HAS_EXEMPLAR,
-  HAS_TIME,
-  LENGTH,
-  MISC,
-  NAME,
-  OWN,
-  RAW,
-  RULE_SHIFT,
-  RULES,
-  START,
-  TAIL_SHIFT
-} from "./LineRecord.ts"
+import { FIELDS, LENGTH, MISC, NAME, OWN, RAW, RULE_SHIFT, RULES, START, TAIL_SHIFT } from "./LineRecord.ts"
 import type { Memory } from "./Memory.ts"
 import type { SampleName } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
+import type { Sequence } from "./Sequence.ts"
 import { asksForSign, ENOUGH } from "./ValueRule.ts"
 
 /** The line is another one. */
 export const OTHER = -2
 /** What a line may have written behind what is known of it, besides its own bytes. */
 const ROOM = 64
-/** No line is expected behind it. */
-const NONE = 2 ** 31 - 1
 
 /** Of so many digits a whole number is exact. */
 const MAX_WHOLE = 15
 const nothing: DataView = new DataView(new ArrayBuffer(0))
-const noLines = new Uint32Array(0)
 const noRecords = new Int32Array(0)
 
 export class Follower {
-  /** The line that is expected next, -1 where none is. */
-  expected = -1
-  /** The stretch of comments that is expected next, and the line that it stands before. */
-  stretch = 0
-  nextStretch = NONE
   /** How many lines behind the one that was asked for were read with it. */
   further = 0
   /** Where in the input no line is read any more with the one before it. */
   stop = 0
   private readonly reading: Reading
   private readonly end: LineEnd
+  private readonly sequence: Sequence
   private input: Uint8Array = new Uint8Array(1)
   private view: DataView = nothing
   private out: DataView = nothing
@@ -67,29 +49,24 @@ export class Follower {
   private epochField = -1
   private epoch = 0
   private names: ReadonlyArray<SampleName> = []
-  private stretchLines: Uint32Array = noLines
 
-  constructor(reading: Reading, end: LineEnd) {
+  constructor(reading: Reading, end: LineEnd, sequence: Sequence) {
     this.reading = reading
     this.end = end
+    this.sequence = sequence
   }
 
   /** From the memory's first line on. `view` is of the input. */
   follow(memory: Memory | undefined, input: Uint8Array, view: DataView): void {
     this.input = input
     this.view = view
-    this.expected = -1
-    this.stretch = 0
-    this.nextStretch = NONE
     if (memory === undefined) {
       this.lines = this.raw = nothing
       this.records = noRecords
       this.starts = undefined
       this.names = []
-      this.stretchLines = noLines
       return
     }
-    this.expected = memory.first
     this.lines = memory.lines
     this.raw = memory.raw
     this.records = memory.records
@@ -100,21 +77,6 @@ export class Follower {
     this.epochField = memory.epochField
     this.epoch = memory.epoch
     this.names = memory.names.list
-    this.stretchLines = memory.comments?.before ?? noLines
-    this.nextStretch = this.stretchLines[0] ?? NONE
-  }
-
-  /** The line that is expected after another, -1 where there is none. */
-  after(line: number): number {
-    const { nextField } = this
-    if (nextField >= 0) return this.records[line * this.stride + nextField]! - 1
-    return line + 1 < this.count ? line + 1 : -1
-  }
-
-  /** The expected stretch was there. */
-  passStretch(): void {
-    this.stretch++
-    this.nextStretch = this.stretchLines[this.stretch] ?? NONE
   }
 
   /**
@@ -122,9 +84,26 @@ export class Follower {
    * where it goes on, OTHER where it is another line, -1 where it is that line and its end cannot be read.
    */
   read(first: number, from: number): number {
-    const { reading, input: b, view, records, lines, starts, stride, nextField, count, names, end, stop } = this
+    const {
+      reading,
+      input: b,
+      view,
+      records,
+      lines,
+      starts,
+      stride,
+      nextField,
+      count,
+      names,
+      end,
+      stop,
+      sequence,
+      epochField,
+      epoch
+    } = this
     const { lines: buffer } = reading
     const { length } = b
+    const { nextStretch } = sequence
     const plainEnds = !end.isTimed
     let { out, outBytes: o } = this
     let { records: noted, known, count: n } = reading
@@ -141,7 +120,7 @@ export class Follower {
       const sent = owns >>> 16
       const misc = records[at + MISC]!
       const tail = misc >>> TAIL_SHIFT
-      if (own === 0 || p + (sent || own + 2) > length || this.isOfOtherOptions(at)) break
+      if (own === 0 || p + (sent || own + 2) > length || (epochField >= 0 && records[at + epochField] !== epoch)) break
       if (written + own + tail + ROOM > room) {
         buffer.length = written
         buffer.reserve(own + tail + ROOM)
@@ -151,8 +130,8 @@ export class Follower {
       }
       let i = p
       if (sent > 0) {
-        if (!this.wasSent(records[at + RAW]!, sent, p)) break
-        copy(lines, start, out, written, own)
+        if (!sameText(this.raw, records[at + RAW]!, view, p, sent)) break
+        copyWords(lines, start, out, written, own)
         i += sent
       } else {
         // Name and own labels, eight bytes at a time. Read as doubles: no bits of what is compared are a NaN or a zero.
@@ -193,7 +172,7 @@ export class Follower {
         known = reading.known
       }
       // The attached labels.
-      copy(lines, start + own, out, written + own, tail)
+      copyWords(lines, start + own, out, written + own, tail)
       let w = written + own + tail
       const valueAt = i
       let value = 0
@@ -214,7 +193,7 @@ export class Follower {
           // The line is the reader's to refuse: where it is not the first, it will ask again.
           buffer.length = written
           if (done > 0) break
-          this.pass(line)
+          sequence.pass(line)
           return -1
         }
         i = next
@@ -224,7 +203,7 @@ export class Follower {
           out = this.out = reading.view
           room = o.length
         }
-        if (!end.isPlain) flags = this.endFlags(n)
+        if (!end.isPlain) flags = reading.noteEnd(n, end)
         const rule = misc & RULES
         if (rule !== 0) value = digits > 0 && asksForSign(rule >>> RULE_SHIFT) ? ENOUGH : end.number()
       }
@@ -241,10 +220,10 @@ export class Follower {
       p = i
       const following = nextField >= 0 ? records[at + nextField]! - 1 : line + 1 < count ? line + 1 : -1
       // Comments and blanks are the reader's, and a limit of lines is looked at now and then.
-      if (following < 0 || following === this.nextStretch || p >= stop || b[p]! <= HASH) {
+      if (following < 0 || following === nextStretch || p >= stop || b[p]! <= HASH) {
         buffer.length = written
         reading.count = n
-        this.pass(line)
+        sequence.pass(line)
         this.further = done - 1
         return p
       }
@@ -254,9 +233,8 @@ export class Follower {
     if (done === 0) return OTHER
     reading.count = n
     // The one that did not match is expected still.
-    this.expected = line
+    sequence.expect(line, line - 1)
     this.further = done - 1
-    this.passStretchesBefore(line - 1)
     return p
   }
 
@@ -270,40 +248,4 @@ export class Follower {
     const last = own - 8
     return from + own <= view.byteLength && lines.getFloat64(start + last, true) === view.getFloat64(from + last, true)
   }
-
-  /** Notes down what the end of the line tells, as flags of its record. */
-  endFlags(n: number): number {
-    const { end, reading } = this
-    reading.stamps[n] = end.stamp
-    if (end.lostExemplar) reading.refuse("exemplar", "an exemplar is not shown; its sample is", 0, undefined)
-    const timed = !Number.isNaN(end.stamp)
-    if (end.hasExemplar || (timed && reading.options!.timestamps === "event")) reading.hasEnds = true
-    return (end.hasExemplar ? HAS_EXEMPLAR : 0) | (timed ? HAS_TIME : 0)
-  }
-
-  private isOfOtherOptions(at: number): boolean {
-    return this.epochField >= 0 && this.records[at + this.epochField] !== this.epoch
-  }
-
-  private pass(line: number): void {
-    this.expected = this.after(line)
-    this.passStretchesBefore(line)
-  }
-
-  /** Stretches that the text does not have where they stood. */
-  private passStretchesBefore(line: number): void {
-    while (this.nextStretch <= line) this.passStretch()
-  }
-
-  private wasSent(raw: number, length: number, from: number): boolean {
-    const { view: b, raw: a } = this
-    let i = 0
-    for (; i + 8 <= length; i += 8) if (a.getFloat64(raw + i, true) !== b.getFloat64(from + i, true)) return false
-    for (; i < length; i++) if (a.getUint8(raw + i) !== b.getUint8(from + i)) return false
-    return true
-  }
-}
-
-const copy = (from: DataView, start: number, to: DataView, at: number, length: number): void => {
-  for (let i = 0; i < length; i += 8) to.setFloat64(at + i, from.getFloat64(start + i, true), true)
 }

@@ -9,11 +9,12 @@ import type { InputFormat } from "../text/Dump.ts"
 import type { LineBuffer } from "../text/LineBuffer.ts"
 import {
   canonicalFloatBytes,
+  copyDecimal,
   encode,
-  endOfDecimal,
   endOfWord,
   HASH,
   LF,
+  MAX_DECIMAL,
   numberIsValid,
   parseNumber,
   SPACE,
@@ -75,14 +76,13 @@ export class LineEnd {
   /** From the value's first byte; answers the position after the line feed, or -1. `of` names the line in messages. */
   read(from: number, of: SampleName): number {
     const { input: b, out, time } = this
-    const p = endOfDecimal(b, from)
+    out.reserve(MAX_DECIMAL + ROOM)
+    const o = out.bytes
+    const p = copyDecimal(b, from, o, out.length)
     if (p < 0 || (b[p] !== LF && b[p] !== SPACE)) return this.readSlowly(from, of)
     this.start = from
     this.stop = p
-    out.reserve(p - from + ROOM)
-    const o = out.bytes
-    let w = out.length
-    for (let i = from; i < p; i++) o[w++] = b[i]!
+    let w = out.length + p - from
     out.length = w
     if (b[p] !== LF) return this.readRest(p, of.text)
     if (!this.isPlain) {

@@ -8,7 +8,6 @@ import { seriesHash } from "../text/Series.ts"
 import { BRACE_CLOSE, BRACE_OPEN, COMMA, SPACE, TAB } from "../text/Syntax.ts"
 import { sameText } from "../text/Words.ts"
 import type { Failure } from "./Failure.ts"
-import type { Follower } from "./Follower.ts"
 import type { LineEnd } from "./LineEnd.ts"
 import { LineParser } from "./LineParser.ts"
 import { FIELDS, GROUP, HASH, LENGTH, MAX_PART, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "./LineRecord.ts"
@@ -27,7 +26,6 @@ export class NewLines {
   private readonly reading: Reading
   private readonly end: LineEnd
   private readonly failure: Failure
-  private readonly follower: Follower
   private readonly parser: LineParser
   private input: Uint8Array = new Uint8Array(1)
   private view = new DataView(this.input.buffer)
@@ -39,11 +37,10 @@ export class NewLines {
   /** Bytes of attempts at values that span lines. */
   private retried = 0
 
-  constructor(reading: Reading, end: LineEnd, failure: Failure, follower: Follower) {
+  constructor(reading: Reading, end: LineEnd, failure: Failure) {
     this.reading = reading
     this.end = end
     this.failure = failure
-    this.follower = follower
     this.parser = new LineParser(reading.lines, end, failure)
   }
 
@@ -120,9 +117,9 @@ export class NewLines {
     records[to + RAW] = from
     records[to + OWN] = fits ? own | ((this.isCanonical(from, start, own) ? 0 : sent) << 16) : 0
     records[to + NAME] = name.id
-    records[to + HASH] = seriesHash(name.hash, labels.hash)
-    records[to + GROUP] = (labels.hash - labels.inner) | 0
-    records[to + MISC] = labels.flags | this.follower.endFlags(n) | (fits ? tail << TAIL_SHIFT : 0)
+    records[to + HASH] = seriesHash(name.hash, labels.sums.hash)
+    records[to + GROUP] = (labels.sums.hash - labels.sums.inner) | 0
+    records[to + MISC] = labels.sums.flags | reading.noteEnd(n, this.end) | (fits ? tail << TAIL_SHIFT : 0)
     reading.known[n] = -1
     reading.values[n] = this.end.number()
     reading.count = n + 1

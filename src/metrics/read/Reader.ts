@@ -20,6 +20,7 @@ import { fits, type Memory, type ReadOptions } from "./Memory.ts"
 import { Names } from "./Names.ts"
 import { NewLines } from "./NewLines.ts"
 import { Reading } from "./Reading.ts"
+import { Sequence } from "./Sequence.ts"
 
 /**
  * So many lines after the expected one are looked at: the further the more lines in a row are not there, for one label set may
@@ -35,6 +36,7 @@ export class Reader {
   private limits: ParseLimits = defaultParseLimits
   private readonly failure = new Failure()
   private readonly end: LineEnd
+  private readonly sequence = new Sequence()
   private readonly follower: Follower
   private readonly comments: CommentReader
   private readonly newLines: NewLines
@@ -55,9 +57,9 @@ export class Reader {
 
   constructor() {
     this.end = new LineEnd(this.reading.lines, this.failure)
-    this.follower = new Follower(this.reading, this.end)
-    this.comments = new CommentReader(this.reading, this.follower)
-    this.newLines = new NewLines(this.reading, this.end, this.failure, this.follower)
+    this.follower = new Follower(this.reading, this.end, this.sequence)
+    this.comments = new CommentReader(this.reading, this.sequence)
+    this.newLines = new NewLines(this.reading, this.end, this.failure)
   }
 
   /** Answers the reading, which is good until the next call, or why the text as a whole is not taken. */
@@ -137,6 +139,7 @@ export class Reader {
   private remember(memory: Memory | undefined, format: InputFormat): void {
     const { input, view } = this
     this.memory = memory
+    this.sequence.follow(memory)
     this.follower.follow(memory, input, view)
     this.comments.use(input, view, format, this.limits, memory)
     this.at = this.line = this.strange = 0
@@ -145,7 +148,7 @@ export class Reader {
   }
 
   private readLines(bytes: number, news: number): Refusal | undefined {
-    const { input: b, reading, limits, follower, comments, newLines } = this
+    const { input: b, reading, limits, follower, sequence, comments, newLines } = this
     const { maxBytes } = limits
     // Lines that are not shown for their names are no series of the source's: so many more may there be.
     const maxLines = 2 * limits.maxSeries + reservedNames.size
@@ -155,7 +158,7 @@ export class Reader {
     let p = this.at
     while (p < stop && reading.news < mostNews && !comments.ended) {
       const c = b[p]!
-      const begun = c <= HASH || follower.nextStretch === follower.expected ? comments.read(p, this.line) : p
+      const begun = c <= HASH || sequence.nextStretch === sequence.line ? comments.read(p, this.line) : p
       if (begun > p) {
         p = begun
         this.line += comments.lines
@@ -164,7 +167,7 @@ export class Reader {
       const from = skipBlanks(b, p)
       this.line++
       follower.further = 0
-      let end = follower.expected < 0 ? OTHER : follower.read(follower.expected, from)
+      let end = sequence.line < 0 ? OTHER : follower.read(sequence.line, from)
       if (end === OTHER) {
         this.inOrder = false
         end = this.find(from)
@@ -196,7 +199,7 @@ export class Reader {
 
   /** The text was read to its end. */
   private close(): Refusal | undefined {
-    const { reading, memory, follower, comments } = this
+    const { reading, memory, sequence, comments } = this
     if (reading.options!.format === "openmetrics" && !comments.ended)
       return {
         reason: "no-eof",
@@ -207,7 +210,7 @@ export class Reader {
       this.inOrder &&
       comments.inOrder &&
       memory !== undefined &&
-      follower.expected < 0 &&
+      sequence.line < 0 &&
       reading.stretchCount === memory.comments?.stretches.length
     return undefined
   }
@@ -225,12 +228,12 @@ export class Reader {
 
   /** The line among those that are known, read; OTHER where it is not. */
   private find(from: number): number {
-    const { memory, input: b, follower } = this
+    const { memory, input: b, follower, sequence } = this
     if (memory === undefined) return OTHER
-    let line = follower.expected
+    let line = sequence.line
     const ahead = AHEAD[Math.min(this.strange, AHEAD.length - 1)]!
     for (let k = 0; k < ahead && line >= 0; k++) {
-      line = follower.after(line)
+      line = sequence.after(line)
       if (line < 0) break
       const end = follower.mayBe(line, from) ? follower.read(line, from) : OTHER
       if (end !== OTHER) return end

@@ -6,7 +6,8 @@ import type { LineReason, RefusedLines } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { LineBuffer } from "../text/LineBuffer.ts"
 import { type Comments, type Stretch, sizeOfStretches } from "./Comments.ts"
-import { ENDS, FIELDS, GROUP, HAS_TIME, HASH, MISC, NAME, OWN, RAW, START } from "./LineRecord.ts"
+import type { LineEnd } from "./LineEnd.ts"
+import { ENDS, FIELDS, GROUP, HAS_EXEMPLAR, HAS_TIME, HASH, MISC, NAME, OWN, RAW, START } from "./LineRecord.ts"
 import type { Memory, ReadOptions } from "./Memory.ts"
 import type { Names } from "./Names.ts"
 import type { Statement } from "./Statement.ts"
@@ -100,6 +101,15 @@ export class Reading {
       records[to + GROUP] = from[at + GROUP]!
       records[to + MISC] = records[to + MISC]! | (from[at + MISC]! & ~ENDS)
     }
+  }
+
+  /** What the end of a line tells; answers the flags of that line's record. */
+  noteEnd(n: number, { stamp, hasExemplar, lostExemplar }: LineEnd): number {
+    this.stamps[n] = stamp
+    if (lostExemplar) this.refuse("exemplar", "an exemplar is not shown; its sample is", 0, undefined)
+    const timed = !Number.isNaN(stamp)
+    if (hasExemplar || (timed && this.options!.timestamps === "event")) this.hasEnds = true
+    return (hasExemplar ? HAS_EXEMPLAR : 0) | (timed ? HAS_TIME : 0)
   }
 
   comment(stretch: Stretch): void {

@@ -112,25 +112,50 @@ const UPPER_E = 69
 const LOWER_E = 101
 /** Of so many digits a mantissa with an exponent of two is within a double's range for certain. */
 const MAX_DIGITS = 100
+/** The longest plain decimal number: with its sign, point and exponent. */
+export const MAX_DECIMAL = MAX_DIGITS + 7
 
-/** The end of a plain decimal number that is in a double's range; -1 where there is none, or one that takes a closer look. */
-export const endOfDecimal = (b: Uint8Array, from: number): number => {
+/**
+ * Copies the plain decimal number that begins at `from` to `at` of another memory, which has room for MAX_DECIMAL bytes, where it is in a
+ * double's range. Answers where it ends; -1 where there is none, or one that takes a closer look: then what was copied means nothing.
+ */
+export const copyDecimal = (b: Uint8Array, from: number, to: Uint8Array, at: number): number => {
   let i = from
-  if (b[i] === MINUS) i++
-  const mantissa = i
-  while (b[i]! >= 48 && b[i]! <= 57) i++
-  let digits = i - mantissa
-  if (b[i] === POINT) {
-    const fraction = ++i
-    while (b[i]! >= 48 && b[i]! <= 57) i++
-    digits += i - fraction
+  let o = at
+  let c = b[i]!
+  if (c === MINUS) {
+    to[o++] = c
+    c = b[++i]!
   }
-  if (digits === 0 || digits > MAX_DIGITS) return -1
-  if (b[i] === UPPER_E || b[i] === LOWER_E) {
-    i++
-    if (b[i] === MINUS || b[i] === PLUS) i++
+  const mantissa = i
+  const last = i + MAX_DIGITS
+  while (c >= 48 && c <= 57 && i < last) {
+    to[o++] = c
+    c = b[++i]!
+  }
+  let digits = i - mantissa
+  if (c === POINT) {
+    to[o++] = c
+    c = b[++i]!
+    while (c >= 48 && c <= 57 && i <= last) {
+      to[o++] = c
+      c = b[++i]!
+    }
+    digits = i - mantissa - 1
+  }
+  if (digits === 0 || (c >= 48 && c <= 57)) return -1
+  if (c === UPPER_E || c === LOWER_E) {
+    to[o++] = c
+    c = b[++i]!
+    if (c === MINUS || c === PLUS) {
+      to[o++] = c
+      c = b[++i]!
+    }
     const exponent = i
-    while (b[i]! >= 48 && b[i]! <= 57) i++
+    while (c >= 48 && c <= 57 && i < exponent + 3) {
+      to[o++] = c
+      c = b[++i]!
+    }
     if (i === exponent || i - exponent > 2) return -1
   }
   return i

@@ -17,3 +17,8 @@ export const copyText = (from: DataView, start: number, to: DataView, at: number
   for (; i + 8 <= length; i += 8) to.setFloat64(at + i, from.getFloat64(start + i, true), true)
   for (; i < length; i++) to.setUint8(at + i, from.getUint8(start + i))
 }
+
+/** Any text, up to seven bytes more than asked for: there must be room. */
+export const copyWords = (from: DataView, start: number, to: DataView, at: number, length: number): void => {
+  for (let i = 0; i < length; i += 8) to.setFloat64(at + i, from.getFloat64(start + i, true), true)
+}

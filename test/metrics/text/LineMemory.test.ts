@@ -3,12 +3,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { allocateLines, freeLines, SLACK } from "../../../src/metrics/text/LineMemory.ts"
 
 describe("the memory of lines", () => {
-  it("is of the length asked for, and readable beyond it", () => {
-    for (const length of [0, 1, 8, 255, 256, 257, 4096, 123_457, 1_000_000]) {
+  it("is of the length asked for, readable beyond it, and at most a sixteenth more", () => {
+    for (const length of [0, 1, 8, 247, 248, 249, 255, 256, 257, 4096, 123_457, 1_000_000]) {
       const lines = allocateLines(length)
       assert.strictEqual(lines.length, length)
-      assert.strictEqual(lines.buffer.byteLength, length + SLACK)
+      assert.isAtLeast(lines.buffer.byteLength, length + SLACK)
+      assert.isAtMost(lines.buffer.byteLength, Math.max(length + SLACK + 16, (length + SLACK) * (1 + 1 / 16)))
     }
+  })
+
+  it("is of one size for lengths that hardly differ", () => {
+    assert.strictEqual(allocateLines(165_000).buffer.byteLength, allocateLines(165_100).buffer.byteLength)
   })
 
   it("that was freed is empty for whoever still looks at it", () => {
