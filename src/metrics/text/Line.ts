@@ -61,23 +61,20 @@ export const labelValue = (b: Uint8Array, line: number, label: Uint8Array): numb
 }
 
 /**
- * The same where the label is the last one of a line, or of a part of it that ends at `end`, and its value has no escapes; -1 where that
- * does not show: of numbers it mostly does, and the labels before need not be read.
+ * The same where the label is the last one of a line, or of a part of it that ends at `end`; -1 where that does not show. The labels before
+ * need not be read: the last quote but one opens the last value, or is escaped in it, and then no `=` stands before it.
  */
 export const lastLabelValue = (b: Uint8Array, line: number, end: number, label: Uint8Array): number => {
   let value = end - 1
   if (b[value] !== QUOTE) return -1
   do value--
-  while (value > line && isOfNumber[b[value]!] === 1)
+  while (value > line && b[value] !== QUOTE)
   const name = value - 1 - label.length
   if (name <= line || b[value] !== QUOTE || b[value - 1] !== EQUALS) return -1
   if ((b[name - 1] !== COMMA && b[name - 1] !== BRACE_OPEN) || !sameBytes(b, name, value - 1, label, 0, label.length))
     return -1
   return value + 1
 }
-
-/** Bytes that a number may have: after the quote that closes a value none of them can stand. */
-const isOfNumber = Uint8Array.from({ length: 256 }, (_, c) => (/[0-9a-zA-Z.+-]/.test(String.fromCharCode(c)) ? 1 : 0))
 
 export const endOfToken = (b: Uint8Array, from: number): number => {
   let i = from
