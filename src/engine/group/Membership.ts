@@ -138,7 +138,7 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
         return yield* new EngineFailed({ message: `the brokers refused this pod: ${error.message}` })
       host.dispatch({ type: "joinFailed" })
       yield* host.admission.refused(error)
-      return yield* Effect.sleep(pauseAfter(tries) * (0.5 + (yield* Random.next) / 2))
+      return yield* Effect.sleep(pauseAfter(tries, 5_000) * (0.5 + (yield* Random.next) / 2))
     }
     switch (error.code) {
       case "UNKNOWN_MEMBER_ID":
@@ -157,11 +157,12 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
     }
     if (tries === 1 || tries % 20 === 0)
       yield* Effect.logWarning(`joining group ${host.options.group}: ${error.message}, try ${tries}; trying on`)
-    yield* Effect.sleep(pauseAfter(tries))
+    // The group waits for each of its members: one that slept for long would hold up all when the coordinator is back.
+    yield* Effect.sleep(pauseAfter(tries, 1_000))
   })
 
-/** Ms. */
-const pauseAfter = (tries: number): number => Math.min(5_000, 50 * 2 ** Math.min(tries, 7))
+/** Ms, at most `most`. */
+const pauseAfter = (tries: number, most: number): number => Math.min(most, 50 * 2 ** Math.min(tries, 7))
 
 /** Joins whenever the state says so. Runs until interrupted or refused for good. */
 export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFailed> => {

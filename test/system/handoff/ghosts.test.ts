@@ -50,7 +50,8 @@ describeKafka("member ids that nobody speaks for", () => {
   }
 
   beforeAll(async () => {
-    kafka = await startKafka({ version: "4.1.1" })
+    // Its own controller, paused with it, shall not take it for dead: it would have no coordinator for some seconds, which is another fault.
+    kafka = await startKafka({ version: "4.1.1", settings: { "broker.session.timeout.ms": "60000" } })
     await kafka.createTopic("metrics", partitions)
     stage = await openStage()
     pods.push(await start("a"), await start("b"), await start("c", 2))
