@@ -9,7 +9,7 @@ import type { Strategy } from "../../src/engine/Backpressure.ts"
 import type { PartitionStatus } from "../../src/engine/Engine.ts"
 import type { EngineOptions } from "../../src/engine/Options.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
-import { random } from "../simulation/Schedule.ts"
+import { random } from "../support/random.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
 import { VirtualTime } from "../support/virtualTime.ts"
 
@@ -169,7 +169,7 @@ describe("an actor that keeps up loses nothing", () => {
 
   it("at random paces, bursts, backlogs, queues and answers", { timeout: 180_000 }, () => {
     for (let seed = 1; seed <= 30; seed++) {
-      const r = random(seed)
+      const r = random(seed).next
       const int = (n: number) => Math.floor(r() * n)
       const one = <A>(all: ReadonlyArray<A>): A => all[int(all.length)]!
       const perRecord = one([2, 5, 20])
@@ -231,7 +231,7 @@ describe("an actor that is slower than what arrives", () => {
     timeout: 180_000
   }, () => {
     for (let seed = 1; seed <= 10; seed++) {
-      const r = random(seed * 31)
+      const r = random(seed * 31).next
       const int = (n: number) => Math.floor(r() * n)
       const perRecord = [10, 20, 40][int(3)]!
       const perTick = Math.ceil((1.3 + 4 * r()) * (tick / perRecord))

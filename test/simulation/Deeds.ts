@@ -2,9 +2,10 @@
 import { Effect, type Scope } from "effect"
 import type { Request } from "../../src/transport/embedded/Faults.ts"
 import { partitionKey, type UnreadableReason } from "../../src/transport/Transport.ts"
+import { random } from "../support/random.ts"
 import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
-import { isGrowth, random } from "./Schedule.ts"
+import { isGrowth } from "./Schedule.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
 import { type SimSource, topic } from "./SimAgent.ts"
 import { SimPod, simEngine } from "./SimPod.ts"
@@ -154,7 +155,7 @@ const flood = (sim: Sim, { ms, every }: Fault & { readonly type: "flood" }) =>
 const hearLate = (sim: Sim): Effect.Effect<void, never, Scope.Scope> => {
   const { metadataAge } = sim.schedule
   if (metadataAge === undefined) return Effect.void
-  const r = random(sim.schedule.seed * 23 + sim.faults)
+  const r = random(sim.schedule.seed * 23 + sim.faults).next
   return Effect.forEach(
     sim.sources.filter((source) => source.kind === "plain"),
     (source) => later(metadataAge * r(), () => source.placeAmong(sim.partitions)),

@@ -10,6 +10,7 @@
  */
 import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
 import { unreadableReasons } from "../../src/transport/Transport.ts"
+import { random } from "../support/random.ts"
 import type { Fault } from "./Fault.ts"
 
 export interface Timed {
@@ -45,18 +46,6 @@ export interface Schedule {
   /** At most so many ms after a growth a producer hears of it. */
   readonly metadataAge?: number
   readonly faults: ReadonlyArray<Timed>
-}
-
-/** mulberry32: small, seeded, the same everywhere. */
-export const random = (seed: number): (() => number) => {
-  let a = seed >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    let t = a
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }
 
 type Int = (n: number) => number
@@ -304,7 +293,7 @@ export const makeSchedule = (
     readonly often?: ReadonlyArray<Fault["type"]>
   } = {}
 ): Schedule => {
-  const r = random(seed)
+  const r = random(seed).next
   const int = (n: number) => Math.floor(r() * n)
   const profile = options.profile ?? "faults"
   const count = options.faults ?? 20 + int(14)

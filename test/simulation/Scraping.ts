@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import { render } from "../../src/metrics/body/Renderer.ts"
 import type { Dump } from "../../src/metrics/text/Dump.ts"
-import { random } from "./Schedule.ts"
+import { random } from "../support/random.ts"
 import type { Sim } from "./Sim.ts"
 import type { SimPod } from "./SimPod.ts"
 
@@ -91,7 +91,7 @@ export const scrape = (
 
 /** One Prometheus server: all pods in turn, for ever. */
 export const scraper = (sim: Sim, index: number) => {
-  const r = random(sim.schedule.seed * 31 + index)
+  const r = random(sim.schedule.seed * 31 + index).next
   let turn = index
   const aborts = (): ScrapeOptions["abort"] => {
     const often = sim.time.now < sim.abortsUntil ? 0.4 : 0.03

@@ -6,6 +6,7 @@
  */
 import { Effect, Fiber, Logger } from "effect"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { random } from "../support/random.ts"
 import { VirtualTime } from "../support/virtualTime.ts"
 import { ActorJudge } from "./ActorJudge.ts"
 import { CommitJudge } from "./CommitJudge.ts"
@@ -13,7 +14,7 @@ import { carryOut, startPod } from "./Deeds.ts"
 import { GrowthPresence } from "./GrowthPresence.ts"
 import { Oracle } from "./Oracle.ts"
 import { type Acquired, PresenceJudge } from "./PresenceJudge.ts"
-import { isGrowth, random, type Schedule } from "./Schedule.ts"
+import { isGrowth, type Schedule } from "./Schedule.ts"
 import { scrape, scraper } from "./Scraping.ts"
 import { running, type Sim, wallNow } from "./Sim.ts"
 import { type Hearer, SimSource, topic } from "./SimAgent.ts"
@@ -182,7 +183,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       latency: schedule.latency
     }
     const judging = judgeCommits(schedule)
-    const r = random(schedule.seed * 13)
+    const r = random(schedule.seed * 13).next
     yield* log.intercept((request) => {
       if (judging && request.op === "offsetCommit")
         commits.committed(request.clientId, request.commits, time.now, (partition) => log.start({ topic, partition }))
@@ -204,7 +205,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
   })
 
 const dumping = (sim: Sim, source: SimSource, index: number) => {
-  const r = random(sim.schedule.seed * 17 + index)
+  const r = random(sim.schedule.seed * 17 + index).next
   return Effect.gen(function* () {
     yield* Effect.sleep(source.every * (0.7 + 0.6 * r()))
     if (sim.time.now >= source.silentUntil) yield* source.dump(sim.producer, wallNow(sim))

@@ -17,7 +17,6 @@ import {
   innerOf,
   keepsText,
   METRIC_STARTS,
-  NOT_BELOW_ZERO_OR_NAN,
   OTHER_RULE,
   type Point,
   type Role,
@@ -90,7 +89,6 @@ export class Conformity {
 
   /** The same of a line of which the rule is known, and which has nothing to do with those beside it. */
   addValue(rule: number, value: number): void {
-    if (value >= 0 && rule === NOT_BELOW_ZERO_OR_NAN) return
     if (!keepsText(rule, value)) this.textRanged = false
     if (!valueKeeps(rule, value)) this.ranged = false
   }

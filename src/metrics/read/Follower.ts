@@ -5,8 +5,7 @@
  * It never refuses a line for what it does not expect, and never guesses: a line that is not the known one, down to a second
  * blank, is the reader's to look for or to parse.
  */
-
-import { BRACE_CLOSE, BRACE_OPEN, COMMA, HASH, LF, SPACE, TAB } from "../text/Syntax.ts"
+import { HASH, LF } from "../text/Syntax.ts"
 import { copyWords, sameText } from "../text/Words.ts"
 import type { LineEnd } from "./LineEnd.ts"
 import { FIELDS, LENGTH, MISC, NAME, OWN, RAW, RULE_SHIFT, RULES, START, TAIL_SHIFT } from "./LineRecord.ts"
@@ -14,15 +13,16 @@ import type { Memory } from "./Memory.ts"
 import type { SampleName } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
 import type { Sequence } from "./Sequence.ts"
+import { beginsValue, valueBehind } from "./ValuePlace.ts"
 import { asksForSign, ENOUGH } from "./ValueRule.ts"
 
 /** The line is another one. */
 export const OTHER = -2
 /** What a line may have written behind what is known of it, besides its own bytes. */
 const ROOM = 64
-
 /** Of so many digits a whole number is exact. */
 const MAX_WHOLE = 15
+
 const nothing: DataView = new DataView(new ArrayBuffer(0))
 const noRecords = new Int32Array(0)
 
@@ -44,8 +44,6 @@ export class Follower {
   private records: Int32Array = new Int32Array(0)
   private starts: Uint32Array | undefined
   private stride = FIELDS
-  private nextField = -1
-  private count = 0
   private epochField = -1
   private epoch = 0
   private names: ReadonlyArray<SampleName> = []
@@ -72,8 +70,6 @@ export class Follower {
     this.records = memory.records
     this.starts = memory.starts
     this.stride = memory.stride
-    this.nextField = memory.nextField
-    this.count = memory.count
     this.epochField = memory.epochField
     this.epoch = memory.epoch
     this.names = memory.names.list
@@ -92,8 +88,6 @@ export class Follower {
       lines,
       starts,
       stride,
-      nextField,
-      count,
       names,
       end,
       stop,
@@ -155,17 +149,11 @@ export class Follower {
           if (q < ownEnd) break
         }
         // What ends the labels in the input.
-        i += own
-        if (lines.getUint8(ownEnd) !== BRACE_OPEN) {
-          if (b[i] === COMMA) i++
-          if (b[i] !== BRACE_CLOSE || b[i + 1] !== SPACE) break
-          i += 2
-        } else if (b[i] === SPACE) i++
-        else if (b[i] === BRACE_OPEN && b[i + 1] === BRACE_CLOSE && b[i + 2] === SPACE) i += 3
-        else break
+        i = valueBehind(b, p + own, lines.getUint8(ownEnd))
+        if (i < 0) break
       }
       let c = b[i]!
-      if (c === SPACE || c === TAB || c === BRACE_OPEN) break
+      if (!beginsValue(c)) break
       if (n === known.length) {
         reading.grow()
         noted = reading.records
@@ -218,12 +206,12 @@ export class Follower {
       done++
       written = w
       p = i
-      const following = nextField >= 0 ? records[at + nextField]! - 1 : line + 1 < count ? line + 1 : -1
+      const following = sequence.after(line)
       // Comments and blanks are the reader's, and a limit of lines is looked at now and then.
       if (following < 0 || following === nextStretch || p >= stop || b[p]! <= HASH) {
         buffer.length = written
         reading.count = n
-        sequence.pass(line)
+        sequence.expect(following, line)
         this.further = done - 1
         return p
       }
@@ -238,8 +226,12 @@ export class Follower {
     return p
   }
 
-  /** False where the line at `from` is another one, as the end of its own labels tells at once. */
-  mayBe(line: number, from: number): boolean {
+  /** The same where it is mostly another line: the end of its own labels tells that at once. */
+  probe(line: number, from: number): number {
+    return this.mayBe(line, from) ? this.read(line, from) : OTHER
+  }
+
+  private mayBe(line: number, from: number): boolean {
     const { records, lines, view } = this
     const at = line * this.stride
     const own = records[at + OWN]! & 0xffff

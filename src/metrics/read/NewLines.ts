@@ -5,7 +5,7 @@
 import { type Attachment, prepareAttachment } from "../text/Attachment.ts"
 import { defaultParseLimits, type ParseLimits, type Refusal } from "../text/Dump.ts"
 import { seriesHash } from "../text/Series.ts"
-import { BRACE_CLOSE, BRACE_OPEN, COMMA, SPACE, TAB } from "../text/Syntax.ts"
+import { BRACE_CLOSE, SPACE, TAB } from "../text/Syntax.ts"
 import { sameText } from "../text/Words.ts"
 import type { Failure } from "./Failure.ts"
 import type { LineEnd } from "./LineEnd.ts"
@@ -14,6 +14,7 @@ import { FIELDS, GROUP, HASH, LENGTH, MAX_PART, MISC, NAME, OWN, RAW, START, TAI
 import { type ReadOptions, sameAttach } from "./Memory.ts"
 import type { Names } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
+import { valueBehind } from "./ValuePlace.ts"
 
 /** Bytes of failed attempts at values that span lines, for each byte of the text. */
 const RETRIES = 2
@@ -132,14 +133,6 @@ export class NewLines {
     const { alike, prefixEnd } = this.parser
     const { bytes } = reading.lines
     if (prefixEnd - from < own || !sameText(reading.view, start + alike, view, from + alike, own - alike)) return false
-    let p = from + own
-    if (bytes[start + own] !== BRACE_OPEN) {
-      if (b[p] === COMMA) p++
-      if (b[p++] !== BRACE_CLOSE) return false
-    } else if (b[p] === BRACE_OPEN) {
-      if (b[p + 1] !== BRACE_CLOSE) return false
-      p += 2
-    }
-    return b[p] === SPACE && p + 1 === prefixEnd
+    return valueBehind(b, from + own, bytes[start + own]!) === prefixEnd
   }
 }

@@ -235,7 +235,7 @@ export class Reader {
     for (let k = 0; k < ahead && line >= 0; k++) {
       line = sequence.after(line)
       if (line < 0) break
-      const end = follower.mayBe(line, from) ? follower.read(line, from) : OTHER
+      const end = follower.probe(line, from)
       if (end !== OTHER) return end
     }
     const beginning = endOfBeginning(b, from, b.length)
@@ -245,7 +245,7 @@ export class Reader {
       line >= 0;
       line = memory.next(line)
     ) {
-      const end = follower.mayBe(line, from) ? follower.read(line, from) : OTHER
+      const end = follower.probe(line, from)
       if (end !== OTHER) return end
     }
     return OTHER

@@ -28,7 +28,7 @@ export class Declarations {
     const before = this.statements.get(key)
     if (before !== undefined) this.remove(key, before)
     this.statements.set(key, statement)
-    this.bytes += sizeOf(statement)
+    this.bytes += sizeOfStatement(statement)
   }
 
   /** Those of these names alone are left. */
@@ -39,12 +39,12 @@ export class Declarations {
 
   private remove(key: string, statement: Statement): void {
     this.statements.delete(key)
-    this.bytes -= sizeOf(statement)
+    this.bytes -= sizeOfStatement(statement)
   }
 }
 
 /** What one takes. */
-export const sizeOf = (statement: Statement): number =>
+export const sizeOfStatement = (statement: Statement): number =>
   statement.kind === "EOF" || statement.kind === "wrong"
     ? 0
     : STATEMENT_BYTES + 2 * statement.name.length + (statement.kind === "TYPE" ? 0 : statement.text.length)

@@ -149,10 +149,7 @@ export class SampleLines {
     own[at + EPOCH] = epoch
     for (let i = 0; i < sent; i++) this.text[begin + i] = input[raw + i]!
     copyText(view, records[from + START]!, this.view, begin + sent, length)
-    this.size += this.sizeOf(slot)
-    this.finder.add(slot)
-    this.places.stamp(slot, stamp)
-    this.order.append(slot)
+    this.link(slot, stamp)
   }
 
   /** The line in the slot, to be brought back. */
@@ -166,22 +163,11 @@ export class SampleLines {
 
   /** It is the slot's line again, in place of another spelling of the same series. */
   bringBack(slot: number, { record, text }: SavedLine): void {
-    const at = slot * INTS
     const stamp = this.stampOf(slot)
     this.unlink(slot)
     this.texts.fit(slot, text.length, 0)
-    const { records } = this
-    const begin = records[at + RAW]!
-    const room = records[at + ROOM]!
-    records.set(record, at)
-    records[at + RAW] = begin
-    records[at + START] = begin + (record[OWN]! >>> 16)
-    records[at + ROOM] = room
-    this.text.set(text, begin)
-    this.size += this.sizeOf(slot)
-    this.finder.add(slot)
-    this.places.stamp(slot, stamp)
-    this.order.append(slot)
+    this.text.set(text, this.describe(slot, record))
+    this.link(slot, stamp)
   }
 
   remove(slot: number): void {
@@ -224,22 +210,34 @@ export class SampleLines {
       other.count++
       other.names.add(this.records[slot * INTS + NAME]!)
       other.texts.place(to, sent + length)
-      const begin = other.records[to * INTS + RAW]!
-      const room = other.records[to * INTS + ROOM]!
-      other.records.set(this.records.subarray(slot * INTS, slot * INTS + BY_UPDATE), to * INTS)
-      other.records[to * INTS + RAW] = begin
-      other.records[to * INTS + START] = begin + sent
-      other.records[to * INTS + ROOM] = room
+      const begin = other.describe(to, this.records.subarray(slot * INTS, slot * INTS + BY_UPDATE))
       copyText(this.view, this.records[slot * INTS + START]! - sent, other.view, begin, sent + length)
-      other.size += other.sizeOf(to)
-      other.finder.add(to)
-      other.places.stamp(to, this.stampOf(slot))
-      other.order.append(to)
+      other.link(to, this.stampOf(slot))
     }
     return other
   }
 
-  /** Out of everything by which it is found. */
+  /** What is known of a line becomes the slot's, which has its room already. Answers where its text is to be, the raw beginning first. */
+  private describe(slot: number, record: Int32Array): number {
+    const { records } = this
+    const at = slot * INTS
+    const [begin, room] = [records[at + RAW]!, records[at + ROOM]!]
+    records.set(record, at)
+    records[at + RAW] = begin
+    records[at + START] = begin + (record[OWN]! >>> 16)
+    records[at + ROOM] = room
+    return begin
+  }
+
+  /** Into everything by which it is found: what is known of it and its text are there. */
+  private link(slot: number, stamp: Stamp): void {
+    this.size += this.sizeOf(slot)
+    this.finder.add(slot)
+    this.places.stamp(slot, stamp)
+    this.order.append(slot)
+  }
+
+  /** Out of all of that again. */
   private unlink(slot: number): void {
     this.size -= this.sizeOf(slot)
     this.finder.remove(slot)

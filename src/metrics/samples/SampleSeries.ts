@@ -12,7 +12,7 @@ import { Names, sizeOfName } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { Dump, Size } from "../text/Dump.ts"
-import { Declarations, sizeOf } from "./Declarations.ts"
+import { Declarations, sizeOfStatement } from "./Declarations.ts"
 import { KnownLines } from "./KnownLines.ts"
 import { buildDump } from "./SampleDump.ts"
 import { RECORD_BYTES, SampleLines, type SavedLine } from "./SampleLines.ts"
@@ -69,7 +69,7 @@ export class SampleSeries {
     let series = 0
     let bytes = 0
     let last = -1
-    for (const statement of reading.statements()) bytes += sizeOf(statement)
+    for (const statement of reading.statements()) bytes += sizeOfStatement(statement)
     for (let n = 0; n < reading.count; n++) {
       const at = n * FIELDS
       const slot = this.slotOf(reading, n, view)

@@ -10,8 +10,9 @@ import { LineEnd } from "../read/LineEnd.ts"
 import { endOfBeginning, hashOfBeginning } from "../read/LineHash.ts"
 import { MISC, NAME, OWN, START, TAIL_SHIFT } from "../read/LineRecord.ts"
 import { fits, type ReadOptions } from "../read/Memory.ts"
+import { beginsValue, valueBehind } from "../read/ValuePlace.ts"
 import { LineBuffer } from "../text/LineBuffer.ts"
-import { BRACE_CLOSE, BRACE_OPEN, COMMA, LF, SPACE, TAB, timestampBytes } from "../text/Syntax.ts"
+import { LF, timestampBytes } from "../text/Syntax.ts"
 import { sameText } from "../text/Words.ts"
 import type { KnownLines } from "./KnownLines.ts"
 import { EPOCH, INTS } from "./Slots.ts"
@@ -76,16 +77,9 @@ export class SingleLine {
       if (!sameText(lines, start - sent, view, 0, sent)) return -1
     } else {
       if (!sameText(lines, start, view, 0, own)) return -1
-      i = own
-      if (lines.getUint8(start + own) !== BRACE_OPEN) {
-        if (b[i] === COMMA) i++
-        if (b[i] !== BRACE_CLOSE || b[i + 1] !== SPACE) return -1
-        i += 2
-      } else if (b[i] === SPACE) i++
-      else if (b[i] === BRACE_OPEN && b[i + 1] === BRACE_CLOSE && b[i + 2] === SPACE) i += 3
-      else return -1
+      i = valueBehind(b, own, lines.getUint8(start + own))
     }
-    if (b[i] === SPACE || b[i] === TAB || b[i] === BRACE_OPEN) return -1
+    if (i < 0 || !beginsValue(b[i]!)) return -1
     this.slot = slot
     this.kept = own + (records[at + MISC]! >>> TAIL_SHIFT)
     return i

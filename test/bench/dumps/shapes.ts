@@ -2,9 +2,10 @@
  * Shapes: the ways in which sources send what they have, each as rounds of sources of about 1,000 series, with the headers that come with them.
  * All but `lines` send whole dumps, one a record; all but `executors` are the same web service.
  */
+
+import { random, shuffled } from "../../support/random.ts"
 import { ExecutorService } from "./executors.ts"
 import { mixedService } from "./mixed.ts"
-import { type Random, random } from "./random.ts"
 import type { RoundBlock } from "./service.ts"
 
 export const jobLabel = "checkout"
@@ -33,15 +34,6 @@ const steady = whole((index) => {
 
 const textOf = (blocks: ReadonlyArray<RoundBlock>): Buffer =>
   Buffer.from(blocks.map(({ head, sets }) => head + sets.join("")).join(""), "utf8")
-
-const shuffled = <A>(items: ReadonlyArray<A>, r: Random): ReadonlyArray<A> => {
-  const all = [...items]
-  for (let i = all.length - 1; i > 0; i--) {
-    const other = r.int(0, i)
-    ;[all[i], all[other]] = [all[other]!, all[i]!]
-  }
-  return all
-}
 
 /** A registry that walks a hash table: families, and the label sets in each, come in another order in each round. */
 const anyOrder = whole((index) => {

@@ -2,8 +2,9 @@
  * Mutations: what goes wrong with dumps on their way, at random and from a seed: bytes, lines, names, labels, escapes, values, timestamps,
  * series that come twice, metadata in any order, the other format. They know no grammar: many leave a text that is still good.
  */
-import { type Random, random } from "../../bench/dumps/random.ts"
+
 import { openMetricsType, textType } from "../../support/onePod.ts"
+import { type Random, random } from "../../support/random.ts"
 import { bytes, exemplars, labels, latin1, metadata, names, stamps, types, values } from "./pieces.ts"
 
 export interface Text {

@@ -124,7 +124,7 @@ export const names = [
   "\xe9",
   "_"
 ]
-export const types = [
+export const metricTypes = [
   "counter",
   "gauge",
   "histogram",
@@ -133,11 +133,9 @@ export const types = [
   "unknown",
   "info",
   "stateset",
-  "gaugehistogram",
-  "Counter",
-  "counter ",
-  ""
+  "gaugehistogram"
 ]
+export const types = [...metricTypes, "Counter", "counter ", ""]
 export const exemplars = [
   ' # {t="1"} 1',
   ' # {t="1"} 1 1795780000.5',

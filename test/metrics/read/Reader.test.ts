@@ -9,16 +9,11 @@ import type { Page } from "../../../src/metrics/read/Page.ts"
 import { reader, readSnapshot } from "../../../src/metrics/read/Snapshot.ts"
 import { type Dump, defaultParseLimits, type Refusal } from "../../../src/metrics/text/Dump.ts"
 import { dumps } from "../../support/arbitraries.ts"
+import { readOptions } from "../readOptions.ts"
 
 const isRefusal = (result: object): result is Refusal => "reason" in result
 
-const options: ReadOptions = {
-  format: "text",
-  attach: { sourceLabel: "instance", source: "svc-1", labels: [["job", "j"]] },
-  limits: defaultParseLimits,
-  timestamps: "scrape",
-  time: 5000
-}
+const options = readOptions("svc-1", 5000)
 const event: ReadOptions = { ...options, timestamps: "event", time: 1_700_000_000_000 }
 
 /** A dump as plain values that say where they differ. */

@@ -4,16 +4,11 @@ import fc from "fast-check"
 import type { ReadOptions } from "../../../src/metrics/read/Memory.ts"
 import type { Page } from "../../../src/metrics/read/Page.ts"
 import { portionOfLarge, readSnapshot, readSnapshotInSlices } from "../../../src/metrics/read/Snapshot.ts"
-import { defaultParseLimits, type Refusal } from "../../../src/metrics/text/Dump.ts"
+import type { Refusal } from "../../../src/metrics/text/Dump.ts"
 import { dumps } from "../../support/arbitraries.ts"
+import { readOptions } from "../readOptions.ts"
 
-const options: ReadOptions = {
-  format: "text",
-  attach: { sourceLabel: "instance", source: "svc-1", labels: [["job", "j"]] },
-  limits: defaultParseLimits,
-  timestamps: "scrape",
-  time: 5000
-}
+const options = readOptions("svc-1", 5000)
 const ways: ReadonlyArray<ReadOptions> = [
   options,
   { ...options, timestamps: "event", time: 1_700_000_000_000 },

@@ -9,23 +9,17 @@ import { Budget } from "../../../src/metrics/cache/Budget.ts"
 import type { CacheOptions } from "../../../src/metrics/cache/CacheOptions.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
-import type { ReadOptions } from "../../../src/metrics/read/Memory.ts"
 import type { Reading } from "../../../src/metrics/read/Reading.ts"
 import { reader } from "../../../src/metrics/read/Snapshot.ts"
 import { Ages } from "../../../src/metrics/rounds/Ages.ts"
 import { SampleSeries } from "../../../src/metrics/samples/SampleSeries.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { noTime } from "../../support/logTime.ts"
+import { readOptions } from "../readOptions.ts"
 import { type Sent, toRecord } from "../records.ts"
 
 const utf8 = new TextEncoder()
-const options: ReadOptions = {
-  format: "text",
-  attach: { sourceLabel: "instance", source: "s", labels: [["job", "j"]] },
-  limits: defaultParseLimits,
-  timestamps: "scrape",
-  time: 0
-}
+const options = readOptions("s")
 const stamp = { offset: 0, timestamp: 0, mono: 0, replayed: false }
 const ages = new Ages(noTime.readAgo)
 const now = { wall: 0, mono: 0 }

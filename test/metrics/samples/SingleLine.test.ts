@@ -1,22 +1,15 @@
 /** A text that is one known line with another value: what is taken for one, and that it comes to what reading it makes of it. */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import type { ReadOptions } from "../../../src/metrics/read/Memory.ts"
 import { reader } from "../../../src/metrics/read/Snapshot.ts"
 import { Ages } from "../../../src/metrics/rounds/Ages.ts"
 import { SampleSeries } from "../../../src/metrics/samples/SampleSeries.ts"
 import { SingleLine } from "../../../src/metrics/samples/SingleLine.ts"
-import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { noTime } from "../../support/logTime.ts"
+import { readOptions } from "../readOptions.ts"
 
 const utf8 = new TextEncoder()
-const options: ReadOptions = {
-  format: "text",
-  attach: { sourceLabel: "instance", source: "s", labels: [["job", "j"]] },
-  limits: defaultParseLimits,
-  timestamps: "scrape",
-  time: 0
-}
+const options = readOptions("s")
 const stamp = { offset: 0, timestamp: 0, mono: 0, replayed: false }
 const line = new SingleLine()
 

@@ -2,43 +2,15 @@
  * grammar: chains of texts that one source sends, by a seed: pieces of both formats, right and wrong, each repeated with some variation, then
  * changed from text to text as sources do it and as nobody should. The same seed gives the same chain.
  */
-
 import type { ReadOptions } from "../../../src/metrics/read/Memory.ts"
+import { type Random, random, shuffled } from "../../support/random.ts"
+import { metricTypes } from "../oracle/pieces.ts"
 import { resolveLimits } from "./limits.ts"
 
 export interface Chain {
   readonly seed: number
   readonly mode: "snapshot" | "samples"
   readonly texts: ReadonlyArray<{ readonly bytes: Uint8Array; readonly options: ReadOptions }>
-}
-
-/** Mulberry32. */
-export class Dice {
-  private state: number
-
-  constructor(seed: number) {
-    this.state = seed >>> 0
-  }
-
-  /** From 0 up to below 1. */
-  roll(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(this.state ^ (this.state >>> 15), this.state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-
-  below(n: number): number {
-    return Math.floor(this.roll() * n)
-  }
-
-  often(chance: number): boolean {
-    return this.roll() < chance
-  }
-
-  of<A>(list: ReadonlyArray<A>): A {
-    return list[this.below(list.length)]!
-  }
 }
 
 const names = [
@@ -132,71 +104,59 @@ const exemplars = [
   ' # {t="1" 1',
   " # 1"
 ]
-const types = [
-  "counter",
-  "gauge",
-  "histogram",
-  "summary",
-  "untyped",
-  "unknown",
-  "info",
-  "stateset",
-  "gaugehistogram",
-  "x",
-  ""
-]
+const types = [...metricTypes, "x", ""]
 const blanks = ["", "", "", " ", "\t", "  "]
 
-const labelsOf = (dice: Dice): string => {
-  const count = dice.often(0.05) ? dice.below(30) : dice.below(4)
+const labelsOf = (dice: Random): string => {
+  const count = dice.chance(0.05) ? dice.int(0, 29) : dice.int(0, 3)
   const all = Array.from(
     { length: count },
-    () => `${dice.of(blanks)}${dice.of(labelNames)}${dice.of(blanks)}="${dice.of(values)}"${dice.of(blanks)}`
+    () => `${dice.pick(blanks)}${dice.pick(labelNames)}${dice.pick(blanks)}="${dice.pick(values)}"${dice.pick(blanks)}`
   )
-  return all.join(dice.often(0.05) ? " " : ",") + (dice.often(0.1) ? "," : "")
+  return all.join(dice.chance(0.05) ? " " : ",") + (dice.chance(0.1) ? "," : "")
 }
 
-const lineOf = (dice: Dice): string => {
-  const end = `${dice.of(numbers)}${dice.of(stamps)}${dice.often(0.3) ? dice.of(exemplars) : ""}${dice.often(0.05) ? "\r" : ""}\n`
-  if (dice.often(0.15))
-    return `${dice.of(blanks)}{${dice.of(['"foo"', '"f.#"', '"a\nb"', '"\\n#"', '""', '"x'])}${dice.of(["", ",", " , "])}${labelsOf(dice)}} ${end}`
-  return `${dice.of(blanks)}${dice.of(names)}${dice.of(blanks)}${dice.often(0.7) ? `{${labelsOf(dice)}}` : ""}${dice.often(0.05) ? "" : " "}${end}`
+const lineOf = (dice: Random): string => {
+  const end = `${dice.pick(numbers)}${dice.pick(stamps)}${dice.chance(0.3) ? dice.pick(exemplars) : ""}${dice.chance(0.05) ? "\r" : ""}\n`
+  if (dice.chance(0.15))
+    return `${dice.pick(blanks)}{${dice.pick(['"foo"', '"f.#"', '"a\nb"', '"\\n#"', '""', '"x'])}${dice.pick(["", ",", " , "])}${labelsOf(dice)}} ${end}`
+  return `${dice.pick(blanks)}${dice.pick(names)}${dice.pick(blanks)}${dice.chance(0.7) ? `{${labelsOf(dice)}}` : ""}${dice.chance(0.05) ? "" : " "}${end}`
 }
 
-const commentOf = (dice: Dice): string => {
-  const name = dice.of([...names, '"f.#"', "", "-"])
-  switch (dice.below(7)) {
+const commentOf = (dice: Random): string => {
+  const name = dice.pick([...names, '"f.#"', "", "-"])
+  switch (dice.int(0, 6)) {
     case 0:
     case 1:
     case 2:
-      return `# TYPE ${name} ${dice.of(types)}\n`
+      return `# TYPE ${name} ${dice.pick(types)}\n`
     case 3:
-      return `# HELP ${name} ${dice.of(["", "help #", "x\\ny\\q", "\xff", "h".repeat(80)])}\n`
+      return `# HELP ${name} ${dice.pick(["", "help #", "x\\ny\\q", "\xff", "h".repeat(80)])}\n`
     case 4:
-      return `# UNIT ${name} ${dice.of(["seconds", "total", ""])}\n`
+      return `# UNIT ${name} ${dice.pick(["seconds", "total", ""])}\n`
     case 5:
-      return dice.of(["#\n", "# #\n", "#EOF\n", "# EOF\n", "#  EOF\n", "  # x\n"])
+      return dice.pick(["#\n", "# #\n", "#EOF\n", "# EOF\n", "#  EOF\n", "  # x\n"])
     default:
-      return dice.of(["\n", " \n", "\t\n"])
+      return dice.pick(["\n", " \n", "\t\n"])
   }
 }
 
 const bounds = ["0.1", "0.5", "1", "1.0", "2.5", "1e1", "+Inf", "x"]
 
-const histogramOf = (dice: Dice): string => {
-  const kept = bounds.filter(() => dice.often(0.6))
-  const group = dice.often(0.5) ? 'g="#",' : ""
-  return `${kept.map((le, k) => `foo_bucket{${group}le="${le}"} ${dice.often(0.9) ? k : "#"}\n`).join("")}foo_sum{${group}} 1\nfoo_count{${group}} ${kept.length - 1}\n`
+const histogramOf = (dice: Random): string => {
+  const kept = bounds.filter(() => dice.chance(0.6))
+  const group = dice.chance(0.5) ? 'g="#",' : ""
+  return `${kept.map((le, k) => `foo_bucket{${group}le="${le}"} ${dice.chance(0.9) ? k : "#"}\n`).join("")}foo_sum{${group}} 1\nfoo_count{${group}} ${kept.length - 1}\n`
 }
 
 /** A few pieces, as often as they like; `#` is the number of the turn. */
-const piecesOf = (dice: Dice, size: number): Array<string> => {
+const piecesOf = (dice: Random, size: number): Array<string> => {
   const pieces: Array<string> = []
   while (pieces.length < size) {
-    const motif = Array.from({ length: 1 + dice.below(3) }, () =>
-      dice.often(0.2) ? commentOf(dice) : dice.often(0.15) ? histogramOf(dice) : lineOf(dice)
+    const motif = Array.from({ length: dice.int(1, 3) }, () =>
+      dice.chance(0.2) ? commentOf(dice) : dice.chance(0.15) ? histogramOf(dice) : lineOf(dice)
     ).join("")
-    const times = dice.often(0.3) ? 1 + dice.below(size) : 1
+    const times = dice.chance(0.3) ? dice.int(1, size) : 1
     for (let k = 0; k < times; k++)
       pieces.push(
         motif
@@ -208,54 +168,47 @@ const piecesOf = (dice: Dice, size: number): Array<string> => {
   return pieces
 }
 
-const shuffle = <A>(dice: Dice, list: Array<A>): void => {
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = dice.below(i + 1)
-    ;[list[i], list[j]] = [list[j]!, list[i]!]
-  }
-}
-
 const changed = (
-  dice: Dice,
+  dice: Random,
   before: ReadonlyArray<string>,
   earlier: ReadonlyArray<ReadonlyArray<string>>
 ): Array<string> => {
   const pieces = [...before]
-  for (let times = 1 + dice.below(3); times > 0; times--) {
-    const at = dice.below(pieces.length + 1)
-    switch (dice.below(10)) {
+  for (let times = dice.int(1, 3); times > 0; times--) {
+    const at = dice.int(0, pieces.length)
+    switch (dice.int(0, 9)) {
       case 0:
-        shuffle(dice, pieces)
+        pieces.splice(0, pieces.length, ...shuffled(pieces, dice))
         break
       case 1:
-        pieces.splice(at, dice.below(5))
+        pieces.splice(at, dice.int(0, 4))
         break
       case 2:
-        pieces.splice(at, 0, ...piecesOf(dice, 1 + dice.below(5)))
+        pieces.splice(at, 0, ...piecesOf(dice, dice.int(1, 5)))
         break
       case 3:
-        pieces.splice(at, 0, ...pieces.slice(dice.below(pieces.length + 1)).slice(0, 20))
+        pieces.splice(at, 0, ...pieces.slice(dice.int(0, pieces.length)).slice(0, 20))
         break
       case 4:
         for (let k = 0; k < pieces.length; k++)
-          if (dice.often(0.5)) pieces[k] = pieces[k]!.replace(/ [0-9.]+\n/, ` ${dice.below(1000)}\n`)
+          if (dice.chance(0.5)) pieces[k] = pieces[k]!.replace(/ [0-9.]+\n/, ` ${dice.int(0, 999)}\n`)
         break
       case 5: {
         const text = pieces[at % Math.max(1, pieces.length)] ?? ""
-        const cut = dice.below(text.length + 1)
+        const cut = dice.int(0, text.length)
         pieces[at] =
           text.slice(0, cut) +
-          dice.of(["", '"', "\\", "{", "}", ",", "\n", "\xff", "\0", " ", "#"]) +
-          text.slice(cut + dice.below(2))
+          dice.pick(["", '"', "\\", "{", "}", ",", "\n", "\xff", "\0", " ", "#"]) +
+          text.slice(cut + dice.int(0, 1))
         break
       }
       case 6:
-        return [...dice.of([...earlier, before])]
+        return [...dice.pick([...earlier, before])]
       case 7:
         pieces.splice(at, 0, commentOf(dice))
         break
       case 8:
-        for (let k = 0; k < pieces.length; k++) if (dice.often(0.5)) pieces.splice(k, 1)
+        for (let k = 0; k < pieces.length; k++) if (dice.chance(0.5)) pieces.splice(k, 1)
         break
       default:
     }
@@ -264,22 +217,22 @@ const changed = (
 }
 
 export const chainOf = (seed: number, size = 30): Chain => {
-  const dice = new Dice(seed)
-  const format = dice.often(0.3) ? "openmetrics" : "text"
-  const timestamps = dice.often(0.4) ? "event" : "scrape"
-  const limits = resolveLimits(dice.often(0.3))
-  const labels = dice.often(0.2) ? [["job", "j"] as const, ["l1", "x"] as const] : []
+  const dice = random(seed)
+  const format = dice.chance(0.3) ? "openmetrics" : "text"
+  const timestamps = dice.chance(0.4) ? "event" : "scrape"
+  const limits = resolveLimits(dice.chance(0.3))
+  const labels = dice.chance(0.2) ? [["job", "j"] as const, ["l1", "x"] as const] : []
   const attach = { sourceLabel: "instance", source: "s", labels }
-  const allowReservedNames = dice.often(0.1)
-  const rounds: Array<ReadonlyArray<string>> = [piecesOf(dice, 1 + dice.below(size))]
-  const length = 1 + dice.below(dice.often(0.2) ? 20 : 5)
+  const allowReservedNames = dice.chance(0.1)
+  const rounds: Array<ReadonlyArray<string>> = [piecesOf(dice, dice.int(1, size))]
+  const length = dice.int(1, dice.chance(0.2) ? 20 : 5)
   while (rounds.length < length) rounds.push(changed(dice, rounds.at(-1)!, rounds))
   return {
     seed,
-    mode: dice.often(0.4) ? "samples" : "snapshot",
+    mode: dice.chance(0.4) ? "samples" : "snapshot",
     texts: rounds.map((pieces, round) => {
-      const text = pieces.join("") + (format === "openmetrics" && !dice.often(0.03) ? "# EOF\n" : "")
-      const bytes = Buffer.from(dice.often(0.02) ? text.slice(0, dice.below(text.length + 1)) : text, "latin1")
+      const text = pieces.join("") + (format === "openmetrics" && !dice.chance(0.03) ? "# EOF\n" : "")
+      const bytes = Buffer.from(dice.chance(0.02) ? text.slice(0, dice.int(0, text.length)) : text, "latin1")
       return { bytes, options: { format, attach, limits, timestamps, time: 5000 + round, allowReservedNames } }
     })
   }

@@ -2,6 +2,7 @@
  * texts: what a text itself may hold to cost as much as it can for its bytes, one generator a kind: as a first snapshot, as the next ones
  * of the same source, as samples, in chunks. Each makes a case of about so many lines as it is asked for.
  */
+import { random, shuffled } from "../../support/random.ts"
 import type { Sent } from "../records.ts"
 import { alikePairs, chainedNames, crowdedSeries } from "./collisions.ts"
 import type { Kind } from "./rounds.ts"
@@ -55,16 +56,11 @@ const ended = (text: string): string => `${text}# EOF\n`
 const usual: Line = (i) => `http_requests_total{method="get",path="/api/v1/orders/${i % 50}",pod="shop-${i}"} `
 const tiny: Line = (i) => `a{b="${i}"} `
 
-const shuffled = (count: number, round: number): ReadonlyArray<number> => {
-  const order = Array.from({ length: count }, (_, i) => i)
-  let seed = round + 1
-  for (let i = count - 1; i > 0; i--) {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
-    const j = seed % (i + 1)
-    ;[order[i], order[j]] = [order[j]!, order[i]!]
-  }
-  return order
-}
+const anyOrder = (count: number, round: number): ReadonlyArray<number> =>
+  shuffled(
+    Array.from({ length: count }, (_, i) => i),
+    random(round + 1)
+  )
 
 /** A line of as many labels as there may be, in one order or the other. */
 const wide = (labels: number, value: (k: number) => string, backwards: boolean): string => {
@@ -94,7 +90,7 @@ const common: ReadonlyArray<readonly [name: string, text: Text]> = [
   [
     "lines in another order each time",
     (count, round) =>
-      shuffled(count, round)
+      anyOrder(count, round)
         .map((i) => `${tiny(i)}${i}\n`)
         .join("")
   ],
@@ -140,7 +136,7 @@ const common: ReadonlyArray<readonly [name: string, text: Text]> = [
     "names that crowd an index, in another order each time",
     (count, round) => {
       const names = chainedNames(count)
-      return shuffled(count, round)
+      return anyOrder(count, round)
         .map((i) => `${names[i]} 1\n`)
         .join("")
     }

@@ -2,8 +2,10 @@
  * Stories: the histories in the brackets of the rules, told again and again with their times left to chance. A mutant whose history
  * needs several things in one second is given its story: by chance alone they would meet once in thousands of schedules.
  */
+
+import { random } from "../../support/random.ts"
 import type { Fault } from "../Fault.ts"
-import { random, type Schedule, type Timed } from "../Schedule.ts"
+import type { Schedule, Timed } from "../Schedule.ts"
 
 type Int = (n: number) => number
 /** Times from the story's start. */
@@ -29,7 +31,7 @@ const allDie = (ms: number, int: Int): ReadonlyArray<Timed> => [
 export const telling =
   (story: Story, conditions: Partial<Schedule> = {}) =>
   (made: Schedule): Schedule => {
-    const r = random(made.seed * 19)
+    const r = random(made.seed * 19).next
     const int = (n: number) => Math.floor(r() * n)
     const faults: Array<Timed> = []
     let start = 4_000

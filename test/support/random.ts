@@ -1,4 +1,4 @@
-/** Seeded random numbers (mulberry32): the same seed makes the same dumps on every machine, so that two runs read the same bytes. */
+/** Seeded random numbers (mulberry32): the same seed makes the same dumps, texts and histories on every machine. */
 export interface Random {
   /** In [0, 1). */
   readonly next: () => number
@@ -27,4 +27,13 @@ export const random = (seed: number): Random => {
     pick: (of) => of[int(0, of.length - 1)]!,
     hex: (digits) => Array.from({ length: digits }, () => int(0, 15).toString(16)).join("")
   }
+}
+
+export const shuffled = <A>(items: ReadonlyArray<A>, r: Random): ReadonlyArray<A> => {
+  const all = [...items]
+  for (let i = all.length - 1; i > 0; i--) {
+    const other = r.int(0, i)
+    ;[all[i], all[other]] = [all[other]!, all[i]!]
+  }
+  return all
 }
