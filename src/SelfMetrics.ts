@@ -237,9 +237,18 @@ const make = (defaults: boolean) => {
     agentRounds: counter("k2p_agent_rounds_total", "Rounds read from dump files by outcome.", ["outcome"]),
     agentChunks: counter("k2p_agent_chunks_total", "Chunks acknowledged by the log."),
     agentBytes: counter("k2p_agent_bytes_total", "Bytes of dumps acknowledged by the log."),
-    agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
+    agentErrors: counter(
+      "k2p_agent_produce_errors_total",
+      "Failed attempts to send a round, or a part of one, by code.",
+      ["code"]
+    ),
     agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
-    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
+    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
+    agentClockAhead: gauge(
+      "k2p_agent_clock_ahead_seconds",
+      "Seconds by which this machine's clock is ahead (negative: behind) of the brokers' that stamp the topic.",
+      ["topic"]
+    )
   }
 }
 
