@@ -101,6 +101,21 @@ it("stalled answers were asked for and wait, and an old stall ends when another 
   await answered(client, "ONE")
 })
 
+it("a delay makes both directions late and keeps their order, until it is healed", async () => {
+  const client = await dial()
+  proxy.delay(50)
+  const started = performance.now()
+  client.socket.write("one,")
+  await answered(client, "ONE,")
+  assert.isAtLeast(performance.now() - started, 99)
+  client.socket.write("two,")
+  await until(() => got.join() === "one,two,", { what: "the request", every: 5 })
+  proxy.heal()
+  client.socket.end("three")
+  await until(() => client.closed, { what: "the end", every: 5 })
+  assert.strictEqual(client.text, "ONE,TWO,THREE")
+})
+
 it("before it is aimed it takes nobody", async () => {
   const unaimed = await openProxy()
   try {

@@ -1,5 +1,5 @@
 /**
- * TcpProxy: a way to one server on loopback that a test can cut, stall in one or both directions, and heal. Gate: the
+ * TcpProxy: a way to one server on loopback that a test can cut, stall in one or both directions, make late, and heal. Gate: the
  * same for a row of servers, all of one client's ways at once. What a stall holds is delivered in order when it is healed, late,
  * as a network that comes back does; what a cut took is gone and both ends see a reset. Bytes pass unread.
  */
@@ -17,6 +17,8 @@ export interface Faults {
   readonly cut: () => void
   /** Holds what is sent in these directions; new connections are taken, and held too. */
   readonly stall: (directions: Directions) => void
+  /** What is sent from now on arrives so many ms later, in each direction; a round trip takes twice that. */
+  readonly delay: (ms: number) => void
   /** No fault any more. */
   readonly heal: () => void
   readonly close: () => Promise<void>
@@ -35,16 +37,28 @@ export interface Gate extends Faults {
 
 const flowing: Directions = { toServer: false, toClient: false }
 
-/** Everything from one socket to the other, in order, the end included; nothing while it is held. */
-const pump = (from: Socket, to: Socket, held: () => boolean): void => {
+/** Everything from one socket to the other, in order, the end included, `late` ms late; nothing while it is held. */
+const pump = (from: Socket, to: Socket, held: () => boolean, late: () => number): void => {
   if (held()) from.pause()
-  from.on("data", (bytes) => {
-    if (!to.write(bytes)) from.pause()
-  })
+  /** On its way: what is done when it arrives. */
+  const travelling: Array<{ readonly due: number; readonly arrive: () => void }> = []
+  const arrivals = () => {
+    while (travelling.length > 0 && travelling[0]!.due <= performance.now()) travelling.shift()!.arrive()
+    if (travelling.length > 0) setTimeout(arrivals, Math.max(1, travelling[0]!.due - performance.now()))
+  }
+  const travel = (arrive: () => void) => {
+    if (late() === 0 && travelling.length === 0) arrive()
+    else if (travelling.push({ due: performance.now() + late(), arrive }) === 1) setTimeout(arrivals, late())
+  }
+  from.on("data", (bytes) =>
+    travel(() => {
+      if (!to.destroyed && !to.write(bytes)) from.pause()
+    })
+  )
   to.on("drain", () => {
     if (!held()) from.resume()
   })
-  from.on("end", () => to.end())
+  from.on("end", () => travel(() => to.end()))
   // A reset of one side is passed on by `close`, which follows.
   from.on("error", () => {})
   from.on("close", (reset) => {
@@ -56,6 +70,8 @@ export const openProxy = async (): Promise<TcpProxy> => {
   let target: number | undefined
   let severed = false
   let stalled = flowing
+  let lateness = 0
+  const late = () => lateness
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
 
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
@@ -67,8 +83,8 @@ export const openProxy = async (): Promise<TcpProxy> => {
     const server = connect({ port: target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
     const pair = { client, server }
     pairs.add(pair)
-    pump(client, server, () => stalled.toServer)
-    pump(server, client, () => stalled.toClient)
+    pump(client, server, () => stalled.toServer, late)
+    pump(server, client, () => stalled.toClient, late)
     const forget = () => {
       if (client.closed && server.closed) pairs.delete(pair)
     }
@@ -104,8 +120,12 @@ export const openProxy = async (): Promise<TcpProxy> => {
       reset()
     },
     stall: setFlow,
+    delay: (ms) => {
+      lateness = ms
+    },
     heal: () => {
       severed = false
+      lateness = 0
       setFlow(flowing)
     },
     close: async () => {
@@ -124,6 +144,7 @@ export const openGate = async (width: number): Promise<Gate> => {
     aim: (ports) => each((proxy, i) => proxy.aim(ports[i]!)),
     cut: () => each((proxy) => proxy.cut()),
     stall: (directions) => each((proxy) => proxy.stall(directions)),
+    delay: (ms) => each((proxy) => proxy.delay(ms)),
     heal: () => each((proxy) => proxy.heal()),
     close: async () => {
       await Promise.all(proxies.map((proxy) => proxy.close()))
