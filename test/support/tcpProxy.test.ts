@@ -101,6 +101,21 @@ it("stalled answers were asked for and wait, and an old stall ends when another 
   await answered(client, "ONE")
 })
 
+it("forgotten connections carry nothing for ever and stay open, new ones pass", async () => {
+  const before = await dial()
+  before.socket.write("one,")
+  await answered(before, "ONE,")
+  proxy.forget()
+  before.socket.write("two")
+  const after = await dial()
+  after.socket.write("three")
+  await answered(after, "THREE")
+  proxy.heal()
+  after.socket.write("four")
+  await answered(after, "THREEFOUR")
+  assert.deepStrictEqual([got, before.text, before.closed], [["one,", "threefour"], "ONE,", false])
+})
+
 it("a delay makes both directions late and keeps their order, until it is healed", async () => {
   const client = await dial()
   proxy.delay(50)

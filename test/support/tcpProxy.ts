@@ -17,6 +17,8 @@ export interface Faults {
   readonly cut: () => void
   /** Holds what is sent in these directions; new connections are taken, and held too. */
   readonly stall: (directions: Directions) => void
+  /** Connections that are open now carry nothing any more, and nobody is told; new ones do. As a firewall that forgot them. */
+  readonly forget: () => void
   /** What is sent from now on arrives so many ms later, in each direction; a round trip takes twice that. */
   readonly delay: (ms: number) => void
   /** No fault any more. */
@@ -72,7 +74,7 @@ export const openProxy = async (): Promise<TcpProxy> => {
   let stalled = flowing
   let lateness = 0
   const late = () => lateness
-  const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
+  const pairs = new Set<{ readonly client: Socket; readonly server: Socket; forgotten: boolean }>()
 
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     if (target === undefined || severed) {
@@ -81,10 +83,10 @@ export const openProxy = async (): Promise<TcpProxy> => {
       return
     }
     const server = connect({ port: target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
-    const pair = { client, server }
+    const pair = { client, server, forgotten: false }
     pairs.add(pair)
-    pump(client, server, () => stalled.toServer, late)
-    pump(server, client, () => stalled.toClient, late)
+    pump(client, server, () => stalled.toServer || pair.forgotten, late)
+    pump(server, client, () => stalled.toClient || pair.forgotten, late)
     const forget = () => {
       if (client.closed && server.closed) pairs.delete(pair)
     }
@@ -95,10 +97,10 @@ export const openProxy = async (): Promise<TcpProxy> => {
 
   const setFlow = (next: Directions): void => {
     stalled = next
-    for (const { client, server } of pairs)
+    for (const { client, forgotten, server } of pairs)
       for (const [from, to, held] of [
-        [client, server, next.toServer],
-        [server, client, next.toClient]
+        [client, server, next.toServer || forgotten],
+        [server, client, next.toClient || forgotten]
       ] as const)
         if (held) from.pause()
         else if (!to.writableNeedDrain) from.resume()
@@ -120,6 +122,10 @@ export const openProxy = async (): Promise<TcpProxy> => {
       reset()
     },
     stall: setFlow,
+    forget: () => {
+      for (const pair of pairs) pair.forgotten = true
+      setFlow(stalled)
+    },
     delay: (ms) => {
       lateness = ms
     },
@@ -144,6 +150,7 @@ export const openGate = async (width: number): Promise<Gate> => {
     aim: (ports) => each((proxy, i) => proxy.aim(ports[i]!)),
     cut: () => each((proxy) => proxy.cut()),
     stall: (directions) => each((proxy) => proxy.stall(directions)),
+    forget: () => each((proxy) => proxy.forget()),
     delay: (ms) => each((proxy) => proxy.delay(ms)),
     heal: () => each((proxy) => proxy.heal()),
     close: async () => {

@@ -5,6 +5,7 @@
  */
 import { mkdir, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
 import { Effect, Exit, Scope } from "effect"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
 import { partitionOf } from "../../../src/agent/Partitioner.ts"
@@ -197,6 +198,17 @@ describeKafka("the agent and brokers in trouble", () => {
       assert.isAtLeast(numbers.length / (numbers.at(-1)! - numbers[0]! + 1), 0.95, `${source}: ${numbers}`)
     }
     assert.isAbove(led(2).length, 0)
+  })
+
+  it("connections that a firewall forgot without a word are noticed by a sign of life, long before a request is given up", async () => {
+    const { agent, more, reader, sources } = await site("forgotten", 4, ["--expiry", "10m", "--request-timeout", "4m"])
+    await more([1, 2], 1, "all is well")
+    // Unused for so long a connection is not trusted any more.
+    await delay(6_000)
+    for (const way of ways) way.forget()
+    await more([1, 2], 1, "the connections are forgotten")
+    await agent.says(/no sign of life within 10 s/)
+    for (const source of sources) assert.isAtLeast(reader.last(source), 2)
   })
 
   it("a thousand sources at a round trip of 100 ms: every round of each arrives, in few requests", async () => {

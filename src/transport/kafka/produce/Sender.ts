@@ -1,7 +1,7 @@
 /**
  * Sender: what goes to one leader. Records of many calls go in one request; several requests are in flight, never two with the same
- * partition, together at most as large as one may be, so that a slow uplink is not asked for more than it carries in time. A leader
- * that is not reached fails what waits for it, at once, and is tried again at its `Pace`; nothing is sent again here.
+ * partition, together at most as large as one may be, and less after one that was not answered in time, so that a slow uplink is not
+ * asked for more than it carries. A leader that is not reached fails what waits for it, at once, and is tried again at its `Pace`; nothing is sent again here.
  *
  * A request counts as on its way from when it is handed to an open connection until it is answered or that connection is closed:
  * records before that can still be taken back.
@@ -39,6 +39,9 @@ export interface Told {
 }
 
 const MAX_IN_FLIGHT = 5
+/** Of the largest request: how far unanswered ones may lower what is in flight, and how fast answers raise it again. */
+const LEAST_SHARE = 1 / 16
+const REGAIN = 1 / 16
 const ACKS: Readonly<Record<string, number>> = { "0": 0, "1": 1, all: -1 }
 
 /** Calls of one moment are to go together. */
@@ -55,6 +58,8 @@ export class Sender {
   /** Of whose backlogs something waits and nothing is on its way, whose turn it is first. */
   readonly #ready = new Set<Backlog>()
   #running = false
+  /** Of the largest request, what may be in flight. */
+  #share = 1
   #requests = 0
   #bytes = 0
   #room: (() => void) | undefined
@@ -115,7 +120,7 @@ export class Sender {
   /** Sends one more request; false where that has to wait for an answer, or for more to send. */
   #next(link: Link, address: Address): boolean {
     const alone = this.#requests === 0
-    const room = this.#options.maxRequestBytes - this.#bytes
+    const room = this.#options.maxRequestBytes * this.#share - this.#bytes
     const parcels = this.#requests < MAX_IN_FLIGHT ? pack(this.#ready, room, alone) : []
     if (parcels.length === 0) return false
     const bytes = parcels.reduce((sum, parcel) => sum + parcel.bytes, 0)
@@ -158,10 +163,12 @@ export class Sender {
         )
       })
       this.#pace.succeeded()
+      this.#share = Math.min(1, this.#share + REGAIN)
       this.#answered(answer, parcels, address, sentAt)
     } catch (caught) {
       const error = this.#ofBroker(address, caught)
       if (error.unknownOutcome) this.#links.suspect(address)
+      if (error.code === "TIMEOUT") this.#share = Math.max(LEAST_SHARE, this.#share / 2)
       this.#pace.failed()
       for (const parcel of parcels) {
         // Its leader may be another one by now.
