@@ -216,7 +216,7 @@ const make = (defaults: boolean) => {
     scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),
     connectionsClosed: counter(
       "k2p_http_connections_closed_total",
-      "Connections closed because there were too many: idle ones that made room, or the new one where all were busy.",
+      "Connections that were closed: idle or busy ones that made room, new ones where there was none, those with too many requests in a row.",
       ["why"]
     ),
     scrapeSeconds: histogram(

@@ -7,7 +7,7 @@
  * in both formats. Of statements that contradict each other none counts: the family is of unknown type.
  */
 import type { InputFormat, MetricType } from "../text/Dump.ts"
-import { reservedNames } from "../text/ReservedNames.ts"
+import { isReserved } from "../text/ReservedNames.ts"
 import type { SampleName } from "./Names.ts"
 import type { Statement } from "./Statement.ts"
 import type { Role } from "./ValueRule.ts"
@@ -103,7 +103,7 @@ export class Resolving {
     for (let k = from; k < to; k++) {
       const statement = statements[k]!
       if (statement.kind === "EOF" || statement.kind === "wrong") continue
-      if (!allowReservedNames && isReserved(statement, format)) continue
+      if (!allowReservedNames && isReservedType(statement, format)) continue
       if (statement.kind === "TYPE") this.sayType(statement.name, statement.type)
       else this.say(statement.kind === "HELP" ? "help" : "unit", statement.name, statement.text)
     }
@@ -163,12 +163,12 @@ export class Resolving {
 }
 
 /**
- * A type for a name that Prometheus itself writes: of a histogram `up` it may make one series `up`. OpenMetrics' counters and infos
+ * A type for a reserved name: of a histogram `up` it may make one series `up`. OpenMetrics' counters and infos
  * have names of their own.
  */
-const isReserved = (said: Statement, format: InputFormat): boolean =>
+const isReservedType = (said: Statement, format: InputFormat): boolean =>
   said.kind === "TYPE" &&
-  reservedNames.has(said.name) &&
+  isReserved(said.name) &&
   (format === "text" || (said.type !== "counter" && said.type !== "info"))
 
 /** A family's OpenMetrics name and text name, by the name in its TYPE. */

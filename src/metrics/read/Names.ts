@@ -7,7 +7,7 @@
  */
 import { hashOfSample } from "../text/Hash.ts"
 import { intern } from "../text/Interned.ts"
-import { reservedNames } from "../text/ReservedNames.ts"
+import { isReserved } from "../text/ReservedNames.ts"
 import { ascii, encode, escapeValue } from "../text/Syntax.ts"
 
 export interface SampleName {
@@ -106,5 +106,5 @@ const named = (text: string, quoted: boolean, hash: number): SampleName => ({
   text,
   quoted,
   hash,
-  reserved: reservedNames.has(text)
+  reserved: isReserved(text)
 })
