@@ -237,6 +237,10 @@ const make = (defaults: boolean) => {
     agentRounds: counter("k2p_agent_rounds_total", "Rounds read from dump files by outcome.", ["outcome"]),
     agentChunks: counter("k2p_agent_chunks_total", "Chunks acknowledged by the log."),
     agentBytes: counter("k2p_agent_bytes_total", "Bytes of dumps acknowledged by the log."),
+    agentLinesLeftOut: counter(
+      "k2p_agent_lines_left_out_total",
+      "Lines of dumps that were sent without them: longer than a record."
+    ),
     agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
     agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
     agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
