@@ -105,9 +105,9 @@ export class Names {
   keep(name: SampleName): number {
     if (name.id >= 0) return name.id
     const { text, quoted, hash } = name
-    const bytes = encode(text)
+    const bytes = quoted ? encode(text) : asciiBytes(text)
     const flags = (quoted ? QUOTED : 0) | (reservedNames.has(text) ? RESERVED : 0)
-    name.id = this.append(bytes, 0, bytes.length, hash, flags)
+    name.id = this.append(bytes, 0, quoted ? bytes.length : text.length, hash, flags)
     return name.id
   }
 
@@ -221,6 +221,15 @@ export class Names {
     }
     this.isShared = false
   }
+}
+
+let scratch = new Uint8Array(256)
+
+/** Good until the next call, and longer than the text: an encoder costs more than a short name. */
+const asciiBytes = (text: string): Uint8Array => {
+  if (scratch.length < text.length) scratch = new Uint8Array(2 * text.length)
+  for (let i = 0; i < text.length; i++) scratch[i] = text.charCodeAt(i)
+  return scratch
 }
 
 /** One of a source's names, for messages: its text is made where it is asked for. */
