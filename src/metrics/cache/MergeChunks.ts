@@ -12,9 +12,11 @@ import type { Page } from "../read/Page.ts"
 import { refusal } from "../rounds/Record.ts"
 import type { Dump, ParseLimits, Refusal, RefusedLines } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
+import { endOfLabels, endOfName } from "../text/Line.ts"
 import { floatLabelsOf, seriesKey } from "../text/Series.ts"
 import { SeriesTable } from "../text/SeriesTable.ts"
 import { Slices } from "../text/Slices.ts"
+import { sameBytes } from "../text/Syntax.ts"
 import { ChunkFamilies, JoinedFamilies } from "./JoinedFamilies.ts"
 
 export function* mergingChunks(
@@ -188,7 +190,13 @@ class Repeats {
       key ??= this.keyAt(c, place)
       return key
     }
-    const added = seen.add(hash, this.starts[c]! + place, (other) => this.keyOf(other) === mine())
+    const line = this.pages[c]!.families.linesAt(place, place + 1)
+    const end = endOfSeries(line)
+    const added = seen.add(hash, this.starts[c]! + place, (number) => {
+      const [d, at] = this.lineOf(number)
+      const other = this.pages[d]!.families.linesAt(at, at + 1)
+      return sameBytes(line, 0, end, other, 0, endOfSeries(other)) || this.keyAt(d, at) === mine()
+    })
     if (added === "seen") return false
     // A table that grew has room for what had none before.
     if (crowd.size > 0 && crowd.has(mine())) return false
@@ -196,10 +204,10 @@ class Repeats {
     return true
   }
 
-  private keyOf(line: number): string {
+  private lineOf(number: number): readonly [chunk: number, place: number] {
     let c = this.starts.length - 1
-    while (this.starts[c]! > line) c--
-    return this.keyAt(c, line - this.starts[c]!)
+    while (this.starts[c]! > number) c--
+    return [c, number - this.starts[c]!]
   }
 
   /** As the chunk itself tells its series apart. */
@@ -213,3 +221,5 @@ class Repeats {
 }
 
 const LEAST = 512
+
+const endOfSeries = (line: Uint8Array): number => endOfLabels(line, endOfName(line, 0))
