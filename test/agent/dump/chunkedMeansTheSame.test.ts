@@ -133,7 +133,7 @@ const read = (text: string, format: InputFormat, recordBytes: number) => {
 /** Of a dump, what does not depend on the order of its families and lines: each line with the family that it stands under. */
 const meaning = ({ content }: ReturnType<typeof read>, format: InputFormat) => {
   if (isRefused(content)) return content.reason
-  const lines = content.dump.families.flatMap(({ name, textName, type, bytes }) =>
+  const lines = [...content.dump.families].flatMap(({ name, textName, type, bytes }) =>
     Buffer.from(bytes)
       .toString()
       .split("\n")

@@ -118,7 +118,7 @@ describe("a name that Prometheus itself writes", () => {
         const pod = rounds(typed)
         const { families } = pod.cache.content(() => now).dumps()[0]!
         assert.deepStrictEqual(
-          families.map(({ textName, type, help }) => [textName, type, help]),
+          [...families].map(({ textName, type, help }) => [textName, type, help]),
           (type === "summary" ? [] : [["up_bucket", "unknown", ""]]).concat([
             ["up_sum", "unknown", ""],
             ["up_count", "unknown", ""]
