@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto"
 import { availableParallelism } from "node:os"
 import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
+import { type RelabelRule, type RelabelSettings, relabelRule } from "./agent/relabel/RelabelRule.ts"
 import { address, defaultName, type ScrapeTarget, shownUrl } from "./agent/scrape/ScrapeTarget.ts"
 import { type Connection, readConnection } from "./config/Connection.ts"
 import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
@@ -195,6 +196,15 @@ const readTargets = (
     }
   })
 
+const readRules = (settings: ReadonlyArray<RelabelSettings>, problems: Array<string>): ReadonlyArray<RelabelRule> =>
+  settings.flatMap((one, i) => {
+    const rule = relabelRule(one)
+    if (typeof rule === "function") return [rule]
+    const which = settings.length === 1 ? "" : `item ${i + 1} of it: `
+    problems.push(`--metric-relabel-configs is not usable: ${which}${rule.wrong}`)
+    return []
+  })
+
 export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<AgentConfig> => {
   const { values, origin } = resolved
   const connection = readConnection(resolved)
@@ -208,6 +218,7 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   if (values.scrapeTimeout !== undefined && values.scrapeTimeout > values.scrapeInterval)
     problems.push("--scrape-timeout is longer than --scrape-interval: a scrape ends before the next one begins")
   const targets = readTargets(resolved, problems)
+  const relabel = readRules(values.metricRelabelConfigs ?? [], problems)
   if (problems.length > 0 || "problems" in connection) return { problems }
   const hub = connection.value.eventHubs?.topic
   const agent: AgentOptions = {
@@ -215,6 +226,7 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     topic: origin("topic") === "default" && hub !== undefined ? hub : values.topic,
     dumps: values.dump ?? [],
     targets,
+    relabel,
     labels: { ...values.label, ...(values.job === undefined ? {} : { job: values.job }) },
     host: values.host ?? defaultAgentOptions.host,
     clientId: values.clientId,

@@ -15,6 +15,7 @@ import { claimEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
+import { relabelling } from "./relabel/RelabelSink.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
@@ -105,6 +106,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     { topic, epoch, labels, giveUpAfter: options.expiry / 2, maxBytes: options.bufferBytes },
     Deferred.await(connected)
   )
+  const sink = relabelling(outbox, options.relabel, metrics)
   const scrapes = yield* ScrapeSource.make({
     targets: options.targets,
     host: options.host,
@@ -129,7 +131,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   )
 
   const look = Effect.gen(function* () {
-    yield* source.look(outbox)
+    yield* source.look(sink)
     metrics.agentFiles.reset()
     for (const file of source.files()) metrics.agentFiles.inc({ state: file.state })
     metrics.agentBufferBytes.set(outbox.bytes())
@@ -163,7 +165,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
-  yield* scrapes.run(outbox).pipe(
+  yield* scrapes.run(sink).pipe(
     Effect.catchDefect((defect) => Deferred.die(failed, defect)),
     Effect.forkScoped
   )

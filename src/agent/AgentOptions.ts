@@ -1,6 +1,7 @@
 /** Options of one agent, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 import { hostname } from "node:os"
 import type { Acks, Compression } from "../transport/Transport.ts"
+import type { RelabelRule } from "./relabel/RelabelRule.ts"
 import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
 export interface AgentOptions {
@@ -9,6 +10,8 @@ export interface AgentOptions {
   readonly dumps: ReadonlyArray<string>
   /** `--scrape`: endpoints whose bodies are rounds. */
   readonly targets: ReadonlyArray<ScrapeTarget>
+  /** What is done to each series of all rounds before it is sent, in this order. */
+  readonly relabel: ReadonlyArray<RelabelRule>
   /** `--label k=v`. `job` replaces the default, the dump file's name without its extension. */
   readonly labels: Readonly<Record<string, string>>
   /** First part of every source id. It must be the same after a restart: give it where host names are random. */
@@ -37,6 +40,7 @@ export const defaultAgentOptions: AgentOptions = {
   topic: "metrics",
   dumps: [],
   targets: [],
+  relabel: [],
   labels: {},
   host: hostname(),
   clientId: "kafka2prom-agent",

@@ -97,6 +97,15 @@ export class Fields {
     return undefined
   }
 
+  /** A sequence of texts. */
+  list(key: string): ReadonlyArray<string> | undefined {
+    if (!this.has(key)) return undefined
+    const list = this.map[key]!
+    if (Array.isArray(list) && list.every((text) => typeof text === "string")) return list
+    this.fail(`its ${this.prefix}${key} must be a list of texts`)
+    return undefined
+  }
+
   /** A mapping of texts. */
   texts(key: string): Readonly<Record<string, string>> | undefined {
     if (!this.has(key)) return undefined

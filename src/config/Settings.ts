@@ -4,6 +4,7 @@
  */
 import { strategies } from "../engine/Backpressure.ts"
 import * as Kind from "./Kind.ts"
+import { relabelRules } from "./RelabelSettings.ts"
 import { scrapeInterval, scrapeTargets, scrapeTimeout } from "./ScrapeSettings.ts"
 import { settings } from "./Setting.ts"
 
@@ -244,6 +245,12 @@ export const agent = settings({
     kind: scrapeTimeout,
     about: "What a scrape may take, from connecting to the last byte.",
     otherwise: "10s, or the interval where that is less"
+  },
+  metricRelabelConfigs: {
+    kind: relabelRules,
+    about:
+      "Rules on the series of all dumps before they are sent, as Prometheus has them under that name; best in the file, as metric_relabel_configs.",
+    otherwise: "none"
   },
   host: {
     kind: Kind.text("name"),
