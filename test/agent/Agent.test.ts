@@ -11,6 +11,7 @@ import { isRefused, readEnvelope } from "../../src/metrics/rounds/Record.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { LogRecord, Transport } from "../../src/transport/Transport.ts"
+import { rulesOf } from "./relabel/rules.ts"
 import { serving, targetOf } from "./scrape/endpoints.ts"
 
 const topic = "metrics"
@@ -142,6 +143,20 @@ describe("Agent", () => {
       }
       assert.deepInclude(agent.status().files[0], { path, state: "duplicate", why: `its source id is that of ${url}/` })
       assert.deepInclude(agent.status().targets[0], { source: "h/app", state: "up" })
+    }))
+
+  test("what rules drop is not on the log, and is counted", () =>
+    Effect.gen(function* () {
+      const { log, next, options, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const relabel = rulesOf({ source_labels: ["__name__"], regex: "go_.*", action: "drop" })
+      yield* start({ ...options, relabel })
+      yield* replace(path, "# TYPE go_x gauge\ngo_x 1\ngo_y 1\na 1\n")
+      const [record] = yield* next(1, 0)
+      assert.strictEqual(text(record?.value), "a 1\n")
+      const { agentSeriesDropped } = yield* SelfMetrics
+      const { values } = yield* io(() => agentSeriesDropped.get())
+      assert.deepInclude(values, { labels: { why: "rule" }, value: 2 })
     }))
 
   test("a dump larger than a record arrives in chunks that together are the dump", () =>

@@ -9,22 +9,12 @@
  */
 import { readStatement } from "../../metrics/read/Statement.ts"
 import { defaultParseLimits, type InputFormat } from "../../metrics/text/Dump.ts"
-import {
-  BACKSLASH,
-  BRACE_CLOSE,
-  BRACE_OPEN,
-  HASH,
-  LF,
-  QUOTE,
-  SPACE,
-  skipBlanks,
-  TAB
-} from "../../metrics/text/Syntax.ts"
+import { HASH, LF, skipBlanks } from "../../metrics/text/Syntax.ts"
 import { Families } from "./Families.ts"
 import { KnownSeries, type MemoryShare } from "./KnownSeries.ts"
 import type { RelabelRule } from "./RelabelRule.ts"
 import { type Edit, nothing, rewritten } from "./Rewriting.ts"
-import { SeriesReader } from "./SeriesReader.ts"
+import { SeriesReader, seriesEnd } from "./SeriesReader.ts"
 import { type Verdict, verdictOn } from "./Verdict.ts"
 
 export interface Relabelled {
@@ -36,33 +26,6 @@ export interface Relabelled {
 
 /** Bytes of what is remembered of all sources. */
 const memoryBytes = 64 * 1024 * 1024
-
-/** Where the series that begins at `from` ends: its labels may span lines where they are in quotes, as the text format allows. -1: nowhere. */
-const seriesEnd = (b: Uint8Array, from: number): number => {
-  let i = from
-  for (; ; i++) {
-    const c = b[i]
-    if (c === BRACE_OPEN) break
-    if (c === undefined || c === LF) return -1
-    if (c !== SPACE && c !== TAB) continue
-    // Blanks may stand between a name and its labels.
-    const next = skipBlanks(b, i)
-    if (b[next] !== BRACE_OPEN) return i
-    i = next
-    break
-  }
-  for (i++; ; i++) {
-    const c = b[i]
-    if (c === BRACE_CLOSE) return i + 1
-    if (c === undefined || c === LF) return -1
-    if (c !== QUOTE) continue
-    const last = i + defaultParseLimits.maxLabelValue
-    for (i++; b[i] !== QUOTE; i++) {
-      if (b[i] === undefined || i > last) return -1
-      if (b[i] === BACKSLASH) i++
-    }
-  }
-}
 
 /** What is behind a series is short: a call of indexOf would cost more. */
 const lineEnd = (b: Uint8Array, from: number): number => {

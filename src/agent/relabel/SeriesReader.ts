@@ -9,7 +9,20 @@ import { isLegacyName, Names } from "../../metrics/read/Names.ts"
 import { prepareAttachment } from "../../metrics/text/Attachment.ts"
 import { defaultParseLimits } from "../../metrics/text/Dump.ts"
 import { LineBuffer } from "../../metrics/text/LineBuffer.ts"
-import { decode, escapeValue, isLabelName, unescapeValue } from "../../metrics/text/Syntax.ts"
+import {
+  BACKSLASH,
+  BRACE_CLOSE,
+  BRACE_OPEN,
+  decode,
+  escapeValue,
+  isLabelName,
+  LF,
+  QUOTE,
+  SPACE,
+  skipBlanks,
+  TAB,
+  unescapeValue
+} from "../../metrics/text/Syntax.ts"
 
 /** `__name__` first, then the labels in the order of the line. */
 export type SeriesLabels = ReadonlyArray<readonly [name: string, value: string]>
@@ -23,6 +36,33 @@ const attachment = prepareAttachment(
 /** `name="value"` of the canonical form; a name may stand in quotes. */
 const label = /(?:([a-zA-Z_][a-zA-Z0-9_]*)|"((?:[^"\\]|\\.)*)")="((?:[^"\\]|\\.)*)"/gs
 const value = Buffer.from(" 0\n")
+
+/** Where the series that begins at `from` ends: its labels may span lines where they are in quotes, as the text format allows. -1: nowhere. */
+export const seriesEnd = (b: Uint8Array, from: number): number => {
+  let i = from
+  for (; ; i++) {
+    const c = b[i]
+    if (c === BRACE_OPEN) break
+    if (c === undefined || c === LF) return -1
+    if (c !== SPACE && c !== TAB) continue
+    // Blanks may stand between a name and its labels.
+    const next = skipBlanks(b, i)
+    if (b[next] !== BRACE_OPEN) return i
+    i = next
+    break
+  }
+  for (i++; ; i++) {
+    const c = b[i]
+    if (c === BRACE_CLOSE) return i + 1
+    if (c === undefined || c === LF) return -1
+    if (c !== QUOTE) continue
+    const last = i + defaultParseLimits.maxLabelValue
+    for (i++; b[i] !== QUOTE; i++) {
+      if (b[i] === undefined || i > last) return -1
+      if (b[i] === BACKSLASH) i++
+    }
+  }
+}
 
 export class SeriesReader {
   private readonly line = new LineBuffer()

@@ -4,7 +4,8 @@
  * must be whole: OpenMetrics ends with `# EOF`, a text's last line with its line feed. Pure.
  */
 import type { InputFormat } from "../../metrics/text/Dump.ts"
-import { HASH, LF, shown, skipBlanks, startsMetricName } from "../../metrics/text/Syntax.ts"
+import { HASH, LF, numberIsValid, parseNumber, SPACE, skipBlanks, TAB } from "../../metrics/text/Syntax.ts"
+import { SeriesReader, seriesEnd } from "../relabel/SeriesReader.ts"
 
 export type Judged =
   | { readonly kind: "round"; readonly text: Uint8Array; readonly format: InputFormat }
@@ -25,18 +26,39 @@ const formatOf = (contentType: string): InputFormat | undefined =>
 const refused = (reason: "content-type" | "body", why: string): Judged => ({ kind: "refused", reason, why })
 
 /** It comes from anyone: one line, bounded, escaped. */
-export const quotedPiece = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+export const quotedPiece = (text: string): string =>
+  JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text).replace(/[\x7f-\x9f\u2028\u2029]/g, "?")
 
-/** Where the first line that is no comment and not blank begins; -1 where there is none. */
-const firstSample = (body: Uint8Array): number => {
-  for (let at = 0; at < body.length; ) {
+const reader = new SeriesReader()
+
+const isSample = (body: Uint8Array, at: number): boolean => {
+  const end = seriesEnd(body, at)
+  if (end < 0 || reader.read(body.subarray(at, end)) === undefined) return false
+  const value = skipBlanks(body, end)
+  let stop = value
+  while (stop < body.length && body[stop] !== SPACE && body[stop] !== TAB && body[stop] !== LF) stop++
+  parseNumber(body, value, stop)
+  return numberIsValid()
+}
+
+/** So many bad lines are looked at; then the pods may find the good one. */
+const maxLooks = 1000
+
+/** Where its first line is that would be a sample, of a body that has such lines and none is good; else -1. */
+const firstOfNoSamples = (body: Uint8Array): number => {
+  let first = -1
+  for (let at = 0, looks = 0; at < body.length && looks < maxLooks; ) {
     const i = skipBlanks(body, at)
-    if (i < body.length && body[i] !== HASH && body[i] !== LF) return i
-    const end = body.indexOf(LF, i)
-    if (end < 0) return -1
+    const feed = body.indexOf(LF, i)
+    const end = feed < 0 ? body.length : feed
+    if (i < end && body[i] !== HASH) {
+      if (isSample(body, i)) return -1
+      if (first < 0) first = i
+      if (++looks === maxLooks) return -1
+    }
     at = end + 1
   }
-  return -1
+  return first
 }
 
 export const judgeBody = (body: Buffer, contentType: string, fallback: InputFormat | null): Judged => {
@@ -48,9 +70,12 @@ export const judgeBody = (body: Buffer, contentType: string, fallback: InputForm
         ? "it says no content type: set fallback_scrape_protocol if it is metrics all the same"
         : `its content type ${quotedPiece(contentType)} is none of metrics: set fallback_scrape_protocol if it is metrics all the same`
     )
-  const first = firstSample(body)
-  if (first >= 0 && body[first] !== 0x7b && !startsMetricName(body[first]!))
-    return refused("body", `it is not exposition text: ${shown(body, first)} where a metric name should begin`)
+  const first = firstOfNoSamples(body)
+  if (first >= 0)
+    return refused(
+      "body",
+      `it is not exposition text, none of its lines is a sample; one is ${quotedPiece(body.toString("utf8", first, first + 60).split("\n", 1)[0]!)}`
+    )
   if (format === "openmetrics") {
     const whole = body.length >= eof.length && body.compare(eof, 0, eof.length, body.length - eof.length) === 0
     // The line feed behind it may be missing.

@@ -137,7 +137,8 @@ describe("ScrapeSource", () => {
     ["with a login page", answer("<html>", "text/html"), "content-type", /"text\/html" is none of metrics/],
     ["without a content type", answer("a 1\n", ""), "content-type", /no content type/],
     ["with protobuf", answer("x", "application/vnd.google.protobuf"), "content-type", /none of metrics/],
-    ["whose text is none", answer("<html>\n<body>\n"), "body", /not exposition text/],
+    ["whose text is none", answer("<html>\n<body>\n"), "body", /not exposition text.*"<html>"/],
+    ["whose text is words", answer("Not found\nhere 1x\n"), "body", /not exposition text.*"Not found"/],
     ["whose last line has no line feed", answer("a 1\nb 2"), "body", /no line feed/],
     ["with OpenMetrics without # EOF", answer(whole, "application/openmetrics-text"), "body", /without # EOF/],
     [
@@ -215,6 +216,20 @@ describe("ScrapeSource", () => {
         assert.match(log.lines[0]!, why)
         assert.isTrue(log.lines[0]!.startsWith(`Warn ${url}/ (source h/app) gives no round: `), log.lines[0])
       }))
+
+  test("a bad line harms only itself: that is for the pods; an empty body is an empty round", () =>
+    Effect.gen(function* () {
+      let body = "1bad 1\na 1\n"
+      const { url } = yield* serving((request, response) => answer(body)(request, response))
+      const { sink } = yield* start([targetOf(url)])
+      yield* sink.has(1)
+      assert.strictEqual(sink.texts()[0], body)
+      body = ""
+      yield* waitFor(() => sink.texts().includes("\n"))
+      body = "# TYPE a gauge\n"
+      yield* waitFor(() => sink.texts().includes(body))
+      assert.deepStrictEqual(log.lines, [])
+    }))
 
   test("an endpoint that comes and goes is told when it goes and when it is back", () =>
     Effect.gen(function* () {
