@@ -121,10 +121,11 @@ describe("Relabeller", () => {
   })
 
   it("series that end like known ones are other series", () => {
-    const relabeller = new Relabeller(rulesOf(name("a", "drop")))
-    const rounds = ["a 1\n", "ab 1\n", 'a {x="1"} 1\n', "a 2\n", "a\t3\n"]
+    const rules = rulesOf({ source_labels: ["__name__", "x"], regex: "a;", action: "drop" })
+    const relabeller = new Relabeller(rules)
+    const rounds = ["a 1\n", "ab 1\n", "a 1\n", 'a {x="1"} 1\n', "a 2\n", "a\t3\n", 'a{x="1"} 1\n']
     const after = rounds.map((text) => Buffer.from(relabeller.relabel("s", Buffer.from(text), "text").text).toString())
-    assert.deepStrictEqual(after, ["\n", "ab 1\n", "\n", "\n", "\n"])
+    assert.deepStrictEqual(after, ["\n", "ab 1\n", "\n", 'a {x="1"} 1\n', "\n", "\n", 'a{x="1"} 1\n'])
   })
 
   it("with a memory each dump comes to what it comes to without one", () => {
