@@ -42,7 +42,7 @@ describeWith(["java", "mvn", "python3"], "a scraped service", () => {
     app = stage.run("service", python, ["-c", service, at])
     port = (await app.says(/port (\d+)/, "stdout"))[1]!
   }
-  const valueOf = async (series: RegExp): Promise<number | undefined> => {
+  const shownValue = async (series: RegExp): Promise<number | undefined> => {
     const found = series.exec(await pod.get("/metrics", { headers: { accept: "text/plain;version=0.0.4" } }))
     return found === null ? undefined : Number(found[1])
   }
@@ -85,8 +85,8 @@ metric_relabel_configs:
   })
 
   it("is shown by a pod with its labels, and grows", async () => {
-    const first = await until(() => valueOf(work), { what: "the service's counter" })
-    await until(async () => (await valueOf(work))! > first, { what: "a later value" })
+    const first = await until(() => shownValue(work), { what: "the service's counter" })
+    await until(async () => (await shownValue(work))! > first, { what: "a later value" })
     const body = await pod.get("/metrics", {
       headers: { accept: "application/openmetrics-text;version=1.0.0" }
     })

@@ -128,6 +128,40 @@ describe("Relabeller", () => {
     assert.deepStrictEqual(after, ["\n", "ab 1\n", "\n", 'a {x="1"} 1\n', "\n", "\n", 'a{x="1"} 1\n'])
   })
 
+  it("whatever bytes a service writes, nothing is thrown, and rules that meet nothing leave them as they are", () => {
+    const pieces = [
+      "a",
+      "b_total",
+      "{",
+      "}",
+      '"',
+      "=",
+      ",",
+      " ",
+      "\n",
+      "\\",
+      "# TYPE a gauge\n",
+      "# EOF\n",
+      'a{b="c"} 1\n',
+      "\xff",
+      "\0",
+      "é"
+    ]
+    const r = random(11)
+    const rules = rulesOf(rename("a", "new"), { regex: "b", action: "labeldrop" }, name("b_total", "drop"))
+    const meets = new Relabeller(rules)
+    const meetsNothing = new Relabeller(rulesOf(name("x", "drop")))
+    for (let round = 0; round < 20_000; round++) {
+      const text = Buffer.from(
+        Array.from({ length: r.int(0, 20) }, () => r.pick(pieces)).join(""),
+        r.chance(0.5) ? "latin1" : "utf8"
+      )
+      const format = r.chance(0.5) ? ("text" as const) : ("openmetrics" as const)
+      assert.strictEqual(meetsNothing.relabel("s", text, format).text, text)
+      meets.relabel("s", text, format)
+    }
+  })
+
   it("with a memory each dump comes to what it comes to without one", () => {
     const rules = [
       name(".*_sum", "drop"),
