@@ -243,7 +243,27 @@ const make = (defaults: boolean) => {
     ),
     agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
     agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
-    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
+    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
+    agentScrapes: counter("k2p_agent_scrapes_total", "Scrapes of --scrape targets by outcome; up: it gave a round.", [
+      "outcome"
+    ]),
+    agentScrapeUp: gauge("k2p_agent_scrape_up", "1 where the last scrape of the target gave a round, else 0.", [
+      "target"
+    ]),
+    agentScrapeSeconds: gauge("k2p_agent_scrape_duration_seconds", "How long the last scrape of the target took.", [
+      "target"
+    ]),
+    agentScrapeSuccess: gauge(
+      "k2p_agent_scrape_last_success_timestamp_seconds",
+      "When the last scrape of the target that gave a round began.",
+      ["target"]
+    ),
+    agentScrapeBytes: gauge("k2p_agent_scrape_bytes", "Bytes of the target's last round, unpacked.", ["target"]),
+    agentSeriesDropped: counter(
+      "k2p_agent_series_dropped_total",
+      "Series that metric_relabel_configs left out, once a round; nameless: a rule took their name.",
+      ["why"]
+    )
   }
 }
 
