@@ -241,9 +241,6 @@ const make = (defaults: boolean) => {
       "k2p_agent_lines_left_out_total",
       "Lines of dumps that were sent without them: longer than a record."
     ),
-    agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
-    agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
-    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
     agentScrapes: counter("k2p_agent_scrapes_total", "Scrapes of --scrape targets by outcome; up: it gave a round.", [
       "outcome"
     ]),
@@ -263,6 +260,18 @@ const make = (defaults: boolean) => {
       "k2p_agent_series_dropped_total",
       "Series that metric_relabel_configs left out, once a round; nameless: a rule took their name.",
       ["why"]
+    ),
+    agentErrors: counter(
+      "k2p_agent_produce_errors_total",
+      "Failed attempts to send a round, or a part of one, by code.",
+      ["code"]
+    ),
+    agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
+    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
+    agentClockAhead: gauge(
+      "k2p_agent_clock_ahead_seconds",
+      "Seconds by which this machine's clock is ahead (negative: behind) of the brokers' that stamp the topic.",
+      ["topic"]
     )
   }
 }

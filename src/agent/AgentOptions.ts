@@ -1,6 +1,6 @@
 /** Options of one agent, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 import { hostname } from "node:os"
-import type { Acks, Compression } from "../transport/Transport.ts"
+import { type Acks, type Compression, defaultMaxRequestBytes } from "../transport/Transport.ts"
 import type { RelabelRule } from "./relabel/RelabelRule.ts"
 import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly partitionBase: number
   readonly acks: Acks
   readonly compression: Compression
+  /** Of a chunk with everything around it, and of a request. */
+  readonly maxRequestBytes: number
   /** The pods' `--expiry`: a round is given up when it is half as old. */
   readonly expiry: number
   /** Between two looks at the files. A round is taken at its second look, so twice this is its delay. */
@@ -48,6 +50,7 @@ export const defaultAgentOptions: AgentOptions = {
   partitionBase: 0,
   acks: 1,
   compression: "none",
+  maxRequestBytes: defaultMaxRequestBytes,
   expiry: 90_000,
   poll: 250,
   globEvery: 2_000,

@@ -109,7 +109,7 @@ const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> =>
     Number(value) >= chunkBytes
       ? ok(`max.message.bytes is ${value}`)
       : broken(
-          `max.message.bytes is ${value}: the agent's chunks of up to ${chunkBytes} bytes are refused; ${set(topic, "max.message.bytes", "1048588")}`
+          `max.message.bytes is ${value}: the agent's chunks of up to ${chunkBytes} bytes are refused; ${set(topic, "max.message.bytes", "1048588")}, or give the agents a lower --max-request-bytes`
         )
   )
 ]
