@@ -1,6 +1,6 @@
 /**
  * Agent: beside the services: what they dump to files goes to the log, within a second of being written. It claims its epoch,
- * fixes the partition base when the log is first reached, looks at the files and hands their rounds to the outbox.
+ * fixes the partition base when the log is first reached, looks at the files, asks the endpoints and hands their rounds to the outbox.
  *
  * It starts and stays up without the log: files are looked at, the newest round of each source waits. Its Scope's close takes one
  * last look, gives the last rounds `shutdownTimeout` to get through, and says what did not. It fails, rather than
@@ -15,7 +15,9 @@ import { claimEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
+import { relabelling } from "./relabel/RelabelSink.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
+import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 /** The agent cannot work as it is told to. The message says why and what to do. */
 export class AgentFailed extends Schema.TaggedError<AgentFailed>()("AgentFailed", { message: Schema.String }) {}
@@ -27,6 +29,7 @@ export interface AgentStatus {
   readonly partitionBase: number | null
   readonly bufferBytes: number
   readonly files: ReadonlyArray<DumpSource.FileStatus>
+  readonly targets: ReadonlyArray<ScrapeSource.TargetStatus>
   readonly sources: ReadonlyArray<SourceStatus>
 }
 
@@ -111,9 +114,16 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     },
     Deferred.await(connected)
   )
+  const sink = relabelling(outbox, options.relabel, metrics)
+  const scrapes = yield* ScrapeSource.make({
+    targets: options.targets,
+    host: options.host,
+    maxBytes: options.maxDumpBytes
+  })
   const source = DumpSource.make({
     globs: options.dumps,
     host: options.host,
+    taken: new Map(scrapes.targets().map((target) => [target.source, target.url])),
     maxBytes: options.maxDumpBytes,
     globEvery: options.globEvery
   })
@@ -129,7 +139,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   )
 
   const look = Effect.gen(function* () {
-    yield* source.look(outbox)
+    yield* source.look(sink)
     metrics.agentFiles.reset()
     for (const file of source.files()) metrics.agentFiles.inc({ state: file.state })
     metrics.agentBufferBytes.set(outbox.bytes())
@@ -163,6 +173,11 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
+  yield* scrapes.run(sink).pipe(
+    Effect.catchDefect((defect) => Deferred.die(failed, defect)),
+    Effect.forkScoped
+  )
+
   return Agent.of({
     status: () => ({
       topic,
@@ -170,6 +185,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       partitionBase: base,
       bufferBytes: outbox.bytes(),
       files: source.files(),
+      targets: scrapes.targets(),
       sources: outbox.sources()
     }),
     failed: Deferred.await(failed)

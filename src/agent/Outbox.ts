@@ -251,6 +251,8 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       yield* troubles.refused(lane, encoded.why)
       return
     }
+    metrics.agentLinesLeftOut.inc(encoded.leftOut?.lines ?? 0)
+    yield* troubles.leftOut(lane, encoded.leftOut)
     const newest: Held = { ...encoded.round, age: round.age, offeredAt: bothClocks() }
     if (age(newest) >= options.giveUpAfter) {
       count("expired")

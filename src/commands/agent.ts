@@ -4,6 +4,7 @@
  */
 import { Effect, Layer } from "effect"
 import { Agent } from "../agent/Agent.ts"
+import { shownUrl } from "../agent/scrape/ScrapeTarget.ts"
 import type { AgentConfig } from "../Config.ts"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import { Server } from "../http/Server.ts"
@@ -32,7 +33,7 @@ export const agent = (config: AgentConfig): Program =>
     yield* shutdownDeadline("agent", config.agent.shutdownTimeout + shutdownExtra)
     for (const warning of config.connection.warnings) yield* Effect.logWarning(warning)
     yield* Effect.logInfo(
-      `kafka2prom ${version}: ${config.agent.dumps.join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
+      `kafka2prom ${version}: ${[...config.agent.dumps, ...config.agent.targets.map(({ url }) => shownUrl(url))].join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
     )
     if (config.listen !== undefined) yield* ownServer(config.listen)
     return yield* Agent.run(config.agent)
