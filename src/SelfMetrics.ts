@@ -18,6 +18,7 @@ import {
 } from "prom-client"
 import { CountedHistogram } from "./CountedHistogram.ts"
 import { loopTurns } from "./LoopTurns.ts"
+import { logLinesLost } from "./Shield.ts"
 
 /** A registry's metrics as plain data, to be sent from one thread to another. */
 export type OwnMetrics = ReadonlyArray<MetricObjectWithValues<MetricValue<string>>>
@@ -28,6 +29,13 @@ const never = 1_000_000_000
 /** prom-client's metrics of the process. What it says of the event loop is said by LoopTurns, under the same names. */
 const defaultMetrics = (register: Registry): void => {
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: never })
+  new Counter({
+    ...{ name: "k2p_log_lines_lost_total", help: "Log lines that stderr did not take.", registers: [register] },
+    collect() {
+      this.reset()
+      this.inc(logLinesLost())
+    }
+  })
   const turns = loopTurns()
   const figures: ReadonlyArray<readonly [what: string, help: string, nanoseconds: () => number]> = [
     ["min", "The shortest turn of the event loop", () => turns.min],

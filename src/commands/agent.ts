@@ -14,6 +14,7 @@ import { SelfMetrics } from "../SelfMetrics.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { version } from "../version.ts"
 import { shutdownDeadline } from "./Deadline.ts"
+import { ignoreHangup } from "./Hangup.ts"
 import type { Program } from "./Program.ts"
 
 const shutdownExtra = 20_000
@@ -30,6 +31,7 @@ const ownServer = (listen: Address) =>
 export const agent = (config: AgentConfig): Program =>
   Effect.gen(function* () {
     yield* shutdownDeadline("agent", config.agent.shutdownTimeout + shutdownExtra)
+    yield* ignoreHangup
     for (const warning of config.connection.warnings) yield* Effect.logWarning(warning)
     yield* Effect.logInfo(
       `kafka2prom ${version}: ${config.agent.dumps.join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
