@@ -11,11 +11,12 @@ import { SelfMetrics } from "../SelfMetrics.ts"
 import { Transport, TransportError } from "../transport/Transport.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
-import { claimEpoch } from "./Epoch.ts"
+import { claimEpoch, keepEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
+import { ownState } from "./StateLock.ts"
 
 /** The agent cannot work as it is told to. The message says why and what to do. */
 export class AgentFailed extends Schema.TaggedError<AgentFailed>()("AgentFailed", { message: Schema.String }) {}
@@ -85,13 +86,30 @@ const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope
   return { producer, base: decided.base }
 })
 
+/** Where the directory cannot be written now: the number is kept as soon as it can be. */
+const keepLater = ({ stateDir, keepEvery }: AgentOptions, epoch: number): Effect.Effect<void> =>
+  Effect.tryPromise(() => keepEpoch(stateDir, epoch)).pipe(
+    Effect.retry(Schedule.spaced(keepEvery)),
+    Effect.orDie,
+    Effect.andThen(Effect.logInfo(`${stateDir} takes the epoch ${epoch} now`))
+  )
+
 const make = Effect.fnUntraced(function* (options: AgentOptions) {
   const metrics = yield* SelfMetrics
   const problem = optionProblem(options)
   if (problem !== null) return yield* new AgentFailed({ message: problem })
+  yield* ownState(options.stateDir, options.stateWait).pipe(
+    Effect.mapError(
+      (owner) =>
+        new AgentFailed({
+          message: `the state directory ${options.stateDir} is another agent's (${owner}): give each agent a --state-dir of its own, or stop that one`
+        })
+    )
+  )
   const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-  const { epoch, warning } = yield* onDisk(() => claimEpoch(options.stateDir, now))
+  const { epoch, warning, kept } = yield* onDisk(() => claimEpoch(options.stateDir, now))
   if (warning !== null) yield* Effect.logWarning(warning)
+  if (!kept) yield* Effect.forkScoped(keepLater(options, epoch))
 
   // Finalizers run from the last to the first: the looks end, the last rounds go out, then the connections close.
   const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))

@@ -12,6 +12,10 @@ export interface AgentOptions {
   readonly host: string
   readonly clientId: string
   readonly stateDir: string
+  /** What an agent that still has the state directory gets to leave. */
+  readonly stateWait: number
+  /** Between two tries to keep what the state directory did not take. */
+  readonly keepEvery: number
   /** 0: what the state directory kept, else the topic's partitions at the first start. */
   readonly partitionBase: number
   readonly acks: Acks
@@ -37,6 +41,8 @@ export const defaultAgentOptions: AgentOptions = {
   host: hostname(),
   clientId: "kafka2prom-agent",
   stateDir: ".kafka2prom",
+  stateWait: 15_000,
+  keepEvery: 10_000,
   partitionBase: 0,
   acks: 1,
   compression: "none",

@@ -1,9 +1,9 @@
 /** The whole agent: real files, the embedded log, the real clock. It waits for records and conditions, never for time. */
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { Agent, AgentFailed } from "../../src/agent/Agent.ts"
 import { type AgentOptions, defaultAgentOptions } from "../../src/agent/AgentOptions.ts"
 import { partitionOf } from "../../src/agent/Partitioner.ts"
@@ -285,6 +285,38 @@ describe("Agent", () => {
       assert.match(yield* failure(occupied), /--state-dir/)
       yield* log.intercept(({ clientId }) => (clientId === "test" ? undefined : { fail: "AUTHENTICATION" }))
       assert.match(yield* failure(set({})), /does not let the agent in: .*AUTHENTICATION/)
+    }))
+
+  test("a second agent of one state directory is told whose it is, and let in when that one leaves", () =>
+    Effect.gen(function* () {
+      const { log, options } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const first = yield* start(options)
+      const failure = yield* Effect.flip(start({ ...options, stateWait: 0 }))
+      assert.instanceOf(failure, AgentFailed)
+      assert.match(failure.message, new RegExp(`state is another agent's \\(process ${process.pid} on .*--state-dir`))
+      const second = yield* Effect.forkScoped(start({ ...options, stateWait: 60_000 }))
+      yield* first.stop
+      const { agent } = yield* Fiber.join(second)
+      assert.isAbove(agent.status().epoch, first.agent.status().epoch)
+    }))
+
+  test("on a full disk it starts, and keeps its epoch as soon as there is room", () =>
+    Effect.gen(function* () {
+      const { dir, log, options, next, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const first = yield* start(options)
+      yield* first.stop
+      yield* io(() => symlink("/dev/full", join(dir, "state/.epoch.tmp")))
+      const { agent } = yield* start({ ...options, keepEvery: 10 })
+      const { epoch } = agent.status()
+      yield* replace(path, "a 1\n")
+      const [record] = yield* next(1, 0)
+      assert.strictEqual(version(record!), `${epoch}.1`)
+      const kept = () => io(() => readFile(join(dir, "state/epoch"), "utf8"))
+      assert.strictEqual(yield* kept(), `${first.agent.status().epoch}\n`)
+      yield* io(() => rm(join(dir, "state/.epoch.tmp")))
+      while ((yield* kept()) !== `${epoch}\n`) yield* Effect.sleep(5)
     }))
 
   test("the partition base that was kept is on disk", () =>
