@@ -196,6 +196,7 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     acks: values.acks === "all" ? "all" : values.acks === "1" ? 1 : 0,
     compression,
     expiry: values.expiry,
+    selfEvery: values.selfEvery,
     maxDumpBytes: values.maxDumpBytes,
     bufferBytes: values.bufferBytes
   }

@@ -2,7 +2,8 @@
  * SelfMetrics: every metric of a pod's (or agent's) own, named in this one file and created once. prom-client counters
  * in a registry of this instance, so that two pods can live in one process. Increments are plain calls, made per batch.
  *
- * Label values are partitions, reasons and outcomes, never sources: a pod carries thousands of those (see status).
+ * Label values of a pod's are partitions, reasons and outcomes, never sources: it carries thousands of those (see status). An agent's
+ * sources are files beside it: what it has to say of each travels with them.
  */
 import { Context, Effect, Layer } from "effect"
 import {
@@ -81,8 +82,13 @@ const make = (defaults: boolean) => {
     labelNames: ReadonlyArray<L> = []
   ) => new Histogram<L>({ name, help, buckets, labelNames: [...labelNames], registers })
   const partition = ["topic", "partition"] as const
+  /** What an agent has to say of its files is gathered when somebody asks. */
+  const asked = { agent: (): void => {} }
 
   return {
+    whenAgentIsAsked: (gather: () => void): void => {
+      asked.agent = gather
+    },
     registry,
     /** All as text, together with what other threads have of the same metrics. */
     text: async (others: ReadonlyArray<OwnMetrics> = []): Promise<string> => {
@@ -246,7 +252,21 @@ const make = (defaults: boolean) => {
     agentChunks: counter("k2p_agent_chunks_total", "Chunks acknowledged by the log."),
     agentBytes: counter("k2p_agent_bytes_total", "Bytes of dumps acknowledged by the log."),
     agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
-    agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
+    agentFiles: new Gauge({
+      ...{ name: "k2p_agent_files", help: "Dump files by what their last look found.", labelNames: ["state"] },
+      ...{ registers, collect: () => asked.agent() }
+    }),
+    agentSources: gauge(
+      "k2p_agent_sources",
+      "Sources by how their newest round fared; trouble: it is not sent, and the status says why.",
+      ["state"]
+    ),
+    agentSent: gauge(
+      "k2p_agent_last_sent_timestamp_seconds",
+      "When the newest round of the source that the log has was dumped.",
+      ["source"]
+    ),
+    agentBuildInfo: gauge("k2p_agent_build_info", "1, by the version of the agent.", ["version"]),
     agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
   }
 }

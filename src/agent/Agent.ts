@@ -9,12 +9,14 @@
 import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { Transport, TransportError } from "../transport/Transport.ts"
+import { version } from "../version.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { claimEpoch, keepEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
+import * as SelfSource from "./SelfSource.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
 import { ownState } from "./StateLock.ts"
 
@@ -128,6 +130,24 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     globEvery: options.globEvery
   })
 
+  const self = SelfSource.make({
+    host: options.host,
+    every: options.selfEvery,
+    text: metrics.text,
+    rival: (id) => source.files().find((file) => file.source === id)?.path
+  })
+  metrics.whenAgentIsAsked(() => {
+    const { agentFiles, agentSources, agentSent } = metrics
+    for (const gauge of [agentFiles, agentSources, agentSent]) gauge.reset()
+    for (const file of source.files()) agentFiles.inc({ state: file.state })
+    for (const { source: id, sentTime, problem, pending } of outbox.sources()) {
+      agentSources.inc({ state: problem !== "" ? "trouble" : pending > 0 ? "waiting" : "sent" })
+      if (sentTime !== null) agentSent.set({ source: id }, sentTime / 1000)
+    }
+    metrics.agentBufferBytes.set(outbox.bytes())
+    metrics.agentBuildInfo.set({ version }, 1)
+  })
+
   yield* connect(options, connections).pipe(
     Effect.flatMap((connection) => {
       base = connection.base
@@ -138,12 +158,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
-  const look = Effect.gen(function* () {
-    yield* source.look(outbox)
-    metrics.agentFiles.reset()
-    for (const file of source.files()) metrics.agentFiles.inc({ state: file.state })
-    metrics.agentBufferBytes.set(outbox.bytes())
-  })
+  const look = Effect.andThen(source.look(outbox), self.look(outbox))
 
   yield* Effect.addFinalizer(() =>
     // A service that stops with the agent has just written its last dump: it is taken at the second look.

@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly compression: Compression
   /** The pods' `--expiry`: a round is given up when it is half as old. */
   readonly expiry: number
+  /** Between two rounds of the agent's own metrics; 0: none. */
+  readonly selfEvery: number
   /** Between two looks at the files. A round is taken at its second look, so twice this is its delay. */
   readonly poll: number
   /** Between two walks of the globs. */
@@ -47,6 +49,7 @@ export const defaultAgentOptions: AgentOptions = {
   acks: 1,
   compression: "none",
   expiry: 90_000,
+  selfEvery: 30_000,
   poll: 250,
   globEvery: 2_000,
   maxDumpBytes: 64 * 1024 * 1024,
@@ -72,6 +75,8 @@ export const optionProblem = (options: AgentOptions): string | null => {
   if (options.host === "") return "the host name is empty: give --host, it begins every source id"
   if (!Number.isSafeInteger(options.partitionBase) || options.partitionBase < 0)
     return `--partition-base ${options.partitionBase}: not a number of partitions`
+  if (options.selfEvery > 0 && options.selfEvery < 1_000)
+    return `--self-every is ${options.selfEvery} ms: give at least 1s, or 0s for none`
   if (options.bufferBytes < options.maxDumpBytes)
     return `--buffer-bytes is ${options.bufferBytes} bytes, less than one dump may have: --max-dump-bytes is ${options.maxDumpBytes} bytes`
   return null

@@ -12,6 +12,8 @@ export interface Round {
   readonly source: string
   /** The `job` of series that have none, unless `--label job=…` names another. */
   readonly job: string
+  /** Labels of this source alone, for series that lack them; they go before the agent's. */
+  readonly labels?: Readonly<Record<string, string>>
   /** For people: where it was read. */
   readonly origin: string
   /** Never empty: an empty value would tell the pods that the source has ended. */

@@ -266,6 +266,11 @@ export const agent = settings({
     about: "Where the agent keeps its epoch and partition base; it must outlive a restart.",
     fallback: ".kafka2prom"
   },
+  selfEvery: {
+    kind: Kind.duration("0s", "1h"),
+    about: "How often the agent's own metrics are sent, as source <host>/kafka2prom-agent; 0s: never.",
+    fallback: "30s"
+  },
   expiry: { ...expiry, about: "The pods' --expiry: a round is given up when it is half as old." },
   maxDumpBytes: { kind: Kind.size("1KiB", "4GiB"), about: "Bytes of one dump that are read.", fallback: "64MiB" },
   bufferBytes: {

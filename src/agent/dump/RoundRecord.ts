@@ -57,7 +57,7 @@ export const encodeRound = (
     "k2p-round": utf8.encode(version),
     "k2p-time": utf8.encode(String(Math.trunc(round.time))),
     "k2p-mode": utf8.encode("snapshot"),
-    "k2p-labels": utf8.encode(JSON.stringify({ job: round.job, ...labels }))
+    "k2p-labels": utf8.encode(JSON.stringify({ job: round.job, ...labels, ...round.labels }))
   }
   let overhead = framing + chunkHeaderBytes + key.length
   for (const [name, value] of Object.entries(shared)) overhead += name.length + value.length + 10
