@@ -33,7 +33,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/scrape", ["metrics/text", "metrics/body", "http", "pod"]],
   ["pod", ["http", "config", "engine", "transport"]],
   // A dump is checked by the pods' own reader.
-  ["agent", ["transport", "metrics/text", "metrics/rounds", "metrics/read", "metrics/cache"]]
+  ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/cache"]]
 ]
 
 /** On the ground, for all. */

@@ -280,7 +280,7 @@ export const agent = settings({
   },
   listen: {
     kind: Kind.listenAddress,
-    about: "Where to serve /self/metrics and /healthz.",
+    about: "Where to serve /api/v1/status, /self/metrics and /healthz.",
     otherwise: "no HTTP server"
   },
   ...program
