@@ -51,6 +51,7 @@ export interface CheckConfig {
 export interface AgentConfig {
   readonly connection: Connection
   readonly agent: AgentOptions
+  readonly dryRun: boolean
   readonly listen: Address | undefined
   readonly log: LogConfig
 }
@@ -202,7 +203,9 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   }
   const problem = optionProblem(agent)
   if (problem !== null) return { problems: [problem] }
-  return { value: { connection: connection.value, agent, listen: values.listen, log: readLog(values) } }
+  return {
+    value: { connection: connection.value, agent, dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
+  }
 }
 
 export const demoConfig = ({

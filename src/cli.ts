@@ -87,8 +87,15 @@ const commands: ReadonlyArray<Command> = [
       name: "agent",
       about: "sends dump files to the topic, from beside the services that write them.",
       settings: Settings.agent,
-      examples: ["kafka2prom agent --brokers kafka-1:9092 --dump '/var/run/metrics/*.prom' --state-dir /var/lib/k2p"],
-      exits: plainExits
+      examples: [
+        "kafka2prom agent --brokers kafka-1:9092 --dump '/var/run/metrics/*.prom' --state-dir /var/lib/k2p",
+        "kafka2prom agent --dry-run …      first, with the same options"
+      ],
+      exits: [
+        "0  ended as asked (SIGTERM, SIGINT); --dry-run: all that was named would be sent and shown whole",
+        "1  a failure, told on stderr; --dry-run: something would not",
+        "2  a wrong or missing option"
+      ]
     },
     agentConfig,
     async (config) => (await import("./commands/agent.ts")).agent(config)

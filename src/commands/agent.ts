@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { Agent, type AgentStatus } from "../agent/Agent.ts"
+import { dryRun } from "../agent/DryRun.ts"
 import { statusRoute } from "../agent/StatusRoute.ts"
 import type { AgentConfig } from "../Config.ts"
 import { type Address, formatAddress } from "../config/Kind.ts"
@@ -31,7 +32,16 @@ const ownServer = (listen: Address, status: () => AgentStatus | undefined) =>
     yield* Effect.logInfo(`listening on http://${formatAddress(address)}/self/metrics`)
   })
 
-export const agent = (config: AgentConfig): Program =>
+/** Nothing is sent; 1 where something of what was named would not be sent, or not be shown whole. */
+const dry = (config: AgentConfig): Program =>
+  Effect.map(dryRun(config.agent), ({ text, isWell }) => {
+    process.stdout.write(text)
+    return isWell ? 0 : 1
+  })
+
+export const agent = (config: AgentConfig): Program => (config.dryRun ? dry(config) : sending(config))
+
+const sending = (config: AgentConfig): Program =>
   Effect.gen(function* () {
     yield* shutdownDeadline("agent", config.agent.shutdownTimeout + shutdownExtra)
     yield* ignoreHangup

@@ -278,6 +278,11 @@ export const agent = settings({
     about: "Bytes of all rounds that wait while the brokers are away.",
     fallback: "256MiB"
   },
+  dryRun: {
+    kind: Kind.flag,
+    about: "Say which files match, what would be sent of them and what pods would not show; send nothing, and end.",
+    fallback: "false"
+  },
   listen: {
     kind: Kind.listenAddress,
     about: "Where to serve /api/v1/status, /self/metrics and /healthz.",
