@@ -15,6 +15,7 @@ import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
 import type { LogConfig } from "./Logging.ts"
 import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
+import type { Acks } from "./transport/Transport.ts"
 
 export interface DemoConfig {
   /** Ms after which it ends by itself; undefined: until it is interrupted. */
@@ -45,7 +46,16 @@ export interface CheckConfig {
   readonly group: string
   readonly sessionTimeout: number
   readonly lookback: number
+  /** Null: for pods. */
+  readonly agent: CheckedAgent | null
   readonly log: LogConfig
+}
+
+export interface CheckedAgent {
+  /** Null: what the state directory kept, else the topic's partitions. */
+  readonly base: number | null
+  readonly stateDir: string
+  readonly acks: Acks
 }
 
 export interface AgentConfig {
@@ -70,7 +80,13 @@ const readTopics = (
     ? [connection.eventHubs.topic]
     : resolved.values.topic
 
-const readSessionTimeout = (resolved: Resolved<typeof Settings.check>, connection: Connection): number =>
+const readSessionTimeout = (
+  resolved: {
+    readonly values: { readonly sessionTimeout: number }
+    readonly origin: (key: "sessionTimeout") => string
+  },
+  connection: Connection
+): number =>
   resolved.origin("sessionTimeout") === "default" && connection.eventHubs !== undefined
     ? eventHubsTimeouts.sessionTimeout
     : resolved.values.sessionTimeout
@@ -168,10 +184,15 @@ export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<
       group: values.groupId,
       sessionTimeout: readSessionTimeout(resolved, connection.value),
       lookback: values.lookback ?? values.expiry,
+      agent: values.agent
+        ? { base: values.partitionBase ?? null, stateDir: values.stateDir, acks: readAcks(values.acks) }
+        : null,
       log: readLog(values)
     }
   }
 }
+
+const readAcks = (acks: "0" | "1" | "all"): Acks => (acks === "all" ? "all" : acks === "1" ? 1 : 0)
 
 export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<AgentConfig> => {
   const { values, origin } = resolved
@@ -194,7 +215,7 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     clientId: values.clientId,
     stateDir: values.stateDir,
     partitionBase: values.partitionBase ?? 0,
-    acks: values.acks === "all" ? "all" : values.acks === "1" ? 1 : 0,
+    acks: readAcks(values.acks),
     compression,
     expiry: values.expiry,
     selfEvery: values.selfEvery,

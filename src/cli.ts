@@ -105,7 +105,10 @@ const commands: ReadonlyArray<Command> = [
       name: "check",
       about: "talks to the brokers, says whether topics and group are as the promises need them, changes nothing.",
       settings: Settings.check,
-      examples: ["kafka2prom check --config k2p.yaml"],
+      examples: [
+        "kafka2prom check --config k2p.yaml",
+        "kafka2prom check --agent --brokers kafka-1:9092 --topic metrics      where an agent is to send"
+      ],
       exits: [
         "0  all is as it should be",
         "1  something found that breaks a promise",

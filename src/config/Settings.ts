@@ -220,8 +220,6 @@ export const serve = settings({
   ...program
 })
 
-export const check = settings({ ...connection, ...group, ...program })
-
 export const agent = settings({
   ...connection,
   clientId: { ...connection.clientId, fallback: "kafka2prom-agent" },
@@ -288,6 +286,20 @@ export const agent = settings({
     about: "Where to serve /api/v1/status, /self/metrics and /healthz.",
     otherwise: "no HTTP server"
   },
+  ...program
+})
+
+export const check = settings({
+  ...connection,
+  ...group,
+  agent: {
+    kind: Kind.flag,
+    about: "Look at what an agent needs instead: the topic, the right to write, sizes, the options below.",
+    fallback: "false"
+  },
+  stateDir: agent.stateDir,
+  partitionBase: agent.partitionBase,
+  acks: agent.acks,
   ...program
 })
 
