@@ -6,6 +6,8 @@
 import { createHash } from "node:crypto"
 import { availableParallelism } from "node:os"
 import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
+import { type RelabelRule, type RelabelSettings, relabelRule } from "./agent/relabel/RelabelRule.ts"
+import { address, defaultName, type ScrapeTarget, shownUrl } from "./agent/scrape/ScrapeTarget.ts"
 import { type Connection, readConnection } from "./config/Connection.ts"
 import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
 import type { Address } from "./config/Kind.ts"
@@ -194,6 +196,37 @@ export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<
 
 const readAcks = (acks: "0" | "1" | "all"): Acks => (acks === "all" ? "all" : acks === "1" ? 1 : 0)
 
+/** Each whole, with what it takes from the agent's settings. */
+const readTargets = (
+  { values }: Resolved<typeof Settings.agent>,
+  problems: Array<string>
+): ReadonlyArray<ScrapeTarget> =>
+  (values.scrape ?? []).map((settings) => {
+    const { url, name, job, labels, interval = values.scrapeInterval } = settings
+    const timeout = settings.timeout ?? Math.min(values.scrapeTimeout ?? 10_000, interval)
+    if (timeout > interval)
+      problems.push(
+        `--scrape ${shownUrl(url)}: its timeout of ${timeout} ms is longer than its interval of ${interval} ms`
+      )
+    return {
+      ...settings,
+      name: name ?? defaultName(url),
+      job: job ?? address(url),
+      labels: { ...labels, ...(job === undefined ? {} : { job }) },
+      interval,
+      timeout
+    }
+  })
+
+const readRules = (settings: ReadonlyArray<RelabelSettings>, problems: Array<string>): ReadonlyArray<RelabelRule> =>
+  settings.flatMap((one, i) => {
+    const rule = relabelRule(one)
+    if (typeof rule === "function") return [rule]
+    const which = settings.length === 1 ? "" : `item ${i + 1} of it: `
+    problems.push(`--metric-relabel-configs is not usable: ${which}${rule.wrong}`)
+    return []
+  })
+
 export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<AgentConfig> => {
   const { values, origin } = resolved
   const connection = readConnection(resolved)
@@ -204,12 +237,18 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     problems.push(`--compression is "${compression}": Event Hubs takes ${eventHubsCompressions.join(" or ")}`)
   if (values.job !== undefined && values.label !== undefined && Object.hasOwn(values.label, "job"))
     problems.push("--job and --label job=… both name the job: give one of them")
+  if (values.scrapeTimeout !== undefined && values.scrapeTimeout > values.scrapeInterval)
+    problems.push("--scrape-timeout is longer than --scrape-interval: a scrape ends before the next one begins")
+  const targets = readTargets(resolved, problems)
+  const relabel = readRules(values.metricRelabelConfigs ?? [], problems)
   if (problems.length > 0 || "problems" in connection) return { problems }
   const hub = connection.value.eventHubs?.topic
   const agent: AgentOptions = {
     ...defaultAgentOptions,
     topic: origin("topic") === "default" && hub !== undefined ? hub : values.topic,
-    dumps: values.dump,
+    dumps: values.dump ?? [],
+    targets,
+    relabel,
     labels: { ...values.label, ...(values.job === undefined ? {} : { job: values.job }) },
     host: values.host ?? defaultAgentOptions.host,
     clientId: values.clientId,

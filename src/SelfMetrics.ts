@@ -230,7 +230,7 @@ const make = (defaults: boolean) => {
     scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),
     connectionsClosed: counter(
       "k2p_http_connections_closed_total",
-      "Connections closed because there were too many: idle ones that made room, or the new one where all were busy.",
+      "Connections that were closed: idle or busy ones that made room, new ones where there was none, those with too many requests in a row.",
       ["why"]
     ),
     scrapeSeconds: histogram(
@@ -251,6 +251,10 @@ const make = (defaults: boolean) => {
     agentRounds: counter("k2p_agent_rounds_total", "Rounds read from dump files by outcome.", ["outcome"]),
     agentChunks: counter("k2p_agent_chunks_total", "Chunks acknowledged by the log."),
     agentBytes: counter("k2p_agent_bytes_total", "Bytes of dumps acknowledged by the log."),
+    agentLinesLeftOut: counter(
+      "k2p_agent_lines_left_out_total",
+      "Lines of dumps that were sent without them: longer than a record."
+    ),
     agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
     agentFiles: new Gauge({
       ...{ name: "k2p_agent_files", help: "Dump files by what their last look found.", labelNames: ["state"] },
@@ -267,7 +271,27 @@ const make = (defaults: boolean) => {
       ["source"]
     ),
     agentBuildInfo: gauge("k2p_agent_build_info", "1, by the version of the agent.", ["version"]),
-    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
+    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
+    agentScrapes: counter("k2p_agent_scrapes_total", "Scrapes of --scrape targets by outcome; up: it gave a round.", [
+      "outcome"
+    ]),
+    agentScrapeUp: gauge("k2p_agent_scrape_up", "1 where the last scrape of the target gave a round, else 0.", [
+      "target"
+    ]),
+    agentScrapeSeconds: gauge("k2p_agent_scrape_duration_seconds", "How long the last scrape of the target took.", [
+      "target"
+    ]),
+    agentScrapeSuccess: gauge(
+      "k2p_agent_scrape_last_success_timestamp_seconds",
+      "When the last scrape of the target that gave a round began.",
+      ["target"]
+    ),
+    agentScrapeBytes: gauge("k2p_agent_scrape_bytes", "Bytes of the target's last round, unpacked.", ["target"]),
+    agentSeriesDropped: counter(
+      "k2p_agent_series_dropped_total",
+      "Series that metric_relabel_configs left out, once a round; nameless: a rule took their name.",
+      ["why"]
+    )
   }
 }
 

@@ -121,8 +121,14 @@ const commands: ReadonlyArray<Command> = [
   )
 ]
 
-const allNames = (): ReadonlySet<string> =>
-  new Set(commands.flatMap((c) => Object.keys(c.settings).map(optionName)).filter((name) => name !== "config"))
+/** With whether the items of each may be mappings. */
+const allNames = (): ReadonlyMap<string, boolean> =>
+  new Map(
+    commands
+      .flatMap((c) => Object.entries(c.settings))
+      .filter(([key]) => key !== "config")
+      .map(([key, { kind }]) => [optionName(key), kind.mappings === true])
+  )
 
 /** A variable that is nearly an option's: likely a slip, not surely. Kubernetes makes K2P_PORT… and K2P_SERVICE_… of a Service k2p. */
 const misspelt = (env: Environment): ReadonlyArray<string> => {

@@ -1,6 +1,6 @@
 /**
  * Agent: beside the services: what they dump to files goes to the log, within a second of being written. It claims its epoch,
- * fixes the partition base when the log is first reached, looks at the files and hands their rounds to the outbox.
+ * fixes the partition base when the log is first reached, looks at the files, asks the endpoints and hands their rounds to the outbox.
  *
  * It starts and stays up without the log: files are looked at, the newest round of each source waits. Its Scope's close takes one
  * last look, gives the last rounds `shutdownTimeout` to get through, and says what did not. It fails, rather than
@@ -16,9 +16,11 @@ import { claimEpoch, keepEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
+import { relabelling } from "./relabel/RelabelSink.ts"
 import * as SelfSource from "./SelfSource.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
 import { ownState } from "./StateLock.ts"
+import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 /** The agent cannot work as it is told to. The message says why and what to do. */
 export class AgentFailed extends Schema.TaggedError<AgentFailed>()("AgentFailed", { message: Schema.String }) {}
@@ -30,6 +32,7 @@ export interface AgentStatus {
   readonly partitionBase: number | null
   readonly bufferBytes: number
   readonly files: ReadonlyArray<DumpSource.FileStatus>
+  readonly targets: ReadonlyArray<ScrapeSource.TargetStatus>
   readonly sources: ReadonlyArray<SourceStatus>
 }
 
@@ -123,9 +126,16 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     { topic, epoch, labels, giveUpAfter: options.expiry / 2, maxBytes: options.bufferBytes },
     Deferred.await(connected)
   )
+  const sink = relabelling(outbox, options.relabel, metrics)
+  const scrapes = yield* ScrapeSource.make({
+    targets: options.targets,
+    host: options.host,
+    maxBytes: options.maxDumpBytes
+  })
   const source = DumpSource.make({
     globs: options.dumps,
     host: options.host,
+    taken: new Map(scrapes.targets().map((target) => [target.source, target.url])),
     maxBytes: options.maxDumpBytes,
     globEvery: options.globEvery
   })
@@ -134,7 +144,9 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     host: options.host,
     every: options.selfEvery,
     text: metrics.text,
-    rival: (id) => source.files().find((file) => file.source === id)?.path
+    rival: (id) =>
+      source.files().find((file) => file.source === id)?.path ??
+      scrapes.targets().find((target) => target.source === id)?.url
   })
   metrics.whenAgentIsAsked(() => {
     const { agentFiles, agentSources, agentSent } = metrics
@@ -158,7 +170,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
-  const look = Effect.andThen(source.look(outbox), self.look(outbox))
+  const look = Effect.andThen(source.look(sink), self.look(outbox))
 
   yield* Effect.addFinalizer(() =>
     // A service that stops with the agent has just written its last dump: it is taken at the second look.
@@ -188,6 +200,11 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
+  yield* scrapes.run(sink).pipe(
+    Effect.catchDefect((defect) => Deferred.die(failed, defect)),
+    Effect.forkScoped
+  )
+
   return Agent.of({
     status: () => ({
       topic,
@@ -195,6 +212,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       partitionBase: base,
       bufferBytes: outbox.bytes(),
       files: source.files(),
+      targets: scrapes.targets(),
       sources: outbox.sources()
     }),
     failed: Deferred.await(failed)

@@ -1,11 +1,17 @@
 /** Options of one agent, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 import { hostname } from "node:os"
 import type { Acks, Compression } from "../transport/Transport.ts"
+import type { RelabelRule } from "./relabel/RelabelRule.ts"
+import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
 export interface AgentOptions {
   readonly topic: string
   /** `--dump`, repeatable: globs of registry dumps. */
   readonly dumps: ReadonlyArray<string>
+  /** `--scrape`: endpoints whose bodies are rounds. */
+  readonly targets: ReadonlyArray<ScrapeTarget>
+  /** What is done to each series of all rounds before it is sent, in this order. */
+  readonly relabel: ReadonlyArray<RelabelRule>
   /** `--label k=v`. `job` replaces the default, the dump file's name without its extension. */
   readonly labels: Readonly<Record<string, string>>
   /** First part of every source id. It must be the same after a restart: give it where host names are random. */
@@ -39,6 +45,8 @@ export interface AgentOptions {
 export const defaultAgentOptions: AgentOptions = {
   topic: "metrics",
   dumps: [],
+  targets: [],
+  relabel: [],
   labels: {},
   host: hostname(),
   clientId: "kafka2prom-agent",
@@ -62,8 +70,8 @@ const maxLabelBytes = 15_000
 
 /** What is wrong with the options, for people; null where nothing is. */
 export const optionProblem = (options: AgentOptions): string | null => {
-  if (options.dumps.length === 0)
-    return "no --dump was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+  if (options.dumps.length === 0 && options.targets.length === 0)
+    return "neither --dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
   for (const name of Object.keys(options.labels)) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name.startsWith("__"))
       return `--label ${name}=…: not a label name; letters, digits and _ are allowed, no digit first, no __ first`
@@ -72,6 +80,16 @@ export const optionProblem = (options: AgentOptions): string | null => {
   }
   if (Buffer.byteLength(JSON.stringify(options.labels)) > maxLabelBytes)
     return `the --label options have more than ${maxLabelBytes} bytes together; they are sent with every chunk`
+  const urls = new Map<string, string>()
+  for (const target of options.targets) {
+    const url = shownUrl(target.url)
+    const other = urls.get(target.name)
+    if (other !== undefined)
+      return `--scrape ${url} has the name ${target.name}, as ${other} has: give one of them another name`
+    urls.set(target.name, url)
+    if (Buffer.byteLength(JSON.stringify({ ...options.labels, ...target.labels })) > maxLabelBytes)
+      return `the labels of --scrape ${url} have more than ${maxLabelBytes} bytes together with the agent's`
+  }
   if (options.host === "") return "the host name is empty: give --host, it begins every source id"
   if (!Number.isSafeInteger(options.partitionBase) || options.partitionBase < 0)
     return `--partition-base ${options.partitionBase}: not a number of partitions`

@@ -17,9 +17,12 @@ import * as DumpSource from "./dump/DumpSource.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
 import { fixedBase } from "./SourceName.ts"
 import { baseFile, readNumber } from "./StateDir.ts"
+import { shownUrl } from "./scrape/ScrapeTarget.ts"
 
 export interface Findings {
   readonly globs: ReadonlyArray<{ readonly glob: string /** "" where files match. */; readonly problem: string }>
+  /** Endpoints to scrape, for people: they are not asked. */
+  readonly targets: ReadonlyArray<string>
   readonly files: ReadonlyArray<FileFinding>
   readonly state: { readonly text: string; readonly isWrong: boolean }
 }
@@ -55,6 +58,7 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
     const source = DumpSource.make({
       globs: options.dumps,
       host: options.host,
+      taken: new Map(),
       maxBytes: options.maxDumpBytes,
       globEvery: options.globEvery
     })
@@ -75,6 +79,7 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
           (problem) => ({ glob: pattern, problem })
         )
       ),
+      targets: options.targets.map(({ url }) => shownUrl(url)),
       files: source.files().map(({ path, source: id, state, why }) => ({
         ...{ path, source: id, dump: undefined },
         ...(dumps.get(id) ?? { why: state === "settling" ? "it is written again and again without a pause" : why })
@@ -143,9 +148,10 @@ const stateOf = async ({ stateDir, topic, partitionBase }: AgentOptions): Promis
 const shown = (name: string): string => (/^[\x20-\x7e\xa0-\u2027\u2030-\ud7ff]*$/.test(name) ? name : quoted(name))
 
 /** Pure. */
-export const report = ({ globs, files, state }: Findings): DryRun => {
+export const report = ({ globs, targets, files, state }: Findings): DryRun => {
   const lines: Array<string> = []
   for (const { glob: pattern, problem } of globs) if (problem !== "") lines.push(`--dump ${shown(pattern)}: ${problem}`)
+  for (const target of targets) lines.push(`--scrape ${target}: not asked by a dry run`)
   let whole = 0
   let partly = 0
   for (const { path, source, why, dump } of files) {
@@ -166,8 +172,7 @@ export const report = ({ globs, files, state }: Findings): DryRun => {
     state.text,
     `${files.length} file${files.length === 1 ? "" : "s"}: ${whole} would be shown whole, ${partly} in part, ${rest} not at all. Nothing was sent.`
   )
-  const isWell =
-    files.length > 0 && whole === files.length && !state.isWrong && globs.every(({ problem }) => problem === "")
+  const isWell = whole === files.length && !state.isWrong && globs.every(({ problem }) => problem === "")
   return { text: `${lines.join("\n")}\n`, isWell }
 }
 

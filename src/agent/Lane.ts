@@ -23,6 +23,8 @@ export interface Lane {
   problem: string
   /** A refusal was logged and nothing was sent since. */
   told: string
+  /** Its last round was sent without some of its lines, which was logged. */
+  leavesOut: boolean
 }
 
 export interface SourceStatus {
@@ -52,7 +54,8 @@ export const newLane = (source: string): Lane => ({
   running: false,
   gone: false,
   problem: "",
-  told: ""
+  told: "",
+  leavesOut: false
 })
 
 export const statusOf = (lane: Lane): SourceStatus => ({

@@ -238,6 +238,8 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       yield* troubles.refused(lane, encoded.why)
       return
     }
+    metrics.agentLinesLeftOut.inc(encoded.leftOut?.lines ?? 0)
+    yield* troubles.leftOut(lane, encoded.leftOut)
     const newest: Held = { ...encoded.round, readAt: monotonic() }
     if (age(newest) >= options.giveUpAfter) {
       count("expired")

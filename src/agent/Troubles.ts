@@ -5,6 +5,8 @@
  */
 import { Effect } from "effect"
 import type { TransportError } from "../transport/Transport.ts"
+import type { LeftOut } from "./dump/Chunker.ts"
+import { tooLong } from "./dump/RoundRecord.ts"
 import type { Held, Lane } from "./Lane.ts"
 
 export interface TroublesOptions {
@@ -62,6 +64,18 @@ export class Troubles {
     return Effect.logError(
       `${lane.origin} (source ${lane.source}) is not sent: ${problem}. The next dump is tried anew; until one is taken the source expires`
     )
+  }
+
+  /** Lines of a round that is sent without them. */
+  leftOut(lane: Lane, left: LeftOut | undefined): Effect.Effect<void> {
+    if ((left !== undefined) === lane.leavesOut) return Effect.void
+    lane.leavesOut = left !== undefined
+    const what = `${lane.origin} (source ${lane.source})`
+    return left === undefined
+      ? Effect.logInfo(`${what} is sent whole again`)
+      : Effect.logError(
+          `${what} is sent without ${left.lines} of its lines: ${tooLong(left)}. So are its next dumps, counted and not told`
+        )
   }
 
   sent(lane: Lane): Effect.Effect<void> {

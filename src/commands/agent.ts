@@ -6,6 +6,7 @@ import { Context, Effect, Layer } from "effect"
 import { Agent, type AgentStatus } from "../agent/Agent.ts"
 import { dryRun } from "../agent/DryRun.ts"
 import { statusRoute } from "../agent/StatusRoute.ts"
+import { shownUrl } from "../agent/scrape/ScrapeTarget.ts"
 import type { AgentConfig } from "../Config.ts"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import { indexRoute } from "../http/IndexRoute.ts"
@@ -47,7 +48,7 @@ const sending = (config: AgentConfig): Program =>
     yield* ignoreHangup
     for (const warning of config.connection.warnings) yield* Effect.logWarning(warning)
     yield* Effect.logInfo(
-      `kafka2prom ${version}: ${config.agent.dumps.join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
+      `kafka2prom ${version}: ${[...config.agent.dumps, ...config.agent.targets.map(({ url }) => shownUrl(url))].join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
     )
     let status = (): AgentStatus | undefined => undefined
     if (config.listen !== undefined) yield* ownServer(config.listen, () => status())

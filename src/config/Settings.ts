@@ -4,6 +4,8 @@
  */
 import { strategies } from "../engine/Backpressure.ts"
 import * as Kind from "./Kind.ts"
+import { relabelRules } from "./RelabelSettings.ts"
+import { scrapeInterval, scrapeTargets, scrapeTimeout } from "./ScrapeSettings.ts"
 import { settings } from "./Setting.ts"
 
 export const program = settings({
@@ -227,7 +229,26 @@ export const agent = settings({
   dump: {
     kind: Kind.repeated("glob", "the path or glob of dump files"),
     about: "Registry dumps to send: each file is one source, read whole whenever it changes. Repeatable.",
-    required: true
+    otherwise: "none; required without --scrape",
+    requiredWithout: "scrape"
+  },
+  scrape: {
+    kind: scrapeTargets,
+    about:
+      "An endpoint to scrape: each body is a round, as a dump is. Repeatable; what it needs besides (login, TLS) is told in the file.",
+    otherwise: "none"
+  },
+  scrapeInterval: { kind: scrapeInterval, about: "Between two scrapes of a target.", fallback: "30s" },
+  scrapeTimeout: {
+    kind: scrapeTimeout,
+    about: "What a scrape may take, from connecting to the last byte.",
+    otherwise: "10s, or the interval where that is less"
+  },
+  metricRelabelConfigs: {
+    kind: relabelRules,
+    about:
+      "Rules on the series of all dumps before they are sent, as Prometheus has them under that name; best in the file, as metric_relabel_configs.",
+    otherwise: "none"
   },
   host: {
     kind: Kind.text("name"),
@@ -237,7 +258,7 @@ export const agent = settings({
   job: {
     kind: Kind.text("name"),
     about: "The job label of series that have none.",
-    otherwise: "the dump file's name without its extension"
+    otherwise: "the dump file's name without its extension, a scraped target's host:port"
   },
   label: {
     kind: Kind.labels,

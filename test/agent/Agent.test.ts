@@ -12,6 +12,8 @@ import { isRefused, readEnvelope } from "../../src/metrics/rounds/Record.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { LogRecord, Transport } from "../../src/transport/Transport.ts"
+import { rulesOf } from "./relabel/rules.ts"
+import { serving, targetOf } from "./scrape/endpoints.ts"
 
 const topic = "metrics"
 const io = <A>(work: () => Promise<A>) => Effect.promise(work)
@@ -115,6 +117,48 @@ describe("Agent", () => {
       assert.deepStrictEqual(envelope.number, { epoch: agent.status().epoch, round: 1 })
       assert.strictEqual(text(record?.value), "# TYPE a counter\na 1\n")
       assert.deepInclude(agent.status().files[0], { path, source: "h/app", state: "taken" })
+    }))
+
+  test("what an endpoint answers is on the log beside the dumps, with the labels of its target; a file of its id is not sent", () =>
+    Effect.gen(function* () {
+      const { log, next, options, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const { url } = yield* serving((_, response) => {
+        response.writeHead(200, { "Content-Type": "text/plain" }).end("b 2\n")
+      })
+      const targets = [targetOf(url, { name: "app", job: "jobs", labels: { dc: "y", team: "t" } })]
+      yield* replace(path, "a 1\n")
+      const { agent } = yield* start({ ...options, targets })
+      const records = yield* next(2, 0)
+      for (const record of records) {
+        const envelope = readEnvelope(record, { topic, partition: 0 }, "instance")
+        if (isRefused(envelope)) throw new Error(envelope.detail)
+        assert.deepInclude(envelope, {
+          source: "h/app",
+          labels: [
+            ["job", "jobs"],
+            ["dc", "y"],
+            ["team", "t"]
+          ]
+        })
+        assert.strictEqual(text(record.value), "b 2\n")
+      }
+      assert.deepInclude(agent.status().files[0], { path, state: "duplicate", why: `its source id is that of ${url}/` })
+      assert.deepInclude(agent.status().targets[0], { source: "h/app", state: "up" })
+    }))
+
+  test("what rules drop is not on the log, and is counted", () =>
+    Effect.gen(function* () {
+      const { log, next, options, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const relabel = rulesOf({ source_labels: ["__name__"], regex: "go_.*", action: "drop" })
+      yield* start({ ...options, relabel })
+      yield* replace(path, "# TYPE go_x gauge\ngo_x 1\ngo_y 1\na 1\n")
+      const [record] = yield* next(1, 0)
+      assert.strictEqual(text(record?.value), "a 1\n")
+      const { agentSeriesDropped } = yield* SelfMetrics
+      const { values } = yield* io(() => agentSeriesDropped.get())
+      assert.deepInclude(values, { labels: { why: "rule" }, value: 2 })
     }))
 
   test("a dump larger than a record arrives in chunks that together are the dump", () =>
@@ -271,7 +315,7 @@ describe("Agent", () => {
       const log = yield* EmbeddedLog
       yield* log.createTopic(topic, 2)
       const set = (change: Partial<AgentOptions>) => (given: AgentOptions) => Effect.succeed({ ...given, ...change })
-      assert.match(yield* failure(set({ dumps: [] })), /no --dump was given/)
+      assert.match(yield* failure(set({ dumps: [] })), /neither --dump nor --scrape/)
       assert.match(yield* failure(set({ labels: { "a-b": "x" } })), /--label a-b=…: not a label name/)
       assert.match(yield* failure(set({ labels: { instance: "x" } })), /--label instance/)
       assert.match(yield* failure(set({ host: "" })), /--host/)

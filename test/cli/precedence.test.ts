@@ -19,7 +19,7 @@ interface Given {
 }
 
 const read = <T extends Table>(table: T, { argv = [], env = {}, yaml }: Given): Outcome<Resolved<T>> => {
-  const names = new Set(Object.keys(table).map(optionName))
+  const names = new Map(Object.entries(table).map(([key, { kind }]) => [optionName(key), kind.mappings === true]))
   const args = readArguments(argv, table)
   const file = yaml === undefined ? undefined : parseSettings("k2p.yaml", yaml, names)
   const problems = [...args.problems, ...(file?.problems ?? [])]

@@ -94,16 +94,15 @@ const contentOf = (text: Uint8Array, format: InputFormat) => {
 
 /** The dump's page does not say where a line that it left out was, so the lines are gone through once more. */
 const firstRepeat = (text: Uint8Array, format: InputFormat, { families }: Dump): number => {
-  const floats = new Map(
-    families.flatMap(({ type, sampleNames }) => sampleNames.map((name) => [name, floatLabelsOf(type)] as const))
-  )
+  const floats = new Map<string, ReadonlyArray<string>>()
+  for (const { type, sampleNames } of families) for (const name of sampleNames) floats.set(name, floatLabelsOf(type))
   const options: ReadOptions = { format, attach, limits: defaultParseLimits, timestamps: "scrape", time: 0 }
   const reading = new Reader().read(text, options, undefined)
   if (isRefused(reading)) return 0
   const { records, count, lines, names } = reading
   const seen = new Set<string>()
   for (let n = 0; n < count; n++) {
-    const known = floats.get(names!.list[records[n * FIELDS + NAME]!]!.text)
+    const known = floats.get(names!.textOf(records[n * FIELDS + NAME]!))
     if (known === undefined) continue
     const key = seriesKey(lines.bytes, records[n * FIELDS + START]!, known)
     if (seen.has(key)) return lineAt(text, records[n * FIELDS + RAW]!)
