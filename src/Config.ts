@@ -17,7 +17,7 @@ import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
 import type { LogConfig } from "./Logging.ts"
 import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
-import type { Acks } from "./transport/Transport.ts"
+import { type Acks, defaultMaxRequestBytes } from "./transport/Transport.ts"
 
 export interface DemoConfig {
   /** Ms after which it ends by itself; undefined: until it is interrupted. */
@@ -58,6 +58,7 @@ export interface CheckedAgent {
   readonly base: number | null
   readonly stateDir: string
   readonly acks: Acks
+  readonly requestBytes: number
 }
 
 export interface AgentConfig {
@@ -187,7 +188,12 @@ export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<
       sessionTimeout: readSessionTimeout(resolved, connection.value),
       lookback: values.lookback ?? values.expiry,
       agent: values.agent
-        ? { base: values.partitionBase ?? null, stateDir: values.stateDir, acks: readAcks(values.acks) }
+        ? {
+            base: values.partitionBase ?? null,
+            stateDir: values.stateDir,
+            acks: readAcks(values.acks),
+            requestBytes: values.maxRequestBytes
+          }
         : null,
       log: readLog(values)
     }
@@ -227,6 +233,9 @@ const readRules = (settings: ReadonlyArray<RelabelSettings>, problems: Array<str
     return []
   })
 
+/** Ms: also where the brokers' own advice is longer, as Event Hubs' is: a round is given up soon, and sent again it is taken once. */
+const agentRequestTimeout = 30_000
+
 export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<AgentConfig> => {
   const { values, origin } = resolved
   const connection = readConnection(resolved)
@@ -235,6 +244,11 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   const compression = preset && origin("compression") === "default" ? "gzip" : values.compression
   if (preset && !eventHubsCompressions.some((c) => c === compression))
     problems.push(`--compression is "${compression}": Event Hubs takes ${eventHubsCompressions.join(" or ")}`)
+  const requestTimeout = values.requestTimeout ?? Math.min(agentRequestTimeout, values.expiry / 3)
+  if (requestTimeout >= values.expiry / 2)
+    problems.push("--request-timeout is half of --expiry or more: a round would be given up before its request is")
+  if (preset && values.maxRequestBytes > defaultMaxRequestBytes)
+    problems.push("--max-request-bytes is more than 1MB: Event Hubs closes the connection on larger requests")
   if (values.job !== undefined && values.label !== undefined && Object.hasOwn(values.label, "job"))
     problems.push("--job and --label job=… both name the job: give one of them")
   if (values.scrapeTimeout !== undefined && values.scrapeTimeout > values.scrapeInterval)
@@ -256,6 +270,7 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     partitionBase: values.partitionBase ?? 0,
     acks: readAcks(values.acks),
     compression,
+    maxRequestBytes: values.maxRequestBytes,
     expiry: values.expiry,
     selfEvery: values.selfEvery,
     maxDumpBytes: values.maxDumpBytes,
@@ -263,8 +278,9 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   }
   const problem = optionProblem(agent)
   if (problem !== null) return { problems: [problem] }
+  const reached = { ...connection.value, kafka: { ...connection.value.kafka, requestTimeout } }
   return {
-    value: { connection: connection.value, agent, dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
+    value: { connection: reached, agent, dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
   }
 }
 

@@ -255,7 +255,6 @@ const make = (defaults: boolean) => {
       "k2p_agent_lines_left_out_total",
       "Lines of dumps that were sent without them: longer than a record."
     ),
-    agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
     agentFiles: new Gauge({
       ...{ name: "k2p_agent_files", help: "Dump files by what their last look found.", labelNames: ["state"] },
       ...{ registers, collect: () => asked.agent() }
@@ -271,7 +270,6 @@ const make = (defaults: boolean) => {
       ["source"]
     ),
     agentBuildInfo: gauge("k2p_agent_build_info", "1, by the version of the agent.", ["version"]),
-    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
     agentScrapes: counter("k2p_agent_scrapes_total", "Scrapes of --scrape targets by outcome; up: it gave a round.", [
       "outcome"
     ]),
@@ -291,6 +289,17 @@ const make = (defaults: boolean) => {
       "k2p_agent_series_dropped_total",
       "Series that metric_relabel_configs left out, once a round; nameless: a rule took their name.",
       ["why"]
+    ),
+    agentErrors: counter(
+      "k2p_agent_produce_errors_total",
+      "Failed attempts to send a round, or a part of one, by code.",
+      ["code"]
+    ),
+    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
+    agentClockAhead: gauge(
+      "k2p_agent_clock_ahead_seconds",
+      "Seconds by which this machine's clock is ahead (negative: behind) of the brokers' that stamp the topic.",
+      ["topic"]
     )
   }
 }

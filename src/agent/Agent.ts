@@ -50,7 +50,7 @@ const onDisk = <A>(work: () => Promise<A>): Effect.Effect<A, AgentFailed> =>
 /** Reaches the log for the first time, however long it takes. The connections close with `scope`. */
 const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope.Scope) {
   const transport = yield* Transport
-  const { topic, clientId, acks, compression } = options
+  const { topic, clientId, acks, compression, maxRequestBytes } = options
   const name = baseFile(topic)
   const kept = yield* onDisk(() => readNumber(options.stateDir, name))
   if (kept === "damaged")
@@ -61,7 +61,7 @@ const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope
   const reach = Effect.gen(function* () {
     const attempt = yield* Scope.fork(scope)
     return yield* Effect.gen(function* () {
-      const producer = yield* transport.producer({ clientId, acks, compression })
+      const producer = yield* transport.producer({ clientId, acks, compression, maxRequestBytes })
       const topics = yield* producer.metadata([topic])
       const present = topics.find((info) => info.topic === topic)?.partitions.length ?? 0
       if (present > 0) return { producer, present }
@@ -121,9 +121,17 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   const failed = yield* Deferred.make<never, AgentFailed>()
   const connected = yield* Deferred.make<Outbox.Connection>()
   let base: number | null = null
-  const { topic, labels } = options
+  const { topic, labels, compression, maxRequestBytes } = options
   const outbox = yield* Outbox.make(
-    { topic, epoch, labels, giveUpAfter: options.expiry / 2, maxBytes: options.bufferBytes },
+    {
+      topic,
+      epoch,
+      labels,
+      giveUpAfter: options.expiry / 2,
+      maxBytes: options.bufferBytes,
+      maxRequestBytes,
+      compression
+    },
     Deferred.await(connected)
   )
   const sink = relabelling(outbox, options.relabel, metrics)

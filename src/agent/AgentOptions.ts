@@ -1,6 +1,6 @@
 /** Options of one agent, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 import { hostname } from "node:os"
-import type { Acks, Compression } from "../transport/Transport.ts"
+import { type Acks, type Compression, defaultMaxRequestBytes } from "../transport/Transport.ts"
 import type { RelabelRule } from "./relabel/RelabelRule.ts"
 import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly partitionBase: number
   readonly acks: Acks
   readonly compression: Compression
+  /** Of a chunk with everything around it, and of a request. */
+  readonly maxRequestBytes: number
   /** The pods' `--expiry`: a round is given up when it is half as old. */
   readonly expiry: number
   /** Between two rounds of the agent's own metrics; 0: none. */
@@ -56,6 +58,7 @@ export const defaultAgentOptions: AgentOptions = {
   partitionBase: 0,
   acks: 1,
   compression: "none",
+  maxRequestBytes: defaultMaxRequestBytes,
   expiry: 90_000,
   selfEvery: 30_000,
   poll: 250,

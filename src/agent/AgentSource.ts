@@ -21,6 +21,8 @@ export interface Round {
   readonly format: InputFormat
   /** When it was dumped, ms since the Unix epoch; never in the future of this machine's clock. */
   readonly time: number
+  /** Ms that its content was old already when it was handed over. */
+  readonly age: number
 }
 
 export interface RoundSink {

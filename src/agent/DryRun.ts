@@ -90,10 +90,10 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
 
 const judged = (
   round: Round,
-  { labels, expiry }: AgentOptions,
+  { labels, expiry, maxRequestBytes }: AgentOptions,
   now: number
 ): { readonly dump: DumpFinding | undefined; readonly why: string } => {
-  const encoded = encodeRound(round, `${now}.1`, labels)
+  const encoded = encodeRound(round, `${now}.1`, labels, maxRequestBytes)
   if (encoded.kind === "refused") return { dump: undefined, why: encoded.why }
   const { job, format, text, time } = round
   const chunks = encoded.round.chunks.length

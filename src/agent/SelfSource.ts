@@ -43,7 +43,7 @@ export const make = ({ host, every, text, rival }: SelfSourceOptions): AgentSour
       if (!sink.room(source, body.length)) return
       yield* sink.offer({
         ...{ source, job: selfName, labels: { job: selfName }, origin: "the agent's own metrics" },
-        ...{ text: body, format: "text", time: yield* Clock.currentTimeMillis }
+        ...{ text: body, format: "text", time: yield* Clock.currentTimeMillis, age: 0 }
       })
     })
   }

@@ -14,6 +14,7 @@ export interface ExpectedAgent {
   /** By topic: partitions over which sources are spread. Absent: the topic's own. */
   readonly bases: ReadonlyMap<string, number | "damaged">
   readonly acks: Acks
+  readonly requestBytes: number
 }
 
 export interface Expected {
@@ -69,12 +70,12 @@ const timestampType = (topic: Topic): Finding =>
         )
   )
 
-const recordSize = (topic: Topic): Finding =>
+const recordSize = (topic: Topic, bytes: number): Finding =>
   setting(topic, "max.message.bytes", (value) =>
-    Number(value) >= chunkBytes
+    Number(value) >= bytes
       ? ok(`max.message.bytes is ${value}`)
       : broken(
-          `max.message.bytes is ${value}: the agent's chunks of up to ${chunkBytes} bytes are refused; ${set(topic, "max.message.bytes", "1048588")}`
+          `max.message.bytes is ${value}: the agent's chunks of up to ${bytes} bytes are refused; ${set(topic, "max.message.bytes", "1048588")}, or give the agents a lower --max-request-bytes`
         )
   )
 
@@ -126,7 +127,7 @@ const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> =>
           `unclean.leader.election.enable is ${value}: a broker that lacks records may lead, the log goes back and series are missing until their next round; ${set(topic, "unclean.leader.election.enable", "false")}`
         )
   ),
-  recordSize(topic)
+  recordSize(topic, chunkBytes)
 ]
 
 /** A timeout that the brokers do not take keeps every pod out of the group. */
@@ -181,7 +182,7 @@ const judgeBase = (topic: Topic, base: number | "damaged" | undefined): Finding 
           )
 
 /** What an agent needs of the topic that it writes to. */
-const judgeForAgent = (topic: Topic, { bases, acks }: ExpectedAgent): ReadonlyArray<Finding> => [
+const judgeForAgent = (topic: Topic, { bases, acks, requestBytes }: ExpectedAgent): ReadonlyArray<Finding> => [
   topic.mayWrite === undefined
     ? note("whether this user may write to it is not told by the brokers: the agent says so when it tries")
     : topic.mayWrite
@@ -190,7 +191,7 @@ const judgeForAgent = (topic: Topic, { bases, acks }: ExpectedAgent): ReadonlyAr
           `this user may not write to it: every round is refused; allow it: kafka-acls --add --allow-principal User:… --operation Write --topic ${topic.topic}`
         ),
   judgeBase(topic, bases.get(topic.topic)),
-  recordSize(topic),
+  recordSize(topic, requestBytes),
   timestampType(topic),
   acks !== "all"
     ? ok(`--acks ${acks}: no follower is waited for`)

@@ -85,7 +85,13 @@ export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Tran
     const { protocol } = yield* Assignor
     const inspection = yield* inspect(config.topics, config.agent === null ? config.group : null)
     const agent =
-      config.agent === null ? null : { bases: yield* basesOf(config.topics, config.agent), acks: config.agent.acks }
+      config.agent === null
+        ? null
+        : {
+            bases: yield* basesOf(config.topics, config.agent),
+            acks: config.agent.acks,
+            requestBytes: config.agent.requestBytes
+          }
     const { text, broken } = report(judge(inspection, { ...config, agent, protocol }))
     return { code: broken === 0 ? (0 as const) : (1 as const), stdout: text, stderr: "" }
   }).pipe(

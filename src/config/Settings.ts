@@ -280,6 +280,17 @@ export const agent = settings({
     about: "Of the batches sent; on Event Hubs gzip where nothing is given.",
     fallback: "none"
   },
+  maxRequestBytes: {
+    kind: Kind.size("64KiB", "16MiB"),
+    about:
+      "Bytes of one request before compression; dumps are cut below it. The topic's max.message.bytes must be above.",
+    fallback: "1MB"
+  },
+  requestTimeout: {
+    kind: Kind.duration("1s", "5m"),
+    about: "How long an answer of a broker is waited for; then its connection counts as dead.",
+    otherwise: "a third of --expiry, at most 30s"
+  },
   stateDir: {
     kind: Kind.text("dir", "the path of a directory"),
     about: "Where the agent keeps its epoch and partition base; it must outlive a restart.",
@@ -321,6 +332,7 @@ export const check = settings({
   stateDir: agent.stateDir,
   partitionBase: agent.partitionBase,
   acks: agent.acks,
+  maxRequestBytes: agent.maxRequestBytes,
   ...program
 })
 

@@ -254,6 +254,17 @@ describe("Event Hubs", () => {
     )
   })
 
+  it("the agent waits for an answer a third of the expiry and half a minute at most, also there, or as it is told", () => {
+    const waits = (...argv: ReadonlyArray<string>) =>
+      value(agentConfig(value(read(Settings.agent, { argv: ["--dump", "x", ...argv] })))).connection.kafka
+        .requestTimeout
+    const there = ["--event-hubs-connection-string", connectionString]
+    assert.deepStrictEqual(
+      [waits(...there), waits("--brokers=a:1", "--expiry=30s"), waits(...there, "--request-timeout=20s")],
+      [30_000, 10_000, 20_000]
+    )
+  })
+
   it("the agent compresses with gzip there, and refuses another codec", () => {
     const argv = ["--event-hubs-connection-string", connectionString, "--dump", "x"]
     const config = value(agentConfig(value(read(Settings.agent, { argv }))))

@@ -180,9 +180,10 @@ export const make = (options: DumpSourceOptions): DumpSource => {
     )
     settle(file, result)
     if (result.kind === "round") {
-      const time = Math.min(result.time, yield* Clock.currentTimeMillis)
+      const wall = yield* Clock.currentTimeMillis
+      const time = Math.min(result.time, wall)
       const { source, job, path: origin } = file
-      yield* sink.offer({ source, job, origin, text: result.text, format: result.format, time })
+      yield* sink.offer({ source, job, origin, text: result.text, format: result.format, time, age: wall - time })
     }
     yield* tell(file)
   })

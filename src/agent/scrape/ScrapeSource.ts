@@ -156,7 +156,8 @@ export const make = Effect.fnUntraced(function* (options: ScrapeSourceOptions) {
       origin: url,
       text,
       format,
-      time: Math.min(time, yield* Clock.currentTimeMillis)
+      time: Math.min(time, yield* Clock.currentTimeMillis),
+      age: 0
     })
     yield* succeed(one, time, body.length)
   })

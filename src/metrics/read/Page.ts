@@ -4,9 +4,8 @@
  * lines stay the same, they share.
  */
 import type { Dump } from "../text/Dump.ts"
-import type { Arrangement } from "./Arrangement.ts"
 import type { Comments } from "./Comments.ts"
-import type { Families } from "./Families.ts"
+import type { Layout } from "./Layout.ts"
 import { FIELDS } from "./LineRecord.ts"
 import type { Memory, ReadOptions } from "./Memory.ts"
 import type { Names } from "./Names.ts"
@@ -20,21 +19,6 @@ export const PAGE_BYTES = 1600
 
 /** What a line may need at once, and what an expectation may fall short of. */
 const SPARE = 1024
-
-/** What pages of the same lines share. */
-export interface Layout {
-  readonly names: Names
-  readonly raw: DataView
-  /** START and LENGTH mean nothing here. */
-  readonly records: Int32Array
-  readonly comments: Comments
-  readonly families: Families
-  readonly arrangement: Arrangement
-  /** By the arrangement's families (see Description). */
-  readonly described: Uint8Array
-  /** No line has an exemplar, nor in event mode a timestamp of its own. */
-  readonly plain: boolean
-}
 
 export class Page implements Memory {
   readonly dump: Dump

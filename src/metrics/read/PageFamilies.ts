@@ -4,7 +4,7 @@
  */
 import type { Family, FamilyList } from "../text/Dump.ts"
 import { hasExemplars, hasFloatLabels, hasQuotedNames } from "./Description.ts"
-import type { Layout } from "./Page.ts"
+import type { Layout } from "./Layout.ts"
 import type { Placed } from "./Placing.ts"
 import { conforms, conformsText } from "./Verdicts.ts"
 

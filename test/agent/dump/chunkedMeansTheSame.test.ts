@@ -101,7 +101,8 @@ const read = (text: string, format: InputFormat, recordBytes: number) => {
     origin: "app.prom",
     text: utf8.encode(text),
     format,
-    time: 1_700_000_000_000
+    time: 1_700_000_000_000,
+    age: 0
   }
   const encoded = encodeRound(round, "1.1", {}, recordBytes)
   if (encoded.kind === "refused") throw new Error(encoded.why)

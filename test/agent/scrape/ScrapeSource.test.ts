@@ -68,6 +68,7 @@ describe("ScrapeSource", () => {
         source: "h/n",
         job: "j",
         labels: { team: "t" },
+        age: 0,
         origin: `${url}/m?…`,
         format: "text"
       })
