@@ -17,7 +17,7 @@ import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
 import type { LogConfig } from "./Logging.ts"
 import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
-import { defaultMaxRequestBytes } from "./transport/Transport.ts"
+import { type Acks, defaultMaxRequestBytes } from "./transport/Transport.ts"
 
 export interface DemoConfig {
   /** Ms after which it ends by itself; undefined: until it is interrupted. */
@@ -48,12 +48,23 @@ export interface CheckConfig {
   readonly group: string
   readonly sessionTimeout: number
   readonly lookback: number
+  /** Null: for pods. */
+  readonly agent: CheckedAgent | null
   readonly log: LogConfig
+}
+
+export interface CheckedAgent {
+  /** Null: what the state directory kept, else the topic's partitions. */
+  readonly base: number | null
+  readonly stateDir: string
+  readonly acks: Acks
+  readonly requestBytes: number
 }
 
 export interface AgentConfig {
   readonly connection: Connection
   readonly agent: AgentOptions
+  readonly dryRun: boolean
   readonly listen: Address | undefined
   readonly log: LogConfig
 }
@@ -72,7 +83,13 @@ const readTopics = (
     ? [connection.eventHubs.topic]
     : resolved.values.topic
 
-const readSessionTimeout = (resolved: Resolved<typeof Settings.check>, connection: Connection): number =>
+const readSessionTimeout = (
+  resolved: {
+    readonly values: { readonly sessionTimeout: number }
+    readonly origin: (key: "sessionTimeout") => string
+  },
+  connection: Connection
+): number =>
   resolved.origin("sessionTimeout") === "default" && connection.eventHubs !== undefined
     ? eventHubsTimeouts.sessionTimeout
     : resolved.values.sessionTimeout
@@ -170,10 +187,20 @@ export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<
       group: values.groupId,
       sessionTimeout: readSessionTimeout(resolved, connection.value),
       lookback: values.lookback ?? values.expiry,
+      agent: values.agent
+        ? {
+            base: values.partitionBase ?? null,
+            stateDir: values.stateDir,
+            acks: readAcks(values.acks),
+            requestBytes: values.maxRequestBytes
+          }
+        : null,
       log: readLog(values)
     }
   }
 }
+
+const readAcks = (acks: "0" | "1" | "all"): Acks => (acks === "all" ? "all" : acks === "1" ? 1 : 0)
 
 /** Each whole, with what it takes from the agent's settings. */
 const readTargets = (
@@ -241,17 +268,20 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     clientId: values.clientId,
     stateDir: values.stateDir,
     partitionBase: values.partitionBase ?? 0,
-    acks: values.acks === "all" ? "all" : values.acks === "1" ? 1 : 0,
+    acks: readAcks(values.acks),
     compression,
     maxRequestBytes: values.maxRequestBytes,
     expiry: values.expiry,
+    selfEvery: values.selfEvery,
     maxDumpBytes: values.maxDumpBytes,
     bufferBytes: values.bufferBytes
   }
   const problem = optionProblem(agent)
   if (problem !== null) return { problems: [problem] }
   const reached = { ...connection.value, kafka: { ...connection.value.kafka, requestTimeout } }
-  return { value: { connection: reached, agent, listen: values.listen, log: readLog(values) } }
+  return {
+    value: { connection: reached, agent, dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
+  }
 }
 
 export const demoConfig = ({

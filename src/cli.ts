@@ -87,8 +87,15 @@ const commands: ReadonlyArray<Command> = [
       name: "agent",
       about: "sends dump files to the topic, from beside the services that write them.",
       settings: Settings.agent,
-      examples: ["kafka2prom agent --brokers kafka-1:9092 --dump '/var/run/metrics/*.prom' --state-dir /var/lib/k2p"],
-      exits: plainExits
+      examples: [
+        "kafka2prom agent --brokers kafka-1:9092 --dump '/var/run/metrics/*.prom' --state-dir /var/lib/k2p",
+        "kafka2prom agent --dry-run …      first, with the same options"
+      ],
+      exits: [
+        "0  ended as asked (SIGTERM, SIGINT); --dry-run: all that was named would be sent and shown whole",
+        "1  a failure, told on stderr; --dry-run: something would not",
+        "2  a wrong or missing option"
+      ]
     },
     agentConfig,
     async (config) => (await import("./commands/agent.ts")).agent(config)
@@ -98,7 +105,10 @@ const commands: ReadonlyArray<Command> = [
       name: "check",
       about: "talks to the brokers, says whether topics and group are as the promises need them, changes nothing.",
       settings: Settings.check,
-      examples: ["kafka2prom check --config k2p.yaml"],
+      examples: [
+        "kafka2prom check --config k2p.yaml",
+        "kafka2prom check --agent --brokers kafka-1:9092 --topic metrics      where an agent is to send"
+      ],
       exits: [
         "0  all is as it should be",
         "1  something found that breaks a promise",

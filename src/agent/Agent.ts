@@ -9,14 +9,17 @@
 import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { Transport, TransportError } from "../transport/Transport.ts"
+import { version } from "../version.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
-import { claimEpoch } from "./Epoch.ts"
+import { claimEpoch, keepEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
 import { relabelling } from "./relabel/RelabelSink.ts"
+import * as SelfSource from "./SelfSource.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
+import { ownState } from "./StateLock.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 /** The agent cannot work as it is told to. The message says why and what to do. */
@@ -88,13 +91,30 @@ const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope
   return { producer, base: decided.base }
 })
 
+/** Where the directory cannot be written now: the number is kept as soon as it can be. */
+const keepLater = ({ stateDir, keepEvery }: AgentOptions, epoch: number): Effect.Effect<void> =>
+  Effect.tryPromise(() => keepEpoch(stateDir, epoch)).pipe(
+    Effect.retry(Schedule.spaced(keepEvery)),
+    Effect.orDie,
+    Effect.andThen(Effect.logInfo(`${stateDir} takes the epoch ${epoch} now`))
+  )
+
 const make = Effect.fnUntraced(function* (options: AgentOptions) {
   const metrics = yield* SelfMetrics
   const problem = optionProblem(options)
   if (problem !== null) return yield* new AgentFailed({ message: problem })
+  yield* ownState(options.stateDir, options.stateWait).pipe(
+    Effect.mapError(
+      (owner) =>
+        new AgentFailed({
+          message: `the state directory ${options.stateDir} is another agent's (${owner}): give each agent a --state-dir of its own, or stop that one`
+        })
+    )
+  )
   const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-  const { epoch, warning } = yield* onDisk(() => claimEpoch(options.stateDir, now))
+  const { epoch, warning, kept } = yield* onDisk(() => claimEpoch(options.stateDir, now))
   if (warning !== null) yield* Effect.logWarning(warning)
+  if (!kept) yield* Effect.forkScoped(keepLater(options, epoch))
 
   // Finalizers run from the last to the first: the looks end, the last rounds go out, then the connections close.
   const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
@@ -128,6 +148,26 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     globEvery: options.globEvery
   })
 
+  const self = SelfSource.make({
+    host: options.host,
+    every: options.selfEvery,
+    text: metrics.text,
+    rival: (id) =>
+      source.files().find((file) => file.source === id)?.path ??
+      scrapes.targets().find((target) => target.source === id)?.url
+  })
+  metrics.whenAgentIsAsked(() => {
+    const { agentFiles, agentSources, agentSent } = metrics
+    for (const gauge of [agentFiles, agentSources, agentSent]) gauge.reset()
+    for (const file of source.files()) agentFiles.inc({ state: file.state })
+    for (const { source: id, sentTime, problem, pending } of outbox.sources()) {
+      agentSources.inc({ state: problem !== "" ? "trouble" : pending > 0 ? "waiting" : "sent" })
+      if (sentTime !== null) agentSent.set({ source: id }, sentTime / 1000)
+    }
+    metrics.agentBufferBytes.set(outbox.bytes())
+    metrics.agentBuildInfo.set({ version }, 1)
+  })
+
   yield* connect(options, connections).pipe(
     Effect.flatMap((connection) => {
       base = connection.base
@@ -138,12 +178,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
-  const look = Effect.gen(function* () {
-    yield* source.look(sink)
-    metrics.agentFiles.reset()
-    for (const file of source.files()) metrics.agentFiles.inc({ state: file.state })
-    metrics.agentBufferBytes.set(outbox.bytes())
-  })
+  const look = Effect.andThen(source.look(sink), self.look(outbox))
 
   yield* Effect.addFinalizer(() =>
     // A service that stops with the agent has just written its last dump: it is taken at the second look.

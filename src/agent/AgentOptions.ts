@@ -18,6 +18,10 @@ export interface AgentOptions {
   readonly host: string
   readonly clientId: string
   readonly stateDir: string
+  /** What an agent that still has the state directory gets to leave. */
+  readonly stateWait: number
+  /** Between two tries to keep what the state directory did not take. */
+  readonly keepEvery: number
   /** 0: what the state directory kept, else the topic's partitions at the first start. */
   readonly partitionBase: number
   readonly acks: Acks
@@ -26,6 +30,8 @@ export interface AgentOptions {
   readonly maxRequestBytes: number
   /** The pods' `--expiry`: a round is given up when it is half as old. */
   readonly expiry: number
+  /** Between two rounds of the agent's own metrics; 0: none. */
+  readonly selfEvery: number
   /** Between two looks at the files. A round is taken at its second look, so twice this is its delay. */
   readonly poll: number
   /** Between two walks of the globs. */
@@ -47,11 +53,14 @@ export const defaultAgentOptions: AgentOptions = {
   host: hostname(),
   clientId: "kafka2prom-agent",
   stateDir: ".kafka2prom",
+  stateWait: 15_000,
+  keepEvery: 10_000,
   partitionBase: 0,
   acks: 1,
   compression: "none",
   maxRequestBytes: defaultMaxRequestBytes,
   expiry: 90_000,
+  selfEvery: 30_000,
   poll: 250,
   globEvery: 2_000,
   maxDumpBytes: 64 * 1024 * 1024,
@@ -87,6 +96,8 @@ export const optionProblem = (options: AgentOptions): string | null => {
   if (options.host === "") return "the host name is empty: give --host, it begins every source id"
   if (!Number.isSafeInteger(options.partitionBase) || options.partitionBase < 0)
     return `--partition-base ${options.partitionBase}: not a number of partitions`
+  if (options.selfEvery > 0 && options.selfEvery < 1_000)
+    return `--self-every is ${options.selfEvery} ms: give at least 1s, or 0s for none`
   if (options.bufferBytes < options.maxDumpBytes)
     return `--buffer-bytes is ${options.bufferBytes} bytes, less than one dump may have: --max-dump-bytes is ${options.maxDumpBytes} bytes`
   return null

@@ -222,8 +222,6 @@ export const serve = settings({
   ...program
 })
 
-export const check = settings({ ...connection, ...group, ...program })
-
 export const agent = settings({
   ...connection,
   clientId: { ...connection.clientId, fallback: "kafka2prom-agent" },
@@ -298,6 +296,11 @@ export const agent = settings({
     about: "Where the agent keeps its epoch and partition base; it must outlive a restart.",
     fallback: ".kafka2prom"
   },
+  selfEvery: {
+    kind: Kind.duration("0s", "1h"),
+    about: "How often the agent's own metrics are sent, as source <host>/kafka2prom-agent; 0s: never.",
+    fallback: "30s"
+  },
   expiry: { ...expiry, about: "The pods' --expiry: a round is given up when it is half as old." },
   maxDumpBytes: { kind: Kind.size("1KiB", "4GiB"), about: "Bytes of one dump that are read.", fallback: "64MiB" },
   bufferBytes: {
@@ -305,11 +308,31 @@ export const agent = settings({
     about: "Bytes of all rounds that wait while the brokers are away.",
     fallback: "256MiB"
   },
+  dryRun: {
+    kind: Kind.flag,
+    about: "Say which files match, what would be sent of them and what pods would not show; send nothing, and end.",
+    fallback: "false"
+  },
   listen: {
     kind: Kind.listenAddress,
-    about: "Where to serve /self/metrics and /healthz.",
+    about: "Where to serve /api/v1/status, /self/metrics and /healthz.",
     otherwise: "no HTTP server"
   },
+  ...program
+})
+
+export const check = settings({
+  ...connection,
+  ...group,
+  agent: {
+    kind: Kind.flag,
+    about: "Look at what an agent needs instead: the topic, the right to write, sizes, the options below.",
+    fallback: "false"
+  },
+  stateDir: agent.stateDir,
+  partitionBase: agent.partitionBase,
+  acks: agent.acks,
+  maxRequestBytes: agent.maxRequestBytes,
   ...program
 })
 

@@ -302,6 +302,14 @@ export interface Producer {
   readonly clockAhead?: () => number | undefined
 }
 
+export interface InspectedGroup {
+  readonly state: string
+  readonly members: number
+  readonly protocol: string
+  /** Ms: what a member's session timeout may be; null where the brokers do not tell. */
+  readonly sessionTimeouts: { readonly least: number; readonly most: number } | null
+}
+
 /** What `check` reads: the cluster as it is. Settings are the broker's own names and values. */
 export interface Inspection {
   readonly brokers: ReadonlyArray<{ readonly node: number; readonly address: string }>
@@ -309,15 +317,13 @@ export interface Inspection {
     readonly topic: string
     readonly partitions: number
     readonly replicas: number
+    /** Without those that this user may not see. */
     readonly settings: Readonly<Record<string, string>>
+    /** This user's right; absent where the brokers do not tell. */
+    readonly mayWrite?: boolean
   }>
-  readonly group: {
-    readonly state: string
-    readonly members: number
-    readonly protocol: string
-    /** Ms: what a member's session timeout may be; null where the brokers do not tell. */
-    readonly sessionTimeouts: { readonly least: number; readonly most: number } | null
-  }
+  /** Null where none was asked about. */
+  readonly group: InspectedGroup | null
 }
 
 /** See the file's header. Layers: `EmbeddedLog.layer` (in memory), `Kafka.layer` (kafkajs). */
@@ -338,10 +344,10 @@ export class Transport extends Context.Service<
       /** Bytes of one request, before compression, unless a single record is larger. Default: below what every broker and Event Hubs takes. */
       readonly maxRequestBytes?: number
     }) => Effect.Effect<Producer, TransportError, Scope.Scope>
-    /** Reads, changes nothing. */
+    /** Reads, changes nothing. Null instead of a group: who only writes has no right to ask about any. */
     readonly inspect: (
       topics: ReadonlyArray<string>,
-      group: string
+      group: string | null
     ) => Effect.Effect<Inspection, TransportError, Scope.Scope>
   }
 >()("k2p/transport/Transport") {}

@@ -514,13 +514,14 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
       assert.isTrue(before.topics[0]!.replicas >= 1)
       assert.strictEqual(before.topics[0]!.settings["cleanup.policy"], "delete")
       assert.strictEqual(before.topics[0]!.settings["message.timestamp.type"], "LogAppendTime")
-      assert.strictEqual(before.group.members, 0)
+      assert.strictEqual(before.group?.members, 0)
+      assert.isNull((yield* Effect.scoped(transport.inspect([topic], null))).group)
       const client = yield* Harness.client(group)
       yield* form([client], { sessionTimeout, rebalanceTimeout: 10_000 })
       const after = yield* Effect.scoped(transport.inspect([topic], group))
-      const { sessionTimeouts, ...joined } = after.group
+      const { sessionTimeouts, ...joined } = after.group!
       assert.deepStrictEqual(joined, { state: "Stable", members: 1, protocol: "k2p" })
-      assert.deepStrictEqual(sessionTimeouts, before.group.sessionTimeouts)
+      assert.deepStrictEqual(sessionTimeouts, before.group?.sessionTimeouts)
       // A log that tells them tells the truth: this group has just been joined.
       if (sessionTimeouts !== null)
         assert.isTrue(sessionTimeouts.least <= sessionTimeout && sessionTimeout <= sessionTimeouts.most)

@@ -71,7 +71,7 @@ metric_relabel_configs:
     )
     agent = stage.program("agent", [
       ...["agent", "--config", config, "--brokers", kafka.bootstrap[0]!, "--host", "edge-1", "--listen", "127.0.0.1:0"],
-      ...["--state-dir", join(stage.dir, "state")]
+      ...["--self-every", "0s", "--state-dir", join(stage.dir, "state")]
     ])
     listening = (await agent.says(/listening on (http:\S+)\/self\/metrics/))[1]!
     pod = await startPod(stage, "pod", ["--brokers", kafka.bootstrap[0]!, "--group-id", "k2p-scrape"])
