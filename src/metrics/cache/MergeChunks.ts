@@ -134,6 +134,8 @@ class Repeats {
   /** The lines so far that another chunk may repeat, and the keys of those whose hash too many others have. */
   private readonly seen = new SeriesTable(LEAST)
   private readonly crowd = new Set<string>()
+  /** Of lines whose hash others have: made once, however many others there are. */
+  private readonly keys = new Map<number, string>()
   private sample = ""
 
   constructor(pages: ReadonlyArray<Page>, texts: TextsOf, slices: Slices) {
@@ -185,11 +187,7 @@ class Repeats {
 
   private isNew(c: number, place: number, hash: number): boolean {
     const { seen, crowd } = this
-    let key: string | undefined
-    const mine = (): string => {
-      key ??= this.keyAt(c, place)
-      return key
-    }
+    const mine = (): string => this.keyAt(c, place)
     const line = this.pages[c]!.families.linesAt(place, place + 1)
     const end = endOfSeries(line)
     const added = seen.add(hash, this.starts[c]! + place, (number) => {
@@ -212,6 +210,15 @@ class Repeats {
 
   /** As the chunk itself tells its series apart. */
   private keyAt(c: number, place: number): string {
+    const number = this.starts[c]! + place
+    const known = this.keys.get(number)
+    if (known !== undefined) return known
+    const key = this.makeKey(c, place)
+    this.keys.set(number, key)
+    return key
+  }
+
+  private makeKey(c: number, place: number): string {
     const { families, layout } = this.pages[c]!
     const { arrangement, records } = layout
     const line = arrangement.order === undefined ? place : arrangement.order[place]!
