@@ -187,7 +187,11 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   const agent: AgentOptions = {
     ...defaultAgentOptions,
     topic: origin("topic") === "default" && hub !== undefined ? hub : values.topic,
-    dumps: values.dump,
+    dumps: values.dump ?? [],
+    staticDumps: values.staticDump ?? [],
+    excludes: values.exclude ?? [],
+    poll: values.poll,
+    settle: values.settle ?? values.poll,
     labels: { ...values.label, ...(values.job === undefined ? {} : { job: values.job }) },
     host: values.host ?? defaultAgentOptions.host,
     clientId: values.clientId,

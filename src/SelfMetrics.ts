@@ -73,8 +73,13 @@ const make = (defaults: boolean) => {
     labelNames: ReadonlyArray<L> = []
   ) => new Histogram<L>({ name, help, buckets, labelNames: [...labelNames], registers })
   const partition = ["topic", "partition"] as const
+  /** What an agent has to say of its files is gathered when somebody asks. */
+  const asked = { agent: (): void => {} }
 
   return {
+    whenAgentIsAsked: (gather: () => void): void => {
+      asked.agent = gather
+    },
     registry,
     /** All as text, together with what other threads have of the same metrics. */
     text: async (others: ReadonlyArray<OwnMetrics> = []): Promise<string> => {
@@ -238,7 +243,16 @@ const make = (defaults: boolean) => {
     agentChunks: counter("k2p_agent_chunks_total", "Chunks acknowledged by the log."),
     agentBytes: counter("k2p_agent_bytes_total", "Bytes of dumps acknowledged by the log."),
     agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
-    agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
+    agentFiles: new Gauge({
+      ...{ name: "k2p_agent_files", help: "Dump files by what their last look found.", labelNames: ["state"] },
+      ...{ registers, collect: () => asked.agent() }
+    }),
+    agentDumpAge: gauge(
+      "k2p_agent_dump_age_seconds",
+      "Since a dump file was seen to change, or at its first sight since it was written.",
+      ["source"]
+    ),
+    agentLookAge: gauge("k2p_agent_look_age_seconds", "Since some look at a dump file ended.", [], "max"),
     agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
   }
 }

@@ -32,7 +32,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/body", ["metrics/text", "http"]],
   ["metrics/scrape", ["metrics/text", "metrics/body", "http", "pod"]],
   ["pod", ["http", "config", "engine", "transport"]],
-  ["agent", ["transport", "metrics/text", "metrics/rounds"]]
+  ["agent", ["transport", "metrics/text", "metrics/rounds", "metrics/read"]]
 ]
 
 /** On the ground, for all. */

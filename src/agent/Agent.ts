@@ -27,8 +27,13 @@ export interface AgentStatus {
   readonly partitionBase: number | null
   readonly bufferBytes: number
   readonly files: ReadonlyArray<DumpSource.FileStatus>
+  /** Why no dump file can be looked at, for people; undefined where some can. */
+  readonly uselessness: string | undefined
   readonly sources: ReadonlyArray<SourceStatus>
 }
+
+/** Between two times that what was read is handed over, ms. */
+const lookEvery = 100
 
 const backoff = Schedule.min([Schedule.exponential("250 millis", 2), Schedule.spaced("5 seconds")]).pipe(
   Schedule.jittered
@@ -103,11 +108,20 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     { topic, epoch, labels, giveUpAfter: options.expiry / 2, maxBytes: options.bufferBytes },
     Deferred.await(connected)
   )
-  const source = DumpSource.make({
-    globs: options.dumps,
-    host: options.host,
-    maxBytes: options.maxDumpBytes,
-    globEvery: options.globEvery
+  const { dumps, staticDumps: statics, excludes, host, stateDir, poll, settle, globEvery, expiry } = options
+  const source = yield* DumpSource.make({
+    ...{ dumps, statics, excludes, host, stateDir, poll, settle, globEvery, expiry },
+    maxBytes: options.maxDumpBytes
+  })
+  metrics.whenAgentIsAsked(() => {
+    metrics.agentFiles.reset()
+    metrics.agentDumpAge.reset()
+    for (const { source: id, state, sinceChange } of source.files()) {
+      metrics.agentFiles.inc({ state })
+      if (sinceChange !== null && state !== "duplicate") metrics.agentDumpAge.set({ source: id }, sinceChange / 1000)
+    }
+    metrics.agentLookAge.set(source.lookAge() / 1000)
+    metrics.agentBufferBytes.set(outbox.bytes())
   })
 
   yield* connect(options, connections).pipe(
@@ -120,17 +134,11 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
-  const look = Effect.gen(function* () {
-    yield* source.look(outbox)
-    metrics.agentFiles.reset()
-    for (const file of source.files()) metrics.agentFiles.inc({ state: file.state })
-    metrics.agentBufferBytes.set(outbox.bytes())
-  })
+  const look = source.look(outbox)
 
   yield* Effect.addFinalizer(() =>
-    // A service that stops with the agent has just written its last dump: it is taken at the second look.
-    look.pipe(
-      Effect.andThen(Effect.sleep(options.poll)),
+    // A service that stops with the agent has just written its last dump.
+    Effect.raceFirst(source.lastLook, Effect.forever(Effect.andThen(look, Effect.sleep(lookEvery)))).pipe(
       Effect.andThen(look),
       Effect.andThen(outbox.idle),
       Effect.interruptible,
@@ -149,7 +157,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   )
 
   yield* look.pipe(
-    Effect.andThen(Effect.sleep(options.poll)),
+    Effect.andThen(Effect.sleep(lookEvery)),
     Effect.forever,
     Effect.catchDefect((defect) => Deferred.die(failed, defect)),
     Effect.forkScoped
@@ -162,6 +170,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       partitionBase: base,
       bufferBytes: outbox.bytes(),
       files: source.files(),
+      uselessness: source.uselessness(),
       sources: outbox.sources()
     }),
     failed: Deferred.await(failed)

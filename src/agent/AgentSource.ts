@@ -19,6 +19,8 @@ export interface Round {
   readonly format: InputFormat
   /** When it was dumped, ms since the Unix epoch; never in the future of this machine's clock. */
   readonly time: number
+  /** Ms that it was old when it was handed over. */
+  readonly age: number
 }
 
 export interface RoundSink {

@@ -229,7 +229,28 @@ export const agent = settings({
   dump: {
     kind: Kind.repeated("glob", "the path or glob of dump files"),
     about: "Registry dumps to send: each file is one source, read whole whenever it changes. Repeatable.",
-    required: true
+    requiredWithout: "staticDump"
+  },
+  staticDump: {
+    kind: Kind.repeated("glob", "the path or glob of dump files"),
+    about:
+      "Dumps that are written once: sent again while their file is there, also when its service is dead. Repeatable.",
+    otherwise: "none"
+  },
+  exclude: {
+    kind: Kind.repeated("glob", "the path or glob of files"),
+    about: "Files that are no dumps though a glob names them; without a slash, by their name alone. Repeatable.",
+    otherwise: "none"
+  },
+  poll: {
+    kind: Kind.duration("10ms", "1m"),
+    about: "Between two looks at a file on a file system that cannot be watched.",
+    fallback: "250ms"
+  },
+  settle: {
+    kind: Kind.duration("10ms", "1m"),
+    about: "How long a file that is written in place must rest before it is read.",
+    otherwise: "as --poll"
   },
   host: {
     kind: Kind.text("name"),

@@ -78,7 +78,15 @@ const offer = (outbox: Outbox.Outbox, source: string, text = "a 1\n") =>
   Effect.flatMap(
     Effect.clockWith((clock) => clock.currentTimeMillis),
     (time) => {
-      const round: Round = { source, job: "app", origin: `/d/${source}`, text: Buffer.from(text), format: "text", time }
+      const round: Round = {
+        source,
+        job: "app",
+        origin: `/d/${source}`,
+        text: Buffer.from(text),
+        format: "text",
+        time,
+        age: 0
+      }
       return outbox.offer(round)
     }
   )
@@ -236,7 +244,8 @@ describe("Outbox", () => {
         origin: "/d/a",
         text,
         format: "text",
-        time: 1_000_000 - giveUpAfter
+        time: 1_000_000 - giveUpAfter,
+        age: giveUpAfter
       })
       yield* settled
       assert.strictEqual(Queue.sizeUnsafe(calls), 0)
