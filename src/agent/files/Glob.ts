@@ -25,8 +25,10 @@ export interface Branch {
 export interface Glob {
   /** As it was given. */
   readonly text: string
-  /** The path that it is where it is no pattern at all; a file of this name wins over its reading as a pattern. */
+  /** The path that it is, letter by letter. */
   readonly literal: string
+  /** A file of this very name wins over its reading as a pattern: brackets and braces are in file names, `*` and `?` hardly. */
+  readonly mayBeLiteral: boolean
   readonly isPlain: boolean
   /** The directory below which source ids begin. */
   readonly base: string
@@ -211,7 +213,9 @@ export const readGlob = (text: string, cwd: string): Glob => {
   return {
     text,
     literal: resolve(cwd, text),
-    isPlain: branches.every(({ segments }) => segments.length === 1 && segments[0]!.kind === "literal"),
+    mayBeLiteral: hasMagic(text) && !/[*?]/.test(text.replace(/\\./gs, "")),
+    isPlain:
+      branches.length === 1 && branches[0]!.segments.length === 1 && branches[0]!.segments[0]!.kind === "literal",
     base: fixedBase(text, cwd),
     branches
   }

@@ -210,7 +210,7 @@ export class Looker {
   /** Whether a file has the very name that a pattern is: then it is meant, and not what the pattern means. */
   private probe(now: number): void {
     for (const glob of this.globs) {
-      if (glob.isPlain) continue
+      if (!glob.mayBeLiteral) continue
       const state = this.literals.get(glob) ?? { isThere: false, at: Number.NEGATIVE_INFINITY, isBusy: false }
       this.literals.set(glob, state)
       const group = groupOf(mountOf(this.mounts, glob.base), glob.base)

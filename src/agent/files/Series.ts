@@ -13,7 +13,7 @@ const newline = 0x0a
 
 const options: ReadOptions = {
   format: "text",
-  attach: { sourceLabel: "instance", source: "", labels: [] },
+  attach: { sourceLabel: "instance", source: "-", labels: [] },
   limits: { ...defaultParseLimits, maxBytes: 2 ** 31, maxSeries: 50_000_000 },
   timestamps: "scrape",
   time: 0
@@ -42,7 +42,7 @@ export class SeriesSet {
       for (let n = 0; n < count; n++) {
         const key = seriesKey(lines.bytes, records[n * FIELDS + START]!, sampleFloats)
         if (!this.enter(records[n * FIELDS + HASH]!, key)) continue
-        const series = key.replace(/,?instance=""/, "").slice(0, 200)
+        const series = shown(key)
         return { line: lineOf(text, n), series }
       }
       return undefined
@@ -81,6 +81,16 @@ export class SeriesSet {
     }
     return false
   }
+}
+
+/** For people: without the label that was attached. */
+const shown = (key: string): string => {
+  const at = key.indexOf("{")
+  const labels = key
+    .slice(at + 1)
+    .replace(/(^|,)instance="-"/, "")
+    .replace(/^,/, "")
+  return `${key.slice(0, at)}${labels === "" ? "" : `{${labels}}`}`.slice(0, 200)
 }
 
 /** Looking for a line number reads the text some twenty times. */

@@ -1,4 +1,4 @@
-/** Patterns against the shells that people know them from: bash, and for `**` with linked directories Python's glob. */
+/** Patterns against the shell that people know them from. */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -55,7 +55,7 @@ const found = (pattern: string, excludes: ReadonlyArray<string> = [], cwd = dir)
     [readGlob(pattern, cwd)],
     excludes.map((exclude) => readGlob(exclude, cwd)),
     listed,
-    (glob) => !glob.isPlain && isThere(glob.literal)
+    (glob) => glob.mayBeLiteral && isThere(glob.literal)
   )
   return [...candidates.values()]
     .filter(({ isListed, path }) => isListed || isThere(path))
@@ -69,12 +69,6 @@ const bash = (pattern: string): ReadonlyArray<string> => {
     env: { LC_ALL: "C.UTF-8", PATH: process.env.PATH }
   })
   return out.toString().split("\0").slice(0, -1).sort()
-}
-
-const python = (pattern: string): ReadonlyArray<string> => {
-  const script =
-    "import glob,os,sys\nos.chdir(sys.argv[1])\nfor f in glob.glob(sys.argv[2], recursive=True): sys.stdout.write(f + '\\0')"
-  return execFileSync("python3", ["-c", script, dir, pattern]).toString().split("\0").slice(0, -1).sort()
 }
 
 describe("Glob", () => {
@@ -137,14 +131,11 @@ describe("Glob", () => {
       assert.deepStrictEqual(found(pattern), normal)
     })
 
-  for (const pattern of ["**/*.prom", "**/m.prom", "real/**/m.prom", "**/in/*.prom"])
-    it(`${pattern} enters linked directories, as Python does, and leaves loops`, () => {
-      const expected = new Set(python(pattern).map((path) => path.replace(/(in\/loop\/.*)/, "")))
-      assert.deepStrictEqual(
-        found(pattern).filter((path) => !path.includes("/loop/")),
-        [...expected].filter((path) => path.endsWith(".prom")).sort()
-      )
-    })
+  it("** enters linked directories, and leaves one that leads back", () => {
+    const paths = ["linked/in/m.prom", "real/in/m.prom"]
+    assert.deepStrictEqual(found("**/m.prom"), paths)
+    assert.deepStrictEqual(found("**/in/*.prom"), paths)
+  })
 
   it("** alone is every file below, and no directory", () =>
     assert.deepStrictEqual(found("sub/**"), ["sub/a.prom", "sub/b.txt", "sub/deep/a.prom"]))
