@@ -130,7 +130,8 @@ export class Tail {
   async look(): Promise<void> {
     const { groups } = this.options
     this.again = true
-    if (this.isBusy || this.isClosed || this.rival !== undefined || groups.isLate(this.group)) return
+    if (this.isBusy || this.isClosed || groups.isLate(this.group) || (this.isPresent && this.rival !== undefined))
+      return
     this.isBusy = true
     try {
       while (this.again && !this.isClosed) {

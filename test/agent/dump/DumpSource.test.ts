@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Fiber, Logger } from "effect"
 import type { Round, RoundSink } from "../../../src/agent/AgentSource.ts"
 import { type DumpSourceOptions, make } from "../../../src/agent/dump/DumpSource.ts"
 
@@ -69,7 +69,12 @@ const until = (look: Effect.Effect<void>, holds: () => boolean): Effect.Effect<v
       if (holds()) return
       yield* Effect.sleep(10)
     }
-  }).pipe(Effect.timeoutOrElse({ duration: 40_000, orElse: () => Effect.die(new Error("the condition never held")) }))
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: 40_000,
+      orElse: () => Effect.die(new Error(`the condition never held: ${holds}`))
+    })
+  )
 
 const setUp = Effect.fnUntraced(function* (
   globs: ReadonlyArray<string> = ["*.prom"],
@@ -109,7 +114,7 @@ describe("DumpSource", () => {
     Effect.gen(function* () {
       const { path, sink, take } = yield* setUp(["*.prom"], { settle: 250, poll: 250 })
       let value = 0
-      yield* Effect.forkChild(
+      const writer = yield* Effect.forkChild(
         Effect.forever(
           Effect.andThen(
             Effect.suspend(() => replace(path, dump(++value))),
@@ -118,6 +123,7 @@ describe("DumpSource", () => {
         )
       )
       const taken = yield* take(4)
+      yield* Fiber.interrupt(writer)
       assert.isTrue(taken.every((text) => /^# TYPE a counter\na \d+\n# TYPE b gauge\nb \d+\n$/.test(text)))
       assert.strictEqual(new Set(taken).size, taken.length)
       assert.strictEqual(sink.rounds.length, 0)
@@ -163,7 +169,7 @@ describe("DumpSource", () => {
         )
       )
       yield* until(() => told.some((text) => text.includes("restless: it never rests")))
-      writer.interruptUnsafe()
+      yield* Fiber.interrupt(writer)
       yield* take()
       yield* until(() => told.some((text) => text.includes("is read again, it was restless")))
     })
@@ -279,6 +285,8 @@ describe("DumpSource", () => {
   it.live("a dump that is not written any more is told as stale, once", () =>
     Effect.gen(function* () {
       const { path, take, told, until } = yield* setUp(["*.prom"], { expiry: 1_500 })
+      // It runs: what comes now is new.
+      yield* until(() => told.some((text) => text.startsWith("no file matches")))
       yield* replace(path, dump(1))
       yield* take()
       yield* until(() => told.some((text) => /is stale: it was last written \d+ s ago/.test(text)))
