@@ -25,7 +25,7 @@ const hanging = 5_000
 const maxHeld = 32
 const atOnce = 24
 /** Between two checks of what is watched, ms: the net under the watches. */
-const seldom = 15_000
+const seldom = 30_000
 const tick = 250
 const mountsEvery = 5_000
 
@@ -98,7 +98,7 @@ export class Looker {
       mountOf: (path) => mountOf(this.mounts, path),
       now,
       every: options.globEvery,
-      seldom: Math.min(seldom, Math.max(options.globEvery, options.expiry / 6)),
+      seldom: Math.min(seldom, Math.max(options.globEvery, options.expiry / 3)),
       changed: (directory) => this.changed(directory),
       trouble: (key, text) => this.trouble(key, text)
     }
@@ -370,7 +370,11 @@ export class Looker {
       )
     }
     const complete = this.unfinished.size === 0 && this.groups.check().length === 0
-    if (!this.hasWalkedAll) this.port.send({ t: "walked", complete })
+    if (!this.hasWalkedAll) {
+      this.port.send({ t: "walked", complete })
+      // What the start left behind; from here on little is made.
+      if (complete) setTimeout(() => globalThis.gc?.(), 5_000)
+    }
     this.hasWalkedAll = complete
   }
 
