@@ -300,7 +300,13 @@ const make = (defaults: boolean) => {
       "k2p_agent_clock_ahead_seconds",
       "Seconds by which this machine's clock is ahead (negative: behind) of the brokers' that stamp the topic.",
       ["topic"]
-    )
+    ),
+    agentDumpAge: gauge(
+      "k2p_agent_dump_age_seconds",
+      "Since a dump file was seen to change, or at its first sight since it was written.",
+      ["source"]
+    ),
+    agentLookAge: gauge("k2p_agent_look_age_seconds", "Since some look at a dump file ended.", [], "max")
   }
 }
 

@@ -33,8 +33,13 @@ export interface AgentStatus {
   readonly bufferBytes: number
   readonly files: ReadonlyArray<DumpSource.FileStatus>
   readonly targets: ReadonlyArray<ScrapeSource.TargetStatus>
+  /** Why no dump file can be looked at, for people; undefined where some can. */
+  readonly uselessness: string | undefined
   readonly sources: ReadonlyArray<SourceStatus>
 }
+
+/** Between two times that what was read is handed over, ms. */
+const lookEvery = 100
 
 const backoff = Schedule.min([Schedule.exponential("250 millis", 2), Schedule.spaced("5 seconds")]).pipe(
   Schedule.jittered
@@ -140,12 +145,11 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     host: options.host,
     maxBytes: options.maxDumpBytes
   })
-  const source = DumpSource.make({
-    globs: options.dumps,
-    host: options.host,
-    taken: new Map(scrapes.targets().map((target) => [target.source, target.url])),
-    maxBytes: options.maxDumpBytes,
-    globEvery: options.globEvery
+  const { dumps, staticDumps: statics, excludes, host, stateDir, poll, settle, globEvery, expiry } = options
+  const source = yield* DumpSource.make({
+    ...{ dumps, statics, excludes, host, stateDir, poll, settle, globEvery, expiry },
+    taken: scrapes.targets().map((target) => [target.source, target.url] as const),
+    maxBytes: options.maxDumpBytes
   })
 
   const self = SelfSource.make({
@@ -157,9 +161,13 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       scrapes.targets().find((target) => target.source === id)?.url
   })
   metrics.whenAgentIsAsked(() => {
-    const { agentFiles, agentSources, agentSent } = metrics
-    for (const gauge of [agentFiles, agentSources, agentSent]) gauge.reset()
-    for (const file of source.files()) agentFiles.inc({ state: file.state })
+    const { agentFiles, agentDumpAge, agentSources, agentSent } = metrics
+    for (const gauge of [agentFiles, agentDumpAge, agentSources, agentSent]) gauge.reset()
+    for (const { source: id, state, sinceChange } of source.files()) {
+      agentFiles.inc({ state })
+      if (sinceChange !== null && state !== "duplicate") agentDumpAge.set({ source: id }, sinceChange / 1000)
+    }
+    metrics.agentLookAge.set(source.lookAge() / 1000)
     for (const { source: id, sentTime, problem, pending } of outbox.sources()) {
       agentSources.inc({ state: problem !== "" ? "trouble" : pending > 0 ? "waiting" : "sent" })
       if (sentTime !== null) agentSent.set({ source: id }, sentTime / 1000)
@@ -181,9 +189,8 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   const look = Effect.andThen(source.look(sink), self.look(outbox))
 
   yield* Effect.addFinalizer(() =>
-    // A service that stops with the agent has just written its last dump: it is taken at the second look.
-    look.pipe(
-      Effect.andThen(Effect.sleep(options.poll)),
+    // A service that stops with the agent has just written its last dump.
+    Effect.raceFirst(source.lastLook, Effect.forever(Effect.andThen(look, Effect.sleep(lookEvery)))).pipe(
       Effect.andThen(look),
       Effect.andThen(outbox.idle),
       Effect.interruptible,
@@ -202,7 +209,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   )
 
   yield* look.pipe(
-    Effect.andThen(Effect.sleep(options.poll)),
+    Effect.andThen(Effect.sleep(lookEvery)),
     Effect.forever,
     Effect.catchDefect((defect) => Deferred.die(failed, defect)),
     Effect.forkScoped
@@ -221,6 +228,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       bufferBytes: outbox.bytes(),
       files: source.files(),
       targets: scrapes.targets(),
+      uselessness: source.uselessness(),
       sources: outbox.sources()
     }),
     failed: Deferred.await(failed)

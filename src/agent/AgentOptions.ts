@@ -12,6 +12,10 @@ export interface AgentOptions {
   readonly targets: ReadonlyArray<ScrapeTarget>
   /** What is done to each series of all rounds before it is sent, in this order. */
   readonly relabel: ReadonlyArray<RelabelRule>
+  /** `--static-dump`, repeatable: globs of dumps that are sent again and again while their file is there. */
+  readonly staticDumps: ReadonlyArray<string>
+  /** `--exclude`, repeatable: globs of files that are no dumps. */
+  readonly excludes: ReadonlyArray<string>
   /** `--label k=v`. `job` replaces the default, the dump file's name without its extension. */
   readonly labels: Readonly<Record<string, string>>
   /** First part of every source id. It must be the same after a restart: give it where host names are random. */
@@ -32,8 +36,10 @@ export interface AgentOptions {
   readonly expiry: number
   /** Between two rounds of the agent's own metrics; 0: none. */
   readonly selfEvery: number
-  /** Between two looks at the files. A round is taken at its second look, so twice this is its delay. */
+  /** Between two looks at a file that cannot be watched. */
   readonly poll: number
+  /** A file that was not renamed into place is taken when it has rested for so long. */
+  readonly settle: number
   /** Between two walks of the globs. */
   readonly globEvery: number
   /** Bytes of one dump. */
@@ -49,6 +55,8 @@ export const defaultAgentOptions: AgentOptions = {
   dumps: [],
   targets: [],
   relabel: [],
+  staticDumps: [],
+  excludes: [],
   labels: {},
   host: hostname(),
   clientId: "kafka2prom-agent",
@@ -62,6 +70,7 @@ export const defaultAgentOptions: AgentOptions = {
   expiry: 90_000,
   selfEvery: 30_000,
   poll: 250,
+  settle: 250,
   globEvery: 2_000,
   maxDumpBytes: 64 * 1024 * 1024,
   bufferBytes: 256 * 1024 * 1024,
@@ -73,7 +82,7 @@ const maxLabelBytes = 15_000
 
 /** What is wrong with the options, for people; null where nothing is. */
 export const optionProblem = (options: AgentOptions): string | null => {
-  if (options.dumps.length === 0 && options.targets.length === 0)
+  if (options.dumps.length + options.staticDumps.length + options.targets.length === 0)
     return "neither --dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
   for (const name of Object.keys(options.labels)) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name.startsWith("__"))

@@ -4,15 +4,15 @@
  * nothing anywhere.
  */
 import { constants } from "node:fs"
-import { access, glob, readdir } from "node:fs/promises"
-import { resolve } from "node:path"
+import { access, glob, mkdtemp, readdir, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
 import { Clock, Effect, Logger } from "effect"
 import { quoted } from "../metrics/rounds/Record.ts"
 import type { InputFormat } from "../metrics/text/Dump.ts"
 import type { AgentOptions } from "./AgentOptions.ts"
 import type { Round, RoundSink } from "./AgentSource.ts"
 import { checkDump, type DumpCheck } from "./dump/DumpCheck.ts"
-import { patience } from "./dump/DumpFile.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
 import { fixedBase } from "./SourceName.ts"
@@ -51,16 +51,23 @@ export interface DryRun {
 
 export const dryRun = (options: AgentOptions): Effect.Effect<DryRun> => Effect.map(find(options), report)
 
+/** Ms: what a file that is being written, or cut off, is given. */
+const patience = 12_000
+
 /** The agent's own source, until each file is taken or was given the time to be written. What it logs is in the findings. */
 const find = (options: AgentOptions): Effect.Effect<Findings> =>
   Effect.gen(function* () {
     const dumps = new Map<string, { readonly dump: DumpFinding | undefined; readonly why: string }>()
-    const source = DumpSource.make({
-      globs: options.dumps,
-      host: options.host,
-      taken: new Map(),
-      maxBytes: options.maxDumpBytes,
-      globEvery: options.globEvery
+    const { dumps: globs, staticDumps: statics, excludes, host, poll, settle, globEvery, expiry } = options
+    // Where the agent keeps what files hold nothing is written.
+    const stateDir = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "k2p-dry-run-"))),
+      (dir) => Effect.promise(() => rm(dir, { recursive: true, force: true }))
+    )
+    const source = yield* DumpSource.make({
+      ...{ dumps: globs, statics, excludes, host, stateDir, poll, settle, globEvery, expiry },
+      taken: [],
+      maxBytes: options.maxDumpBytes
     })
     const now = yield* Clock.currentTimeMillis
     const sink: RoundSink = {
@@ -68,10 +75,13 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
       gone: () => {},
       offer: (round) => Effect.sync(() => void dumps.set(round.source, judged(round, options, now)))
     }
-    const settled = Effect.andThen(source.look(sink), Effect.sleep(options.poll)).pipe(
+    const settled = Effect.andThen(source.look(sink), Effect.sleep(poll)).pipe(
       Effect.repeat({ until: () => source.files().every(({ state }) => state !== "settling") })
     )
-    yield* Effect.timeoutOption(settled, patience + 4 * options.poll)
+    yield* Effect.raceFirst(
+      source.lastLook,
+      Effect.forever(Effect.andThen(source.look(sink), Effect.sleep(poll)))
+    ).pipe(Effect.andThen(settled), Effect.timeoutOption(patience))
     return {
       globs: yield* Effect.forEach(options.dumps, (pattern) =>
         Effect.map(
@@ -86,7 +96,7 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
       })),
       state: yield* Effect.promise(() => stateOf(options))
     }
-  }).pipe(Effect.provide(Logger.layer([])))
+  }).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
 
 const judged = (
   round: Round,

@@ -5,29 +5,19 @@
  * the file `/srv/shop/metrics.prom` is `host/shop/metrics`. The id depends on the glob and the path alone, not on which
  * other files exist: an id that changed would move the source to another partition and show its series twice. Pure.
  */
-import { basename, dirname, extname, relative, resolve, sep } from "node:path"
-
-const magic = /[*?[\]{}()!+@]/
+import { basename, extname, relative, resolve } from "node:path"
+import { fixedBase as baseOf } from "./files/Glob.ts"
 
 /** The directory above the first segment with a wildcard; a plain path's own directory. Absolute. */
-export const fixedBase = (glob: string): string => {
-  const absolute = resolve(glob)
-  const segments = absolute.split(sep)
-  const first = segments.findIndex((segment) => magic.test(segment))
-  if (first === -1) return dirname(absolute)
-  return segments.slice(0, first).join(sep) || sep
-}
+export const fixedBase = (glob: string): string => baseOf(glob, process.cwd())
 
-export const sourceName = (host: string, glob: string, path: string): string => {
-  const below = relative(fixedBase(glob), resolve(path)).split(sep).join("/")
+/** Of a file below the directory at which ids begin. */
+export const sourceBelow = (host: string, base: string, path: string): string => {
+  const below = relative(base, resolve(path))
   return `${host}/${below.slice(0, below.length - extname(below).length)}`
 }
 
+export const sourceName = (host: string, glob: string, path: string): string => sourceBelow(host, fixedBase(glob), path)
+
 /** The service's name as far as the file tells it: the file's name without its extension. */
 export const jobName = (path: string): string => basename(path, extname(path))
-
-/** Files that are no dumps: hidden ones, and temporary ones that wait for their rename. */
-export const isIgnored = (path: string): boolean => {
-  const name = basename(path)
-  return name.startsWith(".") || name.endsWith(".tmp")
-}

@@ -10,9 +10,9 @@ import { shownUrl } from "../agent/scrape/ScrapeTarget.ts"
 import type { AgentConfig } from "../Config.ts"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import { indexRoute } from "../http/IndexRoute.ts"
+import { get, type Route, replyText } from "../http/Route.ts"
 import { Server } from "../http/Server.ts"
 import { logging } from "../Logging.ts"
-import { healthRoute } from "../pod/HealthRoutes.ts"
 import { selfMetricsRoute } from "../pod/SelfMetricsRoute.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
@@ -23,10 +23,17 @@ import type { Program } from "./Program.ts"
 
 const shutdownExtra = 20_000
 
+/** Alive is an agent that can look at some dump file; why it cannot is in the answer. */
+const aliveRoute = (uselessness: () => string | undefined): Route =>
+  get("/healthz", "alive or not, and why not", ({ response }) => {
+    const reason = uselessness()
+    return replyText(response, reason === undefined ? 200 : 503, reason ?? "ok")
+  })
+
 const ownServer = (listen: Address, status: () => AgentStatus | undefined) =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
-    const surface = [statusRoute(status), selfMetricsRoute(metrics), healthRoute]
+    const surface = [statusRoute(status), selfMetricsRoute(metrics), aliveRoute(() => status()?.uselessness)]
     const routes = [indexRoute("kafka2prom agent", surface), ...surface]
     const server = yield* Layer.build(Server.layer({ listen, routes, draining: () => false, onClosed: () => {} }))
     const { address } = yield* Effect.provide(Server, server)

@@ -250,6 +250,27 @@ export const agent = settings({
       "Rules on the series of all dumps before they are sent, as Prometheus has them under that name; best in the file, as metric_relabel_configs.",
     otherwise: "none"
   },
+  staticDump: {
+    kind: Kind.repeated("glob", "the path or glob of dump files"),
+    about:
+      "Dumps that are written once: sent again while their file is there, also when its service is dead. Repeatable.",
+    otherwise: "none"
+  },
+  exclude: {
+    kind: Kind.repeated("glob", "the path or glob of files"),
+    about: "Files that are no dumps though a glob names them; without a slash, by their name alone. Repeatable.",
+    otherwise: "none"
+  },
+  poll: {
+    kind: Kind.duration("10ms", "1m"),
+    about: "Between two looks at a file on a file system that cannot be watched.",
+    fallback: "250ms"
+  },
+  settle: {
+    kind: Kind.duration("10ms", "1m"),
+    about: "How long a file that is written in place must rest before it is read.",
+    otherwise: "as --poll"
+  },
   host: {
     kind: Kind.text("name"),
     about: "First part of every source id; it must be the same after a restart.",

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { fixedBase, isIgnored, jobName, sourceName } from "../../src/agent/SourceName.ts"
+import { fixedBase, jobName, sourceName } from "../../src/agent/SourceName.ts"
 
 describe("SourceName", () => {
   it("an id is the host and the path below the glob's fixed directory", () => {
@@ -21,7 +21,8 @@ describe("SourceName", () => {
 
   it("a job is the file's name", () => assert.strictEqual(jobName("/srv/shop/metrics.prom"), "metrics"))
 
-  it("hidden and temporary files are no dumps", () => {
-    assert.deepStrictEqual(["/d/.x.prom", "/d/x.prom.tmp", "/d/x.prom"].map(isIgnored), [true, true, false])
+  it("only what is a wildcard for the walk is one for the id", () => {
+    assert.strictEqual(sourceName("h", "/srv/app (copy)/c++/*.prom", "/srv/app (copy)/c++/m.prom"), "h/m")
+    assert.strictEqual(sourceName("h", "/srv/x\\[1\\]/*.prom", "/srv/x[1]/m.prom"), "h/m")
   })
 })

@@ -5,7 +5,12 @@ import { statusOf } from "../../src/agent/StatusRoute.ts"
 it("the status of an agent counts all, and names the first, those in trouble before the others", () => {
   const files: AgentStatus["files"] = Array.from({ length: 1500 }, (_, n) => ({
     ...{ path: `/d/${n}.prom`, source: `h/${n}`, state: n === 1400 ? "incomplete" : "taken" },
-    why: n === 1400 ? "its last line has no end" : ""
+    ...{
+      why: n === 1400 ? "its last line has no end" : "",
+      sinceChange: null,
+      lastError: "",
+      refused: { refused: 0, first: [] }
+    }
   }))
   const status = statusOf({
     topic: "t",
@@ -14,6 +19,7 @@ it("the status of an agent counts all, and names the first, those in trouble bef
     bufferBytes: 0,
     files,
     targets: [],
+    uselessness: undefined,
     sources: []
   })
   assert.deepInclude(status, { fileCount: 1500, filesByState: { taken: 1499, incomplete: 1 }, sourceCount: 0 })

@@ -1,13 +1,24 @@
-/** Real files, looked at step by step: each look happens when the test says so, time passes only through TestClock. */
-import { appendFile, mkdir, mkdtemp, open, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises"
+/** Real files and the real looker, a process of its own. It waits for rounds and conditions, never for time. */
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile
+} from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect, Fiber, Logger } from "effect"
 import type { Round, RoundSink } from "../../../src/agent/AgentSource.ts"
-import { patience } from "../../../src/agent/dump/DumpFile.ts"
-import { type DumpSource, type DumpSourceOptions, make } from "../../../src/agent/dump/DumpSource.ts"
+import { type DumpSourceOptions, make } from "../../../src/agent/dump/DumpSource.ts"
 
 class Recorder implements RoundSink {
   readonly rounds: Array<Round> = []
@@ -16,10 +27,6 @@ class Recorder implements RoundSink {
   readonly room = () => !this.full
   readonly offer = (round: Round) => Effect.sync(() => void this.rounds.push(round))
   readonly gone = (source: string) => void this.left.push(source)
-  /** The texts taken since the last call. */
-  texts(): ReadonlyArray<string> {
-    return this.rounds.splice(0).map((round) => Buffer.from(round.text).toString())
-  }
 }
 
 const files = Effect.acquireRelease(
@@ -27,32 +34,55 @@ const files = Effect.acquireRelease(
   (dir) => Effect.promise(() => rm(dir, { recursive: true, force: true }))
 )
 
+const start = Effect.fnUntraced(function* (
+  dir: string,
+  globs: ReadonlyArray<string>,
+  options: Partial<DumpSourceOptions> = {}
+) {
+  const sink = new Recorder()
+  const source = yield* make({
+    dumps: globs.map((glob) => join(dir, glob)),
+    ...{ statics: [], excludes: [], host: "h", maxBytes: 1_000_000, poll: 20, settle: 60, globEvery: 50 },
+    expiry: 90_000,
+    stateDir: join(dir, "state"),
+    ...options
+  })
+  const told: Array<string> = []
+  const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+  const look = Effect.provide(source.look(sink), logger)
+  return {
+    ...{ sink, source, told },
+    /** The texts of the next rounds, at least `count`. */
+    take: Effect.fnUntraced(function* (count = 1) {
+      yield* until(look, () => sink.rounds.length >= count)
+      return sink.rounds.splice(0).map((round) => Buffer.from(round.text).toString())
+    }),
+    until: (holds: () => boolean) => until(look, holds),
+    states: () => source.files().map((file) => `${file.source} ${file.state}`)
+  }
+})
+
+const until = (look: Effect.Effect<void>, holds: () => boolean): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (;;) {
+      yield* look
+      if (holds()) return
+      yield* Effect.sleep(10)
+    }
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: 40_000,
+      orElse: () => Effect.die(new Error(`the condition never held: ${holds}`))
+    })
+  )
+
 const setUp = Effect.fnUntraced(function* (
   globs: ReadonlyArray<string> = ["*.prom"],
   options: Partial<DumpSourceOptions> = {}
 ) {
   const dir = yield* files
-  const sink = new Recorder()
-  const source: DumpSource = make({
-    globs: globs.map((glob) => join(dir, glob)),
-    host: "h",
-    taken: new Map(),
-    maxBytes: 1_000_000,
-    globEvery: 0,
-    ...options
-  })
-  return {
-    dir,
-    sink,
-    source,
-    path: join(dir, "app.prom"),
-    /** `count` looks; what they took. */
-    look: Effect.fnUntraced(function* (count = 1) {
-      for (let i = 0; i < count; i++) yield* source.look(sink)
-      return sink.texts()
-    }),
-    state: () => source.files().map((file) => file.state)
-  }
+  const started = yield* start(dir, globs, options)
+  return { dir, path: join(dir, "app.prom"), ...started }
 })
 
 const io = <A>(work: () => Promise<A>) => Effect.promise(work)
@@ -66,208 +96,311 @@ const dump = (value: number) => `# TYPE a counter\na ${value}\n# TYPE b gauge\nb
 const openMetrics = (value: number) => `# TYPE a counter\na_total ${value}\n# EOF\n`
 
 describe("DumpSource", () => {
-  it.effect("a file is taken at its second look, once, under its id", () =>
+  it.live("each rename over a file is a round under its id, also where the text is the same", () =>
     Effect.gen(function* () {
-      const { look, path, sink, source } = yield* setUp()
-      assert.deepStrictEqual(yield* look(), [])
-      yield* io(() => writeFile(path, dump(1)))
-      assert.deepStrictEqual(yield* look(), [])
-      yield* source.look(sink)
+      const { path, sink, take, until } = yield* setUp()
+      yield* replace(path, dump(1))
+      yield* until(() => sink.rounds.length > 0)
       assert.deepInclude(sink.rounds[0], { source: "h/app", job: "app", origin: path, format: "text" })
-      assert.deepStrictEqual(sink.texts(), [dump(1)])
-      assert.deepStrictEqual(yield* look(3), [])
-    })
-  )
-
-  it.effect("each rename over the file is a round, also where the text is the same", () =>
-    Effect.gen(function* () {
-      const { look, path } = yield* setUp()
-      const taken: Array<string> = []
-      for (const value of [1, 2, 2, 1]) {
+      assert.deepStrictEqual(yield* take(), [dump(1)])
+      for (const value of [2, 2, 1]) {
         yield* replace(path, dump(value))
-        taken.push(...(yield* look(3)))
+        assert.deepStrictEqual(yield* take(), [dump(value)])
       }
-      assert.deepStrictEqual(taken, [1, 2, 2, 1].map(dump))
     })
   )
 
-  it.effect("a file rewritten in place is not taken while it changes", () =>
+  it.live("a file that is replaced ten times a second is taken again and again", () =>
     Effect.gen(function* () {
-      const { look, path } = yield* setUp()
+      const { path, sink, take } = yield* setUp(["*.prom"], { settle: 250, poll: 250 })
+      let value = 0
+      const writer = yield* Effect.forkChild(
+        Effect.forever(
+          Effect.andThen(
+            Effect.suspend(() => replace(path, dump(++value))),
+            Effect.sleep(100)
+          )
+        )
+      )
+      const taken = yield* take(4)
+      yield* Fiber.interrupt(writer)
+      assert.isTrue(taken.every((text) => /^# TYPE a counter\na \d+\n# TYPE b gauge\nb \d+\n$/.test(text)))
+      assert.strictEqual(new Set(taken).size, taken.length)
+      assert.strictEqual(sink.rounds.length, 0)
+    })
+  )
+
+  it.live("a file rewritten in place is not taken while it changes", () =>
+    Effect.gen(function* () {
+      const { path, take } = yield* setUp(["*.prom"], { settle: 1_500 })
       yield* io(() => writeFile(path, dump(1)))
-      assert.deepStrictEqual(yield* look(2), [dump(1)])
+      assert.deepStrictEqual(yield* take(), [dump(1)])
       const file = yield* io(() => open(path, "w"))
       const text = dump(2)
-      for (let i = 0; i < text.length; i += 9) {
-        assert.deepStrictEqual(yield* look(), [])
-        yield* io(() => file.write(text.slice(i, i + 9)))
-      }
+      for (let i = 0; i < text.length; i += 9) yield* io(() => file.write(text.slice(i, i + 9)))
       yield* io(() => file.close())
-      assert.deepStrictEqual(yield* look(), [])
-      assert.deepStrictEqual(yield* look(), [dump(2)])
+      assert.deepStrictEqual(yield* take(), [dump(2)])
     })
   )
 
-  it.effect("a pause in the middle of a line does not let a cut value through", () =>
+  it.live("a cut value is not taken, and is told when it stays so", () =>
     Effect.gen(function* () {
-      const { look, path, state } = yield* setUp()
-      yield* io(() => writeFile(path, dump(12345)))
-      yield* look(2)
+      const { path, sink, take, told, until } = yield* setUp()
+      yield* replace(path, dump(12345))
+      yield* take()
       yield* io(() => writeFile(path, dump(12345).slice(0, 20)))
-      assert.deepStrictEqual(yield* look(5), [])
-      assert.deepStrictEqual(state(), ["settling"])
-      yield* TestClock.adjust(patience)
-      assert.deepStrictEqual(yield* look(5), [])
-      assert.deepStrictEqual(state(), ["incomplete"])
+      yield* until(() => told.some((text) => /is incomplete: its last line has no end/.test(text)))
+      assert.strictEqual(sink.rounds.length, 0)
       yield* io(() => writeFile(path, dump(12346)))
-      assert.deepStrictEqual(yield* look(2), [dump(12346)])
+      assert.deepStrictEqual(yield* take(), [dump(12346)])
+      yield* until(() => told.some((text) => /is read again, it was incomplete/.test(text)))
     })
   )
 
-  it.effect("an empty file is not a round: an empty record would end the source", () =>
+  it.live("a file that never rests is told, and once when it does again", () =>
     Effect.gen(function* () {
-      const { look, path } = yield* setUp()
-      yield* io(() => writeFile(path, dump(1)))
-      yield* look(2)
-      yield* io(() => truncate(path, 0))
-      assert.deepStrictEqual(yield* look(4), [])
-      yield* TestClock.adjust(patience)
-      assert.deepStrictEqual(yield* look(4), [])
-    })
-  )
-
-  it.effect("a file that became shorter is a round", () =>
-    Effect.gen(function* () {
-      const { look, path } = yield* setUp()
-      yield* io(() => writeFile(path, dump(1)))
-      yield* look(2)
-      const end = dump(1).indexOf("# TYPE b")
-      yield* io(() => truncate(path, end))
-      assert.deepStrictEqual(yield* look(2), [dump(1).slice(0, end)])
-    })
-  )
-
-  it.effect("of a file that whole dumps are appended to, the last dump is the round", () =>
-    Effect.gen(function* () {
-      const { look, path } = yield* setUp()
-      const taken: Array<string> = []
-      for (const value of [1, 2, 3]) {
-        yield* io(() => appendFile(path, dump(value)))
-        taken.push(...(yield* look(2)))
-      }
-      yield* io(() => appendFile(path, dump(4) + dump(5)))
-      taken.push(...(yield* look(2)))
-      assert.deepStrictEqual(taken, [1, 2, 3, 5].map(dump))
-    })
-  )
-
-  it.effect("a growing file is read from its end once it is larger than a dump may be", () =>
-    Effect.gen(function* () {
-      const { look, path } = yield* setUp(["*.prom"], { maxBytes: 100 })
-      yield* io(() => writeFile(path, dump(7).repeat(20)))
-      assert.deepStrictEqual(yield* look(2), [dump(7)])
-    })
-  )
-
-  it.effect("a dump larger than the limit is not taken and said so; a smaller one is taken again", () =>
-    Effect.gen(function* () {
-      const { look, path, source } = yield* setUp(["*.prom"], { maxBytes: 100 })
-      yield* io(() => writeFile(path, `a 1\n${'b{x="1"} 1\n'.repeat(20)}`))
-      assert.deepStrictEqual(yield* look(3), [])
-      assert.deepInclude(source.files()[0], { state: "too-large", why: "its last dump is larger than 100 bytes" })
-      yield* io(() => writeFile(path, dump(1)))
-      assert.deepStrictEqual(yield* look(2), [dump(1)])
-    })
-  )
-
-  it.effect("an OpenMetrics file renamed into place is taken at its first look", () =>
-    Effect.gen(function* () {
-      const { look, path } = yield* setUp()
-      yield* replace(path, openMetrics(1))
-      assert.deepStrictEqual(yield* look(2), [openMetrics(1)])
-      yield* replace(path, openMetrics(2))
-      assert.deepStrictEqual(yield* look(), [openMetrics(2)])
-      assert.deepStrictEqual(yield* look(2), [])
-    })
-  )
-
-  it.effect("an OpenMetrics file without its # EOF is being written, however long it stays so between lines", () =>
-    Effect.gen(function* () {
-      const { look, path } = yield* setUp()
-      yield* io(() => writeFile(path, openMetrics(1)))
-      yield* look(2)
-      yield* io(() => writeFile(path, "# TYPE a counter\na_total 2\n"))
-      assert.deepStrictEqual(yield* look(4), [])
-      yield* io(() => appendFile(path, "# EOF\n"))
-      assert.deepStrictEqual(yield* look(2), [openMetrics(2)])
-    })
-  )
-
-  it.effect("a service that went from OpenMetrics to text is read after a while", () =>
-    Effect.gen(function* () {
-      const { look, path } = yield* setUp()
-      yield* io(() => writeFile(path, openMetrics(1)))
-      yield* look(2)
-      yield* replace(path, dump(2))
-      assert.deepStrictEqual(yield* look(3), [])
-      yield* TestClock.adjust(patience)
-      assert.deepStrictEqual(yield* look(), [dump(2)])
-      yield* replace(path, dump(3))
-      assert.deepStrictEqual(yield* look(2), [dump(3)])
-    })
-  )
-
-  it.effect("a dump's time is the file's, and never ahead of this machine's clock", () =>
-    Effect.gen(function* () {
-      const { path, sink, source } = yield* setUp()
-      yield* TestClock.setTime(5_000_000)
-      yield* io(() => writeFile(path, dump(1)))
-      yield* io(() => utimes(path, 4_000, 4_000))
-      yield* Effect.repeat(source.look(sink), { times: 2 })
-      yield* io(() => utimes(path, 6_000, 6_000))
-      yield* Effect.repeat(source.look(sink), { times: 2 })
-      assert.deepStrictEqual(
-        sink.rounds.map((round) => round.time),
-        [4_000_000, 5_000_000]
+      const { path, take, told, until } = yield* setUp(["*.prom"], { settle: 2_000 })
+      const writer = yield* Effect.forkChild(
+        Effect.forever(
+          Effect.andThen(
+            io(() => appendFile(path, `c{x="${Math.random()}"} 1\n`)),
+            Effect.sleep(50)
+          )
+        )
       )
+      yield* until(() => told.some((text) => text.includes("restless: it never rests")))
+      yield* Fiber.interrupt(writer)
+      yield* take()
+      yield* until(() => told.some((text) => text.includes("is read again, it was restless")))
     })
   )
 
-  it.effect("what cannot be read is told, and read when it can be", () =>
+  it.live("an empty file is not a round: an empty record would end the source", () =>
     Effect.gen(function* () {
-      const { look, path, source } = yield* setUp()
+      const { path, take } = yield* setUp()
+      yield* replace(path, dump(1))
+      yield* take()
+      yield* io(() => truncate(path, 0))
+      yield* Effect.sleep(300)
+      yield* replace(path, dump(2))
+      assert.deepStrictEqual(yield* take(), [dump(2)])
+    })
+  )
+
+  it.live("of a file that dumps are appended to the last one is taken, also after a restart", () =>
+    Effect.gen(function* () {
+      const dir = yield* files
+      const path = join(dir, "app.prom")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { take } = yield* start(dir, ["*.prom"])
+          for (const value of [1, 2, 3]) {
+            yield* io(() => appendFile(path, dump(value)))
+            assert.deepStrictEqual(yield* take(), [dump(value)])
+          }
+        })
+      )
+      const { take } = yield* start(dir, ["*.prom"])
+      assert.deepStrictEqual(yield* take(), [dump(3)])
+      yield* io(() => appendFile(path, dump(4)))
+      assert.deepStrictEqual(yield* take(), [dump(4)])
+    })
+  )
+
+  it.live("where nothing tells which dump is the last none is sent, and it is told with the line", () =>
+    Effect.gen(function* () {
+      const { path, take, told, until } = yield* setUp()
+      yield* replace(path, dump(1) + dump(2))
+      yield* until(() => told.some((text) => /is unknown: .*a comes again in line 6/.test(text)))
+      yield* io(() => appendFile(path, dump(3)))
+      assert.deepStrictEqual(yield* take(), [dump(3)])
+      yield* replace(path, dump(4) + dump(5))
+      assert.deepStrictEqual(yield* take(), [dump(4) + dump(5)])
+    })
+  )
+
+  it.live("a state directory that cannot be written costs a line, not the agent", () =>
+    Effect.gen(function* () {
+      const dir = yield* files
+      yield* io(() => writeFile(join(dir, "state"), ""))
+      const { take, told, until } = yield* start(dir, ["*.prom"])
+      yield* replace(join(dir, "app.prom"), dump(1))
+      assert.deepStrictEqual(yield* take(), [dump(1)])
+      yield* until(() => told.some((text) => /cannot be kept in .*state/.test(text)))
+      yield* io(() => rm(join(dir, "state")))
+      yield* until(() => told.some((text) => /^over: where the last dump/.test(text)))
+      assert.include(yield* io(() => readFile(join(dir, "state/dump-places.json"), "utf8")), "app.prom")
+    })
+  )
+
+  it.live("a dump larger than the limit is told by the option's name; a smaller one is taken again", () =>
+    Effect.gen(function* () {
+      const { path, source, take, until } = yield* setUp(["*.prom"], { maxBytes: 100 })
+      yield* replace(path, `a 1\n${'b{x="1"} 1\n'.repeat(20)}`)
+      yield* until(() => source.files()[0]?.state === "too-large" || source.files()[0]?.state === "unknown")
+      yield* replace(path, `a 1\n${'b{x="1"} 1\n'.repeat(20)}`)
+      yield* until(() => source.files()[0]?.state === "too-large")
+      assert.include(source.files()[0]?.why, "--max-dump-bytes, 100 bytes")
+      yield* replace(path, dump(1))
+      assert.deepStrictEqual(yield* take(), [dump(1)])
+    })
+  )
+
+  it.live("OpenMetrics without its # EOF is being written", () =>
+    Effect.gen(function* () {
+      const { path, take } = yield* setUp()
+      yield* replace(path, openMetrics(1))
+      assert.deepStrictEqual(yield* take(), [openMetrics(1)])
+      yield* io(() => writeFile(path, "# TYPE a counter\na_total 2\n"))
+      yield* Effect.sleep(300)
+      yield* io(() => appendFile(path, "# EOF\n"))
+      assert.deepStrictEqual(yield* take(), [openMetrics(2)])
+    })
+  )
+
+  it.live(
+    "the file's time counts at its first sight alone: what changes afterwards is new, whatever its time says",
+    () =>
+      Effect.gen(function* () {
+        const dir = yield* files
+        const path = join(dir, "app.prom")
+        yield* io(() => writeFile(path, dump(1)))
+        yield* io(() => utimes(path, 0, 0))
+        const { sink, source, told, until } = yield* start(dir, ["*.prom"])
+        yield* until(() => told.some((text) => /app.prom .*is stale/.test(text)))
+        assert.strictEqual(sink.rounds.length, 0)
+        const began = Date.now()
+        yield* io(async () => {
+          await writeFile(`${path}.tmp`, dump(2))
+          await utimes(`${path}.tmp`, 0, 0)
+          await rename(`${path}.tmp`, path)
+        })
+        yield* until(() => sink.rounds.length > 0)
+        const { age, time } = sink.rounds[0]!
+        assert.isTrue(time >= began - 1_000 && time <= Date.now() && age < 30_000, `${time} ${age}`)
+        assert.strictEqual(source.files()[0]?.state, "taken")
+      })
+  )
+
+  it.live("a dump that is not written any more is told as stale, once", () =>
+    Effect.gen(function* () {
+      const { path, take, told, until } = yield* setUp(["*.prom"], { expiry: 1_500 })
+      // It runs: what comes now is new.
+      yield* until(() => told.some((text) => text.startsWith("no file matches")))
+      yield* replace(path, dump(1))
+      yield* take()
+      yield* until(() => told.some((text) => /is stale: it was last written \d+ s ago/.test(text)))
+      yield* replace(path, dump(2))
+      yield* take()
+      yield* until(() => told.some((text) => /is read again, it was stale/.test(text)))
+    })
+  )
+
+  it.live("a static dump is sent again while it is there, however old it is", () =>
+    Effect.gen(function* () {
+      const dir = yield* files
+      const path = join(dir, "role.prom")
+      yield* io(() => writeFile(path, dump(1)))
+      yield* io(() => utimes(path, 0, 0))
+      const { take, until, states } = yield* start(dir, [], { statics: [join(dir, "*.prom")], expiry: 1_500 })
+      assert.deepStrictEqual(new Set(yield* take(3)), new Set([dump(1)]))
+      yield* io(() => rm(path))
+      yield* until(() => states().length === 0)
+    })
+  )
+
+  it.live("many files of which the same is true are told in one line", () =>
+    Effect.gen(function* () {
+      const dir = yield* files
+      for (let i = 0; i < 50; i++) {
+        yield* io(() => writeFile(join(dir, `s${i}.prom`), dump(1)))
+        yield* io(() => utimes(join(dir, `s${i}.prom`), 0, 0))
+      }
+      const { told, until } = yield* start(dir, ["*.prom"])
+      yield* until(() => told.some((text) => /^50 dump files are stale: .* and 47 more/.test(text)))
+      assert.strictEqual(told.filter((text) => text.includes("stale")).length, 1)
+    })
+  )
+
+  it.live("what cannot be read is told, and read when it can be", () =>
+    Effect.gen(function* () {
+      const { path, source, take, until } = yield* setUp()
+      const why = (pattern: RegExp) => () => pattern.test(source.files()[0]?.why ?? "")
       yield* io(() => mkdir(path))
-      assert.deepStrictEqual(yield* look(2), [])
-      assert.deepInclude(source.files()[0], { state: "unreadable", why: "it is not a regular file" })
+      yield* until(why(/not a regular file/))
       yield* io(() => rm(path, { recursive: true }))
       yield* replace(path, dump(1))
-      assert.deepStrictEqual(yield* look(2), [dump(1)])
+      assert.deepStrictEqual(yield* take(), [dump(1)])
       yield* io(() => rm(path))
       yield* io(() => symlink(path, path))
-      assert.deepStrictEqual(yield* look(2), [])
-      assert.deepInclude(source.files()[0], { state: "unreadable" })
-      assert.include(source.files()[0]?.why, "ELOOP")
+      yield* until(why(/ELOOP/))
       yield* replace(path, dump(2))
-      assert.deepStrictEqual(yield* look(2), [dump(2)])
+      assert.deepStrictEqual(yield* take(), [dump(2)])
     })
   )
 
-  it.effect("a file that left is forgotten; one that comes back is a round again", () =>
+  it.live("a glob that matches nothing is named, with what is wrong, and once when it does match", () =>
     Effect.gen(function* () {
-      const { look, path, sink } = yield* setUp()
+      const { dir, path, told, until } = yield* setUp(["*.prom", "nowhere/*.prom", "a.x,b.x"])
       yield* replace(path, dump(1))
-      yield* look(2)
+      yield* until(() => told.filter((text) => text.startsWith("no file matches")).length >= 2)
+      assert.isTrue(told.some((text) => text.includes(`${dir}/nowhere/*.prom yet; there is no directory`)))
+      assert.isTrue(told.some((text) => text.includes("not separated by commas")))
+      yield* io(() => mkdir(join(dir, "nowhere")))
+      yield* replace(join(dir, "nowhere/b.prom"), dump(1))
+      yield* until(() => told.some((text) => text.startsWith("over: no file matches") && text.includes("nowhere")))
+    })
+  )
+
+  it.live("a Kubernetes volume's links are followed, also when they are swapped", () =>
+    Effect.gen(function* () {
+      const dir = yield* files
+      yield* io(async () => {
+        await mkdir(join(dir, "v/..1"), { recursive: true })
+        await writeFile(join(dir, "v/..1/app.prom"), dump(1))
+        await symlink("..1", join(dir, "v/..data"))
+        await symlink("..data/app.prom", join(dir, "v/app.prom"))
+      })
+      const { take } = yield* start(dir, ["v/*.prom"])
+      assert.deepStrictEqual(yield* take(), [dump(1)])
+      yield* io(async () => {
+        await mkdir(join(dir, "v/..2"))
+        await writeFile(join(dir, "v/..2/app.prom"), dump(2))
+        await symlink("..2", join(dir, "v/..tmp"))
+        await rename(join(dir, "v/..tmp"), join(dir, "v/..data"))
+      })
+      assert.deepStrictEqual(yield* take(), [dump(2)])
+    })
+  )
+
+  it.live("a name that is not UTF-8 is read as Latin-1", () =>
+    Effect.gen(function* () {
+      const dir = yield* files
+      yield* io(() =>
+        writeFile(Buffer.concat([Buffer.from(`${dir}/caf`), Buffer.from([0xe9]), Buffer.from(".prom")]), dump(1))
+      )
+      const { sink, until } = yield* start(dir, ["*.prom"])
+      yield* until(() => sink.rounds.length > 0)
+      assert.strictEqual(sink.rounds[0]?.source, "h/caf\u00e9")
+    })
+  )
+
+  it.live("a file that left is forgotten; one that comes back is a round again", () =>
+    Effect.gen(function* () {
+      const { path, sink, take, until } = yield* setUp()
+      yield* replace(path, dump(1))
+      yield* take()
       yield* io(() => rm(path))
-      yield* look(2)
+      yield* until(() => sink.left.length > 0)
       assert.deepStrictEqual(sink.left, ["h/app"])
       yield* replace(path, dump(2))
-      assert.deepStrictEqual(yield* look(2), [dump(2)])
+      assert.deepStrictEqual(yield* take(), [dump(2)])
     })
   )
 
-  it.effect("two files with one id: the first is sent, the other is an error until the first has left", () =>
+  it.live("two files with one id: the first is sent, the other is an error until the first has left", () =>
     Effect.gen(function* () {
-      const { dir, look, source } = yield* setUp(["a/*.prom", "b/*.prom"])
+      const dir = yield* files
       for (const [name, value] of [
         ["a", 1],
         ["b", 2]
@@ -275,39 +408,53 @@ describe("DumpSource", () => {
         yield* io(() => mkdir(join(dir, name)))
         yield* replace(join(dir, name, "app.prom"), dump(value))
       }
-      assert.deepStrictEqual(yield* look(3), [dump(1)])
-      assert.deepStrictEqual(
-        source.files().map((file) => [file.source, file.state]),
-        [
-          ["h/app", "taken"],
-          ["h/app", "duplicate"]
-        ]
-      )
+      const { take, states, until } = yield* start(dir, ["a/*.prom", "b/*.prom"])
+      assert.deepStrictEqual(yield* take(), [dump(1)])
+      yield* until(() => states().includes("h/app duplicate"))
+      assert.deepStrictEqual(states().toSorted(), ["h/app duplicate", "h/app taken"])
       yield* io(() => rm(join(dir, "a/app.prom")))
-      assert.deepStrictEqual(yield* look(3), [dump(2)])
+      assert.deepStrictEqual(yield* take(), [dump(2)])
     })
   )
 
-  it.effect("a file stays on disk while there is no room for it, and its newest dump is taken when there is", () =>
+  it.live("a file stays on disk while there is no room for it, and its newest dump is taken when there is", () =>
     Effect.gen(function* () {
-      const { look, path, sink, state } = yield* setUp()
+      const { path, sink, states, take, until } = yield* setUp()
       sink.full = true
       yield* replace(path, dump(1))
-      assert.deepStrictEqual(yield* look(3), [])
-      assert.deepStrictEqual(state(), ["no-room"])
+      yield* until(() => states().includes("h/app no-room"))
       yield* replace(path, dump(2))
-      yield* look(2)
+      yield* until(() => states().includes("h/app no-room"))
       sink.full = false
-      assert.deepStrictEqual(yield* look(), [dump(2)])
+      assert.deepStrictEqual(yield* take(), [dump(2)])
     })
   )
 
-  it.effect("temporary and hidden files are never rounds", () =>
+  it.live("temporary and hidden files are never rounds, but one that is named is", () =>
     Effect.gen(function* () {
-      const { dir, look } = yield* setUp(["*"])
+      const { dir, states, take } = yield* setUp(["*", ".h*"], { excludes: ["state"] })
       yield* io(() => writeFile(join(dir, ".app.prom.1-0.tmp"), dump(1)))
-      yield* io(() => writeFile(join(dir, "app.prom.tmp"), dump(1)))
-      assert.deepStrictEqual(yield* look(3), [])
+      yield* io(() => writeFile(join(dir, "app.tmp.prom"), dump(1)))
+      yield* io(() => writeFile(join(dir, ".hidden"), dump(2)))
+      assert.deepStrictEqual(yield* take(), [dump(2)])
+      assert.deepStrictEqual(
+        states().filter((state) => !state.includes(".hidden")),
+        []
+      )
+    })
+  )
+
+  it.live("a file without rights is told, and taken when it has them", (context) =>
+    Effect.gen(function* () {
+      if (process.getuid?.() === 0) return context.skip("root may read everything")
+      const { path, source, take, until } = yield* setUp()
+      yield* replace(path, dump(1))
+      yield* take()
+      yield* io(() => chmod(path, 0))
+      yield* io(() => utimes(path, 1, 1))
+      yield* until(() => source.files()[0]?.state === "unreadable")
+      yield* io(() => chmod(path, 0o600))
+      yield* take()
     })
   )
 })

@@ -1,0 +1,265 @@
+/**
+ * Files: what the agent knows of the dump files, from what its looker says: the state of each, what is to be sent, and what a person
+ * is to be told. Plain state without Effect; it touches no file, and goes through all of them only when somebody asks.
+ */
+import type { Round } from "../AgentSource.ts"
+import { jobName } from "../SourceName.ts"
+import type { Place } from "./Holdings.ts"
+import { type Line, type Subject, tell } from "./Telling.ts"
+import type { FileState, FromLooker, Refused, RoundMessage } from "./Wire.ts"
+
+export interface FileStatus {
+  readonly path: string
+  readonly source: string
+  readonly state: FileState
+  /** For people; "" where there is nothing to say. */
+  readonly why: string
+  /** Ms since it was seen to change, or at its first sight since it was written; null before that. */
+  readonly sinceChange: number | null
+  /** What was wrong with it last, also when it is well again; "" where nothing was. */
+  readonly lastError: string
+  /** Lines of its last dump that a pod would refuse. */
+  readonly refused: Refused
+}
+
+interface File extends Subject {
+  readonly path: string
+  readonly source: string
+  state: FileState
+  why: string
+  group: string
+  lastError: string
+  refused: Refused
+  /** Ms, monotonic. */
+  changedAt: number | undefined
+  /** Between its last two changes, ms. */
+  interval: number
+  taken: string
+}
+
+export interface FilesOptions {
+  readonly expiry: number
+  /** Ms, monotonic. */
+  readonly now: () => number
+  readonly note: (path: string, place: Place) => void
+  readonly forget: (path: string) => void
+}
+
+const nothingRefused: Refused = { refused: 0, first: [] }
+/** Changes are told together that come within so many ms. */
+const moment = 1_000
+/** At the start, until the looker knows its files; ms. */
+const startMoment = 5_000
+/** No look at any file could end for so long, ms: the agent is of no use. */
+export const uselessAfter = 30_000
+
+export class Files {
+  private readonly options: FilesOptions
+  private readonly files = new Map<string, File>()
+  private readonly ids = new Map<number, File>()
+  private readonly changed = new Set<File>()
+  private changedSince: number
+  private isStarting = true
+  private readonly hung = new Set<string>()
+  private readonly troubles = new Map<string, string>()
+  private lines: Array<Line> = []
+  private sweptAt = 0
+  /** When some operation on files returned last, ms, monotonic. */
+  private answeredAt: number
+  private rounds: Array<Round> = []
+  private left: Array<string> = []
+
+  constructor(options: FilesOptions) {
+    this.options = options
+    this.answeredAt = options.now()
+    this.changedSince = options.now()
+  }
+
+  /** What is to be sent, since the last call. */
+  takeRounds(): ReadonlyArray<Round> {
+    return this.rounds.length === 0 ? this.rounds : this.rounds.splice(0)
+  }
+
+  /** Sources whose files left, since the last call. */
+  takeLeft(): ReadonlyArray<string> {
+    return this.left.length === 0 ? this.left : this.left.splice(0)
+  }
+
+  /** What a person is to be told, since the last call. */
+  takeLines(): ReadonlyArray<Line> {
+    const now = this.options.now()
+    if (now - this.sweptAt >= Math.min(10_000, this.options.expiry / 6)) this.sweep(now)
+    const isDue = now - this.changedSince >= (this.isStarting ? startMoment : moment)
+    if (isDue) this.isStarting = false
+    if (isDue && this.changed.size > 0) {
+      this.lines.push(...tell(this.changed))
+      this.changed.clear()
+    }
+    return this.lines.length === 0 ? this.lines : this.lines.splice(0)
+  }
+
+  /** Another looker begins. */
+  begins(): void {
+    this.ids.clear()
+    this.hung.clear()
+  }
+
+  sourceOf(id: number): string | undefined {
+    return this.ids.get(id)?.source
+  }
+
+  /** Of each file the round that the agent has, for the next looker. */
+  *taken(): Iterable<readonly [path: string, taken: string]> {
+    for (const { path, taken } of this.files.values()) yield [path, taken]
+  }
+
+  status(): ReadonlyArray<FileStatus> {
+    const now = this.options.now()
+    return Array.from(this.files.values(), (file) => {
+      const isHung = this.hung.has(file.group)
+      return {
+        path: file.path,
+        source: file.source,
+        state: isHung ? "hung" : file.state,
+        why: isHung ? `${file.group} does not answer` : file.why,
+        sinceChange: file.changedAt === undefined ? null : Math.max(0, now - file.changedAt),
+        lastError: file.lastError,
+        refused: file.refused
+      }
+    })
+  }
+
+  /** Ms since some operation on dump files returned. */
+  lookAge(): number {
+    return Math.max(0, this.options.now() - this.answeredAt)
+  }
+
+  /** Why no file can be looked at; undefined where some can. */
+  uselessness(): string | undefined {
+    const age = this.lookAge()
+    if (age < uselessAfter) return undefined
+    const groups =
+      this.hung.size === 0 ? "the looker does not answer" : `${[...this.hung].slice(0, 3).join(", ")} does not answer`
+    return `no look at any dump file could end for ${Math.round(age / 1000)} s: ${groups}. Restarting the agent mends no mount`
+  }
+
+  accept(message: FromLooker, body: Buffer): void {
+    if (message.t === "found") this.found(message.id, message.path, message.source, message.group)
+    else if (message.t === "left") this.leave(message.id)
+    else if (message.t === "state") this.become(this.ids.get(message.id), message.state, message.why)
+    else if (message.t === "old") this.isOld(message)
+    else if (message.t === "round") this.round(message, body)
+    else if (message.t === "group") this.groupHangs(message.group, message.hung, message.ms)
+    else if (message.t === "trouble") this.trouble(message.key, message.text)
+    else if (message.t === "walked") this.walked(message.complete)
+    else if (message.t === "beat") this.answeredAt = this.options.now() - message.ms
+  }
+
+  private found(id: number, path: string, source: string, group: string): void {
+    let file = this.files.get(path)
+    if (file === undefined) {
+      file = {
+        ...{ path, source, group, state: "settling", why: "", lastError: "", refused: nothingRefused },
+        ...{ changedAt: undefined, interval: 0, taken: "", told: "" }
+      }
+      this.files.set(path, file)
+    }
+    file.group = group
+    this.ids.set(id, file)
+  }
+
+  private leave(id: number): void {
+    const file = this.ids.get(id)
+    if (file === undefined) return
+    this.ids.delete(id)
+    this.drop(file)
+  }
+
+  private drop(file: File): void {
+    this.files.delete(file.path)
+    this.options.forget(file.path)
+    if (file.state !== "duplicate") this.left.push(file.source)
+    this.become(file, "gone", "")
+  }
+
+  private become(file: File | undefined, state: FileState, why: string): void {
+    if (file === undefined || (file.state === state && file.why === why)) return
+    file.state = state
+    file.why = why
+    if (why !== "") file.lastError = `${state}: ${why}`
+    if (this.changed.size === 0) this.changedSince = this.isStarting ? this.changedSince : this.options.now()
+    this.changed.add(file)
+  }
+
+  private isOld({ id, age, place, taken }: FromLooker & { t: "old" }): void {
+    const file = this.ids.get(id)
+    if (file === undefined) return
+    file.changedAt = this.options.now() - age
+    file.taken = taken
+    this.options.note(file.path, place)
+    this.become(file, "stale", `it was last written ${Math.round(age / 1000)} s ago`)
+  }
+
+  private round({ id, format, time, age, place, taken, again, check }: RoundMessage, text: Buffer): void {
+    const file = this.ids.get(id)
+    if (file === undefined) return
+    const { path, source } = file
+    const at = this.options.now() - age
+    if (!again) {
+      if (file.changedAt !== undefined) file.interval = Math.max(0, at - file.changedAt)
+      file.changedAt = at
+    }
+    file.taken = taken
+    file.refused = check
+    this.options.note(path, place)
+    this.become(file, "taken", "")
+    this.rounds.push({ source, job: jobName(path), origin: path, text, format, time, age })
+  }
+
+  private groupHangs(group: string, hung: boolean, ms: number): void {
+    let files = 0
+    for (const file of this.files.values()) if (file.group === group) files++
+    const what = `${files} dump file${files === 1 ? "" : "s"}`
+    if (hung) {
+      this.hung.add(group)
+      this.lines.push({
+        level: "warning",
+        text: `${group} has not answered for ${Math.round(ms / 1000)} s: ${what} of it, and what may be new in it, wait; all other files go on`
+      })
+    } else if (this.hung.delete(group))
+      this.lines.push({ level: "info", text: `${group} answers again: ${what} of it are read again` })
+  }
+
+  private trouble(key: string, text: string): void {
+    if ((this.troubles.get(key) ?? "") === text) return
+    const before = this.troubles.get(key)
+    if (text === "") {
+      this.troubles.delete(key)
+      this.lines.push({ level: "info", text: `over: ${before}` })
+    } else {
+      this.troubles.set(key, text)
+      this.lines.push({ level: "warning", text })
+    }
+  }
+
+  /** All that could be listed is. */
+  private walked(complete: boolean): void {
+    this.changedSince = Math.min(this.changedSince, this.options.now() - startMoment + moment)
+    if (!complete) return
+    // What a looker before this one knew and this one did not find.
+    const there = new Set(this.ids.values())
+    for (const file of this.files.values()) if (!there.has(file)) this.drop(file)
+  }
+
+  /** Of a service that dumps less often than the pods expect, its own interval counts, as it does there. */
+  private sweep(now: number): void {
+    this.sweptAt = now
+    const { expiry } = this.options
+    for (const file of this.files.values()) {
+      if (file.state !== "taken" || file.changedAt === undefined) continue
+      const since = now - file.changedAt
+      if (since > Math.max(expiry, 3 * file.interval))
+        this.become(file, "stale", `it was last written ${Math.round(since / 1000)} s ago`)
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Wire: what the agent and its looker say to each other, and how it is framed on the pipe between them: two lengths, a message as
+ * JSON, and the bytes of a dump where one goes with it. Bytes are copied once on each side.
+ */
+import type { InputFormat } from "../../metrics/text/Dump.ts"
+import type { Place } from "./Holdings.ts"
+
+/** What the looker is to do; durations in ms. */
+export interface LookerOptions {
+  readonly dumps: ReadonlyArray<string>
+  /** Globs of dumps that are sent again and again while their file is there. */
+  readonly statics: ReadonlyArray<string>
+  readonly excludes: ReadonlyArray<string>
+  readonly host: string
+  readonly maxBytes: number
+  /** Between two looks at a file that is not watched. */
+  readonly poll: number
+  /** A file that was not renamed into place must rest for so long. */
+  readonly settle: number
+  /** Between two walks of directories that are not watched. */
+  readonly globEvery: number
+  readonly expiry: number
+  /** Ids that are not a file's, and whose they are. */
+  readonly taken: ReadonlyArray<readonly [source: string, whose: string]>
+}
+
+export type FileState =
+  | "settling"
+  | "taken"
+  | "stale"
+  | "restless"
+  | "no-room"
+  | "incomplete"
+  | "unknown"
+  | "too-large"
+  | "unreadable"
+  | "duplicate"
+  | "hung"
+  | "gone"
+
+/** Lines of a dump that a pod would refuse. */
+export interface Refused {
+  readonly refused: number
+  readonly first: ReadonlyArray<{ readonly line: number; readonly reason: string }>
+}
+
+/** Looks at the text of each new dump. */
+export type Check = (text: Uint8Array, format: InputFormat) => Refused
+
+export type ToLooker =
+  | {
+      readonly t: "start"
+      readonly options: LookerOptions
+      readonly places: ReadonlyArray<readonly [path: string, place: Place, taken: string]>
+      readonly suspects: ReadonlyArray<string>
+    }
+  | { readonly t: "room"; readonly id: number; readonly ok: boolean }
+  /** Look at everything once more, now; `looked` is the answer. */
+  | { readonly t: "last" }
+
+export interface RoundMessage {
+  readonly t: "round"
+  readonly id: number
+  readonly format: InputFormat
+  /** When it was dumped, ms since the Unix epoch. */
+  readonly time: number
+  /** Ms that it is old. */
+  readonly age: number
+  readonly place: Place
+  /** The look at the file that this is of. */
+  readonly taken: string
+  /** It is there again, not anew. */
+  readonly again: boolean
+  readonly check: Refused
+}
+
+export type FromLooker =
+  | RoundMessage
+  | { readonly t: "found"; readonly id: number; readonly path: string; readonly source: string; readonly group: string }
+  | { readonly t: "left"; readonly id: number }
+  | { readonly t: "state"; readonly id: number; readonly state: FileState; readonly why: string }
+  /** Its last dump is too old to be sent, by so many ms. */
+  | { readonly t: "old"; readonly id: number; readonly age: number; readonly place: Place; readonly taken: string }
+  | { readonly t: "ask"; readonly id: number; readonly bytes: number }
+  /** What was asked for is not needed any more, or not known when. */
+  | { readonly t: "none"; readonly id: number }
+  | { readonly t: "group"; readonly group: string; readonly hung: boolean; readonly ms: number }
+  /** Something that is not about one file; "" where it is over. */
+  | { readonly t: "trouble"; readonly key: string; readonly text: string }
+  /** All that could be listed is; `complete`: nothing hung meanwhile. */
+  | { readonly t: "walked"; readonly complete: boolean }
+  /** Once a second; `ms` since some operation on files returned. */
+  | { readonly t: "beat"; readonly ms: number }
+  /** Too many threads hang: another looker must take over. */
+  | { readonly t: "spent"; readonly groups: ReadonlyArray<string> }
+  | { readonly t: "looked" }
+
+const headBytes = 8
+/** Of a message and of a dump: more is a fault of the program. */
+const maxMessage = 64 * 1024 * 1024
+const maxBody = 2 ** 32 - 1
+
+/** The head and the message; the body follows as it is. */
+export const frame = (message: ToLooker | FromLooker, bodyBytes = 0): Buffer => {
+  const text = JSON.stringify(message)
+  const length = Buffer.byteLength(text)
+  const bytes = Buffer.allocUnsafe(headBytes + length)
+  bytes.writeUInt32LE(length, 0)
+  bytes.writeUInt32LE(bodyBytes, 4)
+  bytes.write(text, headBytes)
+  return bytes
+}
+
+const empty = Buffer.alloc(0)
+
+/** Frames from the pieces in which a pipe gives them. */
+export class Frames<Message> {
+  private readonly onFrame: (message: Message, body: Buffer) => void
+  private readonly head = Buffer.alloc(headBytes)
+  private message = empty
+  private body = empty
+  private filled = 0
+
+  constructor(onFrame: (message: Message, body: Buffer) => void) {
+    this.onFrame = onFrame
+  }
+
+  /** Throws where the bytes are no frames. */
+  accept(piece: Buffer): void {
+    let at = 0
+    while (at < piece.length || this.isWhole()) {
+      if (this.isWhole()) {
+        const message = JSON.parse(this.message.toString()) as Message
+        const { body } = this
+        this.message = this.body = empty
+        this.filled = 0
+        this.onFrame(message, body)
+        continue
+      }
+      at += this.fill(piece, at)
+    }
+  }
+
+  private isWhole(): boolean {
+    return this.filled >= headBytes && this.filled === headBytes + this.message.length + this.body.length
+  }
+
+  private fill(piece: Buffer, from: number): number {
+    const { head, filled } = this
+    let target = head
+    let at = filled
+    if (filled >= headBytes + this.message.length) {
+      target = this.body
+      at = filled - headBytes - this.message.length
+    } else if (filled >= headBytes) {
+      target = this.message
+      at = filled - headBytes
+    }
+    const copied = piece.copy(target, at, from)
+    this.filled += copied
+    if (filled < headBytes && this.filled === headBytes) {
+      const [length, bodyBytes] = [head.readUInt32LE(0), head.readUInt32LE(4)]
+      if (length > maxMessage || bodyBytes > maxBody) throw new Error(`a frame of ${length} and ${bodyBytes} bytes`)
+      this.message = Buffer.allocUnsafeSlow(length)
+      // Of its own memory: it is handed on.
+      this.body = bodyBytes === 0 ? empty : Buffer.allocUnsafeSlow(bodyBytes)
+    }
+    return copied
+  }
+}
