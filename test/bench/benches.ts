@@ -1,4 +1,5 @@
 /** All benchmarks, in the order in which they run. */
+import { agentFiles } from "./agentFiles.ts"
 import { agentRoundTrip } from "./agentRoundTrip.ts"
 import { aloneBenches } from "./alone.ts"
 import type { Bench } from "./Bench.ts"
@@ -21,5 +22,6 @@ export const benches: ReadonlyArray<Bench> = [
   movedPartitions,
   workers,
   idle,
-  agentRoundTrip
+  agentRoundTrip,
+  agentFiles
 ]

@@ -8,8 +8,17 @@ import * as Disk from "./Disk.ts"
 import { type RawPath, readName } from "./FileNames.ts"
 import type { Groups } from "./Groups.ts"
 import { isLocal, type Mount } from "./Mounts.ts"
-import type { Tail } from "./Tail.ts"
 import type { Listed } from "./Walk.ts"
+
+/** What a directory knows of a dump file in it. */
+export interface DirectoryFile {
+  group: string
+  readonly isLink: boolean
+  /** When it is to be looked at though nothing was heard of it, ms, monotonic. */
+  dueAt: number
+  /** The watch told of it. */
+  readonly heard: () => void
+}
 
 export interface DirectoryOptions {
   readonly groups: Groups
@@ -40,9 +49,9 @@ export class Directory implements Listed {
   entries: ReadonlyMap<string, Disk.Entry> | undefined
   id = ""
   group: string
-  readonly files = new Map<string, Tail>()
+  readonly files = new Map<string, DirectoryFile>()
   /** Those that are links; in most directories none. */
-  readonly links = new Set<Tail>()
+  readonly links = new Set<DirectoryFile>()
   /** Names that patterns look for in it; none where it need not be listed. */
   wanted: Array<(name: string) => boolean> = []
   /** The watch was found to miss changes. */
