@@ -5,12 +5,10 @@
 
 import { maxSourceBytes } from "../../metrics/rounds/Record.ts"
 import type { InputFormat } from "../../metrics/text/Dump.ts"
-
+import { defaultMaxRequestBytes } from "../../transport/Transport.ts"
 import type { Round } from "../AgentSource.ts"
 import { chunk, type LeftOut } from "./Chunker.ts"
 
-/** A record is smaller than this with its key, its headers and what Kafka's batch format adds around it. */
-export const maxRecordBytes = 1_000_000
 /** The batch's and the request's own fields, lengths of a record's parts, the topic's name. */
 const framing = 1024
 /** `k2p-chunk` with up to seven digits a side. */
@@ -49,7 +47,8 @@ export const encodeRound = (
   round: Round,
   version: string,
   labels: Readonly<Record<string, string>>,
-  recordBytes = maxRecordBytes
+  /** A record is smaller than this with its key, its headers and what Kafka's batch format adds around it. */
+  recordBytes = defaultMaxRequestBytes
 ): Encoded => {
   const key = utf8.encode(round.source)
   if (key.length > maxSourceBytes)
@@ -60,7 +59,7 @@ export const encodeRound = (
     "k2p-round": utf8.encode(version),
     "k2p-time": utf8.encode(String(Math.trunc(round.time))),
     "k2p-mode": utf8.encode("snapshot"),
-    "k2p-labels": utf8.encode(JSON.stringify({ job: round.job, ...labels }))
+    "k2p-labels": utf8.encode(JSON.stringify({ job: round.job, ...labels, ...round.labels }))
   }
   let overhead = framing + chunkHeaderBytes + key.length
   for (const [name, value] of Object.entries(shared)) overhead += name.length + value.length + 10

@@ -166,7 +166,7 @@ describe("Chunker", () => {
             lines.set(key, (lines.get(key) ?? "") + decode(family.bytes))
           }
         }
-        const expected = whole.families.map((family) => [keyOf(family), decode(family.bytes)] as const)
+        const expected = [...whole.families].map((family) => [keyOf(family), decode(family.bytes)] as const)
         assert.deepStrictEqual([...lines].sort(), [...new Map(expected)].sort())
         assert.strictEqual(series, whole.series)
       }

@@ -101,7 +101,8 @@ const read = (text: string, format: InputFormat, recordBytes: number) => {
     origin: "app.prom",
     text: utf8.encode(text),
     format,
-    time: 1_700_000_000_000
+    time: 1_700_000_000_000,
+    age: 0
   }
   const encoded = encodeRound(round, "1.1", {}, recordBytes)
   if (encoded.kind === "refused") throw new Error(encoded.why)
@@ -133,7 +134,7 @@ const read = (text: string, format: InputFormat, recordBytes: number) => {
 /** Of a dump, what does not depend on the order of its families and lines: each line with the family that it stands under. */
 const meaning = ({ content }: ReturnType<typeof read>, format: InputFormat) => {
   if (isRefused(content)) return content.reason
-  const lines = content.dump.families.flatMap(({ name, textName, type, bytes }) =>
+  const lines = [...content.dump.families].flatMap(({ name, textName, type, bytes }) =>
     Buffer.from(bytes)
       .toString()
       .split("\n")
