@@ -47,7 +47,7 @@ const nowhere = new DataView(new ArrayBuffer(0))
 export const buildDump = (
   lines: SampleLines,
   names: Names,
-  { list, places }: Families,
+  declared: Families,
   timestamps: boolean,
   size: number,
   source: string | undefined
@@ -60,9 +60,9 @@ export const buildDump = (
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
     const name = records[at + NAME]!
-    const place = places[name]!
-    if (part === undefined || family !== place.family) {
-      family = place.family
+    const place = declared.familyOf(name)
+    if (part === undefined || family !== place) {
+      family = place
       part = partOf(parts, family)
     }
     const misc = records[at + MISC]!
@@ -70,32 +70,34 @@ export const buildDump = (
     part.series++
     part.length += records[at + LENGTH]!
     part.flags |= misc & FLAGS
-    const { type } = list[family]!
+    const type = declared.typeOf(family)
+    const role = declared.roleOf(name)
     const value = valueAt(lines, at)
     if (type === "counter" && lines.text[value] === MINUS) part.odd = true
-    if (!part.misfits) part.misfits = !fitsText(lines, at, value, type, place.role)
+    if (!part.misfits) part.misfits = !fitsText(lines, at, value, type, role)
     // An info's value is 1, a counter's is a number, and neither has a creation time beside it here.
-    if (type === "counter" && (lines.text[value] === N || place.role === "created")) part.odd = true
+    if (type === "counter" && (lines.text[value] === N || role === "created")) part.odd = true
     if (type === "info" && lines.text[value] !== ONE) part.odd = true
   }
   for (const each of parts.values()) each.view = new DataView(Buffer.allocUnsafeSlow(each.length).buffer)
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
-    const place = places[records[at + NAME]!]!
-    if (family !== place.family) {
-      family = place.family
+    const place = declared.familyOf(records[at + NAME]!)
+    if (family !== place) {
+      family = place
       part = parts.get(family)
     }
     lines.copy(slot, part!.view, part!.at)
     part!.at += records[at + LENGTH]!
   }
   const families = Array.from(parts, ([number, { names: used, series, length, flags, misfits, odd, view }]): Family => {
-    const { type } = list[number]!
+    const said = declared.at(number)
+    const { type } = said
     const numbered = type === "histogram" || type === "gaugehistogram" || type === "summary"
     return {
-      ...list[number]!,
+      ...said,
       series,
-      sampleNames: Array.from(used, (name) => names.list[name]!.text),
+      sampleNames: Array.from(used, (name) => names.textOf(name)),
       bytes: new Uint8Array(view.buffer, 0, length),
       conforms: orderless.has(type) && !odd,
       conformsText: !misfits,

@@ -34,7 +34,7 @@ const add = (series: SampleSeries, text: string, at: Partial<typeof stamp> = {},
   return series
 }
 const linesOf = (series: SampleSeries, mono = 0, expiry = 1000): ReadonlyArray<string> =>
-  (series.dump(ages, { wall: 0, mono }, expiry)?.families ?? []).flatMap((f) =>
+  [...(series.dump(ages, { wall: 0, mono }, expiry)?.families ?? [])].flatMap((f) =>
     Buffer.from(f.bytes).toString().trim().split("\n")
   )
 
@@ -108,7 +108,7 @@ describe("a line of a source in samples mode", () => {
     const before = series.dump(ages, now, 1000)!
     for (const value of ["7", "12345678901234567890", "3"])
       assert.deepStrictEqual(linesOf(add(series, `a ${value}`)), [`a{instance="s",job="j"} ${value}`])
-    assert.strictEqual(Buffer.from(before.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
+    assert.strictEqual(Buffer.from([...before.families][0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
   })
 
   it("is whole where a record has it in another spelling, and in the known one behind that", () => {
@@ -136,7 +136,7 @@ describe("what is said of families", () => {
     add(series, "h_count 1")
     const { families } = series.dump(ages, now, 1000)!
     assert.deepStrictEqual(
-      families.map(({ textName, type, help, series: n }) => [textName, type, help, n]),
+      [...families].map(({ textName, type, help, series: n }) => [textName, type, help, n]),
       [["h", "summary", "x", 2]]
     )
   })
@@ -157,7 +157,7 @@ describe("what is said of families", () => {
     const said = (type: string) => names.map((n) => `# TYPE f${n} ${type}\nf${n} 1\n`).join("")
     const series = add(add(new SampleSeries(), said("gauge")), said("counter"))
     assert.strictEqual(series.series, names.length)
-    assert.isTrue(series.dump(ages, now, 1000)!.families.every((family) => family.type === "counter"))
+    assert.isTrue([...series.dump(ages, now, 1000)!.families].every((family) => family.type === "counter"))
   })
 })
 
@@ -281,7 +281,7 @@ describe("samples", () => {
             cache
               .content(() => now)
               .dumps()
-              .flatMap((d) => d.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })))
+              .flatMap((d) => [...d.families].map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })))
           ]
           steps.forEach(({ text, k2pLabels, kind, passes }, offset) => {
             now.wall += passes

@@ -32,7 +32,7 @@ const isKnown = (series: SampleSeries, text: string, how = options): boolean =>
 const shown = (series: SampleSeries) => {
   const { bytes, first } = series
   const dump = series.dump(new Ages(noTime.readAgo), { wall: 0, mono: 0 }, 1000)!
-  return { bytes, first, families: dump.families.map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })) }
+  return { bytes, first, families: [...dump.families].map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })) }
 }
 
 const known = [

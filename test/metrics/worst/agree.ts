@@ -18,7 +18,7 @@ const ages = new Ages(() => undefined)
 const shown = ({ families, series, bytes, refused }: Dump): string =>
   JSON.stringify(
     {
-      families: families.map((family) => ({ ...family, bytes: Buffer.from(family.bytes).toString("latin1") })),
+      families: [...families].map((family) => ({ ...family, bytes: Buffer.from(family.bytes).toString("latin1") })),
       series,
       bytes,
       refused
