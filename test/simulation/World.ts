@@ -288,7 +288,7 @@ const heal = (sim: Sim) =>
       const wrong = yield* unsettled(sim)
       const took = sim.time.now - since
       if (wrong.length === 0) return took
-      if (took > healing + (sim.schedule.profile === "mixedGrowth" ? growthWindowOf(sim.schedule) : 0)) {
+      if (took > healing + (sim.schedule.profile === "mixedGrowth" ? 3 * growthWindowOf(sim.schedule) : 0)) {
         sim.oracle.violations.push(...wrong)
         return took
       }
