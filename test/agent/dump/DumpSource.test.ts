@@ -41,6 +41,7 @@ const start = Effect.fnUntraced(function* (
 ) {
   const sink = new Recorder()
   const source = yield* make({
+    taken: [],
     dumps: globs.map((glob) => join(dir, glob)),
     ...{ statics: [], excludes: [], host: "h", maxBytes: 1_000_000, poll: 20, settle: 60, globEvery: 50 },
     expiry: 90_000,
