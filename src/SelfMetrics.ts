@@ -306,6 +306,16 @@ const make = (defaults: boolean) => {
       "Since a dump file was seen to change, or at its first sight since it was written.",
       ["source"]
     ),
+    agentDumpShown: gauge(
+      "k2p_agent_dump_shown_samples",
+      "Samples that pods show of the dump of the source that was checked last; 0: they refuse it.",
+      ["source"]
+    ),
+    agentDumpRefused: gauge(
+      "k2p_agent_dump_refused_lines",
+      "Lines that pods leave out of the dump of the source that was checked last.",
+      ["source"]
+    ),
     agentLookAge: gauge("k2p_agent_look_age_seconds", "Since some look at a dump file ended.", [], "max")
   }
 }

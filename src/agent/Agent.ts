@@ -161,11 +161,16 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       scrapes.targets().find((target) => target.source === id)?.url
   })
   metrics.whenAgentIsAsked(() => {
-    const { agentFiles, agentDumpAge, agentSources, agentSent } = metrics
-    for (const gauge of [agentFiles, agentDumpAge, agentSources, agentSent]) gauge.reset()
-    for (const { source: id, state, sinceChange } of source.files()) {
+    const { agentFiles, agentDumpAge, agentDumpShown, agentDumpRefused, agentSources, agentSent } = metrics
+    for (const gauge of [agentFiles, agentDumpAge, agentDumpShown, agentDumpRefused, agentSources, agentSent])
+      gauge.reset()
+    for (const { source: id, state, sinceChange, refused } of source.files()) {
       agentFiles.inc({ state })
-      if (sinceChange !== null && state !== "duplicate") agentDumpAge.set({ source: id }, sinceChange / 1000)
+      if (state === "duplicate") continue
+      if (sinceChange !== null) agentDumpAge.set({ source: id }, sinceChange / 1000)
+      if (refused === undefined) continue
+      agentDumpShown.set({ source: id }, refused.shown)
+      agentDumpRefused.set({ source: id }, refused.lines)
     }
     metrics.agentLookAge.set(source.lookAge() / 1000)
     for (const { source: id, sentTime, problem, pending } of outbox.sources()) {
@@ -186,7 +191,11 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
-  const look = Effect.andThen(source.look(sink), self.look(outbox))
+  // Before its files are known, one of them may have the id of the agent's own metrics.
+  const look = Effect.andThen(
+    source.look(sink),
+    Effect.suspend(() => (source.areKnown() ? self.look(outbox) : Effect.void))
+  )
 
   yield* Effect.addFinalizer(() =>
     // A service that stops with the agent has just written its last dump.

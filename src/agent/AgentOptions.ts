@@ -83,7 +83,7 @@ const maxLabelBytes = 15_000
 /** What is wrong with the options, for people; null where nothing is. */
 export const optionProblem = (options: AgentOptions): string | null => {
   if (options.dumps.length + options.staticDumps.length + options.targets.length === 0)
-    return "neither --dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+    return "neither --dump nor --static-dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
   for (const name of Object.keys(options.labels)) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name.startsWith("__"))
       return `--label ${name}=…: not a label name; letters, digits and _ are allowed, no digit first, no __ first`

@@ -4,9 +4,9 @@
  * nothing anywhere.
  */
 import { constants } from "node:fs"
-import { access, glob, mkdtemp, readdir, rm } from "node:fs/promises"
+import { access, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { Clock, Effect, Logger } from "effect"
 import { quoted } from "../metrics/rounds/Record.ts"
 import type { InputFormat } from "../metrics/text/Dump.ts"
@@ -16,12 +16,12 @@ import { checkDump, type DumpCheck } from "./dump/DumpCheck.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
 import { readEpoch } from "./Epoch.ts"
-import { fixedBase } from "./SourceName.ts"
 import { baseFile, readNumber } from "./StateDir.ts"
 import { shownUrl } from "./scrape/ScrapeTarget.ts"
 
 export interface Findings {
-  readonly globs: ReadonlyArray<{ readonly glob: string /** "" where files match. */; readonly problem: string }>
+  /** What matches nothing, what may not be listed: for people. */
+  readonly troubles: ReadonlyArray<string>
   /** Endpoints to scrape, for people: they are not asked. */
   readonly targets: ReadonlyArray<string>
   readonly files: ReadonlyArray<FileFinding>
@@ -77,19 +77,16 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
       offer: (round) => Effect.sync(() => void dumps.set(round.source, judged(round, options, now)))
     }
     const settled = Effect.andThen(source.look(sink), Effect.sleep(poll)).pipe(
-      Effect.repeat({ until: () => source.files().every(({ state }) => state !== "settling") })
+      Effect.repeat({
+        until: () => source.areKnown() && source.files().every(({ state }) => state !== "settling")
+      })
     )
     yield* Effect.raceFirst(
       source.lastLook,
       Effect.forever(Effect.andThen(source.look(sink), Effect.sleep(poll)))
     ).pipe(Effect.andThen(settled), Effect.timeoutOption(patience))
     return {
-      globs: yield* Effect.forEach(options.dumps, (pattern) =>
-        Effect.map(
-          Effect.promise(() => problemOf(pattern)),
-          (problem) => ({ glob: pattern, problem })
-        )
-      ),
+      troubles: source.troubles(),
       targets: options.targets.map(({ url }) => shownUrl(url)),
       files: source.files().map(({ path, source: id, state, why }) => ({
         ...{ path, source: id, dump: undefined },
@@ -112,21 +109,6 @@ const judged = (
   const age = now - time
   const isOld = age >= expiry / 2
   return { dump, why: isOld ? `it was written ${Math.round(age / 1000)} s ago: the next dump is waited for` : "" }
-}
-
-/** Why a glob matches nothing; "" where it matches. */
-const problemOf = async (pattern: string): Promise<string> => {
-  const base = fixedBase(pattern)
-  try {
-    for await (const _ of glob(resolve(pattern))) return ""
-    await readdir(base)
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined
-    if (code === "ENOENT") return `there is no directory ${shown(base)}`
-    if (code === "EACCES" || code === "EPERM") return `this user may not look into ${shown(base)}: permission denied`
-    return error instanceof Error ? error.message : String(error)
-  }
-  return "no file matches"
 }
 
 const stateOf = async ({ stateDir, topic, partitionBase }: AgentOptions): Promise<Findings["state"]> => {
@@ -159,9 +141,9 @@ const stateOf = async ({ stateDir, topic, partitionBase }: AgentOptions): Promis
 const shown = (name: string): string => (/^[\x20-\x7e\xa0-\u2027\u2030-\ud7ff]*$/.test(name) ? name : quoted(name))
 
 /** Pure. */
-export const report = ({ globs, targets, files, state }: Findings): DryRun => {
+export const report = ({ troubles, targets, files, state }: Findings): DryRun => {
   const lines: Array<string> = []
-  for (const { glob: pattern, problem } of globs) if (problem !== "") lines.push(`--dump ${shown(pattern)}: ${problem}`)
+  for (const trouble of troubles) lines.push(shown(trouble))
   for (const target of targets) lines.push(`--scrape ${target}: not asked by a dry run`)
   let whole = 0
   let partly = 0
@@ -183,7 +165,7 @@ export const report = ({ globs, targets, files, state }: Findings): DryRun => {
     state.text,
     `${files.length} file${files.length === 1 ? "" : "s"}: ${whole} would be shown whole, ${partly} in part, ${rest} not at all. Nothing was sent.`
   )
-  const isWell = whole === files.length && !state.isWrong && globs.every(({ problem }) => problem === "")
+  const isWell = whole === files.length && !state.isWrong && troubles.length === 0
   return { text: `${lines.join("\n")}\n`, isWell }
 }
 

@@ -72,8 +72,9 @@ export const resolve = <T extends Table>(
   for (const [key, setting] of Object.entries(table)) {
     const given = find(key, setting, args, env, file)
     if (given === undefined) {
-      const other = setting.requiredWithout
-      const missing = other !== undefined && find(other, table[other]!, args, env, file) === undefined
+      const missing = setting.requiredWithout?.every(
+        (other) => find(other, table[other]!, args, env, file) === undefined
+      )
       if (setting.required === true || missing)
         problems.push(`--${optionName(key)} is missing (or ${variableName(key)}): ${setting.kind.allowed}`)
       continue

@@ -16,8 +16,8 @@ export interface Setting<A> {
   readonly secret?: true
   /** Starting without it is an error. */
   readonly required?: true
-  /** Starting without it and without that other setting is an error. */
-  readonly requiredWithout?: string
+  /** Starting without it and without any of these other settings is an error. */
+  readonly requiredWithout?: ReadonlyArray<string>
 }
 
 type WithDefault<A> = Setting<A> & { readonly fallback: string }

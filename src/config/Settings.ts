@@ -26,7 +26,7 @@ export const connection = settings({
     kind: Kind.brokerList,
     about: "Bootstrap brokers.",
     otherwise: "none; required without --event-hubs-connection-string",
-    requiredWithout: "eventHubsConnectionString"
+    requiredWithout: ["eventHubsConnectionString"]
   },
   clientId: {
     kind: Kind.text("name"),
@@ -229,8 +229,8 @@ export const agent = settings({
   dump: {
     kind: Kind.repeated("glob", "the path or glob of dump files"),
     about: "Registry dumps to send: each file is one source, read whole whenever it changes. Repeatable.",
-    otherwise: "none; required without --scrape",
-    requiredWithout: "scrape"
+    otherwise: "none; required without --static-dump and --scrape",
+    requiredWithout: ["staticDump", "scrape"]
   },
   scrape: {
     kind: scrapeTargets,

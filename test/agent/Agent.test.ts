@@ -143,6 +143,7 @@ describe("Agent", () => {
         })
         assert.strictEqual(text(record.value), "b 2\n")
       }
+      yield* until(() => agent.status().files.length === 1)
       assert.deepInclude(agent.status().files[0], { path, state: "duplicate", why: `its source id is that of ${url}/` })
       assert.deepInclude(agent.status().targets[0], { source: "h/app", state: "up" })
     }))
@@ -315,7 +316,7 @@ describe("Agent", () => {
       const log = yield* EmbeddedLog
       yield* log.createTopic(topic, 2)
       const set = (change: Partial<AgentOptions>) => (given: AgentOptions) => Effect.succeed({ ...given, ...change })
-      assert.match(yield* failure(set({ dumps: [] })), /neither --dump nor --scrape/)
+      assert.match(yield* failure(set({ dumps: [] })), /neither --dump nor --static-dump nor --scrape/)
       assert.match(yield* failure(set({ labels: { "a-b": "x" } })), /--label a-b=…: not a label name/)
       assert.match(yield* failure(set({ labels: { instance: "x" } })), /--label instance/)
       assert.match(yield* failure(set({ host: "" })), /--host/)
@@ -370,10 +371,11 @@ describe("Agent", () => {
       const { dir, log, options, next, path } = yield* setUp()
       yield* log.createTopic(topic, 1)
       yield* replace(join(dir, "dumps/empty.prom"), "")
+      yield* replace(join(dir, "dumps/partly.prom"), "a 1\nb oops\n")
       yield* replace(path, "a 1\n")
       yield* start({ ...options, labels: { dc: "x", job: "shop" }, selfEvery: 1_000 })
       let own = ""
-      while (!own.includes('k2p_agent_last_sent_timestamp_seconds{source="h/app"}')) {
+      while (!own.includes('k2p_agent_last_sent_timestamp_seconds{source="h/app"}') || !own.includes("h/partly")) {
         const [record] = yield* next(1, 0)
         if (text(record?.key) !== "h/kafka2prom-agent") continue
         const envelope = readEnvelope(record!, { topic, partition: 0 }, "instance")
@@ -387,7 +389,9 @@ describe("Agent", () => {
         })
         own = text(record?.value)
       }
-      assert.match(own, /^k2p_agent_files\{state="taken"\} 1$/m)
+      assert.match(own, /^k2p_agent_files\{state="taken"\} \d$/m)
+      assert.match(own, /^k2p_agent_dump_refused_lines\{source="h\/partly"\} 1$/m)
+      assert.match(own, /^k2p_agent_dump_shown_samples\{source="h\/partly"\} 1$/m)
       assert.match(own, /^k2p_agent_sources\{state="sent"\} \d$/m)
       assert.match(own, /^k2p_agent_build_info\{version="\d+\.\d+\.\d+"\} 1$/m)
       const sentAt = Number(/^k2p_agent_last_sent_timestamp_seconds\{source="h\/app"\} (.*)$/m.exec(own)?.[1])

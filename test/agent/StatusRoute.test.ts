@@ -9,7 +9,7 @@ it("the status of an agent counts all, and names the first, those in trouble bef
       why: n === 1400 ? "its last line has no end" : "",
       sinceChange: null,
       lastError: "",
-      refused: { refused: 0, first: [] }
+      refused: undefined
     }
   }))
   const status = statusOf({

@@ -90,7 +90,7 @@ describeWith(["promtool"], "alerts.yaml and promtool", () => {
   it("are rules", () => {
     const { status, stdout, stderr } = promtool("check", "rules", "alerts.yaml")
     assert.strictEqual(status, 0, stdout + stderr)
-    assert.include(stdout, "6 rules found")
+    assert.include(stdout, "7 rules found")
   })
 
   it("fire when an agent is gone, a source is not sent, a file is not read", () => {

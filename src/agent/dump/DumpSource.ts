@@ -23,6 +23,10 @@ export interface DumpSourceOptions extends LookerOptions {
 
 export interface DumpSource extends AgentSource {
   readonly files: () => ReadonlyArray<FileStatus>
+  /** All files are known that could be found; or none can be, for long. */
+  readonly areKnown: () => boolean
+  /** What is wrong beside single files, for people. */
+  readonly troubles: () => ReadonlyArray<string>
   /** Ms since some operation on dump files returned. */
   readonly lookAge: () => number
   /** Why no dump file can be looked at; undefined where some can. */
@@ -156,6 +160,8 @@ export const make = Effect.fnUntraced(function* (
       if (now() - keptAt >= keepEvery) yield* keep
     }),
     files: () => files.status(),
+    areKnown: () => files.areKnown,
+    troubles: () => files.openTroubles(),
     lookAge: () => files.lookAge(),
     uselessness: () => files.uselessness(),
     lastLook: Effect.suspend(() => {

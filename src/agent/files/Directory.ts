@@ -150,9 +150,11 @@ export class Directory implements Listed {
     }
     const isFresh = this.listedAt - Number(look.mtimeNs / 1_000_000n) < coarse
     if (this.entries !== undefined && !isOther && !isDirty && !isFresh && look.mtimeNs === this.mtimeNs) return false
-    this.mtimeNs = look.mtimeNs
-    this.listedAt = Date.now()
+    const listedAt = Date.now()
     const found = await groups.run(this.group, () => Disk.list(this.raw))
+    // Of a list that failed nothing is known: it is tried again.
+    this.mtimeNs = look.mtimeNs
+    this.listedAt = listedAt
     const entries = new Map<string, Disk.Entry>()
     // Sorted, so that which of two files with one id is sent does not depend on the directory's order.
     for (const entry of found.toSorted((a, b) => (a.name.text < b.name.text ? -1 : 1)))
@@ -181,6 +183,8 @@ export class Directory implements Listed {
     } catch (error) {
       const code = Disk.codeOf(error)
       if (unreachable.has(code)) throw error
+      // It may not be listed either, which is told where somebody wants its names; files in it may be readable by theirs.
+      if (code === "EACCES" || code === "EPERM") return
       trouble(
         "watch",
         `${this.path} and other directories cannot be watched (${Disk.messageOf(error)}): their files are polled, which costs more; ` +

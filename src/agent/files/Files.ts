@@ -5,6 +5,7 @@
 import type { Round } from "../AgentSource.ts"
 import { jobName } from "../SourceName.ts"
 import type { Place } from "./Holdings.ts"
+import { type Judged, kindOf, tellRefusals } from "./Refusals.ts"
 import { type Line, type Subject, tell } from "./Telling.ts"
 import type { FileState, FromLooker, Refused, RoundMessage } from "./Wire.ts"
 
@@ -18,18 +19,18 @@ export interface FileStatus {
   readonly sinceChange: number | null
   /** What was wrong with it last, also when it is well again; "" where nothing was. */
   readonly lastError: string
-  /** Lines of its last dump that a pod would refuse. */
-  readonly refused: Refused
+  /** What pods would not show of its last dump that was checked; undefined where none was. */
+  readonly refused: Refused | undefined
 }
 
-interface File extends Subject {
+interface File extends Subject, Judged {
   readonly path: string
   readonly source: string
   state: FileState
   why: string
   group: string
   lastError: string
-  refused: Refused
+  refused: Refused | undefined
   /** Ms, monotonic. */
   changedAt: number | undefined
   /** Between its last two changes, ms. */
@@ -45,7 +46,6 @@ export interface FilesOptions {
   readonly forget: (path: string) => void
 }
 
-const nothingRefused: Refused = { refused: 0, first: [] }
 /** Changes are told together that come within so many ms. */
 const moment = 1_000
 /** At the start, until the looker knows its files; ms. */
@@ -58,8 +58,10 @@ export class Files {
   private readonly files = new Map<string, File>()
   private readonly ids = new Map<number, File>()
   private readonly changed = new Set<File>()
+  private readonly judged = new Set<File>()
   private changedSince: number
   private isStarting = true
+  private hasWalked = false
   private readonly hung = new Set<string>()
   private readonly troubles = new Map<string, string>()
   private lines: Array<Line> = []
@@ -91,9 +93,10 @@ export class Files {
     if (now - this.sweptAt >= Math.min(10_000, this.options.expiry / 6)) this.sweep(now)
     const isDue = now - this.changedSince >= (this.isStarting ? startMoment : moment)
     if (isDue) this.isStarting = false
-    if (isDue && this.changed.size > 0) {
-      this.lines.push(...tell(this.changed))
+    if (isDue && this.changed.size + this.judged.size > 0) {
+      this.lines.push(...tell(this.changed), ...tellRefusals(this.judged))
       this.changed.clear()
+      this.judged.clear()
     }
     return this.lines.length === 0 ? this.lines : this.lines.splice(0)
   }
@@ -129,6 +132,16 @@ export class Files {
     })
   }
 
+  /** What is wrong beside single files: a glob that matches nothing, a directory that may not be listed. For people. */
+  openTroubles(): ReadonlyArray<string> {
+    return [...this.troubles.values()]
+  }
+
+  /** All files are known that could be found; or none can be, for long. */
+  get areKnown(): boolean {
+    return this.hasWalked || this.uselessness() !== undefined
+  }
+
   /** Ms since some operation on dump files returned. */
   lookAge(): number {
     return Math.max(0, this.options.now() - this.answeredAt)
@@ -159,8 +172,8 @@ export class Files {
     let file = this.files.get(path)
     if (file === undefined) {
       file = {
-        ...{ path, source, group, state: "settling", why: "", lastError: "", refused: nothingRefused },
-        ...{ changedAt: undefined, interval: 0, taken: "", told: "" }
+        ...{ path, source, group, state: "settling", why: "", lastError: "", refused: undefined },
+        ...{ changedAt: undefined, interval: 0, taken: "", told: "", toldRefusal: "" }
       }
       this.files.set(path, file)
     }
@@ -187,8 +200,12 @@ export class Files {
     file.state = state
     file.why = why
     if (why !== "") file.lastError = `${state}: ${why}`
-    if (this.changed.size === 0) this.changedSince = this.isStarting ? this.changedSince : this.options.now()
-    this.changed.add(file)
+    this.toTell(this.changed, file)
+  }
+
+  private toTell(these: Set<File>, file: File): void {
+    if (this.changed.size + this.judged.size === 0 && !this.isStarting) this.changedSince = this.options.now()
+    these.add(file)
   }
 
   private isOld({ id, age, place, taken }: FromLooker & { t: "old" }): void {
@@ -211,6 +228,7 @@ export class Files {
     }
     file.taken = taken
     file.refused = check
+    if (kindOf(check) !== file.toldRefusal) this.toTell(this.judged, file)
     this.options.note(path, place)
     this.become(file, "taken", "")
     this.rounds.push({ source, job: jobName(path), origin: path, text, format, time, age })
@@ -244,6 +262,7 @@ export class Files {
 
   /** All that could be listed is. */
   private walked(complete: boolean): void {
+    this.hasWalked = true
     this.changedSince = Math.min(this.changedSince, this.options.now() - startMoment + moment)
     if (!complete) return
     // What a looker before this one knew and this one did not find.

@@ -368,10 +368,7 @@ export class Looker {
         isEmpty && text.includes(",") && !text.includes("{")
           ? "; several globs are several options, or lines of the variable, not separated by commas"
           : ""
-      this.trouble(
-        `${option} ${text}`,
-        isEmpty ? `no file matches ${option} ${text} yet${missing}${commas}; looking on` : ""
-      )
+      this.trouble(`${option} ${text}`, isEmpty ? `no file matches ${option} ${text} so far${missing}${commas}` : "")
     }
     const complete = this.unfinished.size === 0 && this.groups.check().length === 0
     if (!this.hasWalkedAll) {

@@ -3,8 +3,9 @@
  * nobody, and keep a process from ending: here they keep nobody else's. It lives as long as its pipe to the agent.
  */
 import { Socket } from "node:net"
+import { checks } from "./Checks.ts"
 import { Looker } from "./Looker.ts"
-import { type Check, Frames, type FromLooker, frame, type ToLooker } from "./Wire.ts"
+import { Frames, type FromLooker, frame, type ToLooker } from "./Wire.ts"
 
 const pipe = new Socket({ fd: 3, readable: true, writable: true })
 
@@ -15,8 +16,6 @@ const end = (): void => {
 
 // Signals to the whole group are the agent's to answer: it takes a last look first.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {})
-
-const check: Check = () => ({ refused: 0, first: [] })
 
 const send = (message: FromLooker): void => void pipe.write(frame(message))
 
@@ -34,7 +33,11 @@ const port = {
 let looker: Looker | undefined
 const frames = new Frames<ToLooker>((message) => {
   if (message.t === "start") {
-    looker = new Looker(message, port, check)
+    looker = new Looker(
+      message,
+      port,
+      checks(() => performance.now())
+    )
     void looker.start()
   } else if (message.t === "room") looker?.granted(message.id, message.ok)
   else void looker?.last()

@@ -28,7 +28,7 @@ export interface LookerProcessOptions {
 const script = new URL(`./LookerMain${extname(import.meta.url)}`, import.meta.url)
 
 /** The heap is for names and states: dumps are outside of it, and of the series of one the parser knows its own bounds. */
-const flags = ["--max-semi-space-size=1", "--max-old-space-size=1024", "--expose-gc"]
+const flags = ["--disable-sigusr1", "--max-semi-space-size=1", "--max-old-space-size=1024", "--expose-gc"]
 const threads = "64"
 /** Without a word from the looker for so long, ms, it hangs itself. */
 const silence = 15_000

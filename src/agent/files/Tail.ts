@@ -428,7 +428,7 @@ export class Tail {
     this.why = ""
     const { format } = found
     await this.options.sendRound(
-      { t: "round", id, format, time, age, place, taken, again, check: check(text, format) },
+      { t: "round", id, format, time, age, place, taken, again, check: check(this, text, format) },
       text
     )
   }

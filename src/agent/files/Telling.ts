@@ -19,7 +19,7 @@ export interface Subject {
 }
 
 /** Files that are told one by one; of more the first ones are named. */
-const singly = 5
+export const singly = 5
 const named = 3
 
 const quiet: ReadonlySet<FileState> = new Set(["settling", "taken", "hung"])
@@ -43,9 +43,14 @@ export const consequence: Readonly<Record<FileState, string>> = {
 const level = (state: FileState): Line["level"] =>
   state === "duplicate" ? "error" : state === "gone" ? "info" : "warning"
 
-const of = ({ path, source }: Subject): string => `${path} (source ${source})`
+interface Named {
+  readonly path: string
+  readonly source: string
+}
 
-const namesOf = (all: ReadonlyArray<Subject>): string =>
+export const of = ({ path, source }: Named): string => `${path} (source ${source})`
+
+export const namesOf = (all: ReadonlyArray<Named>): string =>
   `${all.slice(0, named).map(of).join(", ")} and ${all.length - named} more`
 
 /** The lines for files that changed since they were told of; notes what was told. */

@@ -38,14 +38,20 @@ export type FileState =
   | "hung"
   | "gone"
 
-/** Lines of a dump that a pod would refuse. */
+/** What pods would not show of a dump. */
 export interface Refused {
-  readonly refused: number
-  readonly first: ReadonlyArray<{ readonly line: number; readonly reason: string }>
+  /** Samples that they would; 0 where the dump is refused as a whole. */
+  readonly shown: number
+  /** Lines that they would leave out of a dump that is taken. */
+  readonly lines: number
+  /** Of these, or why the whole is refused; undefined where all would be shown. `line`: 1-based in the dump, 0 where none is to blame. */
+  readonly first: { readonly reason: string; readonly line: number; readonly detail: string } | undefined
+  /** What the site can do; "" where the detail says it all. */
+  readonly advice: string
 }
 
-/** Looks at the text of each new dump. */
-export type Check = (text: Uint8Array, format: InputFormat) => Refused
+/** Looks at the text of a new dump; `file` is whose it is, by identity. */
+export type Check = (file: object, text: Uint8Array, format: InputFormat) => Refused
 
 export type ToLooker =
   | {

@@ -1,7 +1,6 @@
 /** Real files and the real looker, a process of its own. It waits for rounds and conditions, never for time. */
 import {
   appendFile,
-  chmod,
   mkdir,
   mkdtemp,
   open,
@@ -155,6 +154,18 @@ describe("DumpSource", () => {
       yield* io(() => writeFile(path, dump(12346)))
       assert.deepStrictEqual(yield* take(), [dump(12346)])
       yield* until(() => told.some((text) => /is read again, it was incomplete/.test(text)))
+    })
+  )
+
+  it.live("a dump of which pods leave lines out is sent, and told with the first line and the reason", () =>
+    Effect.gen(function* () {
+      const { path, source, take, told, until } = yield* setUp()
+      yield* replace(path, "a 1\nb oops\n")
+      assert.deepStrictEqual(yield* take(), ["a 1\nb oops\n"])
+      yield* until(() =>
+        told.some((text) => /is sent, but pods leave out 1 line of it \(value\), first line 2/.test(text))
+      )
+      assert.deepInclude(source.files()[0]?.refused, { shown: 1, lines: 1 })
     })
   )
 
@@ -442,19 +453,6 @@ describe("DumpSource", () => {
         states().filter((state) => !state.includes(".hidden")),
         []
       )
-    })
-  )
-
-  it.live.skipIf(process.getuid?.() === 0)("a file without rights is told, and taken when it has them", () =>
-    Effect.gen(function* () {
-      const { path, source, take, until } = yield* setUp()
-      yield* replace(path, dump(1))
-      yield* take()
-      yield* io(() => chmod(path, 0))
-      yield* io(() => utimes(path, 1, 1))
-      yield* until(() => source.files()[0]?.state === "unreadable")
-      yield* io(() => chmod(path, 0o600))
-      yield* take()
     })
   )
 })
