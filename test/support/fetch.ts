@@ -1,4 +1,5 @@
-/** What the tests fetch on first use, fetched now: Kafka's jars, the Python parsers, Prometheus' parser and what services are run with, into the user's cache. For build servers. */
+/** What the tests fetch on first use, fetched now: Kafka's jars, the Python parsers, Prometheus' parser, a mount that hangs and what services are run with, into the user's cache. For build servers. */
+import { cannotMount, mountProgram } from "./hangingMount.ts"
 import { kafkaJars, kafkaVersions } from "./kafkaJars.ts"
 import { oracleProgram } from "./oracle.ts"
 import { parseInPython } from "./python.ts"
@@ -13,5 +14,9 @@ if (verdict?.error !== undefined) throw new Error(verdict.error)
 console.log("the Python parsers are there")
 await oracleProgram()
 console.log("Prometheus' parser is there")
+if (cannotMount() === undefined) {
+  await mountProgram()
+  console.log("the mount that hangs is there")
+}
 await serviceTools()
 console.log("older Nodes, yarn 1 and Jest are there")

@@ -25,7 +25,8 @@ export const cannotMount = (): string | undefined => {
   }
 }
 
-const program = async (): Promise<string> => {
+/** Builds it where it is not there yet. */
+export const mountProgram = async (): Promise<string> => {
   const hash = createHash("sha256")
   for (const file of globSync("*", { cwd: sources }).sort())
     hash.update(`${file}\n`).update(readFileSync(join(sources, file)))
@@ -55,7 +56,7 @@ export interface HangingMount {
 
 /** Shows `folder` at `point`; `bytesPerSecond`: of reads, 0 for as fast as it can. */
 export const mountHanging = async (folder: string, point: string, bytesPerSecond = 0): Promise<HangingMount> => {
-  const child = spawn(await program(), [folder, point, String(bytesPerSecond)], {
+  const child = spawn(await mountProgram(), [folder, point, String(bytesPerSecond)], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()))

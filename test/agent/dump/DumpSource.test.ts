@@ -356,7 +356,7 @@ describe("DumpSource", () => {
       const { dir, path, told, until } = yield* setUp(["*.prom", "nowhere/*.prom", "a.x,b.x"])
       yield* replace(path, dump(1))
       yield* until(() => told.filter((text) => text.startsWith("no file matches")).length >= 2)
-      assert.isTrue(told.some((text) => text.includes(`${dir}/nowhere/*.prom yet; there is no directory`)))
+      assert.isTrue(told.some((text) => text.includes(`${dir}/nowhere/*.prom so far; there is no directory`)))
       assert.isTrue(told.some((text) => text.includes("not separated by commas")))
       yield* io(() => mkdir(join(dir, "nowhere")))
       yield* replace(join(dir, "nowhere/b.prom"), dump(1))
