@@ -55,7 +55,7 @@ export const shownOf = (value: Uint8Array, contentType: string, timestamps: "scr
   )
   cache.reached(1, 0, now)
   const content = cache.content(() => now)
-  const dumps = content.dumps()
+  const dumps = content.look().dumps
   return {
     text: Buffer.concat([...render(dumps, "text", "allow-utf-8")]),
     openmetrics: Buffer.concat([...render(dumps, "openmetrics", "allow-utf-8")]),

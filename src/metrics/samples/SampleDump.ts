@@ -1,5 +1,6 @@
 /**
- * SampleDump: the lines of a source in samples mode as a Dump: family by family, in the order of their last update. Pure. The lines
+ * SampleDump: the lines of a source in samples mode as a Dump: family by family, in the order of their last update. Pure. It is a list of
+ * places in the source's memory, which has to be lent to whoever looks at it. The lines
  * came at different times, so the rules about the order of lines are not asked: types that have such rules are of unknown
  * type in OpenMetrics.
  */
@@ -24,8 +25,10 @@ import type { Names } from "../read/Names.ts"
 import { type Role, suffixOf } from "../read/ValueRule.ts"
 import type { Dump, Family, MetricType } from "../text/Dump.ts"
 import { endOfLabels, endOfName, endOfToken } from "../text/Line.ts"
+import { allocateLines } from "../text/LineMemory.ts"
 import { MINUS, parseNumber } from "../text/Syntax.ts"
 import { keepsTextRule } from "../text/TextRules.ts"
+import { copyText } from "../text/Words.ts"
 import { SampleLines } from "./SampleLines.ts"
 
 /** An unknown type says nothing about order or range; the others' rules hold within a record, not across them. */
@@ -38,16 +41,14 @@ interface Part {
   flags: number
   misfits: boolean
   odd: boolean
-  view: DataView
+  /** Its next line's place. */
   at: number
 }
-
-const nowhere = new DataView(new ArrayBuffer(0))
 
 export const buildDump = (
   lines: SampleLines,
   names: Names,
-  { list, places }: Families,
+  { list, places: familyPlaces }: Families,
   timestamps: boolean,
   size: number,
   source: string | undefined
@@ -60,7 +61,7 @@ export const buildDump = (
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
     const name = records[at + NAME]!
-    const place = places[name]!
+    const place = familyPlaces[name]!
     if (part === undefined || family !== place.family) {
       family = place.family
       part = partOf(parts, family)
@@ -78,25 +79,43 @@ export const buildDump = (
     if (type === "counter" && (lines.text[value] === N || place.role === "created")) part.odd = true
     if (type === "info" && lines.text[value] !== ONE) part.odd = true
   }
-  for (const each of parts.values()) each.view = new DataView(Buffer.allocUnsafeSlow(each.length).buffer)
+  // Of each line where it begins and how long it is, family by family.
+  const places = new Int32Array(2 * lines.count)
+  let first = 0
+  for (const each of parts.values()) {
+    each.at = first
+    first += 2 * each.series
+  }
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
-    const place = places[records[at + NAME]!]!
+    const place = familyPlaces[records[at + NAME]!]!
     if (family !== place.family) {
       family = place.family
       part = parts.get(family)
     }
-    lines.copy(slot, part!.view, part!.at)
-    part!.at += records[at + LENGTH]!
+    places[part!.at++] = records[at + START]!
+    places[part!.at++] = records[at + LENGTH]!
   }
-  const families = Array.from(parts, ([number, { names: used, series, length, flags, misfits, odd, view }]): Family => {
+  const { view } = lines
+  const families = Array.from(parts, ([number, { names: used, series, length, flags, misfits, odd, at }]): Family => {
     const { type } = list[number]!
     const numbered = type === "histogram" || type === "gaugehistogram" || type === "summary"
+    const copy = (to: DataView): void => copyLines(view, places, at - 2 * series, at, to)
     return {
       ...list[number]!,
       series,
       sampleNames: Array.from(used, (name) => names.list[name]!.text),
-      bytes: new Uint8Array(view.buffer, 0, length),
+      get bytes() {
+        const bytes = allocateLines(length)
+        copy(new DataView(bytes.buffer))
+        return bytes
+      },
+      gather: (into) => {
+        into.begin(0)
+        into.reserve(length)
+        copy(into.view)
+        return into.bytes.subarray(0, length)
+      },
       conforms: orderless.has(type) && !odd,
       conformsText: !misfits,
       exemplars: (flags & HAS_EXEMPLAR) !== 0,
@@ -106,6 +125,15 @@ export const buildDump = (
     }
   })
   return { source, families, series: lines.count, bytes: size }
+}
+
+/** Those whose places are there, one behind the other. */
+const copyLines = (from: DataView, places: Int32Array, first: number, end: number, to: DataView): void => {
+  let at = 0
+  for (let k = first; k < end; k += 2) {
+    copyText(from, places[k]!, to, at, places[k + 1]!)
+    at += places[k + 1]!
+  }
 }
 
 /** Whether the line may stand under its family's TYPE in text. */
@@ -131,7 +159,7 @@ const partOf = (parts: Map<number, Part>, family: number): Part => {
   let part = parts.get(family)
   if (part === undefined) {
     const sums = { series: 0, length: 0, flags: 0, misfits: false, odd: false, at: 0 }
-    part = { names: new Set(), ...sums, view: nowhere }
+    part = { names: new Set(), ...sums }
     parts.set(family, part)
   }
   return part

@@ -3,9 +3,10 @@
  * no object for a line. A source may have hundreds of thousands of them, and each comes again all the time.
  *
  * It is the memory by which the source's next text is read (see read/Memory): in the order of their last update, which is the order
- * in which they mostly come again. It changes lines in place: they are handed out as copies only. Memory that lines left
- * behind is won back when more is needed, or when few are left.
+ * in which they mostly come again. It changes lines in place; only while a scrape looks at them they are left as they are, and what
+ * comes of them is put elsewhere. Memory that lines left behind is won back when more is needed, or when few are left.
  */
+import type { Loan } from "../../Loan.ts"
 import { ENDS, FIELDS, LENGTH, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "../read/LineRecord.ts"
 import type { Names } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
@@ -183,9 +184,9 @@ export class SampleLines {
     this.texts.tidy()
   }
 
-  /** Copies the line to where there is room for it. */
-  copy(slot: number, to: DataView, at: number): void {
-    copyText(this.view, this.records[slot * INTS + START]!, to, at, this.records[slot * INTS + LENGTH]!)
+  /** All lines, where they are and as they are, until they are given back. */
+  lend(): Loan {
+    return this.texts.lend()
   }
 
   /** Sample names get other numbers. */
@@ -199,7 +200,7 @@ export class SampleLines {
     }
   }
 
-  /** The same lines in memory of their size, in the order of their last update. */
+  /** The same lines in memory of their size, in the order of their last update. They are not here any more. */
   compacted(): SampleLines {
     const other = new SampleLines()
     other.names.names = this.names.names
@@ -214,6 +215,7 @@ export class SampleLines {
       copyText(this.view, this.records[slot * INTS + START]! - sent, other.view, begin, sent + length)
       other.link(to, this.stampOf(slot))
     }
+    this.texts.free()
     return other
   }
 

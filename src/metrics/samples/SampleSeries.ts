@@ -5,6 +5,7 @@
  * say nothing, as tailed single lines do: an untyped `foo_bucket` goes to the histogram `foo` once that was declared; of two
  * statements the later one counts. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
+import type { Loan } from "../../Loan.ts"
 import { resolveFamilies } from "../read/Families.ts"
 import { ENDS, FIELDS, LENGTH, MISC, NAME, OWN, START } from "../read/LineRecord.ts"
 import { fits, type ReadOptions } from "../read/Memory.ts"
@@ -24,6 +25,12 @@ const SERIES_BYTES = 2800
 const SPARSE = 2 / 3
 const SMALL = 64
 const MANY = 1024
+
+export interface Lent {
+  /** Good until the loan, of the memory that its lines lie in, is given back. */
+  readonly dump: Dump
+  readonly loan: Loan
+}
 
 export class SampleSeries {
   private lines = new SampleLines()
@@ -137,14 +144,14 @@ export class SampleSeries {
   }
 
   /** The series that are not older than `expiry`, or undefined where there are none. Frees the others. */
-  dump(ages: Ages, now: Now, expiry: number): Dump | undefined {
+  look(ages: Ages, now: Now, expiry: number): Lent | undefined {
     if (this.built === undefined || now.mono > this.built.until) {
       const left = this.sweep(ages, now, expiry)
       // Until the fence everything may turn out older than it seems.
       const until = ages.settled ? now.mono + left : Number.NEGATIVE_INFINITY
       this.built = { dump: this.build(), until }
     }
-    return this.series === 0 ? undefined : this.built.dump
+    return this.series === 0 ? undefined : { dump: this.built.dump, loan: this.lines.lend() }
   }
 
   /** Frees expired series; answers the milliseconds until the next one expires. */

@@ -7,6 +7,7 @@
  */
 import { FIELDS, LENGTH } from "../read/LineRecord.ts"
 import type { Stamp } from "../rounds/Ages.ts"
+import { freeLines } from "../text/LineMemory.ts"
 
 /** Integers of a slot, the three doubles among them. */
 export const INTS = 22
@@ -95,10 +96,11 @@ export class Slots {
   }
 
   private resize(slots: number): void {
-    const doubles = new Float64Array(slots * DOUBLES)
-    doubles.set(this.doubles)
-    this.doubles = doubles
-    this.records = new Int32Array(doubles.buffer)
+    const before = this.doubles
+    this.doubles = new Float64Array(slots * DOUBLES)
+    this.doubles.set(before)
+    this.records = new Int32Array(this.doubles.buffer)
     for (const keeper of this.keepers) keeper.use(this.records)
+    freeLines(before)
   }
 }

@@ -26,6 +26,6 @@ export const allocateLines = (length: number): Uint8Array =>
   new Uint8Array(Buffer.allocUnsafeSlow(roundUp(length + SLACK)).buffer, 0, length)
 
 /** Nobody but the caller may have seen the lines, and the caller may not look at them any more. */
-export const freeLines = ({ buffer }: Uint8Array): void => {
+export const freeLines = ({ buffer }: Pick<Uint8Array, "buffer">): void => {
   if (buffer instanceof ArrayBuffer && buffer.byteLength >= LEAST) buffer.transfer(0)
 }

@@ -90,7 +90,7 @@ class Pod {
   }
 
   get lines(): ReadonlyArray<string> {
-    return linesOf(this.content.dumps())
+    return linesOf(this.content.look().dumps)
   }
 
   refusedFor(): Readonly<Record<string, number>> {
@@ -130,7 +130,7 @@ describe("snapshots", () => {
     assert.strictEqual(pod.cache.committable(2), 1)
     pod.take({ v: "1.2", chunk: "1/2", text: `a 2\n${typed}b{x="1"} 2\n` })
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2', 'b{x="1",instance="s"} 2', 'b{x="2",instance="s"} 2'])
-    const [dump] = pod.content.dumps()
+    const [dump] = pod.content.look().dumps
     assert.deepStrictEqual(
       dump!.families.map((f) => [f.name, f.type, f.series]),
       [
@@ -203,7 +203,7 @@ describe("snapshots", () => {
       `a{x="2",instance="s"} ${n}`,
       ...(n < 45 ? [] : [`b{instance="s"} ${n}`])
     ]
-    const cuts: Array<ReturnType<typeof pod.content.dumps>> = []
+    const cuts: Array<ReturnType<typeof pod.content.look>["dumps"]> = []
     const values: Array<number> = []
     for (let n = 10; n < 60; n++) {
       const [first, second] = text(n).split(/(?<=\n)(?=a\{x="2)/)
@@ -215,7 +215,7 @@ describe("snapshots", () => {
         )
       else pod.take({ v: `1.${n}`, chunk: "2/2", text: `b ${n}\n` }, { v: `1.${n}`, chunk: "1/2", text: text(n) })
       if (n % 7 > 2) continue
-      cuts.push(pod.content.dumps())
+      cuts.push(pod.content.look().dumps)
       values.push(n)
     }
     assert.deepStrictEqual(cuts.map(linesOf), values.map(shown))
@@ -514,7 +514,7 @@ describe("samples", () => {
       { text: '# HELP h help\n# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 1\nh_sum 1\nh_count 1\n' },
       { text: 'h_bucket{le="1.0"} 2\n' }
     )
-    const [dump] = pod.content.dumps()
+    const [dump] = pod.content.look().dumps
     assert.deepStrictEqual(
       dump!.families.map((f) => [f.textName, f.type, f.help, f.series]),
       [["h", "histogram", "help", 4]]
@@ -525,7 +525,7 @@ describe("samples", () => {
 
   it("a declaration claims the series that came before it", () => {
     const pod = new Pod().take({ text: "h_count 1\nh_sum 1\n" }, { text: "# TYPE h summary\nh_count 2\n" })
-    const families = pod.content.dumps()[0]!.families.map((f) => [f.textName, f.sampleNames])
+    const families = pod.content.look().dumps[0]!.families.map((f) => [f.textName, f.sampleNames])
     assert.deepStrictEqual(families, [["h", ["h_sum", "h_count"]]])
   })
 
@@ -533,7 +533,7 @@ describe("samples", () => {
     const pod = new Pod().take({ text: '# TYPE a gauge\na{x="1"} 1\n' }, { text: '# TYPE a counter\na{x="2"} 2\n' })
     assert.deepStrictEqual(pod.lines, ['a{x="1",instance="s"} 1', 'a{x="2",instance="s"} 2'])
     assert.deepStrictEqual(
-      pod.content.dumps()[0]!.families.map((f) => f.type),
+      pod.content.look().dumps[0]!.families.map((f) => f.type),
       ["counter"]
     )
   })
@@ -558,7 +558,7 @@ describe("samples", () => {
 
   it("a dump that a scrape holds does not change", () => {
     const pod = new Pod().take({ text: "a 1\n" })
-    const cut = pod.content.dumps()
+    const cut = pod.content.look().dumps
     pod.take({ text: "a 2\n" })
     assert.deepStrictEqual(linesOf(cut), ['a{instance="s"} 1'])
   })
@@ -623,7 +623,7 @@ describe("limits", () => {
           const text = names.map((name) => `${name} 1\n`).join("")
           if (kind === "time") pod.passes(60)
           else if (kind === "sweep") pod.cache.sweep(pod.now)
-          else if (kind === "scrape") pod.content.dumps()
+          else if (kind === "scrape") pod.content.look().dumps
           else if (kind === "ended") pod.take({ source, text: null })
           else
             pod.take({

@@ -114,7 +114,7 @@ describe("memory", () => {
       `cut ${c}\n${Array.from({ length: 4000 }, (_, i) => `cut{b="${c * 4000 + i}"} 1\n`).join("")}own_${c} 1\n`
     const records = [1, 2].map((c) => toRecord(c, { v: "1.1", chunk: `${c}/2`, text: chunk(c) }))
     const { cache } = new Subject().take(records)
-    const [dump] = cache.content(() => ({ wall: 0, mono: 1 })).dumps()
+    const [dump] = cache.content(() => ({ wall: 0, mono: 1 })).look().dumps
     const buffers = new Set(dump!.families.map(({ bytes }) => bytes.buffer))
     const held = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0)
     assert.strictEqual(dump!.series, 8003)
