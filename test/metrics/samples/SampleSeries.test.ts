@@ -111,6 +111,38 @@ describe("a line of a source in samples mode", () => {
     assert.strictEqual(Buffer.from(before.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
   })
 
+  it("is what it was at the cut for as long as the scrape looks at it, whatever comes meanwhile, and gone then", () => {
+    const text = (value: string) => Array.from({ length: 200 }, (_, n) => `a{n="${n}"} ${value}${n}\n`).join("")
+    const shown = (value: string) =>
+      Array.from({ length: 200 }, (_, n) => `a{n="${n}",instance="s",job="j"} ${value}${n}\n`).join("")
+    const series = add(new SampleSeries(), text("1"))
+    const looks = ["2", "34567890123456", "5", "6"].map((value, n) => {
+      add(series, text(value))
+      // Some of the lines, one by one, and one in another spelling.
+      const look = { value, ...series.look(ages, now, 1000)! }
+      for (let k = n; k < 200; k += 7) add(series, `a{n="${k}"} 99`)
+      add(series, `a{ n = "${n}" } 98`)
+      return look
+    })
+    const textOf = (n: number) => Buffer.from(looks[n]!.dump.families[0]!.bytes).toString().split("\n").toSorted()
+    for (let round = 0; round < 20; round++) add(series, text("7".repeat(round)))
+    for (const [n, { value, loan }] of looks.entries()) {
+      assert.deepStrictEqual(textOf(n), shown(value).split("\n").toSorted())
+      loan.giveBack()
+      add(series, text("8"))
+      assert.throws(() => textOf(n), TypeError)
+    }
+    assert.deepStrictEqual(linesOf(series).toSorted(), shown("8").trim().split("\n").toSorted())
+  })
+
+  it("changes where it is when nobody looks at it", () => {
+    const series = add(new SampleSeries(), "a 1")
+    const { dump, loan } = series.look(ages, now, 1000)!
+    loan.giveBack()
+    add(series, "a 2")
+    assert.strictEqual(Buffer.from(dump.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 2\n')
+  })
+
   it("is whole where a record has it in another spelling, and in the known one behind that", () => {
     const known = 'b{x="1",le="1.0"} 1\n'
     const others = ['b{x="1",le="1"} 2\n', 'b{le="1.0",x="1"} 2\n', 'b{ x = "1" , le = "1.000" } 2\n']
