@@ -6,6 +6,8 @@
 import { createHash } from "node:crypto"
 import { availableParallelism } from "node:os"
 import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
+import { type RelabelRule, type RelabelSettings, relabelRule } from "./agent/relabel/RelabelRule.ts"
+import { address, defaultName, type ScrapeTarget, shownUrl } from "./agent/scrape/ScrapeTarget.ts"
 import { type Connection, readConnection } from "./config/Connection.ts"
 import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
 import type { Address } from "./config/Kind.ts"
@@ -15,6 +17,7 @@ import type { Strategy } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
 import type { LogConfig } from "./Logging.ts"
 import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
+import { type Acks, defaultMaxRequestBytes } from "./transport/Transport.ts"
 
 export interface DemoConfig {
   /** Ms after which it ends by itself; undefined: until it is interrupted. */
@@ -45,12 +48,23 @@ export interface CheckConfig {
   readonly group: string
   readonly sessionTimeout: number
   readonly lookback: number
+  /** Null: for pods. */
+  readonly agent: CheckedAgent | null
   readonly log: LogConfig
+}
+
+export interface CheckedAgent {
+  /** Null: what the state directory kept, else the topic's partitions. */
+  readonly base: number | null
+  readonly stateDir: string
+  readonly acks: Acks
+  readonly requestBytes: number
 }
 
 export interface AgentConfig {
   readonly connection: Connection
   readonly agent: AgentOptions
+  readonly dryRun: boolean
   readonly listen: Address | undefined
   readonly log: LogConfig
 }
@@ -69,7 +83,13 @@ const readTopics = (
     ? [connection.eventHubs.topic]
     : resolved.values.topic
 
-const readSessionTimeout = (resolved: Resolved<typeof Settings.check>, connection: Connection): number =>
+const readSessionTimeout = (
+  resolved: {
+    readonly values: { readonly sessionTimeout: number }
+    readonly origin: (key: "sessionTimeout") => string
+  },
+  connection: Connection
+): number =>
   resolved.origin("sessionTimeout") === "default" && connection.eventHubs !== undefined
     ? eventHubsTimeouts.sessionTimeout
     : resolved.values.sessionTimeout
@@ -167,10 +187,54 @@ export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<
       group: values.groupId,
       sessionTimeout: readSessionTimeout(resolved, connection.value),
       lookback: values.lookback ?? values.expiry,
+      agent: values.agent
+        ? {
+            base: values.partitionBase ?? null,
+            stateDir: values.stateDir,
+            acks: readAcks(values.acks),
+            requestBytes: values.maxRequestBytes
+          }
+        : null,
       log: readLog(values)
     }
   }
 }
+
+const readAcks = (acks: "0" | "1" | "all"): Acks => (acks === "all" ? "all" : acks === "1" ? 1 : 0)
+
+/** Each whole, with what it takes from the agent's settings. */
+const readTargets = (
+  { values }: Resolved<typeof Settings.agent>,
+  problems: Array<string>
+): ReadonlyArray<ScrapeTarget> =>
+  (values.scrape ?? []).map((settings) => {
+    const { url, name, job, labels, interval = values.scrapeInterval } = settings
+    const timeout = settings.timeout ?? Math.min(values.scrapeTimeout ?? 10_000, interval)
+    if (timeout > interval)
+      problems.push(
+        `--scrape ${shownUrl(url)}: its timeout of ${timeout} ms is longer than its interval of ${interval} ms`
+      )
+    return {
+      ...settings,
+      name: name ?? defaultName(url),
+      job: job ?? address(url),
+      labels: { ...labels, ...(job === undefined ? {} : { job }) },
+      interval,
+      timeout
+    }
+  })
+
+const readRules = (settings: ReadonlyArray<RelabelSettings>, problems: Array<string>): ReadonlyArray<RelabelRule> =>
+  settings.flatMap((one, i) => {
+    const rule = relabelRule(one)
+    if (typeof rule === "function") return [rule]
+    const which = settings.length === 1 ? "" : `item ${i + 1} of it: `
+    problems.push(`--metric-relabel-configs is not usable: ${which}${rule.wrong}`)
+    return []
+  })
+
+/** Ms: also where the brokers' own advice is longer, as Event Hubs' is: a round is given up soon, and sent again it is taken once. */
+const agentRequestTimeout = 30_000
 
 export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<AgentConfig> => {
   const { values, origin } = resolved
@@ -180,28 +244,44 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   const compression = preset && origin("compression") === "default" ? "gzip" : values.compression
   if (preset && !eventHubsCompressions.some((c) => c === compression))
     problems.push(`--compression is "${compression}": Event Hubs takes ${eventHubsCompressions.join(" or ")}`)
+  const requestTimeout = values.requestTimeout ?? Math.min(agentRequestTimeout, values.expiry / 3)
+  if (requestTimeout >= values.expiry / 2)
+    problems.push("--request-timeout is half of --expiry or more: a round would be given up before its request is")
+  if (preset && values.maxRequestBytes > defaultMaxRequestBytes)
+    problems.push("--max-request-bytes is more than 1MB: Event Hubs closes the connection on larger requests")
   if (values.job !== undefined && values.label !== undefined && Object.hasOwn(values.label, "job"))
     problems.push("--job and --label job=… both name the job: give one of them")
+  if (values.scrapeTimeout !== undefined && values.scrapeTimeout > values.scrapeInterval)
+    problems.push("--scrape-timeout is longer than --scrape-interval: a scrape ends before the next one begins")
+  const targets = readTargets(resolved, problems)
+  const relabel = readRules(values.metricRelabelConfigs ?? [], problems)
   if (problems.length > 0 || "problems" in connection) return { problems }
   const hub = connection.value.eventHubs?.topic
   const agent: AgentOptions = {
     ...defaultAgentOptions,
     topic: origin("topic") === "default" && hub !== undefined ? hub : values.topic,
-    dumps: values.dump,
+    dumps: values.dump ?? [],
+    targets,
+    relabel,
     labels: { ...values.label, ...(values.job === undefined ? {} : { job: values.job }) },
     host: values.host ?? defaultAgentOptions.host,
     clientId: values.clientId,
     stateDir: values.stateDir,
     partitionBase: values.partitionBase ?? 0,
-    acks: values.acks === "all" ? "all" : values.acks === "1" ? 1 : 0,
+    acks: readAcks(values.acks),
     compression,
+    maxRequestBytes: values.maxRequestBytes,
     expiry: values.expiry,
+    selfEvery: values.selfEvery,
     maxDumpBytes: values.maxDumpBytes,
     bufferBytes: values.bufferBytes
   }
   const problem = optionProblem(agent)
   if (problem !== null) return { problems: [problem] }
-  return { value: { connection: connection.value, agent, listen: values.listen, log: readLog(values) } }
+  const reached = { ...connection.value, kafka: { ...connection.value.kafka, requestTimeout } }
+  return {
+    value: { connection: reached, agent, dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
+  }
 }
 
 export const demoConfig = ({

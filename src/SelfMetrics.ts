@@ -2,7 +2,8 @@
  * SelfMetrics: every metric of a pod's (or agent's) own, named in this one file and created once. prom-client counters
  * in a registry of this instance, so that two pods can live in one process. Increments are plain calls, made per batch.
  *
- * Label values are partitions, reasons and outcomes, never sources: a pod carries thousands of those (see status).
+ * Label values of a pod's are partitions, reasons and outcomes, never sources: it carries thousands of those (see status). An agent's
+ * sources are files beside it: what it has to say of each travels with them.
  */
 import { Context, Effect, Layer } from "effect"
 import {
@@ -18,6 +19,7 @@ import {
 } from "prom-client"
 import { CountedHistogram } from "./CountedHistogram.ts"
 import { loopTurns } from "./LoopTurns.ts"
+import { logLinesLost } from "./Shield.ts"
 
 /** A registry's metrics as plain data, to be sent from one thread to another. */
 export type OwnMetrics = ReadonlyArray<MetricObjectWithValues<MetricValue<string>>>
@@ -28,6 +30,13 @@ const never = 1_000_000_000
 /** prom-client's metrics of the process. What it says of the event loop is said by LoopTurns, under the same names. */
 const defaultMetrics = (register: Registry): void => {
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: never })
+  new Counter({
+    ...{ name: "k2p_log_lines_lost_total", help: "Log lines that stderr did not take.", registers: [register] },
+    collect() {
+      this.reset()
+      this.inc(logLinesLost())
+    }
+  })
   const turns = loopTurns()
   const figures: ReadonlyArray<readonly [what: string, help: string, nanoseconds: () => number]> = [
     ["min", "The shortest turn of the event loop", () => turns.min],
@@ -73,8 +82,13 @@ const make = (defaults: boolean) => {
     labelNames: ReadonlyArray<L> = []
   ) => new Histogram<L>({ name, help, buckets, labelNames: [...labelNames], registers })
   const partition = ["topic", "partition"] as const
+  /** What an agent has to say of its files is gathered when somebody asks. */
+  const asked = { agent: (): void => {} }
 
   return {
+    whenAgentIsAsked: (gather: () => void): void => {
+      asked.agent = gather
+    },
     registry,
     /** All as text, together with what other threads have of the same metrics. */
     text: async (others: ReadonlyArray<OwnMetrics> = []): Promise<string> => {
@@ -216,7 +230,7 @@ const make = (defaults: boolean) => {
     scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),
     connectionsClosed: counter(
       "k2p_http_connections_closed_total",
-      "Connections closed because there were too many: idle ones that made room, or the new one where all were busy.",
+      "Connections that were closed: idle or busy ones that made room, new ones where there was none, those with too many requests in a row.",
       ["why"]
     ),
     scrapeSeconds: histogram(
@@ -237,9 +251,56 @@ const make = (defaults: boolean) => {
     agentRounds: counter("k2p_agent_rounds_total", "Rounds read from dump files by outcome.", ["outcome"]),
     agentChunks: counter("k2p_agent_chunks_total", "Chunks acknowledged by the log."),
     agentBytes: counter("k2p_agent_bytes_total", "Bytes of dumps acknowledged by the log."),
-    agentErrors: counter("k2p_agent_produce_errors_total", "Failed produce requests by code.", ["code"]),
-    agentFiles: gauge("k2p_agent_files", "Dump files by what their last look found.", ["state"]),
-    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log.")
+    agentLinesLeftOut: counter(
+      "k2p_agent_lines_left_out_total",
+      "Lines of dumps that were sent without them: longer than a record."
+    ),
+    agentFiles: new Gauge({
+      ...{ name: "k2p_agent_files", help: "Dump files by what their last look found.", labelNames: ["state"] },
+      ...{ registers, collect: () => asked.agent() }
+    }),
+    agentSources: gauge(
+      "k2p_agent_sources",
+      "Sources by how their newest round fared; trouble: it is not sent, and the status says why.",
+      ["state"]
+    ),
+    agentSent: gauge(
+      "k2p_agent_last_sent_timestamp_seconds",
+      "When the newest round of the source that the log has was dumped.",
+      ["source"]
+    ),
+    agentBuildInfo: gauge("k2p_agent_build_info", "1, by the version of the agent.", ["version"]),
+    agentScrapes: counter("k2p_agent_scrapes_total", "Scrapes of --scrape targets by outcome; up: it gave a round.", [
+      "outcome"
+    ]),
+    agentScrapeUp: gauge("k2p_agent_scrape_up", "1 where the last scrape of the target gave a round, else 0.", [
+      "target"
+    ]),
+    agentScrapeSeconds: gauge("k2p_agent_scrape_duration_seconds", "How long the last scrape of the target took.", [
+      "target"
+    ]),
+    agentScrapeSuccess: gauge(
+      "k2p_agent_scrape_last_success_timestamp_seconds",
+      "When the last scrape of the target that gave a round began.",
+      ["target"]
+    ),
+    agentScrapeBytes: gauge("k2p_agent_scrape_bytes", "Bytes of the target's last round, unpacked.", ["target"]),
+    agentSeriesDropped: counter(
+      "k2p_agent_series_dropped_total",
+      "Series that metric_relabel_configs left out, once a round; nameless: a rule took their name.",
+      ["why"]
+    ),
+    agentErrors: counter(
+      "k2p_agent_produce_errors_total",
+      "Failed attempts to send a round, or a part of one, by code.",
+      ["code"]
+    ),
+    agentBufferBytes: gauge("k2p_agent_buffer_bytes", "Bytes of rounds that wait for the log."),
+    agentClockAhead: gauge(
+      "k2p_agent_clock_ahead_seconds",
+      "Seconds by which this machine's clock is ahead (negative: behind) of the brokers' that stamp the topic.",
+      ["topic"]
+    )
   }
 }
 

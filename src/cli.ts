@@ -87,8 +87,15 @@ const commands: ReadonlyArray<Command> = [
       name: "agent",
       about: "sends dump files to the topic, from beside the services that write them.",
       settings: Settings.agent,
-      examples: ["kafka2prom agent --brokers kafka-1:9092 --dump '/var/run/metrics/*.prom' --state-dir /var/lib/k2p"],
-      exits: plainExits
+      examples: [
+        "kafka2prom agent --brokers kafka-1:9092 --dump '/var/run/metrics/*.prom' --state-dir /var/lib/k2p",
+        "kafka2prom agent --dry-run …      first, with the same options"
+      ],
+      exits: [
+        "0  ended as asked (SIGTERM, SIGINT); --dry-run: all that was named would be sent and shown whole",
+        "1  a failure, told on stderr; --dry-run: something would not",
+        "2  a wrong or missing option"
+      ]
     },
     agentConfig,
     async (config) => (await import("./commands/agent.ts")).agent(config)
@@ -98,7 +105,10 @@ const commands: ReadonlyArray<Command> = [
       name: "check",
       about: "talks to the brokers, says whether topics and group are as the promises need them, changes nothing.",
       settings: Settings.check,
-      examples: ["kafka2prom check --config k2p.yaml"],
+      examples: [
+        "kafka2prom check --config k2p.yaml",
+        "kafka2prom check --agent --brokers kafka-1:9092 --topic metrics      where an agent is to send"
+      ],
       exits: [
         "0  all is as it should be",
         "1  something found that breaks a promise",
@@ -111,8 +121,14 @@ const commands: ReadonlyArray<Command> = [
   )
 ]
 
-const allNames = (): ReadonlySet<string> =>
-  new Set(commands.flatMap((c) => Object.keys(c.settings).map(optionName)).filter((name) => name !== "config"))
+/** With whether the items of each may be mappings. */
+const allNames = (): ReadonlyMap<string, boolean> =>
+  new Map(
+    commands
+      .flatMap((c) => Object.entries(c.settings))
+      .filter(([key]) => key !== "config")
+      .map(([key, { kind }]) => [optionName(key), kind.mappings === true])
+  )
 
 /** A variable that is nearly an option's: likely a slip, not surely. Kubernetes makes K2P_PORT… and K2P_SERVICE_… of a Service k2p. */
 const misspelt = (env: Environment): ReadonlyArray<string> => {

@@ -32,7 +32,8 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/body", ["metrics/text", "http"]],
   ["metrics/scrape", ["metrics/text", "metrics/body", "http", "pod"]],
   ["pod", ["http", "config", "engine", "transport"]],
-  ["agent", ["transport", "metrics/text", "metrics/rounds"]]
+  // A dump is checked by the pods' own reader.
+  ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/cache"]]
 ]
 
 /** On the ground, for all. */

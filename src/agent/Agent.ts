@@ -1,6 +1,6 @@
 /**
  * Agent: beside the services: what they dump to files goes to the log, within a second of being written. It claims its epoch,
- * fixes the partition base when the log is first reached, looks at the files and hands their rounds to the outbox.
+ * fixes the partition base when the log is first reached, looks at the files, asks the endpoints and hands their rounds to the outbox.
  *
  * It starts and stays up without the log: files are looked at, the newest round of each source waits. Its Scope's close takes one
  * last look, gives the last rounds `shutdownTimeout` to get through, and says what did not. It fails, rather than
@@ -9,13 +9,18 @@
 import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { Transport, TransportError } from "../transport/Transport.ts"
+import { version } from "../version.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
-import { claimEpoch } from "./Epoch.ts"
+import { claimEpoch, keepEpoch } from "./Epoch.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
+import { relabelling } from "./relabel/RelabelSink.ts"
+import * as SelfSource from "./SelfSource.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
+import { ownState } from "./StateLock.ts"
+import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 /** The agent cannot work as it is told to. The message says why and what to do. */
 export class AgentFailed extends Schema.TaggedError<AgentFailed>()("AgentFailed", { message: Schema.String }) {}
@@ -27,6 +32,7 @@ export interface AgentStatus {
   readonly partitionBase: number | null
   readonly bufferBytes: number
   readonly files: ReadonlyArray<DumpSource.FileStatus>
+  readonly targets: ReadonlyArray<ScrapeSource.TargetStatus>
   readonly sources: ReadonlyArray<SourceStatus>
 }
 
@@ -44,7 +50,7 @@ const onDisk = <A>(work: () => Promise<A>): Effect.Effect<A, AgentFailed> =>
 /** Reaches the log for the first time, however long it takes. The connections close with `scope`. */
 const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope.Scope) {
   const transport = yield* Transport
-  const { topic, clientId, acks, compression } = options
+  const { topic, clientId, acks, compression, maxRequestBytes } = options
   const name = baseFile(topic)
   const kept = yield* onDisk(() => readNumber(options.stateDir, name))
   if (kept === "damaged")
@@ -55,7 +61,7 @@ const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope
   const reach = Effect.gen(function* () {
     const attempt = yield* Scope.fork(scope)
     return yield* Effect.gen(function* () {
-      const producer = yield* transport.producer({ clientId, acks, compression })
+      const producer = yield* transport.producer({ clientId, acks, compression, maxRequestBytes })
       const topics = yield* producer.metadata([topic])
       const present = topics.find((info) => info.topic === topic)?.partitions.length ?? 0
       if (present > 0) return { producer, present }
@@ -85,29 +91,81 @@ const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope
   return { producer, base: decided.base }
 })
 
+/** Where the directory cannot be written now: the number is kept as soon as it can be. */
+const keepLater = ({ stateDir, keepEvery }: AgentOptions, epoch: number): Effect.Effect<void> =>
+  Effect.tryPromise(() => keepEpoch(stateDir, epoch)).pipe(
+    Effect.retry(Schedule.spaced(keepEvery)),
+    Effect.orDie,
+    Effect.andThen(Effect.logInfo(`${stateDir} takes the epoch ${epoch} now`))
+  )
+
 const make = Effect.fnUntraced(function* (options: AgentOptions) {
   const metrics = yield* SelfMetrics
   const problem = optionProblem(options)
   if (problem !== null) return yield* new AgentFailed({ message: problem })
+  yield* ownState(options.stateDir, options.stateWait).pipe(
+    Effect.mapError(
+      (owner) =>
+        new AgentFailed({
+          message: `the state directory ${options.stateDir} is another agent's (${owner}): give each agent a --state-dir of its own, or stop that one`
+        })
+    )
+  )
   const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-  const { epoch, warning } = yield* onDisk(() => claimEpoch(options.stateDir, now))
+  const { epoch, warning, kept } = yield* onDisk(() => claimEpoch(options.stateDir, now))
   if (warning !== null) yield* Effect.logWarning(warning)
+  if (!kept) yield* Effect.forkScoped(keepLater(options, epoch))
 
   // Finalizers run from the last to the first: the looks end, the last rounds go out, then the connections close.
   const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const failed = yield* Deferred.make<never, AgentFailed>()
   const connected = yield* Deferred.make<Outbox.Connection>()
   let base: number | null = null
-  const { topic, labels } = options
+  const { topic, labels, compression, maxRequestBytes } = options
   const outbox = yield* Outbox.make(
-    { topic, epoch, labels, giveUpAfter: options.expiry / 2, maxBytes: options.bufferBytes },
+    {
+      topic,
+      epoch,
+      labels,
+      giveUpAfter: options.expiry / 2,
+      maxBytes: options.bufferBytes,
+      maxRequestBytes,
+      compression
+    },
     Deferred.await(connected)
   )
+  const sink = relabelling(outbox, options.relabel, metrics)
+  const scrapes = yield* ScrapeSource.make({
+    targets: options.targets,
+    host: options.host,
+    maxBytes: options.maxDumpBytes
+  })
   const source = DumpSource.make({
     globs: options.dumps,
     host: options.host,
+    taken: new Map(scrapes.targets().map((target) => [target.source, target.url])),
     maxBytes: options.maxDumpBytes,
     globEvery: options.globEvery
+  })
+
+  const self = SelfSource.make({
+    host: options.host,
+    every: options.selfEvery,
+    text: metrics.text,
+    rival: (id) =>
+      source.files().find((file) => file.source === id)?.path ??
+      scrapes.targets().find((target) => target.source === id)?.url
+  })
+  metrics.whenAgentIsAsked(() => {
+    const { agentFiles, agentSources, agentSent } = metrics
+    for (const gauge of [agentFiles, agentSources, agentSent]) gauge.reset()
+    for (const file of source.files()) agentFiles.inc({ state: file.state })
+    for (const { source: id, sentTime, problem, pending } of outbox.sources()) {
+      agentSources.inc({ state: problem !== "" ? "trouble" : pending > 0 ? "waiting" : "sent" })
+      if (sentTime !== null) agentSent.set({ source: id }, sentTime / 1000)
+    }
+    metrics.agentBufferBytes.set(outbox.bytes())
+    metrics.agentBuildInfo.set({ version }, 1)
   })
 
   yield* connect(options, connections).pipe(
@@ -120,12 +178,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
-  const look = Effect.gen(function* () {
-    yield* source.look(outbox)
-    metrics.agentFiles.reset()
-    for (const file of source.files()) metrics.agentFiles.inc({ state: file.state })
-    metrics.agentBufferBytes.set(outbox.bytes())
-  })
+  const look = Effect.andThen(source.look(sink), self.look(outbox))
 
   yield* Effect.addFinalizer(() =>
     // A service that stops with the agent has just written its last dump: it is taken at the second look.
@@ -155,6 +208,11 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Effect.forkScoped
   )
 
+  yield* scrapes.run(sink).pipe(
+    Effect.catchDefect((defect) => Deferred.die(failed, defect)),
+    Effect.forkScoped
+  )
+
   return Agent.of({
     status: () => ({
       topic,
@@ -162,6 +220,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       partitionBase: base,
       bufferBytes: outbox.bytes(),
       files: source.files(),
+      targets: scrapes.targets(),
       sources: outbox.sources()
     }),
     failed: Deferred.await(failed)

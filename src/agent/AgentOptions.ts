@@ -1,23 +1,37 @@
 /** Options of one agent, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 import { hostname } from "node:os"
-import type { Acks, Compression } from "../transport/Transport.ts"
+import { type Acks, type Compression, defaultMaxRequestBytes } from "../transport/Transport.ts"
+import type { RelabelRule } from "./relabel/RelabelRule.ts"
+import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
 export interface AgentOptions {
   readonly topic: string
   /** `--dump`, repeatable: globs of registry dumps. */
   readonly dumps: ReadonlyArray<string>
+  /** `--scrape`: endpoints whose bodies are rounds. */
+  readonly targets: ReadonlyArray<ScrapeTarget>
+  /** What is done to each series of all rounds before it is sent, in this order. */
+  readonly relabel: ReadonlyArray<RelabelRule>
   /** `--label k=v`. `job` replaces the default, the dump file's name without its extension. */
   readonly labels: Readonly<Record<string, string>>
   /** First part of every source id. It must be the same after a restart: give it where host names are random. */
   readonly host: string
   readonly clientId: string
   readonly stateDir: string
+  /** What an agent that still has the state directory gets to leave. */
+  readonly stateWait: number
+  /** Between two tries to keep what the state directory did not take. */
+  readonly keepEvery: number
   /** 0: what the state directory kept, else the topic's partitions at the first start. */
   readonly partitionBase: number
   readonly acks: Acks
   readonly compression: Compression
+  /** Of a chunk with everything around it, and of a request. */
+  readonly maxRequestBytes: number
   /** The pods' `--expiry`: a round is given up when it is half as old. */
   readonly expiry: number
+  /** Between two rounds of the agent's own metrics; 0: none. */
+  readonly selfEvery: number
   /** Between two looks at the files. A round is taken at its second look, so twice this is its delay. */
   readonly poll: number
   /** Between two walks of the globs. */
@@ -33,14 +47,20 @@ export interface AgentOptions {
 export const defaultAgentOptions: AgentOptions = {
   topic: "metrics",
   dumps: [],
+  targets: [],
+  relabel: [],
   labels: {},
   host: hostname(),
   clientId: "kafka2prom-agent",
   stateDir: ".kafka2prom",
+  stateWait: 15_000,
+  keepEvery: 10_000,
   partitionBase: 0,
   acks: 1,
   compression: "none",
+  maxRequestBytes: defaultMaxRequestBytes,
   expiry: 90_000,
+  selfEvery: 30_000,
   poll: 250,
   globEvery: 2_000,
   maxDumpBytes: 64 * 1024 * 1024,
@@ -53,8 +73,8 @@ const maxLabelBytes = 15_000
 
 /** What is wrong with the options, for people; null where nothing is. */
 export const optionProblem = (options: AgentOptions): string | null => {
-  if (options.dumps.length === 0)
-    return "no --dump was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+  if (options.dumps.length === 0 && options.targets.length === 0)
+    return "neither --dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
   for (const name of Object.keys(options.labels)) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name.startsWith("__"))
       return `--label ${name}=…: not a label name; letters, digits and _ are allowed, no digit first, no __ first`
@@ -63,9 +83,21 @@ export const optionProblem = (options: AgentOptions): string | null => {
   }
   if (Buffer.byteLength(JSON.stringify(options.labels)) > maxLabelBytes)
     return `the --label options have more than ${maxLabelBytes} bytes together; they are sent with every chunk`
+  const urls = new Map<string, string>()
+  for (const target of options.targets) {
+    const url = shownUrl(target.url)
+    const other = urls.get(target.name)
+    if (other !== undefined)
+      return `--scrape ${url} has the name ${target.name}, as ${other} has: give one of them another name`
+    urls.set(target.name, url)
+    if (Buffer.byteLength(JSON.stringify({ ...options.labels, ...target.labels })) > maxLabelBytes)
+      return `the labels of --scrape ${url} have more than ${maxLabelBytes} bytes together with the agent's`
+  }
   if (options.host === "") return "the host name is empty: give --host, it begins every source id"
   if (!Number.isSafeInteger(options.partitionBase) || options.partitionBase < 0)
     return `--partition-base ${options.partitionBase}: not a number of partitions`
+  if (options.selfEvery > 0 && options.selfEvery < 1_000)
+    return `--self-every is ${options.selfEvery} ms: give at least 1s, or 0s for none`
   if (options.bufferBytes < options.maxDumpBytes)
     return `--buffer-bytes is ${options.bufferBytes} bytes, less than one dump may have: --max-dump-bytes is ${options.maxDumpBytes} bytes`
   return null

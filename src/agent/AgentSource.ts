@@ -12,6 +12,8 @@ export interface Round {
   readonly source: string
   /** The `job` of series that have none, unless `--label job=…` names another. */
   readonly job: string
+  /** Labels of this source alone, for series that lack them; they go before the agent's. */
+  readonly labels?: Readonly<Record<string, string>>
   /** For people: where it was read. */
   readonly origin: string
   /** Never empty: an empty value would tell the pods that the source has ended. */
@@ -19,6 +21,8 @@ export interface Round {
   readonly format: InputFormat
   /** When it was dumped, ms since the Unix epoch; never in the future of this machine's clock. */
   readonly time: number
+  /** Ms that its content was old already when it was handed over. */
+  readonly age: number
 }
 
 export interface RoundSink {

@@ -9,22 +9,41 @@ export const nextEpoch = (last: number | null, now: number): number => Math.max(
 
 export interface ClaimedEpoch {
   readonly epoch: number
+  /** False: the disk did not take it; see `claimEpoch`. */
+  readonly kept: boolean
   /** For the log, where something was not as it should be. */
   readonly warning: string | null
 }
 
 const file = "epoch"
 
-/** Rejects, with an error for people, where the directory cannot be used. */
+export const keepEpoch = (dir: string, epoch: number): Promise<void> => keepNumber(dir, file, epoch)
+
+/**
+ * Rejects, with an error for people, where the directory cannot be used.
+ *
+ * A full disk is no reason to send nothing, just when somebody will want to see its metrics: where the last epoch can be read, and
+ * the clock is past it, the clock's is as good unkept. The next start's clock will be past both, unless it is set back in between.
+ */
 export const claimEpoch = async (dir: string, now: number): Promise<ClaimedEpoch> => {
   const last = await readNumber(dir, file)
   const damaged = last === "damaged"
   const epoch = nextEpoch(damaged ? null : last, now)
-  await keepNumber(dir, file, epoch)
+  const ignored = "If the clock was set back, rounds are ignored until the expiry has passed"
+  try {
+    await keepEpoch(dir, epoch)
+  } catch (error) {
+    if (damaged || last === null || !(now > last)) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    return {
+      epoch,
+      kept: false,
+      warning: `${why}. Meanwhile the clock's ${epoch} is used unkept, and tried again to keep. ${ignored}`
+    }
+  }
   return {
     epoch,
-    warning: damaged
-      ? `the last epoch in ${dir}/${file} is damaged; the clock's ${epoch} is used. If the clock was set back, rounds are ignored until the expiry has passed`
-      : null
+    kept: true,
+    warning: damaged ? `the last epoch in ${dir}/${file} is damaged; the clock's ${epoch} is used. ${ignored}` : null
   }
 }

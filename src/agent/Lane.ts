@@ -5,8 +5,9 @@
 import type { NumberedRound } from "./dump/RoundRecord.ts"
 
 export interface Held extends NumberedRound {
-  /** Monotonic, ms: the wall clock may be set while the round waits. */
-  readonly readAt: number
+  /** Ms that it was old when it was offered; from then on both clocks are looked at: a wall clock may be set, a suspended machine's monotonic one stands still. */
+  readonly age: number
+  readonly offeredAt: { readonly monotonic: number; readonly wall: number }
 }
 
 export interface Lane {
@@ -23,6 +24,8 @@ export interface Lane {
   problem: string
   /** A refusal was logged and nothing was sent since. */
   told: string
+  /** Its last round was sent without some of its lines, which was logged. */
+  leavesOut: boolean
 }
 
 export interface SourceStatus {
@@ -52,7 +55,8 @@ export const newLane = (source: string): Lane => ({
   running: false,
   gone: false,
   problem: "",
-  told: ""
+  told: "",
+  leavesOut: false
 })
 
 export const statusOf = (lane: Lane): SourceStatus => ({

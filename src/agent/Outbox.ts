@@ -6,16 +6,19 @@
  * soon as an attempt of it fails. A round is retried (capped, jittered) until it is half the expiry old, then given up for good
  * (rule 8 of the handoff), and never sent after a newer one of its source. A round that was partly or maybe appended is sent again
  * with the same number: the pods take it once. What one source cannot send (too large, refused) holds no other; a partition
- * that answers nothing holds its own sources only. Every round that is not sent is counted by why, and giving up is told once for
- * each partition until it takes records again. Bytes held are bounded: `room`.
+ * that answers nothing holds its own sources only, and sources do not wait for each other: putting many together into few requests is
+ * the producer's work, and trying again is nobody's but this one's. Every round that is not sent is counted by why (what is told: `Troubles`).
+ * Bytes held are bounded: `room`.
  */
-import { Cause, Clock, Data, Effect, FiberSet, Latch, Option, Schedule, Semaphore } from "effect"
+import { Cause, Clock, Data, Effect, FiberSet, Latch, Option, Schedule } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
-import type { OutgoingRecord, Producer, TransportError } from "../transport/Transport.ts"
+import type { Compression, OutgoingRecord, Producer, TransportError } from "../transport/Transport.ts"
 import type { Round, RoundSink } from "./AgentSource.ts"
-import { encodeRound, maxRecordBytes } from "./dump/RoundRecord.ts"
+import { BrokerClock } from "./BrokerClock.ts"
+import { encodeRound } from "./dump/RoundRecord.ts"
 import { type Held, type Lane, newLane, type SourceStatus, statusOf } from "./Lane.ts"
 import { partitionOf } from "./Partitioner.ts"
+import { RoundNumbers } from "./RoundNumbers.ts"
 import { Troubles } from "./Troubles.ts"
 
 /** What is known once the log was reached for the first time. */
@@ -32,6 +35,10 @@ export interface OutboxOptions {
   readonly giveUpAfter: number
   /** Of all rounds that are held. */
   readonly maxBytes: number
+  /** Of a chunk with everything around it, and of what is handed to the producer at once. */
+  readonly maxRequestBytes: number
+  /** What the producer does to requests; it is only spoken of. */
+  readonly compression: Compression
 }
 
 export interface Outbox extends RoundSink {
@@ -61,17 +68,19 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
   const fork = yield* FiberSet.runtime(senders)()
   const idle = yield* Latch.make(true)
   const lanes = new Map<string, Lane>()
-  /** One request a partition at a time: its sources take turns, and a thousand sources are not a thousand requests. */
-  const gates = new Map<number, Semaphore.Semaphore>()
+  const numbers = new RoundNumbers()
   const troubles = new Troubles(options)
-  let rounds = 0
+  const brokerClock = new BrokerClock(options.topic, metrics)
   let heldBytes = 0
   let held = 0
 
   const monotonic = (): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const bothClocks = (): Held["offeredAt"] => ({ monotonic: monotonic(), wall: clock.currentTimeMillisUnsafe() })
   // A suspended machine's monotonic clock stands still, a wall clock may be set back: the one that says more is believed.
-  const age = (round: Held): number =>
-    Math.max(clock.currentTimeMillisUnsafe() - round.time, monotonic() - round.readAt)
+  const age = ({ age, offeredAt }: Held): number => {
+    const now = bothClocks()
+    return age + Math.max(now.monotonic - offeredAt.monotonic, now.wall - offeredAt.wall)
+  }
 
   const hold = (round: Held): void => {
     held++
@@ -85,22 +94,18 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
   }
   const count = (outcome: Outcome | "unsent"): void => metrics.agentRounds.inc({ outcome })
 
-  const gateOf = (partition: number): Semaphore.Semaphore => {
-    const gate = gates.get(partition) ?? Semaphore.makeUnsafe(1)
-    gates.set(partition, gate)
-    return gate
-  }
-
-  const gaveUp = (lane: Lane, round: Held): Effect.Effect<void> => {
+  /** `sent`: so many of its chunks the log had taken. */
+  const gaveUp = (lane: Lane, round: Held, sent: number): Effect.Effect<void> => {
     count("expired")
     lane.problem = `its round was given up after ${options.giveUpAfter / 1000} s`
-    return troubles.gaveUp(lane, round)
+    const bytes = round.chunks.slice(0, sent).reduce((sum, { value }) => sum + value.length, 0)
+    return troubles.gaveUp(lane, round, bytes)
   }
 
-  /** As many of the chunks from `first` on as one request may carry: a request is bounded as a record is. */
+  /** As many of the chunks from `first` on as one request may carry: what fails is tried again from there. */
   const requestAt = (round: Held, first: number, partition: number): ReadonlyArray<OutgoingRecord> => {
     const records: Array<OutgoingRecord> = []
-    let room = maxRecordBytes
+    let room = options.maxRequestBytes
     for (const chunk of round.chunks.slice(first)) {
       room -= chunk.value.length + 4096
       if (records.length > 0 && room < 0) break
@@ -118,18 +123,16 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
   ) => {
     const tooOld = Effect.suspend(() => (age(round) >= options.giveUpAfter ? Effect.fail(new TooOld()) : Effect.void))
     const attempt = Effect.suspend(() =>
-      gateOf(partition)
-        .withPermit(Effect.andThen(tooOld, producer.produce(records)))
-        .pipe(
-          Effect.timeoutOrElse({
-            duration: Math.max(0, options.giveUpAfter - age(round)),
-            orElse: () => Effect.fail(new TooOld())
-          }),
-          Effect.tapErrorTag("TransportError", (error) => {
-            metrics.agentErrors.inc({ code: error.code })
-            return troubles.failed(partition, error)
-          })
-        )
+      Effect.andThen(tooOld, producer.produce(records)).pipe(
+        Effect.timeoutOrElse({
+          duration: Math.max(0, options.giveUpAfter - age(round)),
+          orElse: () => Effect.fail(new TooOld())
+        }),
+        Effect.tapErrorTag("TransportError", (error) => {
+          metrics.agentErrors.inc({ code: error.code })
+          return troubles.failed(partition, error)
+        })
+      )
     )
     return attempt.pipe(
       Effect.retry({
@@ -139,22 +142,27 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     )
   }
 
+  /** How it ended, and how many chunks the log has then. */
   const send = Effect.fnUntraced(function* (lane: Lane, round: Held, producer: Producer, partition: number) {
-    for (let next = 0; next < round.chunks.length; ) {
+    let next = 0
+    while (next < round.chunks.length) {
       const records = requestAt(round, next, partition)
-      yield* produce(lane, round, producer, partition, records)
+      const error = yield* produce(lane, round, producer, partition, records).pipe(
+        Effect.as(null),
+        Effect.catch((error) => Effect.succeed(error))
+      )
+      if (error !== null) return { error, sent: next }
       next += records.length
       metrics.agentChunks.inc(records.length)
       for (const record of records) metrics.agentBytes.inc(record.value?.length ?? 0)
       yield* troubles.took(partition)
+      yield* brokerClock.look(producer)
     }
+    return { error: null, sent: next }
   })
 
   const deliver = Effect.fnUntraced(function* (lane: Lane, round: Held, producer: Producer, partition: number) {
-    const error = yield* send(lane, round, producer, partition).pipe(
-      Effect.as(null),
-      Effect.catch((error) => Effect.succeed(error))
-    )
+    const { error, sent } = yield* send(lane, round, producer, partition)
     if (error === null) {
       count("sent")
       lane.sentRound = round.version
@@ -162,11 +170,11 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       yield* troubles.sent(lane)
     } else if (error._tag === "TransportError" && !mayPass(error)) {
       count("refused")
-      yield* troubles.refused(lane, `the log refused it (${error.message})`)
+      yield* troubles.refusedByLog(lane, error)
     } else if (error._tag === "TransportError") {
       count("superseded")
       lane.problem = `not sent yet (${error.message})`
-    } else yield* gaveUp(lane, round)
+    } else yield* gaveUp(lane, round, sent)
   })
 
   /** As soon as the log is reached; null where what waited for it was given up meanwhile. */
@@ -182,10 +190,15 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
           if (lane.waiting !== round || age(round) < options.giveUpAfter) return reached(lane)
           lane.waiting = null
           release(round)
-          return Effect.andThen(gaveUp(lane, round), reached(lane))
+          return Effect.andThen(gaveUp(lane, round, 0), reached(lane))
         })
       )
     })
+
+  const forget = (lane: Lane): void => {
+    lanes.delete(lane.source)
+    numbers.leave(lane.source)
+  }
 
   const drain = Effect.fnUntraced(function* (lane: Lane) {
     while (lane.waiting !== null) {
@@ -202,7 +215,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     }
     // No yield between the check above and this: an offer in between would wait for a fiber that is leaving.
     lane.running = false
-    if (lane.gone) lanes.delete(lane.source)
+    if (lane.gone) forget(lane)
   })
 
   /** A drain that was interrupted, or died of a bug, takes its round with it; the next offer starts another. */
@@ -223,7 +236,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     )
 
   const offer = Effect.fnUntraced(function* (round: Round) {
-    const version = `${options.epoch}.${++rounds}`
+    const version = `${options.epoch}.${numbers.next(round.source)}`
     let lane = lanes.get(round.source)
     if (lane === undefined) {
       lane = newLane(round.source)
@@ -232,13 +245,15 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     lane.origin = round.origin
     lane.round = version
     lane.gone = false
-    const encoded = encodeRound(round, version, options.labels)
+    const encoded = encodeRound(round, version, options.labels, options.maxRequestBytes)
     if (encoded.kind === "refused") {
       count("refused")
       yield* troubles.refused(lane, encoded.why)
       return
     }
-    const newest: Held = { ...encoded.round, readAt: monotonic() }
+    metrics.agentLinesLeftOut.inc(encoded.leftOut?.lines ?? 0)
+    yield* troubles.leftOut(lane, encoded.leftOut)
+    const newest: Held = { ...encoded.round, age: round.age, offeredAt: bothClocks() }
     if (age(newest) >= options.giveUpAfter) {
       count("expired")
       yield* troubles.refused(
@@ -265,7 +280,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
       const lane = lanes.get(source)
       if (lane === undefined) return
       lane.gone = true
-      if (!lane.running) lanes.delete(source)
+      if (!lane.running) forget(lane)
     },
     idle: idle.await,
     bytes: () => heldBytes,

@@ -2,15 +2,25 @@
  * Findings: what the cluster's settings mean for the promises. Pure: an inspection in, judgements out. `broken` is a
  * condition of a promise that does not hold, with what follows and what to do; `note` is worth knowing; `ok` holds.
  */
-import type { Inspection } from "../transport/Transport.ts"
+import type { Acks, InspectedGroup, Inspection } from "../transport/Transport.ts"
 
 export interface Finding {
   readonly level: "ok" | "note" | "broken"
   readonly text: string
 }
 
+/** What an agent will do. */
+export interface ExpectedAgent {
+  /** By topic: partitions over which sources are spread. Absent: the topic's own. */
+  readonly bases: ReadonlyMap<string, number | "damaged">
+  readonly acks: Acks
+  readonly requestBytes: number
+}
+
 export interface Expected {
   readonly topics: ReadonlyArray<string>
+  /** Null: it is an agent that is to work here, which is in no group. */
+  readonly agent: ExpectedAgent | null
   readonly group: string
   readonly protocol: string
   /** Ms. */
@@ -51,6 +61,24 @@ const setting = (topic: Topic, name: string, judge: (value: string) => Finding):
 const set = (topic: Topic, name: string, value: string): string =>
   `set it: kafka-configs --alter --topic ${topic.topic} --add-config ${name}=${value}`
 
+const timestampType = (topic: Topic): Finding =>
+  setting(topic, "message.timestamp.type", (value) =>
+    value === "LogAppendTime"
+      ? ok("message.timestamp.type is LogAppendTime")
+      : broken(
+          `message.timestamp.type is ${value}: the senders' clocks then decide about lookback and restarted senders, a wrong one hides or keeps series; ${set(topic, "message.timestamp.type", "LogAppendTime")}`
+        )
+  )
+
+const recordSize = (topic: Topic, bytes: number): Finding =>
+  setting(topic, "max.message.bytes", (value) =>
+    Number(value) >= bytes
+      ? ok(`max.message.bytes is ${value}`)
+      : broken(
+          `max.message.bytes is ${value}: the agent's chunks of up to ${bytes} bytes are refused; ${set(topic, "max.message.bytes", "1048588")}, or give the agents a lower --max-request-bytes`
+        )
+  )
+
 const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> => [
   setting(topic, "cleanup.policy", (value) =>
     value.split(",").some((v) => v.trim() === "compact")
@@ -59,13 +87,7 @@ const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> =>
         )
       : ok(`cleanup.policy is ${value}`)
   ),
-  setting(topic, "message.timestamp.type", (value) =>
-    value === "LogAppendTime"
-      ? ok("message.timestamp.type is LogAppendTime")
-      : broken(
-          `message.timestamp.type is ${value}: the senders' clocks then decide about lookback and restarted senders, a wrong one hides or keeps series; ${set(topic, "message.timestamp.type", "LogAppendTime")}`
-        )
-  ),
+  timestampType(topic),
   setting(topic, "retention.ms", (value) => {
     const ms = Number(value)
     if (ms === -1) return ok("retention.ms is unlimited")
@@ -105,17 +127,11 @@ const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> =>
           `unclean.leader.election.enable is ${value}: a broker that lacks records may lead, the log goes back and series are missing until their next round; ${set(topic, "unclean.leader.election.enable", "false")}`
         )
   ),
-  setting(topic, "max.message.bytes", (value) =>
-    Number(value) >= chunkBytes
-      ? ok(`max.message.bytes is ${value}`)
-      : broken(
-          `max.message.bytes is ${value}: the agent's chunks of up to ${chunkBytes} bytes are refused; ${set(topic, "max.message.bytes", "1048588")}`
-        )
-  )
+  recordSize(topic, chunkBytes)
 ]
 
 /** A timeout that the brokers do not take keeps every pod out of the group. */
-const judgeSessionTimeout = (bounds: Inspection["group"]["sessionTimeouts"], wanted: number): Finding => {
+const judgeSessionTimeout = (bounds: InspectedGroup["sessionTimeouts"], wanted: number): Finding => {
   const given = `--session-timeout is ${wanted / 1000}s`
   if (bounds === null)
     return note(`${given}; what the brokers allow (group.min/max.session.timeout.ms) is not told by them`)
@@ -127,7 +143,11 @@ const judgeSessionTimeout = (bounds: Inspection["group"]["sessionTimeouts"], wan
       )
 }
 
-const judgeGroup = ({ group, topics }: Inspection, expected: Expected): ReadonlyArray<Finding> => {
+const judgeGroup = (
+  group: InspectedGroup,
+  topics: ReadonlyArray<Topic>,
+  expected: Expected
+): ReadonlyArray<Finding> => {
   const partitions = topics.reduce((n, t) => n + t.partitions, 0)
   const foreign = group.members > 0 && group.protocol !== "" && group.protocol !== expected.protocol
   const none = group.state === "Dead" || group.state === "Empty"
@@ -148,6 +168,46 @@ const judgeGroup = ({ group, topics }: Inspection, expected: Expected): Readonly
   ]
 }
 
+const judgeBase = (topic: Topic, base: number | "damaged" | undefined): Finding =>
+  base === "damaged"
+    ? broken(
+        "the partition base in the state directory is damaged: the agent will not start; give --partition-base as the other agents have it"
+      )
+    : base === undefined
+      ? ok(`the agent's first start spreads sources over its ${topic.partitions} partitions`)
+      : base <= topic.partitions
+        ? ok(`sources are spread over ${base} of its ${topic.partitions} partitions`)
+        : broken(
+            `it has ${topic.partitions} partitions, fewer than the partition base ${base}: the agent will not start; give --partition-base ${topic.partitions} or less to every agent of the topic, or add partitions`
+          )
+
+/** What an agent needs of the topic that it writes to. */
+const judgeForAgent = (topic: Topic, { bases, acks, requestBytes }: ExpectedAgent): ReadonlyArray<Finding> => [
+  topic.mayWrite === undefined
+    ? note("whether this user may write to it is not told by the brokers: the agent says so when it tries")
+    : topic.mayWrite
+      ? ok("this user may write to it")
+      : broken(
+          `this user may not write to it: every round is refused; allow it: kafka-acls --add --allow-principal User:… --operation Write --topic ${topic.topic}`
+        ),
+  judgeBase(topic, bases.get(topic.topic)),
+  recordSize(topic, requestBytes),
+  timestampType(topic),
+  acks !== "all"
+    ? ok(`--acks ${acks}: no follower is waited for`)
+    : setting(topic, "min.insync.replicas", (value) =>
+        Number(value) > topic.replicas
+          ? broken(
+              `min.insync.replicas is ${value} and it has ${topic.replicas} replica${topic.replicas === 1 ? "" : "s"}: with --acks all nothing is ever taken; ${set(topic, "min.insync.replicas", String(topic.replicas))}`
+            )
+          : Number(value) === topic.replicas
+            ? note(
+                `min.insync.replicas is ${value}, and it has as many replicas: with --acks all nothing is taken while one broker is away`
+              )
+            : ok(`min.insync.replicas is ${value} of ${topic.replicas} replicas, with --acks all`)
+      )
+]
+
 export const judge = (inspection: Inspection, expected: Expected): ReadonlyArray<Section> => {
   const { brokers } = inspection
   return [
@@ -163,9 +223,14 @@ export const judge = (inspection: Inspection, expected: Expected): ReadonlyArray
               )
             ]
           }
-        : { title: `topic ${name}: ${topic.partitions} partitions`, findings: judgeTopic(topic, expected) }
+        : {
+            title: `topic ${name}: ${topic.partitions} partitions`,
+            findings: expected.agent === null ? judgeTopic(topic, expected) : judgeForAgent(topic, expected.agent)
+          }
     }),
-    { title: `group ${expected.group}`, findings: judgeGroup(inspection, expected) }
+    ...(inspection.group === null
+      ? []
+      : [{ title: `group ${expected.group}`, findings: judgeGroup(inspection.group, inspection.topics, expected) }])
   ]
 }
 

@@ -3,7 +3,8 @@
  * promises need it; 1: something is not; 3: the brokers could not be reached or would not answer.
  */
 import { Effect, Schedule, type Scope } from "effect"
-import type { CheckConfig } from "../Config.ts"
+import { baseFile, readNumber } from "../agent/StateDir.ts"
+import type { CheckConfig, CheckedAgent } from "../Config.ts"
 import { Assignor } from "../engine/group/Assignor.ts"
 import { logging } from "../Logging.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
@@ -20,7 +21,7 @@ const unknownTopic = (error: TransportError): boolean => error.code === "UNKNOWN
 /** What there is: topics that do not exist are left out. */
 const inspect = (
   topics: ReadonlyArray<string>,
-  group: string
+  group: string | null
 ): Effect.Effect<Inspection, TransportError, Transport | Scope.Scope> =>
   Effect.gen(function* () {
     const transport = yield* Transport
@@ -58,8 +59,19 @@ const whatToDo = (error: TransportError): string =>
   error.code === "AUTHENTICATION"
     ? "the brokers refused the login: look at the --sasl-* and --tls* settings"
     : error.code === "AUTHORIZATION"
-      ? "this user may not look: it needs Describe and DescribeConfigs on the topics and Describe on the group"
+      ? "this user may not look: it needs Describe on the topics (an agent's Write brings it), and for pods DescribeConfigs on them and Describe on the group"
       : "the brokers could not be asked: look at --brokers, at --tls, and at what lies between"
+
+/** What agents with this state directory spread sources over. One that cannot be read is as good as damaged. */
+const basesOf = (topics: ReadonlyArray<string>, { base, stateDir }: CheckedAgent) =>
+  Effect.promise(async () => {
+    const bases = new Map<string, number | "damaged">()
+    for (const topic of topics) {
+      const found = base ?? (await readNumber(stateDir, baseFile(topic)).catch(() => "damaged" as const))
+      if (found !== null) bases.set(topic, found)
+    }
+    return bases
+  })
 
 export interface Checked {
   readonly code: 0 | 1 | 3
@@ -71,8 +83,16 @@ export interface Checked {
 export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Transport | Assignor> =>
   Effect.gen(function* () {
     const { protocol } = yield* Assignor
-    const inspection = yield* inspect(config.topics, config.group)
-    const { text, broken } = report(judge(inspection, { ...config, protocol }))
+    const inspection = yield* inspect(config.topics, config.agent === null ? config.group : null)
+    const agent =
+      config.agent === null
+        ? null
+        : {
+            bases: yield* basesOf(config.topics, config.agent),
+            acks: config.agent.acks,
+            requestBytes: config.agent.requestBytes
+          }
+    const { text, broken } = report(judge(inspection, { ...config, agent, protocol }))
     return { code: broken === 0 ? (0 as const) : (1 as const), stdout: text, stderr: "" }
   }).pipe(
     Effect.catchTag("TransportError", (error) => {

@@ -13,6 +13,7 @@ import { SelfMetrics } from "../SelfMetrics.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { version } from "../version.ts"
 import { shutdownDeadline } from "./Deadline.ts"
+import { ignoreHangup } from "./Hangup.ts"
 import type { Program } from "./Program.ts"
 
 /** Beyond the session timeout, which bounds the evictions: the last commit, the leave, the last answers. */
@@ -32,6 +33,7 @@ export const serve = (config: ServeConfig): Program => {
   const pod = { ...config, version }
   return Effect.gen(function* () {
     yield* shutdownDeadline("serve", engine.sessionTimeout + shutdownExtra)
+    yield* ignoreHangup
     for (const warning of connection.warnings) yield* Effect.logWarning(warning)
     yield* Effect.logInfo(
       `kafka2prom ${version}: group ${engine.group}, topics ${engine.topics.join(",")}, brokers ${kafka.brokers.join(",")}, ${workers === 1 ? "1 worker" : `${workers} workers`}`

@@ -13,6 +13,8 @@ export interface Kind<A> {
   readonly allowed: string
   /** May be given several times, and as a YAML sequence. */
   readonly many: boolean
+  /** In the file its items may be mappings (see Mapping). They may hold secrets: its texts are never shown, `wrong` says enough. */
+  readonly mappings?: true
   /** One text, or in order all that were given where `many`. */
   readonly read: (texts: ReadonlyArray<string>) => Reading<A>
 }

@@ -88,7 +88,9 @@ export const resolve = <T extends Table>(
       problems.push(
         setting.secret === true
           ? `${given.name} is not usable: it must be ${setting.kind.allowed} (its value is not shown)`
-          : `${given.name} is ${quoted(shown)}: ${reading.wrong}`
+          : setting.kind.mappings === true
+            ? `${given.name} is not usable: ${reading.wrong}`
+            : `${given.name} is ${quoted(shown)}: ${reading.wrong}`
       )
       continue
     }
@@ -96,7 +98,12 @@ export const resolve = <T extends Table>(
     origins.set(key, given.from)
     status.push({
       name: optionName(key),
-      value: setting.secret === true ? "(set, not shown)" : shown,
+      value:
+        setting.secret === true
+          ? "(set, not shown)"
+          : setting.kind.mappings === true
+            ? `(${given.texts.length} set, not shown)`
+            : shown,
       from: given.from
     })
   }

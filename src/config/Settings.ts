@@ -4,6 +4,8 @@
  */
 import { strategies } from "../engine/Backpressure.ts"
 import * as Kind from "./Kind.ts"
+import { relabelRules } from "./RelabelSettings.ts"
+import { scrapeInterval, scrapeTargets, scrapeTimeout } from "./ScrapeSettings.ts"
 import { settings } from "./Setting.ts"
 
 export const program = settings({
@@ -220,8 +222,6 @@ export const serve = settings({
   ...program
 })
 
-export const check = settings({ ...connection, ...group, ...program })
-
 export const agent = settings({
   ...connection,
   clientId: { ...connection.clientId, fallback: "kafka2prom-agent" },
@@ -229,7 +229,26 @@ export const agent = settings({
   dump: {
     kind: Kind.repeated("glob", "the path or glob of dump files"),
     about: "Registry dumps to send: each file is one source, read whole whenever it changes. Repeatable.",
-    required: true
+    otherwise: "none; required without --scrape",
+    requiredWithout: "scrape"
+  },
+  scrape: {
+    kind: scrapeTargets,
+    about:
+      "An endpoint to scrape: each body is a round, as a dump is. Repeatable; what it needs besides (login, TLS) is told in the file.",
+    otherwise: "none"
+  },
+  scrapeInterval: { kind: scrapeInterval, about: "Between two scrapes of a target.", fallback: "30s" },
+  scrapeTimeout: {
+    kind: scrapeTimeout,
+    about: "What a scrape may take, from connecting to the last byte.",
+    otherwise: "10s, or the interval where that is less"
+  },
+  metricRelabelConfigs: {
+    kind: relabelRules,
+    about:
+      "Rules on the series of all dumps before they are sent, as Prometheus has them under that name; best in the file, as metric_relabel_configs.",
+    otherwise: "none"
   },
   host: {
     kind: Kind.text("name"),
@@ -239,7 +258,7 @@ export const agent = settings({
   job: {
     kind: Kind.text("name"),
     about: "The job label of series that have none.",
-    otherwise: "the dump file's name without its extension"
+    otherwise: "the dump file's name without its extension, a scraped target's host:port"
   },
   label: {
     kind: Kind.labels,
@@ -261,10 +280,26 @@ export const agent = settings({
     about: "Of the batches sent; on Event Hubs gzip where nothing is given.",
     fallback: "none"
   },
+  maxRequestBytes: {
+    kind: Kind.size("64KiB", "16MiB"),
+    about:
+      "Bytes of one request before compression; dumps are cut below it. The topic's max.message.bytes must be above.",
+    fallback: "1MB"
+  },
+  requestTimeout: {
+    kind: Kind.duration("1s", "5m"),
+    about: "How long an answer of a broker is waited for; then its connection counts as dead.",
+    otherwise: "a third of --expiry, at most 30s"
+  },
   stateDir: {
     kind: Kind.text("dir", "the path of a directory"),
     about: "Where the agent keeps its epoch and partition base; it must outlive a restart.",
     fallback: ".kafka2prom"
+  },
+  selfEvery: {
+    kind: Kind.duration("0s", "1h"),
+    about: "How often the agent's own metrics are sent, as source <host>/kafka2prom-agent; 0s: never.",
+    fallback: "30s"
   },
   expiry: { ...expiry, about: "The pods' --expiry: a round is given up when it is half as old." },
   maxDumpBytes: { kind: Kind.size("1KiB", "4GiB"), about: "Bytes of one dump that are read.", fallback: "64MiB" },
@@ -273,11 +308,31 @@ export const agent = settings({
     about: "Bytes of all rounds that wait while the brokers are away.",
     fallback: "256MiB"
   },
+  dryRun: {
+    kind: Kind.flag,
+    about: "Say which files match, what would be sent of them and what pods would not show; send nothing, and end.",
+    fallback: "false"
+  },
   listen: {
     kind: Kind.listenAddress,
-    about: "Where to serve /self/metrics and /healthz.",
+    about: "Where to serve /api/v1/status, /self/metrics and /healthz.",
     otherwise: "no HTTP server"
   },
+  ...program
+})
+
+export const check = settings({
+  ...connection,
+  ...group,
+  agent: {
+    kind: Kind.flag,
+    about: "Look at what an agent needs instead: the topic, the right to write, sizes, the options below.",
+    fallback: "false"
+  },
+  stateDir: agent.stateDir,
+  partitionBase: agent.partitionBase,
+  acks: agent.acks,
+  maxRequestBytes: agent.maxRequestBytes,
   ...program
 })
 

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs"
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml"
+import { plainOf } from "./Mapping.ts"
 import { nearest } from "./Nearest.ts"
 
 export interface FileEntry {
@@ -25,6 +26,12 @@ const maxBytes = 1024 * 1024
 const scalarText = (node: unknown): string | undefined => {
   if (!isScalar(node) || node.value === null) return undefined
   return typeof node.value === "string" ? node.value : (node.source ?? String(node.value))
+}
+
+/** What a setting of mappings is given: each item of the sequence as one text. */
+const items = (node: unknown): ReadonlyArray<string> | undefined => {
+  const all = (isSeq(node) ? node.items : [node]).map(plainOf)
+  return all.includes(undefined) || all.includes("") ? undefined : all.map((item) => JSON.stringify(item))
 }
 
 /** A scalar, a sequence of scalars, or a mapping (`label: {dc: eu}` means `dc=eu`). */
@@ -50,8 +57,8 @@ const texts = (node: unknown): ReadonlyArray<string> | undefined => {
   return text === undefined ? undefined : [text]
 }
 
-/** `known`: the option names of all commands. Pure; `path` is for the messages. */
-export const parseSettings = (path: string, content: string, known: ReadonlySet<string>): SettingsFile => {
+/** `known`: the option names of all commands, with whether their items may be mappings. Pure; `path` is for the messages. */
+export const parseSettings = (path: string, content: string, known: ReadonlyMap<string, boolean>): SettingsFile => {
   const lines = new LineCounter()
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false })
   const entries = new Map<string, FileEntry>()
@@ -70,10 +77,13 @@ export const parseSettings = (path: string, content: string, known: ReadonlySet<
       problems: [`${path}: it must hold one "option: value" a line, such as "group-id: metrics-eu"`]
     }
   for (const pair of document.contents.items) {
-    const name = scalarText(pair.key)
+    const written = scalarText(pair.key)
+    const dashed = written?.replaceAll("_", "-")
+    // Who copies it from Prometheus' file finds it under the name that it has there.
+    const name = dashed !== undefined && known.get(dashed) === true ? dashed : written
     const line = isScalar(pair.key) && pair.key.range ? lineOf(pair.key.range[0]) : 1
     if (name === undefined || !known.has(name)) {
-      const guess = name === undefined ? undefined : nearest(name.replaceAll("_", "-"), known)
+      const guess = name === undefined ? undefined : nearest(name.replaceAll("_", "-"), known.keys())
       const shown =
         name === undefined || name.length > 64
           ? "a key that is no option's name"
@@ -81,7 +91,7 @@ export const parseSettings = (path: string, content: string, known: ReadonlySet<
       problems.push(`${path}, line ${line}: ${shown}${guess === undefined ? "" : `, did you mean ${guess}?`}`)
       continue
     }
-    const found = texts(pair.value)
+    const found = known.get(name) === true ? items(pair.value) : texts(pair.value)
     if (found === undefined || found.length === 0)
       problems.push(`${path}, line ${line}: ${name} has no usable value; leave the line out for the default`)
     else entries.set(name, { texts: found, line })
@@ -89,7 +99,7 @@ export const parseSettings = (path: string, content: string, known: ReadonlySet<
   return { path, entries, problems }
 }
 
-export const readSettingsFile = (path: string, known: ReadonlySet<string>): SettingsFile => {
+export const readSettingsFile = (path: string, known: ReadonlyMap<string, boolean>): SettingsFile => {
   const failed = (why: string): SettingsFile => ({
     path,
     entries: new Map(),

@@ -54,6 +54,8 @@ const run = (config: DemoConfig, verdict: Verdict) =>
       dumps: [join(dir, "*.prom")],
       stateDir: join(dir, "state"),
       host: "demo",
+      // The demo counts its services.
+      selfEvery: 0,
       poll: 100,
       globEvery: 500,
       topic

@@ -1,8 +1,8 @@
 /**
- * Connections: how many there may be, in all and of one client. A new one that is too many takes the place of one on which nothing is
- * being answered (it said nothing yet, says it slowly, or is kept for later): of its own client where that has its share,
- * else of the client that has most. So who only connects, however often, keeps neither a probe nor a scrape out. It is refused
- * where there is no such connection. Synchronous.
+ * Connections: how many there may be, in all and of one client. A new one that is too many takes the place of another: where its client has
+ * its share, of one of its own on which nothing is being answered (it said nothing yet, says it slowly, or is kept for later); else of
+ * one of the client that has most, the one that is busy for longest where all are. So a few clients keep neither a probe nor a
+ * scrape out, whatever they do on their connections. It is refused where its own client has most, and all of those are busy. Synchronous.
  */
 import type { Socket } from "node:net"
 import { clientOf } from "./ClientAddress.ts"
@@ -14,8 +14,8 @@ export interface ConnectionBounds {
 
 export const connectionBounds: ConnectionBounds = { all: 512, ofClient: 128 }
 
-/** `idle`: it had to make room. `refused`: there was none. */
-export type Closed = (why: "idle" | "refused", client: string) => void
+/** `idle`, `busy`: one of these had to make room. `refused`: there was none. */
+export type Closed = (why: "idle" | "busy" | "refused", client: string) => void
 
 interface Client {
   readonly name: string
@@ -73,19 +73,19 @@ export class Connections {
 
   /** False where there is none to be made. */
   private makeRoom(client: Client): boolean {
-    if (client.sockets.size >= this.bounds.ofClient) return this.closeIdle(client)
+    if (client.sockets.size >= this.bounds.ofClient) return this.close(client, false)
     if (this.open.size < this.bounds.all) return true
-    let most: Client | undefined
-    for (const each of this.clients.values())
-      if (each.idle.size > 0 && (most === undefined || each.sockets.size > most.sockets.size)) most = each
-    return most !== undefined && this.closeIdle(most)
+    let most = client
+    for (const each of this.clients.values()) if (each.sockets.size > most.sockets.size) most = each
+    return this.close(most, most !== client)
   }
 
-  private closeIdle({ name, idle }: Client): boolean {
-    const [socket] = idle
+  private close({ name, idle, sockets }: Client, alsoBusy: boolean): boolean {
+    const [socket = alsoBusy ? [...sockets][0] : undefined] = idle
     if (socket === undefined) return false
+    const why = idle.has(socket) ? "idle" : "busy"
     this.forget(socket)
-    this.closed("idle", name)
+    this.closed(why, name)
     socket.destroy()
     return true
   }

@@ -9,9 +9,11 @@
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
 import { Cause, Context, Effect, FiberSet, Layer, Schema } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
+import { clientOf } from "./ClientAddress.ts"
 import { Connections, connectionBounds } from "./Connections.ts"
 import { type Route, replyText } from "./Route.ts"
 import { Seldom, standsFor } from "./Seldom.ts"
+import { maxWaiting, Turns } from "./Turns.ts"
 
 /** The server could not start. The message is for the operator. */
 export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", { message: Schema.String }) {}
@@ -21,8 +23,22 @@ export interface ServerOptions {
   readonly routes: ReadonlyArray<Route>
   /** True while no further request is wanted on a connection: answers then say `Connection: close`. */
   readonly draining: () => boolean
-  /** Called for each connection that was closed because there are too many (see Connections). */
-  readonly onClosed: (why: "idle" | "refused") => void
+  /** Called for each connection that the server closed. */
+  readonly onClosed: (why: Closed) => void
+}
+
+/** `idle`, `busy`, `refused`: as Connections has it. `pipelined`: for what it sent behind a request that is being answered. */
+export type Closed = "idle" | "busy" | "refused" | "pipelined"
+
+const { all, ofClient } = connectionBounds
+const tooMany = `too many connections (at most ${all}, ${ofClient} of one client)`
+/** What is said of a connection that the server closed. */
+const closing: Readonly<Record<Closed, (client: string) => string>> = {
+  idle: (client) => `${tooMany}: one of ${client} on which nothing was being answered made room`,
+  busy: (client) => `${tooMany}: of ${client}, who has most, the one that was busy for longest made room`,
+  refused: (client) => `${tooMany}: the new one of ${client} was closed, all its others are busy`,
+  pipelined: (client) =>
+    `${client} sent more than ${maxWaiting} requests behind one that is being answered: that connection was closed`
 }
 
 /** Ms that running answers get at the Scope's close. */
@@ -87,23 +103,18 @@ const make = (options: ServerOptions) =>
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const server = createServer(limits)
     const answering = new Set<ServerResponse>()
-    const told = { idle: new Seldom(), refused: new Seldom() }
-    const connections = new Connections(connectionBounds, (why, client) => {
+    const told = { idle: new Seldom(), busy: new Seldom(), refused: new Seldom(), pipelined: new Seldom() }
+    const notice = (why: keyof typeof told, client: string): void => {
       options.onClosed(why)
       const events = told[why].note(performance.now())
-      if (events === 0) return
-      const { all, ofClient } = connectionBounds
-      const what =
-        why === "idle"
-          ? "one on which nothing was being answered made room"
-          : "the new one was closed, all others are busy"
-      run(
-        Effect.logWarning(
-          `too many connections (at most ${all}, ${ofClient} of one client): of ${client} ${what}${standsFor(events)}`
-        )
-      )
+      if (events > 0) run(Effect.logWarning(`${closing[why](client)}${standsFor(events)}`))
+    }
+    const connections = new Connections(connectionBounds, notice)
+    const turns = new Turns()
+    server.on("connection", (socket) => {
+      connections.arrived(socket)
+      socket.once("close", () => turns.gone(socket))
     })
-    server.on("connection", (socket) => connections.arrived(socket))
     const dispatch = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
       if (options.draining() || !server.listening || hasBody(request)) response.setHeader("Connection", "close")
       const path = (request.url ?? "/").split("?", 1)[0]!
@@ -121,19 +132,30 @@ const make = (options: ServerOptions) =>
         })
       )
     }
-    server.on("request", (request, response) => {
-      answering.add(response)
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       const { socket } = request
-      connections.begins(socket)
-      // A client may vanish at any time; what that means is decided at "close".
-      response.on("error", () => {})
+      if (socket.destroyed) return
+      answering.add(response)
       const fiber = run(dispatch(request, response))
       response.once("close", () => {
         answering.delete(response)
         connections.ends(socket)
+        turns.ended(socket)
         if (!server.listening) setImmediate(() => server.closeIdleConnections())
         if (!response.writableFinished) fiber.interruptUnsafe()
       })
+    }
+    server.on("request", (request, response) => {
+      const { socket } = request
+      // What was parsed with a request that ended its connection.
+      if (socket.destroyed) return
+      connections.begins(socket)
+      // A client may vanish at any time; what that means is decided at "close".
+      response.on("error", () => {})
+      if (!turns.add(socket, () => answer(request, response))) {
+        notice("pipelined", clientOf(socket.remoteAddress))
+        socket.destroy()
+      }
     })
     yield* Effect.acquireRelease(listening(server, options.listen), () => closed(server, answering))
     const address = server.address()

@@ -57,7 +57,7 @@ export const runPod = <R>(
     const metrics = yield* SelfMetrics
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const pod = new PodState(now, shards.count)
-    for (const why of ["idle", "refused"]) metrics.connectionsClosed.inc({ why }, 0)
+    for (const why of ["idle", "busy", "refused", "pipelined"]) metrics.connectionsClosed.inc({ why }, 0)
     const server = yield* Layer.build(
       Server.layer({
         listen: options.listen,

@@ -36,6 +36,9 @@ export interface LogRecord {
 /** Of a record with its key and headers, where a client is not told otherwise. */
 export const defaultMaxRecordBytes = 64 * 1024 * 1024
 
+/** Event Hubs closes the connection at 1,046,528 bytes; Kafka's brokers refuse batches over 1,048,588 where nothing else is set. */
+export const defaultMaxRequestBytes = 1_000_000
+
 export interface OutgoingRecord {
   readonly topic: string
   readonly partition: number
@@ -195,13 +198,21 @@ export const retriableCodes: ReadonlySet<TransportErrorCode> = new Set([
   "CONNECTION"
 ])
 
+const HeldSchema = Schema.Struct({
+  broker: Schema.optionalKey(Schema.String),
+  partitions: Schema.Array(Schema.Struct({ topic: Schema.String, partition: Schema.Int }))
+})
+/** What a failure holds beyond the request that met it: all partitions that the cause is known to hold; the broker's address where it is the broker. */
+export type Held = typeof HeldSchema.Type
+
 /** One failed request. `message` says what was asked of whom and what came back; never a secret. */
 export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
   op: Schema.String,
   code: Schema.String,
   /** Whether the same request may succeed later without anyone changing anything. */
   retriable: Schema.Boolean,
-  detail: Schema.String
+  detail: Schema.String,
+  holds: Schema.optionalKey(HeldSchema)
 }) {
   override get message(): string {
     return `${this.op}: ${this.code}${this.detail === "" ? "" : ` (${this.detail})`}`
@@ -274,11 +285,29 @@ export interface GroupClient {
 
 export interface Producer {
   /**
-   * Appends the records of one call in their order within each partition. Success means acknowledged as `acks` says.
-   * A failure of unknown outcome may have appended some: the caller sends the same records again or gives them up.
+   * Appends the records of one call in their order within each partition. Success means acknowledged as `acks` says. Calls may be
+   * made while others are unanswered: each partition appends them in the order in which they were made, and a call is answered when its own
+   * records are appended or have failed, whatever other partitions and other calls meet.
+   *
+   * Nothing is sent again after a failure: the caller sends the same records again, behind what it called meanwhile, or gives them up. Any
+   * failure may have appended some of them. Interrupting a call takes back what is not on its way yet; what is on its way may still be
+   * appended, before anything that is called later. Records wait in memory until then: what callers may have waiting is theirs to bound.
    */
   readonly produce: (records: ReadonlyArray<OutgoingRecord>) => Effect.Effect<void, TransportError>
   readonly metadata: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<TopicInfo>, TransportError>
+  /**
+   * Ms by which this machine's clock is ahead (less than 0: behind) of the brokers', as far as the last append proves it; undefined where
+   * the log tells no time of its own (CreateTime, no append yet, no acknowledgements).
+   */
+  readonly clockAhead?: () => number | undefined
+}
+
+export interface InspectedGroup {
+  readonly state: string
+  readonly members: number
+  readonly protocol: string
+  /** Ms: what a member's session timeout may be; null where the brokers do not tell. */
+  readonly sessionTimeouts: { readonly least: number; readonly most: number } | null
 }
 
 /** What `check` reads: the cluster as it is. Settings are the broker's own names and values. */
@@ -288,15 +317,13 @@ export interface Inspection {
     readonly topic: string
     readonly partitions: number
     readonly replicas: number
+    /** Without those that this user may not see. */
     readonly settings: Readonly<Record<string, string>>
+    /** This user's right; absent where the brokers do not tell. */
+    readonly mayWrite?: boolean
   }>
-  readonly group: {
-    readonly state: string
-    readonly members: number
-    readonly protocol: string
-    /** Ms: what a member's session timeout may be; null where the brokers do not tell. */
-    readonly sessionTimeouts: { readonly least: number; readonly most: number } | null
-  }
+  /** Null where none was asked about. */
+  readonly group: InspectedGroup | null
 }
 
 /** See the file's header. Layers: `EmbeddedLog.layer` (in memory), `Kafka.layer` (kafkajs). */
@@ -314,11 +341,13 @@ export class Transport extends Context.Service<
       readonly clientId: string
       readonly acks: Acks
       readonly compression: Compression
+      /** Bytes of one request, before compression, unless a single record is larger. Default: below what every broker and Event Hubs takes. */
+      readonly maxRequestBytes?: number
     }) => Effect.Effect<Producer, TransportError, Scope.Scope>
-    /** Reads, changes nothing. */
+    /** Reads, changes nothing. Null instead of a group: who only writes has no right to ask about any. */
     readonly inspect: (
       topics: ReadonlyArray<string>,
-      group: string
+      group: string | null
     ) => Effect.Effect<Inspection, TransportError, Scope.Scope>
   }
 >()("k2p/transport/Transport") {}

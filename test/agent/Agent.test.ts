@@ -1,16 +1,19 @@
 /** The whole agent: real files, the embedded log, the real clock. It waits for records and conditions, never for time. */
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { Agent, AgentFailed } from "../../src/agent/Agent.ts"
 import { type AgentOptions, defaultAgentOptions } from "../../src/agent/AgentOptions.ts"
+import { checkDump } from "../../src/agent/dump/DumpCheck.ts"
 import { partitionOf } from "../../src/agent/Partitioner.ts"
 import { isRefused, readEnvelope } from "../../src/metrics/rounds/Record.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { LogRecord, Transport } from "../../src/transport/Transport.ts"
+import { rulesOf } from "./relabel/rules.ts"
+import { serving, targetOf } from "./scrape/endpoints.ts"
 
 const topic = "metrics"
 const io = <A>(work: () => Promise<A>) => Effect.promise(work)
@@ -34,6 +37,7 @@ const setUp = Effect.fnUntraced(function* () {
     host: "h",
     labels: { dc: "x" },
     stateDir: join(dir, "state"),
+    selfEvery: 0,
     poll: 5,
     globEvery: 20
   }
@@ -113,6 +117,48 @@ describe("Agent", () => {
       assert.deepStrictEqual(envelope.number, { epoch: agent.status().epoch, round: 1 })
       assert.strictEqual(text(record?.value), "# TYPE a counter\na 1\n")
       assert.deepInclude(agent.status().files[0], { path, source: "h/app", state: "taken" })
+    }))
+
+  test("what an endpoint answers is on the log beside the dumps, with the labels of its target; a file of its id is not sent", () =>
+    Effect.gen(function* () {
+      const { log, next, options, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const { url } = yield* serving((_, response) => {
+        response.writeHead(200, { "Content-Type": "text/plain" }).end("b 2\n")
+      })
+      const targets = [targetOf(url, { name: "app", job: "jobs", labels: { dc: "y", team: "t" } })]
+      yield* replace(path, "a 1\n")
+      const { agent } = yield* start({ ...options, targets })
+      const records = yield* next(2, 0)
+      for (const record of records) {
+        const envelope = readEnvelope(record, { topic, partition: 0 }, "instance")
+        if (isRefused(envelope)) throw new Error(envelope.detail)
+        assert.deepInclude(envelope, {
+          source: "h/app",
+          labels: [
+            ["job", "jobs"],
+            ["dc", "y"],
+            ["team", "t"]
+          ]
+        })
+        assert.strictEqual(text(record.value), "b 2\n")
+      }
+      assert.deepInclude(agent.status().files[0], { path, state: "duplicate", why: `its source id is that of ${url}/` })
+      assert.deepInclude(agent.status().targets[0], { source: "h/app", state: "up" })
+    }))
+
+  test("what rules drop is not on the log, and is counted", () =>
+    Effect.gen(function* () {
+      const { log, next, options, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const relabel = rulesOf({ source_labels: ["__name__"], regex: "go_.*", action: "drop" })
+      yield* start({ ...options, relabel })
+      yield* replace(path, "# TYPE go_x gauge\ngo_x 1\ngo_y 1\na 1\n")
+      const [record] = yield* next(1, 0)
+      assert.strictEqual(text(record?.value), "a 1\n")
+      const { agentSeriesDropped } = yield* SelfMetrics
+      const { values } = yield* io(() => agentSeriesDropped.get())
+      assert.deepInclude(values, { labels: { why: "rule" }, value: 2 })
     }))
 
   test("a dump larger than a record arrives in chunks that together are the dump", () =>
@@ -269,7 +315,7 @@ describe("Agent", () => {
       const log = yield* EmbeddedLog
       yield* log.createTopic(topic, 2)
       const set = (change: Partial<AgentOptions>) => (given: AgentOptions) => Effect.succeed({ ...given, ...change })
-      assert.match(yield* failure(set({ dumps: [] })), /no --dump was given/)
+      assert.match(yield* failure(set({ dumps: [] })), /neither --dump nor --scrape/)
       assert.match(yield* failure(set({ labels: { "a-b": "x" } })), /--label a-b=…: not a label name/)
       assert.match(yield* failure(set({ labels: { instance: "x" } })), /--label instance/)
       assert.match(yield* failure(set({ host: "" })), /--host/)
@@ -285,6 +331,79 @@ describe("Agent", () => {
       assert.match(yield* failure(occupied), /--state-dir/)
       yield* log.intercept(({ clientId }) => (clientId === "test" ? undefined : { fail: "AUTHENTICATION" }))
       assert.match(yield* failure(set({})), /does not let the agent in: .*AUTHENTICATION/)
+    }))
+
+  test("a second agent of one state directory is told whose it is, and let in when that one leaves", () =>
+    Effect.gen(function* () {
+      const { log, options } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const first = yield* start(options)
+      const failure = yield* Effect.flip(start({ ...options, stateWait: 0 }))
+      assert.instanceOf(failure, AgentFailed)
+      assert.match(failure.message, new RegExp(`state is another agent's \\(process ${process.pid} on .*--state-dir`))
+      const second = yield* Effect.forkScoped(start({ ...options, stateWait: 60_000 }))
+      yield* first.stop
+      const { agent } = yield* Fiber.join(second)
+      assert.isAbove(agent.status().epoch, first.agent.status().epoch)
+    }))
+
+  test("on a full disk it starts, and keeps its epoch as soon as there is room", () =>
+    Effect.gen(function* () {
+      const { dir, log, options, next, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      const first = yield* start(options)
+      yield* first.stop
+      yield* io(() => symlink("/dev/full", join(dir, "state/.epoch.tmp")))
+      const { agent } = yield* start({ ...options, keepEvery: 10 })
+      const { epoch } = agent.status()
+      yield* replace(path, "a 1\n")
+      const [record] = yield* next(1, 0)
+      assert.strictEqual(version(record!), `${epoch}.1`)
+      const kept = () => io(() => readFile(join(dir, "state/epoch"), "utf8"))
+      assert.strictEqual(yield* kept(), `${first.agent.status().epoch}\n`)
+      yield* io(() => rm(join(dir, "state/.epoch.tmp")))
+      while ((yield* kept()) !== `${epoch}\n`) yield* Effect.sleep(5)
+    }))
+
+  test("its own metrics are a source of their own, with what it has to say of each source", () =>
+    Effect.gen(function* () {
+      const { dir, log, options, next, path } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      yield* replace(join(dir, "dumps/empty.prom"), "")
+      yield* replace(path, "a 1\n")
+      yield* start({ ...options, labels: { dc: "x", job: "shop" }, selfEvery: 1_000 })
+      let own = ""
+      while (!own.includes('k2p_agent_last_sent_timestamp_seconds{source="h/app"}')) {
+        const [record] = yield* next(1, 0)
+        if (text(record?.key) !== "h/kafka2prom-agent") continue
+        const envelope = readEnvelope(record!, { topic, partition: 0 }, "instance")
+        if (isRefused(envelope)) throw new Error(envelope.detail)
+        assert.deepInclude(envelope, {
+          format: "text",
+          labels: [
+            ["job", "kafka2prom-agent"],
+            ["dc", "x"]
+          ]
+        })
+        own = text(record?.value)
+      }
+      assert.match(own, /^k2p_agent_files\{state="taken"\} 1$/m)
+      assert.match(own, /^k2p_agent_sources\{state="sent"\} \d$/m)
+      assert.match(own, /^k2p_agent_build_info\{version="\d+\.\d+\.\d+"\} 1$/m)
+      const sentAt = Number(/^k2p_agent_last_sent_timestamp_seconds\{source="h\/app"\} (.*)$/m.exec(own)?.[1])
+      assert.closeTo(sentAt, Date.now() / 1000, 300)
+      assert.deepInclude(checkDump(Buffer.from(own), "text"), { refusal: undefined, refused: [] })
+    }).pipe(Effect.provide(SelfMetrics.layerAgent)))
+
+  test("a dump that has the own metrics' id keeps it", () =>
+    Effect.gen(function* () {
+      const { dir, log, options, next } = yield* setUp()
+      yield* log.createTopic(topic, 1)
+      yield* replace(join(dir, "dumps/kafka2prom-agent.prom"), "a 1\n")
+      yield* replace(join(dir, "dumps/b.prom"), "b 1\n")
+      yield* start({ ...options, selfEvery: 1_000 })
+      const records = yield* next(2, 0)
+      assert.deepStrictEqual(records.map((record) => text(record.value)).sort(), ["a 1\n", "b 1\n"])
     }))
 
   test("the partition base that was kept is on disk", () =>

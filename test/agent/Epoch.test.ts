@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
@@ -54,6 +54,18 @@ describe("Epoch", () => {
       (error: Error) => error
     )
     assert.match(error?.message ?? "", /--state-dir/)
+  })
+
+  it("a full disk keeps nobody from starting where the last epoch is there and the clock is past it", async () => {
+    await keepNumber(dir, "epoch", 100)
+    await symlink("/dev/full", join(dir, ".epoch.tmp"))
+    const { epoch, kept, warning } = await claimEpoch(dir, 101)
+    assert.deepStrictEqual([epoch, kept], [101, false])
+    assert.match(warning ?? "", /ENOSPC.*used unkept/)
+    assert.strictEqual(await readNumber(dir, "epoch"), 100)
+    for (const now of [100, 50]) assert.instanceOf(await claimEpoch(dir, now).catch((error: unknown) => error), Error)
+    await rm(join(dir, "epoch"))
+    assert.instanceOf(await claimEpoch(dir, 200).catch((error: unknown) => error), Error)
   })
 
   it("a crash while writing leaves the number that was kept", async () => {

@@ -3,14 +3,15 @@
  * never an older round after a newer one of its source, nothing given up is sent, one source's trouble is its own.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Logger, Queue, type Scope } from "effect"
+import { Clock, Deferred, Effect, Layer, Logger, Queue, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import type { Round } from "../../src/agent/AgentSource.ts"
 import * as Outbox from "../../src/agent/Outbox.ts"
 import { partitionOf } from "../../src/agent/Partitioner.ts"
+import { Rhythm } from "../../src/metrics/rounds/Rhythm.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
-import { type OutgoingRecord, type Producer, TransportError } from "../../src/transport/Transport.ts"
+import { type Held, type OutgoingRecord, type Producer, TransportError } from "../../src/transport/Transport.ts"
 
 interface Call {
   readonly records: ReadonlyArray<OutgoingRecord>
@@ -20,7 +21,9 @@ interface Call {
   /** When it was made. */
   readonly at: number
   readonly accept: Effect.Effect<void>
-  readonly fail: (code: string, retriable?: boolean) => Effect.Effect<void>
+  readonly fail: (code: string, retriable?: boolean, holds?: Held) => Effect.Effect<void>
+  /** Nobody waits for it any more. */
+  interrupted: boolean
 }
 
 const decode = (bytes: Uint8Array | null | undefined) => Buffer.from(bytes ?? []).toString()
@@ -30,35 +33,51 @@ const label = (record: OutgoingRecord) => `${header(record, "k2p-round").split("
 /** A producer whose calls wait for the test's answer. */
 const scripted = Effect.gen(function* () {
   const calls = yield* Queue.unbounded<Call>()
+  const clock: { ahead: number | undefined } = { ahead: undefined }
   const producer: Producer = {
     produce: Effect.fnUntraced(function* (records) {
       const answer = yield* Deferred.make<void, TransportError>()
-      yield* Queue.offer(calls, {
+      const call: Call = {
+        interrupted: false,
         records,
         sent: records.map(label),
         source: decode(records[0]?.key),
         at: yield* Effect.clockWith((clock) => clock.currentTimeMillis),
         accept: Effect.asVoid(Deferred.succeed(answer, undefined)),
-        fail: (code, retriable = true) =>
-          Effect.asVoid(Deferred.fail(answer, new TransportError({ op: "produce", code, retriable, detail: "" })))
-      })
-      yield* Deferred.await(answer)
+        fail: (code, retriable = true, holds = { partitions: [] }) =>
+          Effect.asVoid(
+            Deferred.fail(answer, new TransportError({ op: "produce", code, retriable, detail: "", holds }))
+          )
+      }
+      yield* Queue.offer(calls, call)
+      yield* Effect.onInterrupt(Deferred.await(answer), () =>
+        Effect.sync(() => {
+          call.interrupted = true
+        })
+      )
     }),
-    metadata: () => Effect.succeed([])
+    metadata: () => Effect.succeed([]),
+    clockAhead: () => clock.ahead
   }
-  return { producer, next: Queue.take(calls), calls }
+  return { producer, next: Queue.take(calls), calls, clock }
 })
 
 const giveUpAfter = 45_000
+const options: Outbox.OutboxOptions = {
+  topic: "metrics",
+  epoch: 7,
+  labels: { dc: "x" },
+  giveUpAfter,
+  maxBytes: 1_000_000_000,
+  maxRequestBytes: 1_000_000,
+  compression: "none"
+}
 const base = 8
 
 const setUp = Effect.fnUntraced(function* (maxBytes = 1_000_000_000) {
   const log = yield* scripted
   const metrics = yield* SelfMetrics
-  const outbox = yield* Outbox.make(
-    { topic: "metrics", epoch: 7, labels: { dc: "x" }, giveUpAfter, maxBytes },
-    Effect.succeed({ producer: log.producer, base })
-  )
+  const outbox = yield* Outbox.make({ ...options, maxBytes }, Effect.succeed({ producer: log.producer, base }))
   return {
     ...log,
     outbox,
@@ -74,19 +93,26 @@ const setUp = Effect.fnUntraced(function* (maxBytes = 1_000_000_000) {
   }
 })
 
-const offer = (outbox: Outbox.Outbox, source: string, text = "a 1\n") =>
+const offer = (outbox: Outbox.Outbox, source: string, text = "a 1\n", change: Partial<Round> = {}) =>
   Effect.flatMap(
     Effect.clockWith((clock) => clock.currentTimeMillis),
-    (time) => {
-      const round: Round = { source, job: "app", origin: `/d/${source}`, text: Buffer.from(text), format: "text", time }
-      return outbox.offer(round)
-    }
+    (time) =>
+      outbox.offer({
+        ...{ source, job: "app", origin: `/d/${source}`, text: Buffer.from(text), format: "text", time, age: 0 },
+        ...change
+      })
   )
 
 /** A name whose partition is not that of `other`. */
 const elsewhere = (other: string): string => {
   const of = (name: string) => partitionOf(Buffer.from(name), base)
   for (let i = 0; ; i++) if (of(`s${i}`) !== of(other)) return `s${i}`
+}
+
+/** Another name whose partition is that of `other`. */
+const neighbour = (other: string): string => {
+  const of = (name: string) => partitionOf(Buffer.from(name), base)
+  for (let i = 0; ; i++) if (of(`s${i}`) === of(other)) return `s${i}`
 }
 
 describe("Outbox", () => {
@@ -209,20 +235,93 @@ describe("Outbox", () => {
       assert.deepStrictEqual(yield* outcomes, { expired: 1, sent: 1 })
     }))
 
-  test("a round that waited too long behind another source of its partition is not sent", () =>
+  test("sources of one partition do not wait for each other, and what is given up is taken back from the producer", () =>
     Effect.gen(function* () {
-      const { calls, next, outbox, outcomes } = yield* setUp()
-      const other = (() => {
-        for (let i = 0; ; i++)
-          if (partitionOf(Buffer.from(`s${i}`), base) === partitionOf(Buffer.from("a"), base)) return `s${i}`
-      })()
+      const { next, outbox, outcomes } = yield* setUp()
+      const other = neighbour("a")
       yield* offer(outbox, "a")
-      yield* next
       yield* offer(outbox, other)
+      const both = [yield* next, yield* next]
+      assert.deepStrictEqual(
+        both.map((call) => call.source),
+        ["a", other]
+      )
+      yield* both[1]!.accept
       yield* TestClock.adjust(giveUpAfter)
       yield* outbox.idle
-      assert.strictEqual(Queue.sizeUnsafe(calls), 0)
-      assert.deepStrictEqual(yield* outcomes, { expired: 2 })
+      assert.deepStrictEqual(
+        both.map((call) => call.interrupted),
+        [true, false]
+      )
+      assert.deepStrictEqual(yield* outcomes, { expired: 1, sent: 1 })
+    }))
+
+  test("age is counted from what the dump was at the offer, never from its own time", () =>
+    Effect.gen(function* () {
+      const { next, outbox, outcomes } = yield* setUp()
+      yield* TestClock.setTime(10_000_000)
+      // Of a disk whose clock is an hour behind.
+      yield* offer(outbox, "a", "a 1\n", { time: 6_400_000, age: 40_000 })
+      const call = yield* next
+      yield* TestClock.adjust(4_999)
+      assert.isFalse(call.interrupted)
+      yield* TestClock.adjust(1)
+      yield* outbox.idle
+      assert.isTrue(call.interrupted)
+      assert.deepStrictEqual(yield* outcomes, { expired: 1 })
+    }))
+
+  test("a machine that was suspended gives up by the wall clock what is old by now", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let asleep = 0
+      // Of a suspended machine the monotonic clock, which also drives the timers, stands still.
+      const suspended: Clock.Clock = Object.assign(Object.create(clock), {
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + asleep
+      })
+      const { next, outbox, outcomes } = yield* Effect.provideService(setUp(), Clock.Clock, suspended)
+      yield* offer(outbox, "a")
+      const call = yield* next
+      asleep = giveUpAfter
+      yield* call.fail("CONNECTION")
+      yield* TestClock.adjust(3_000)
+      yield* outbox.idle
+      assert.deepStrictEqual(yield* outcomes, { expired: 1 })
+    }))
+
+  test("each source's rounds are numbered by themselves, so that pods know the interval of a slow one beside quick ones", () =>
+    Effect.gen(function* () {
+      const { next, outbox } = yield* setUp()
+      const slow = new Rhythm()
+      const quick = new Rhythm()
+      for (let second = 0; second < 1_000; second++) {
+        for (const source of second % 150 === 0 ? ["quick", "slow"] : ["quick"]) {
+          yield* offer(outbox, source)
+          const call = yield* next
+          const [epoch, round] = header(call.records[0]!, "k2p-round").split(".").map(Number)
+          const number = { epoch: epoch!, round: round! }
+          ;(source === "slow" ? slow : quick).note({ number, appended: second * 1_000, first: second })
+          yield* call.accept
+          yield* outbox.idle
+        }
+        yield* TestClock.adjust(1_000)
+      }
+      assert.deepStrictEqual([slow.span(90_000), quick.span(90_000)], [450_000, 90_000])
+    }))
+
+  test("a source that left and comes back goes on behind its last number", () =>
+    Effect.gen(function* () {
+      const { next, outbox, settled } = yield* setUp()
+      for (const number of ["1#1/1", "2#1/1", "3#1/1"]) {
+        yield* offer(outbox, "a")
+        const call = yield* next
+        assert.deepStrictEqual(call.sent, [number])
+        outbox.gone("a")
+        yield* call.accept
+        yield* outbox.idle
+        yield* settled
+        assert.strictEqual(outbox.sources().length, 0)
+      }
     }))
 
   test("a dump that was already that old when it was read is not sent", () =>
@@ -236,7 +335,8 @@ describe("Outbox", () => {
         origin: "/d/a",
         text,
         format: "text",
-        time: 1_000_000 - giveUpAfter
+        time: 1_000_000 - giveUpAfter,
+        age: giveUpAfter
       })
       yield* settled
       assert.strictEqual(Queue.sizeUnsafe(calls), 0)
@@ -257,7 +357,7 @@ describe("Outbox", () => {
       yield* offer(outbox, "a")
       yield* Effect.flatMap(next, (call) => call.accept)
       yield* outbox.idle
-      assert.deepInclude(outbox.sources()[0], { round: "7.3", sentRound: "7.3", problem: "", pending: 0 })
+      assert.deepInclude(outbox.sources()[0], { round: "7.2", sentRound: "7.2", problem: "", pending: 0 })
       assert.deepStrictEqual(yield* outcomes, { refused: 1, sent: 2 })
     }))
 
@@ -334,6 +434,98 @@ describe("Outbox", () => {
       assert.match(told[1]!, /takes records again$/)
     }))
 
+  test("a broker that fails is told once for all its partitions, and its end once when the last of them takes records", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+      const outage = Effect.gen(function* () {
+        const { next, outbox } = yield* setUp()
+        const sources = ["a", elsewhere("a")]
+        const partitions = sources.map((source) => partitionOf(Buffer.from(source), base))
+        const holds = { partitions: partitions.map((partition) => ({ topic: "metrics", partition })) }
+        const ofBroker = { ...holds, broker: "10.0.0.2:9092" }
+        for (const source of sources) yield* offer(outbox, source)
+        for (const [code, held] of [
+          ["CONNECTION", ofBroker],
+          ["TIMEOUT", ofBroker],
+          ["NOT_LEADER", holds]
+        ] as const) {
+          for (const _ of sources) yield* Effect.flatMap(next, (call) => call.fail(code, true, held))
+          yield* TestClock.adjust(3_000)
+        }
+        const calls = [yield* next, yield* next]
+        yield* calls[0]!.accept
+        yield* TestClock.adjust(1)
+        assert.strictEqual(told.length, 1)
+        yield* calls[1]!.accept
+        yield* outbox.idle
+        const list = partitions.toSorted().join(", ")
+        assert.match(told[0]!, new RegExp(`^broker 10.0.0.2:9092 does not take records of partitions ${list} of topic`))
+        assert.match(told[1]!, new RegExp(`^partitions ${list} of topic metrics take records again`))
+        assert.strictEqual(told.length, 2)
+      })
+      yield* Effect.provide(outage, logger)
+    }))
+
+  test("a round that was given up half way names the uplink and the compression that is not set, once until one gets through", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+      const slow = Effect.gen(function* () {
+        const { next, outbox } = yield* setUp()
+        const text = "a 1\n".repeat(500_000)
+        for (let i = 0; i < 2; i++) {
+          yield* offer(outbox, "a", text)
+          yield* Effect.flatMap(next, (call) => call.accept)
+          yield* next
+          yield* TestClock.adjust(giveUpAfter)
+          yield* outbox.idle
+        }
+        assert.strictEqual(told.length, 1)
+        assert.match(
+          told[0]!,
+          /uplink is too slow for it, 99\d{4} of its 2000000 bytes .* --compression is not set: gzip/
+        )
+      })
+      yield* Effect.provide(slow, logger)
+    }))
+
+  test("a chunk that the brokers refuse as too large names the option and their setting", () =>
+    Effect.gen(function* () {
+      const { next, outbox } = yield* setUp()
+      yield* offer(outbox, "a")
+      yield* Effect.flatMap(next, (call) => call.fail("MESSAGE_TOO_LARGE", false))
+      yield* outbox.idle
+      assert.match(outbox.sources()[0]!.problem, /--max-request-bytes is 1000000: set it below .*max\.message\.bytes/)
+    }))
+
+  test("a clock that is not the brokers' is told once, and once when it is right again", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+      const off = Effect.gen(function* () {
+        const { clock, metrics, next, outbox } = yield* setUp()
+        const seconds: Array<number | undefined> = []
+        for (const ahead of [undefined, 59_000, 612_000, 613_000, 1_000, -61_000]) {
+          clock.ahead = ahead
+          yield* offer(outbox, "a")
+          yield* Effect.flatMap(next, (call) => call.accept)
+          yield* outbox.idle
+          seconds.push((yield* Effect.promise(() => metrics.agentClockAhead.get())).values[0]?.value)
+        }
+        assert.deepStrictEqual(seconds, [undefined, 59, 612, 613, 1, -61])
+      })
+      yield* Effect.provide(off, logger)
+      assert.deepStrictEqual(
+        told.map((line) => line.slice(0, line.indexOf(" of topic"))),
+        [
+          "this machine's clock is 612 s ahead of the brokers'",
+          "this machine's clock agrees with the brokers'",
+          "this machine's clock is 61 s behind the brokers'"
+        ]
+      )
+    }))
+
   test("chunks of a round go in requests of bounded size, and go on from the one that failed", () =>
     Effect.gen(function* () {
       const { next, outbox, outcomes, metrics } = yield* setUp()
@@ -369,16 +561,20 @@ describe("Outbox", () => {
       assert.deepStrictEqual([chunks.values[0]?.value, bytes.values[0]?.value], [3, text.length])
     }))
 
-  test("a dump that no record can carry is refused by name, and nothing of it is sent", () =>
+  test("what no record can carry is not sent: a line is left out, a dump of such lines alone and an id refused by name", () =>
     Effect.gen(function* () {
-      const { calls, outbox, outcomes, settled } = yield* setUp()
-      yield* offer(outbox, "a", `a 1\nb{l="${"x".repeat(1_000_000)}"} 1\n`)
+      const { next, outbox, outcomes, settled } = yield* setUp()
+      const long = `b{l="${"x".repeat(1_000_000)}"} 1\n`
+      yield* offer(outbox, "a", `a 1\n${long}`)
+      const call = yield* next
+      assert.strictEqual(Buffer.from(call.records[0]!.value!).toString(), "a 1\n")
+      yield* call.accept
+      yield* offer(outbox, "b", long)
       yield* offer(outbox, "x".repeat(600))
       yield* settled
-      assert.strictEqual(Queue.sizeUnsafe(calls), 0)
-      assert.match(outbox.sources()[0]?.problem ?? "", /line 2 of the dump has 1000\d+ bytes/)
-      assert.match(outbox.sources()[1]?.problem ?? "", /source id has 600 bytes/)
-      assert.deepStrictEqual(yield* outcomes, { refused: 2 })
+      assert.match(outbox.sources()[1]?.problem ?? "", /line 1 .* 1000\d+ bytes/)
+      assert.match(outbox.sources()[2]?.problem ?? "", /source id has 600 bytes/)
+      assert.deepStrictEqual(yield* outcomes, { sent: 1, refused: 2 })
     }))
 
   test("what is held is bounded, and a round that would only replace its own waiting one has room", () =>
@@ -399,8 +595,8 @@ describe("Outbox", () => {
     Effect.gen(function* () {
       const log = yield* scripted
       const reached = yield* Deferred.make<Outbox.Connection>()
-      const options = { topic: "t", epoch: 1, labels: {}, giveUpAfter, maxBytes: 1000 }
-      const outbox = yield* Outbox.make(options, Deferred.await(reached))
+      const atFirst = { ...options, topic: "t", epoch: 1, labels: {}, maxBytes: 1000 }
+      const outbox = yield* Outbox.make(atFirst, Deferred.await(reached))
       yield* offer(outbox, "a")
       yield* TestClock.adjust(1_000)
       yield* offer(outbox, "a")
@@ -417,8 +613,8 @@ describe("Outbox", () => {
         const log = yield* scripted
         const reached = yield* Deferred.make<Outbox.Connection>()
         const metrics = yield* SelfMetrics
-        const options = { topic: "t", epoch: 1, labels: {}, giveUpAfter, maxBytes: 1000 }
-        const outbox = yield* Outbox.make(options, Deferred.await(reached))
+        const atFirst = { ...options, topic: "t", epoch: 1, labels: {}, maxBytes: 1000 }
+        const outbox = yield* Outbox.make(atFirst, Deferred.await(reached))
         yield* offer(outbox, "a")
         yield* offer(outbox, "b")
         yield* TestClock.adjust(giveUpAfter - 1)
@@ -433,7 +629,7 @@ describe("Outbox", () => {
         yield* offer(outbox, "a")
         yield* Deferred.succeed(reached, { producer: log.producer, base: 1 })
         const call = yield* log.next
-        assert.deepStrictEqual(call.sent, ["4#1/1"])
+        assert.deepStrictEqual(call.sent, ["2#1/1"])
         yield* call.accept
         yield* outbox.idle
         const { values } = yield* Effect.promise(() => metrics.agentRounds.get())
@@ -501,7 +697,8 @@ describe("Outbox", () => {
               const { calls, outbox, outcomes } = yield* setUp()
               const open: Array<Call> = []
               const attempts: Array<readonly [source: string, round: number, at: number]> = []
-              const offeredAt = new Map<number, number>()
+              const offeredAt = new Map<string, number>()
+              const numbers = new Map<string, number>()
               let offered = 0
               const collect = Effect.gen(function* () {
                 yield* TestClock.adjust(0)
@@ -513,7 +710,10 @@ describe("Outbox", () => {
               })
               for (const step of steps) {
                 if (step.op === "offer") {
-                  offeredAt.set(++offered, yield* Effect.clockWith((clock) => clock.currentTimeMillis))
+                  offered++
+                  const number = (numbers.get(step.source) ?? 0) + 1
+                  numbers.set(step.source, number)
+                  offeredAt.set(`${step.source} ${number}`, yield* Effect.clockWith((clock) => clock.currentTimeMillis))
                   yield* offer(outbox, step.source)
                 } else if (step.op === "wait") yield* TestClock.adjust(step.ms)
                 else {
@@ -527,7 +727,7 @@ describe("Outbox", () => {
               const newest = new Map<string, number>()
               for (const [source, round, at] of attempts) {
                 assert.isAtLeast(round, newest.get(source) ?? 0, "an older round after a newer one")
-                assert.isBelow(at - offeredAt.get(round)!, giveUpAfter, "sent after it was given up")
+                assert.isBelow(at - offeredAt.get(`${source} ${round}`)!, giveUpAfter, "sent after it was given up")
                 newest.set(source, round)
               }
               let rounds = 0

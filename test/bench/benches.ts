@@ -1,4 +1,5 @@
 /** All benchmarks, in the order in which they run. */
+import { agentRoundTrip } from "./agentRoundTrip.ts"
 import { aloneBenches } from "./alone.ts"
 import type { Bench } from "./Bench.ts"
 import { idle } from "./idle.ts"
@@ -19,5 +20,6 @@ export const benches: ReadonlyArray<Bench> = [
   latency,
   movedPartitions,
   workers,
-  idle
+  idle,
+  agentRoundTrip
 ]

@@ -1,7 +1,7 @@
 /** What `check` concludes from a cluster's settings. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Expected, judge, report } from "../../src/commands/Findings.ts"
-import type { Inspection } from "../../src/transport/Transport.ts"
+import type { InspectedGroup } from "../../src/transport/Transport.ts"
 
 const good: Readonly<Record<string, string>> = {
   "cleanup.policy": "delete",
@@ -16,6 +16,7 @@ const good: Readonly<Record<string, string>> = {
 const expected: Expected = {
   topics: ["metrics"],
   group: "k2p",
+  agent: null,
   protocol: "k2p-sticky-v1",
   lookback: 90_000,
   sessionTimeout: 20_000
@@ -24,8 +25,8 @@ const expected: Expected = {
 interface Cluster {
   readonly settings?: Readonly<Record<string, string>>
   readonly replicas?: number
-  readonly group?: Omit<Inspection["group"], "sessionTimeouts">
-  readonly sessionTimeouts?: Inspection["group"]["sessionTimeouts"]
+  readonly group?: Omit<InspectedGroup, "sessionTimeouts">
+  readonly sessionTimeouts?: InspectedGroup["sessionTimeouts"]
   readonly topic?: string
 }
 

@@ -33,6 +33,7 @@ const accepted = (argv: ReadonlyArray<string>, env: Environment = {}): void => {
 const serve = ["serve", "--brokers", "a:1"]
 
 describe("one line names the option, the value and what is allowed", () => {
+  const hub = "Endpoint=sb://ns1.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k"
   const cases: ReadonlyArray<[ReadonlyArray<string>, Environment, string]> = [
     [[], {}, "kafka2prom: a command is missing: demo, serve, agent, check (kafka2prom --help explains them)"],
     [["srve"], {}, 'kafka2prom: unknown command "srve": did you mean serve?'],
@@ -120,6 +121,16 @@ describe("one line names the option, the value and what is allowed", () => {
       ["agent", "--brokers", "a:1", "--dump", "x", "--label", "a=1", "--label", "a=2"],
       {},
       'kafka2prom agent: --label is "a=1,a=2": the label a is given twice'
+    ],
+    [
+      ["agent", "--brokers", "a:1", "--dump", "x", "--request-timeout", "45s"],
+      {},
+      "kafka2prom agent: --request-timeout is half of --expiry or more: a round would be given up before its request is"
+    ],
+    [
+      ["agent", "--event-hubs-connection-string", hub, "--dump", "x", "--max-request-bytes", "1MiB"],
+      {},
+      "kafka2prom agent: --max-request-bytes is more than 1MB: Event Hubs closes the connection on larger requests"
     ],
     [
       ["agent", "--brokers", "a:1", "--dump", "x", "--job", "j", "--label", "job=k"],

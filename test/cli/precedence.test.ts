@@ -19,7 +19,7 @@ interface Given {
 }
 
 const read = <T extends Table>(table: T, { argv = [], env = {}, yaml }: Given): Outcome<Resolved<T>> => {
-  const names = new Set(Object.keys(table).map(optionName))
+  const names = new Map(Object.entries(table).map(([key, { kind }]) => [optionName(key), kind.mappings === true]))
   const args = readArguments(argv, table)
   const file = yaml === undefined ? undefined : parseSettings("k2p.yaml", yaml, names)
   const problems = [...args.problems, ...(file?.problems ?? [])]
@@ -251,6 +251,17 @@ describe("Event Hubs", () => {
     assert.deepStrictEqual(
       [config.topics, config.sessionTimeout, config.connection.kafka.brokers],
       [["t"], 10_000, ["private:9093"]]
+    )
+  })
+
+  it("the agent waits for an answer a third of the expiry and half a minute at most, also there, or as it is told", () => {
+    const waits = (...argv: ReadonlyArray<string>) =>
+      value(agentConfig(value(read(Settings.agent, { argv: ["--dump", "x", ...argv] })))).connection.kafka
+        .requestTimeout
+    const there = ["--event-hubs-connection-string", connectionString]
+    assert.deepStrictEqual(
+      [waits(...there), waits("--brokers=a:1", "--expiry=30s"), waits(...there, "--request-timeout=20s")],
+      [30_000, 10_000, 20_000]
     )
   })
 

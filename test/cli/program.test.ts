@@ -1,10 +1,13 @@
 /** The program as a process: exit codes, what goes to which stream, signals. No brokers: nothing listens where it is pointed. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
+import { mkdir, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
 import pkg from "../../package.json" with { type: "json" }
+import type { AgentStatus } from "../../src/agent/Agent.ts"
+import { until } from "../support/until.ts"
 
 const main = new URL("../../src/main.ts", import.meta.url).pathname
 let dir = ""
@@ -146,9 +149,34 @@ describe("agent without brokers", () => {
     const own = await (await fetch(`${base}/self/metrics`)).text()
     assert.match(own, /^process_cpu_seconds_total /m)
     assert.match(own, /^k2p_agent_buffer_bytes 0$/m)
-    assert.notMatch(own, /k2p_(?!agent_)/, "nothing of a pod's")
+    assert.notMatch(own, /k2p_(?!agent_|log_lines_lost_total)/, "nothing of a pod's")
     assert.strictEqual((await fetch(`${base}/healthz`)).status, 200)
     agent.child.kill("SIGINT")
+    assert.strictEqual(await agent.ended, 0)
+  })
+
+  it("says on its status what is with each file and each source, those in trouble first", async () => {
+    const site = join(dir, "site")
+    await mkdir(join(site, "c.prom"), { recursive: true })
+    for (const name of ["a", "b"]) await writeFile(join(site, `${name}.prom`), `${name} 1\n`)
+    const dumps = ["--dump", join(site, "*.prom"), "--host", "h", "--state-dir", join(site, "state")]
+    const agent = start(["agent", "--brokers", "127.0.0.1:1", ...dumps, "--listen", "127.0.0.1:0"])
+    const [, base] = await agent.says(/listening on (http:\/\/[^/]+)\/self\/metrics/)
+    const look = async () =>
+      (await fetch(`${base}/api/v1/status`)).json() as Promise<AgentStatus & { filesByState: object }>
+    const status = await until(
+      async () => {
+        const now = await look()
+        return now.sources?.length === 3 && now
+      },
+      { what: "two dumps and the agent's own metrics to wait for the brokers" }
+    )
+    assert.deepInclude(status.filesByState, { taken: 2, unreadable: 1 })
+    assert.deepInclude(status.files[0], { path: join(site, "c.prom"), why: "it is not a regular file" })
+    assert.deepStrictEqual(status.sources.map(({ source }) => source).sort(), ["h/a", "h/b", "h/kafka2prom-agent"])
+    const index = await (await fetch(`${base}/`)).text()
+    for (const path of ["/api/v1/status", "/self/metrics", "/healthz"]) assert.include(index, `href="${path}"`)
+    agent.child.kill("SIGTERM")
     assert.strictEqual(await agent.ended, 0)
   })
 })

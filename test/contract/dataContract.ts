@@ -1,7 +1,7 @@
 /** The part of the transport contract about records: produce, fetch, offsets, metadata, and what `check` reads. */
 import { randomBytes } from "node:crypto"
 import { assert, type Vitest } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import {
   type Fetched,
   type FetchRequest,
@@ -146,6 +146,51 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
       assert.deepStrictEqual(
         one.map((r) => [r.offset, text(r.value)]),
         Array.from({ length: 20 }, (_, i) => [i, `b${i}`])
+      )
+    })
+  )
+
+  it.effect(
+    "calls that nobody waited between are appended in their order, and a partition that is not there fails its own alone",
+    () =>
+      Effect.gen(function* () {
+        const topic = yield* Harness.topic(2)
+        const client = yield* Harness.client()
+        const producer = yield* (yield* Transport).producer({ clientId: "together", acks: "all", compression: "none" })
+        const calls = Array.from({ length: 60 }, (_, i) => producer.produce([record(partition(topic, i % 2), `${i}`)]))
+        const nowhere = Effect.exit(producer.produce([record(partition(topic, 7), "nowhere")]))
+        const [lost] = yield* Effect.all([nowhere, Effect.all(calls, { concurrency: "unbounded" })], {
+          concurrency: "unbounded"
+        })
+        assert.isTrue(Exit.isFailure(lost))
+        for (const [at, first] of [0, 1].entries())
+          assert.deepStrictEqual(
+            (yield* readTo(client, partition(topic, at), 30)).map((r) => text(r.value)),
+            Array.from({ length: 30 }, (_, i) => `${2 * i + first}`)
+          )
+      })
+  )
+
+  it.effect("a call that was given up lets nothing of it be appended behind a later one", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const client = yield* Harness.client()
+      const producer = yield* (yield* Transport).producer({ clientId: "given-up", acks: "all", compression: "none" })
+      for (let i = 0; i < 20; i++) {
+        const call = yield* Effect.forkChild(producer.produce([record(tp, `given up ${i}`)]), {
+          startImmediately: true
+        })
+        // Not yet sent, just sent, or answered.
+        for (let turn = 0; turn < i % 5; turn++) yield* Effect.promise(() => new Promise(setImmediate))
+        yield* Fiber.interrupt(call)
+        yield* producer.produce([record(tp, `later ${i}`)])
+      }
+      const end = (yield* client.listOffsets([tp], "end")).get(partitionKey(tp))!
+      const values = (yield* readTo(client, tp, end)).map((r) => text(r.value)!)
+      const inOrder = Array.from({ length: 20 }, (_, i) => [`given up ${i}`, `later ${i}`]).flat()
+      assert.deepStrictEqual(
+        values,
+        inOrder.filter((value) => value.startsWith("later") || values.includes(value))
       )
     })
   )
@@ -469,13 +514,14 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
       assert.isTrue(before.topics[0]!.replicas >= 1)
       assert.strictEqual(before.topics[0]!.settings["cleanup.policy"], "delete")
       assert.strictEqual(before.topics[0]!.settings["message.timestamp.type"], "LogAppendTime")
-      assert.strictEqual(before.group.members, 0)
+      assert.strictEqual(before.group?.members, 0)
+      assert.isNull((yield* Effect.scoped(transport.inspect([topic], null))).group)
       const client = yield* Harness.client(group)
       yield* form([client], { sessionTimeout, rebalanceTimeout: 10_000 })
       const after = yield* Effect.scoped(transport.inspect([topic], group))
-      const { sessionTimeouts, ...joined } = after.group
+      const { sessionTimeouts, ...joined } = after.group!
       assert.deepStrictEqual(joined, { state: "Stable", members: 1, protocol: "k2p" })
-      assert.deepStrictEqual(sessionTimeouts, before.group.sessionTimeouts)
+      assert.deepStrictEqual(sessionTimeouts, before.group?.sessionTimeouts)
       // A log that tells them tells the truth: this group has just been joined.
       if (sessionTimeouts !== null)
         assert.isTrue(sessionTimeouts.least <= sessionTimeout && sessionTimeout <= sessionTimeouts.most)

@@ -40,6 +40,6 @@ export const spoil = ({ key, value, headers }: LogRecord): void => {
 /** All sample lines of some dumps, sorted. */
 export const linesOf = (dumps: ReadonlyArray<Dump>): ReadonlyArray<string> =>
   dumps
-    .flatMap((dump) => dump.families.flatMap((family) => Buffer.from(family.bytes).toString("utf8").split("\n")))
+    .flatMap((dump) => [...dump.families].flatMap((family) => Buffer.from(family.bytes).toString("utf8").split("\n")))
     .filter((line) => line !== "")
     .sort()

@@ -66,7 +66,7 @@ describe("content that cannot be shown as it is", () => {
   test("in families whose sources disagree about the type goes with most of them, is counted and found", async (pod) => {
     const said = (type: "counter" | "gauge", source: string): Dump => {
       const dump = gauge("size", source)
-      return { ...dump, source, families: dump.families.map((family) => ({ ...family, type })) }
+      return { ...dump, source, families: [...dump.families].map((family) => ({ ...family, type })) }
     }
     pod.dumps = [said("gauge", "a"), said("counter", "b"), said("gauge", "c")]
     const { body } = await ask(`${pod.base}/metrics`)

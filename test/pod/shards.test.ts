@@ -52,7 +52,7 @@ describe("a scrape of two shards", () => {
 
   test("of more families than one message holds is whole", async (pod) => {
     const many = (source: string): Dump => {
-      const families = Array.from({ length: 4_500 }, (_, i) => gauge(`family_${i}`, source).families[0]!)
+      const families = Array.from({ length: 4_500 }, (_, i) => [...gauge(`family_${i}`, source).families][0]!)
       return { source, families, series: families.length, bytes: 1 }
     }
     for (const [n, shard] of pod.shards.entries()) shard.dumps = [many(`s-${n}`)]

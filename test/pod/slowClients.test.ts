@@ -8,6 +8,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, type Scope } from "effect"
+import { maxWaiting } from "../../src/http/Turns.ts"
 import { maxOfClient, maxScrapes } from "../../src/metrics/scrape/ScrapeSlots.ts"
 import { ask, askFrom, type FakeOptions, type FakePod, fakePod, gauge, open, scrapes, until, whole } from "./fakePod.ts"
 
@@ -173,24 +174,38 @@ describe("clients that say nothing, or do not stop", () => {
     }
   })
 
-  test("scrapes in a row on one connection have no more than their client's share", async (pod, dial) => {
-    pod.dumps = large()
-    await dial("127.0.8.1", scrape.repeat(200))
-    await until(pod, async () => (await scrapes(pod.metrics, "client-busy")) > 0)
-    assert.strictEqual(pod.engine.cuts, maxOfClient)
-    assert.isAtLeast(await answered(pod, "127.0.8.2"), size(pod))
+  test("requests in a row on one connection are answered one after the other", async (pod, dial) => {
+    pod.dumps = [gauge("up_time", "a")]
+    const socket = await dial(
+      "127.0.8.1",
+      `GET /healthz HTTP/1.1\r\nHost: p\r\n\r\n${scrape}GET /x HTTP/1.1\r\nHost: p\r\n\r\n`
+    )
+    let text = ""
+    socket.on("data", (bytes: Buffer) => {
+      text += bytes.toString()
+    })
+    await until(pod, () => text.includes("nothing here"))
+    const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status)
+    assert.deepStrictEqual(statuses, ["200", "200", "404"])
   })
 
-  test("scrapes in a row on one connection end with it, also those that still wait for the first", async (pod, dial) => {
+  test("scrapes in a row on one connection are one at a time, and all end with it", async (pod, dial) => {
     pod.dumps = large()
-    const socket = await dial("127.0.8.1", scrape.repeat(maxOfClient))
-    await until(pod, () => pod.engine.cuts === maxOfClient)
+    const socket = await dial("127.0.8.1", scrape.repeat(maxWaiting + 1))
+    await until(pod, () => pod.engine.cuts === 1)
+    assert.isAtLeast(await answered(pod, "127.0.8.2"), size(pod))
     socket.destroy()
-    await until(
-      pod,
-      async () => (await scrapes(pod.metrics, "gone")) + (await scrapes(pod.metrics, "stalled")) === maxOfClient
-    )
-    assert.strictEqual(await scrapes(pod.metrics, "gone"), maxOfClient)
+    await until(pod, async () => (await scrapes(pod.metrics, "gone")) === 1)
+    assert.isAtLeast(await answered(pod, "127.0.8.1"), size(pod))
+    assert.strictEqual(pod.engine.cuts, 3)
+  })
+
+  test("more requests than may wait end their connection, whatever they ask for", async (pod, dial, logged) => {
+    pod.dumps = [gauge("up_time", "a")]
+    for (const path of ["/self/metrics", "/healthz", "/metrics", "/x"])
+      await once(await dial("127.0.8.1", `GET ${path} HTTP/1.1\r\nHost: p\r\n\r\n`.repeat(1_500)), "close")
+    assert.strictEqual(await closedFor(pod, "pipelined"), 4)
+    assert.match(logged.join("\n"), /127\.0\.8\.1 sent more than 16 requests behind one/)
   })
 
   test("a header that is too long is refused, a HEAD takes no slot", async (pod, dial) => {

@@ -5,7 +5,7 @@ import { partitionKey, type UnreadableReason } from "../../src/transport/Transpo
 import { random } from "../support/random.ts"
 import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
-import { isGrowth } from "./Schedule.ts"
+import { growthWindowOf, isGrowth } from "./Schedule.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
 import { type SimSource, topic } from "./SimAgent.ts"
 import { SimPod, simEngine } from "./SimPod.ts"
@@ -24,7 +24,9 @@ export const startPod = (sim: Sim): Effect.Effect<void, never, Scope.Scope> =>
       engine: {
         commit: schedule.commit,
         topics: [topic],
-        ...(isGrowth(schedule.profile) ? { partitioner: "murmur2" as const, growthWindow: 600_000 } : {})
+        ...(isGrowth(schedule.profile)
+          ? { partitioner: schedule.partitioner ?? ("murmur2" as const), growthWindow: growthWindowOf(schedule) }
+          : {})
       },
       backpressure: schedule.backpressure,
       // Unequal, so that of two who show the same one is behind.

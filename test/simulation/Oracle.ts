@@ -89,15 +89,17 @@ export class Oracle {
     this.violations.push(`${series}: older after newer: ${sight(after)} after ${sight(before)}`)
   }
 
-  /** At a quiet end: every source must be shown by exactly one pod, at its newest. Answers what is not so. */
+  /** At a quiet end: every source must be shown by exactly one pod, at its newest; by none at all those of `away` may be. Answers what is not so. */
   unsettled(
     live: ReadonlyMap<string, number>,
-    last: ReadonlyMap<string, ReadonlyArray<{ readonly pod: string; readonly value: number }>>
+    last: ReadonlyMap<string, ReadonlyArray<{ readonly pod: string; readonly value: number }>>,
+    away: ReadonlySet<string> = new Set()
   ): ReadonlyArray<string> {
     const wrong: Array<string> = []
     for (const [series, value] of live) {
       const where = last.get(series) ?? []
-      if (where.length === 0) wrong.push(`${series}: lost: shown by no pod although everything is quiet again`)
+      if (where.length === 0 && !away.has(series))
+        wrong.push(`${series}: lost: shown by no pod although everything is quiet again`)
       if (where.length > 1)
         wrong.push(`${series}: shown by ${where.map((w) => w.pod).join(" and ")} although everything is quiet again`)
       for (const w of where)

@@ -5,10 +5,12 @@
  * Profiles: `faults` is everything that P1 must survive. `calm` is joins, leaves, crashes and slow joins alone, far enough apart
  * for each to end: there P3 can be judged from outside. `logBack` and `calmLogBack` add what P1 assumes not to happen
  * and rule 9 limits. `growth` and `calmGrowth` have sources that their producers place by key, in a topic that grows, also twice in a
- * row, and producers that hear of it late. `paused` is joins and leaves around pauses of the
+ * row, and producers that hear of it late. `mixedGrowth` is `growth` with producers of other partitioners beside those whose placement
+ * the group knows, there before it was found out or coming later. `paused` is joins and leaves around pauses of the
  * coordinator: there it can be judged whether all is back at once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  */
 import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
+import type { Placement } from "../../src/transport/Placement.ts"
 import { unreadableReasons } from "../../src/transport/Transport.ts"
 import { random } from "../support/random.ts"
 import type { Fault } from "./Fault.ts"
@@ -19,10 +21,20 @@ export interface Timed {
   readonly fault: Fault
 }
 
-export type Profile = "faults" | "calm" | "logBack" | "calmLogBack" | "deposed" | "paused" | "growth" | "calmGrowth"
+export type Profile =
+  | "faults"
+  | "calm"
+  | "logBack"
+  | "calmLogBack"
+  | "deposed"
+  | "paused"
+  | "growth"
+  | "calmGrowth"
+  | "mixedGrowth"
 
 /** Profiles in which producers place keys. */
-export const isGrowth = (profile: Profile): boolean => profile === "growth" || profile === "calmGrowth"
+export const isGrowth = (profile: Profile): boolean =>
+  profile === "growth" || profile === "calmGrowth" || profile === "mixedGrowth"
 
 export interface Schedule {
   readonly seed: number
@@ -45,8 +57,16 @@ export interface Schedule {
   readonly stamps?: "broker" | "senders"
   /** At most so many ms after a growth a producer hears of it. */
   readonly metadataAge?: number
+  /** What the pods are told of how keys are placed; murmur2 where absent. */
+  readonly partitioner?: Placement | "auto"
   readonly faults: ReadonlyArray<Timed>
 }
+
+/** Of mixed histories: enough for a placement to be found out by a good third of them. */
+const mixedSources = 32
+
+/** In a mix all that is written is to be shown in the end: as the default is to producers' metadata and to the expiry. */
+export const growthWindowOf = ({ profile }: Schedule): number => (profile === "mixedGrowth" ? 18_000 : 600_000)
 
 type Int = (n: number) => number
 type Maker = (r: () => number, int: Int) => Fault
@@ -198,6 +218,9 @@ const pickFrom = (from: Kinds, r: () => number, int: Int): Fault => {
   return { type: "join" }
 }
 
+/** When, in mixed histories, sources of other partitioners may come after all others'. */
+export const foreignersCome = 14_000
+
 /** Of a kind that a history shall meet often; all others together weigh about a hundred. */
 const oftenWeight = 25
 const typeOf = (make: Maker): Fault["type"] =>
@@ -217,14 +240,15 @@ const stormy = (
     const share = weight * one(int, [0, 1, 1, 4])
     return [often.includes(typeOf(make)) ? share + oftenWeight : share, make]
   })
-  const faults: Array<Timed> = []
-  let at = 4_000
+  // Until then a placement is found out: with the join all keys are asked for.
+  const faults: Array<Timed> = profile === "mixedGrowth" ? [{ at: 7_000, fault: { type: "join" } }] : []
+  let at = profile === "mixedGrowth" ? foreignersCome : 4_000
   for (let i = 0; i < count; i++) {
     // Faults come in clusters: a rebalance inside a rebalance, two faults at once.
     at += r() < 0.4 ? int(300) : 300 + int(4_000)
     let fault = pickFrom(own, r, int)
     // What retention takes early is no matter of growth.
-    if (profile === "growth" && (fault.type === "retention" || r() < 0.12))
+    if (isGrowth(profile) && (fault.type === "retention" || r() < 0.12))
       fault = { type: "addPartitions", count: 1 + int(3) }
     if (profile === "logBack" && r() < 0.15) fault = logBack(r, int)
     if (profile === "deposed" && r() < 0.15) fault = { type: "deposed", pod: int(5), ms: 2_000 + int(15_000) }
@@ -297,14 +321,14 @@ export const makeSchedule = (
   const int = (n: number) => Math.floor(r() * n)
   const profile = options.profile ?? "faults"
   const count = options.faults ?? 20 + int(14)
-  const partitions = 2 + int(3)
+  const partitions = (profile === "mixedGrowth" ? 3 : 2) + int(profile === "mixedGrowth" ? 2 : 3)
   const quiet = profile === "calm" || profile === "calmLogBack" || profile === "paused" || profile === "calmGrowth"
   const made: Schedule = {
     seed,
     profile,
     pods: 2 + int(3),
     partitions,
-    sources: (isGrowth(profile) ? 3 : 2) * partitions + int(3),
+    sources: profile === "mixedGrowth" ? mixedSources + int(3) : (isGrowth(profile) ? 3 : 2) * partitions + int(3),
     scrapers: 2 + int(3),
     commit: r() < 0.6 ? "visible" : "scraped",
     mixedLimits: r() < 0.5,
@@ -322,7 +346,10 @@ export const makeSchedule = (
     // Drawn last: the rest of a seed's history is as it was.
     lateCuts: one(int, [0, 0, 30, 400]),
     stamps: one(int, ["broker", "senders"]),
-    ...(isGrowth(profile) ? { metadataAge: one(int, [500, 4_000, 12_000]) } : {})
+    ...(isGrowth(profile)
+      ? { metadataAge: one(int, profile === "mixedGrowth" ? [500, 4_000] : [500, 4_000, 12_000]) }
+      : {}),
+    ...(profile === "mixedGrowth" ? { partitioner: one(int, ["murmur2", "crc32", "auto"] as const) } : {})
   }
   return made.backpressure === "pause" ? made : { ...made, faults: withFloods(made.faults, r) }
 }

@@ -3,7 +3,7 @@
  * agree; some sources send numbered rounds whole, some in two chunks, some plain records without any header, as kcat does.
  */
 import { Effect } from "effect"
-import { placing } from "../../src/transport/Placement.ts"
+import { type Placement, placing } from "../../src/transport/Placement.ts"
 import type { OutgoingRecord, Producer } from "../../src/transport/Transport.ts"
 import { simExpiry } from "./SimPod.ts"
 
@@ -11,6 +11,17 @@ export const topic = "metrics"
 const text = (s: string): Uint8Array => Buffer.from(s)
 
 export type Kind = "whole" | "chunked" | "plain"
+
+/** How a producer places a plain source: `fnv1a` is Sarama's way, `hand` one fixed partition whatever grows. */
+export type Partitioner = Placement | "fnv1a" | "hand"
+
+const fnv1a = (key: Uint8Array): number => {
+  let hash = 0x811c9dc5
+  for (const byte of key) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash >>> 0
+}
+
+const hashes = { ...placing, fnv1a }
 
 /** Who hears of what is sent: before it is sent, and once it is in the log. */
 export interface Hearer {
@@ -34,6 +45,7 @@ export class SimSource {
   /** Where its producer places it by its key: the partitions that the producer knows of. */
   private counted: number | undefined
   readonly kind: Kind
+  private readonly partitioner: Partitioner
   value = 0
   silentUntil = -1
   wideUntil = -1
@@ -56,11 +68,13 @@ export class SimSource {
     now: number,
     hearer: Hearer,
     clock: () => number,
-    kind: Kind = (["whole", "chunked", "plain"] as const)[index % 3]!
+    kind: Kind = (["whole", "chunked", "plain"] as const)[index % 3]!,
+    partitioner: Partitioner = "murmur2"
   ) {
     this.name = `s${index}`
     this.fixed = partition
     this.kind = kind
+    this.partitioner = partitioner
     this.epoch = now
     this.hearer = hearer
     this.clock = clock
@@ -72,7 +86,7 @@ export class SimSource {
   }
 
   homeAmong(partitions: number): number {
-    return placing.murmur2(text(this.name)) % partitions
+    return this.partitioner === "hand" ? this.fixed : hashes[this.partitioner](text(this.name)) % partitions
   }
 
   /** From here on it is placed by its key among so many partitions, as a producer does that believes in them. */

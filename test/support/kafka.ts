@@ -1,5 +1,5 @@
 /**
- * Real Kafka for tests: one or three KRaft nodes on loopback with ports and folders of their own, gone with `stop`, or
+ * Real Kafka for tests: one to three KRaft nodes on loopback with ports and folders of their own, gone with `stop`, or
  * with this process, even if it is killed. Plain, or with a TLS and SASL listener beside the plain one that the brokers use among themselves.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
@@ -19,7 +19,8 @@ import { type KafkaVersion, kafkaJars } from "./kafkaJars.ts"
 
 export interface StartOptions {
   readonly version: KafkaVersion
-  readonly nodes?: 1 | 3
+  /** Of two only the first is a controller too: the second may be frozen and the cluster goes on. */
+  readonly nodes?: 1 | 2 | 3
   /** A listener with TLS (certificates from `makeCertificates`) and SASL; users are created for all mechanisms. */
   readonly security?: {
     readonly keystore: string
@@ -68,7 +69,7 @@ export interface KafkaCluster {
 }
 
 const run = promisify(execFile)
-const HEAP = { 1: "-Xmx768m", 3: "-Xmx512m" } as const
+const HEAP = { 1: "-Xmx768m", 2: "-Xmx512m", 3: "-Xmx512m" } as const
 
 /** Ports that were free a moment ago; a taken one shows as a broker that does not start, and is tried again. */
 const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
@@ -124,12 +125,14 @@ const properties = (
   const doors = node.doors.map(([name, port]) => `,${name}://127.0.0.1:${port}`).join("")
   const told = node.doors.map(([name]) => `,${name}://127.0.0.1:${options.doors![name]![node.id - 1]}`).join("")
   const plain = node.doors.map(([name]) => `,${name}:PLAINTEXT`).join("")
+  const controls = controllers.startsWith(`${node.id}@`) || controllers.includes(`,${node.id}@`)
+  const own = controls ? `,CONTROLLER://127.0.0.1:${node.controller}` : ""
   const settings: Record<string, string> = {
-    "process.roles": "broker,controller",
+    "process.roles": controls ? "broker,controller" : "broker",
     "node.id": String(node.id),
     "controller.quorum.voters": controllers,
     "controller.listener.names": "CONTROLLER",
-    listeners: `PLAIN://127.0.0.1:${node.plain},CONTROLLER://127.0.0.1:${node.controller}${secured}${doors}`,
+    listeners: `PLAIN://127.0.0.1:${node.plain}${own}${secured}${doors}`,
     "advertised.listeners": `PLAIN://127.0.0.1:${node.plain}${secured}${told}`,
     "inter.broker.listener.name": "PLAIN",
     "listener.security.protocol.map": `PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT${plain}${security === undefined ? "" : ",SECURE:SASL_SSL"}`,
@@ -204,7 +207,10 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
     secure: ports[i * each + 2]!,
     doors: doors.map((name, door) => [name, ports[i * each + 3 + door]!] as const)
   }))
-  const controllers = specs.map(({ id, controller }) => `${id}@127.0.0.1:${controller}`).join(",")
+  const controllers = specs
+    .slice(0, count === 2 ? 1 : count)
+    .map(({ id, controller }) => `${id}@127.0.0.1:${controller}`)
+    .join(",")
   const clusterId = Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")
   const children = new Map<number, ChildProcess>()
   const java = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath]

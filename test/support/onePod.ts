@@ -27,7 +27,13 @@ export interface Shown {
 
 const utf8 = new TextEncoder()
 
-export const shownOf = (value: Uint8Array, contentType: string, timestamps: "scrape" | "event"): Shown => {
+/** `more`: headers besides the content type. */
+export const shownOf = (
+  value: Uint8Array,
+  contentType: string,
+  timestamps: "scrape" | "event",
+  more: Readonly<Record<string, string>> = {}
+): Shown => {
   const now = { wall: arrival, mono: 0 }
   const cache = new PartitionCache(
     { topic: "metrics", partition: 0 },
@@ -40,7 +46,7 @@ export const shownOf = (value: Uint8Array, contentType: string, timestamps: "scr
     },
     new Budget("pod", { series: 1e9, bytes: 1e12 })
   )
-  const headers = { "k2p-mode": "snapshot", ...(contentType === "" ? {} : { "content-type": contentType }) }
+  const headers = { ...more, "k2p-mode": "snapshot", ...(contentType === "" ? {} : { "content-type": contentType }) }
   cache.take(
     {
       offset: 0,

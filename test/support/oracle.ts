@@ -60,6 +60,25 @@ export interface Answer {
   }
 }
 
+export type LabelPairs = ReadonlyArray<readonly [name: string, value: string]>
+
+export interface RelabelQuestion {
+  /** YAML, what stands below `metric_relabel_configs` in Prometheus' file. */
+  readonly rules: string
+  readonly series: ReadonlyArray<LabelPairs>
+  /** Texts whose upper and lower case is asked for, as Go has them. */
+  readonly cases?: ReadonlyArray<string>
+}
+
+export interface RelabelAnswer {
+  /** Why Prometheus refuses the rules, "" where it does not. */
+  readonly refused: string
+  /** Each as it is then, by name; null where it was dropped. */
+  readonly series: ReadonlyArray<LabelPairs | null>
+  readonly upper: ReadonlyArray<string> | null
+  readonly lower: ReadonlyArray<string> | null
+}
+
 /** The program, built if need be. Two test files may ask at once: it appears whole, whoever is last. */
 export const oracleProgram = async (): Promise<string> => {
   const hash = createHash("sha256")
@@ -83,7 +102,7 @@ export const oracleProgram = async (): Promise<string> => {
 
 export class Oracle {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>
-  private readonly waiting: Array<PromiseWithResolvers<Answer>> = []
+  private readonly waiting: Array<PromiseWithResolvers<unknown>> = []
 
   static async start(): Promise<Oracle> {
     return new Oracle(await oracleProgram())
@@ -100,10 +119,19 @@ export class Oracle {
   }
 
   ask({ text, contentType, target = [], time = 0, expfmt = false }: Question): Promise<Answer> {
-    const answer = Promise.withResolvers<Answer>()
-    this.waiting.push(answer)
     const base64 = Buffer.from(text.buffer, text.byteOffset, text.length).toString("base64")
-    this.child.stdin.write(`${JSON.stringify({ text: base64, contentType, target, time, expfmt })}\n`)
+    return this.send({ text: base64, contentType, target, time, expfmt }) as Promise<Answer>
+  }
+
+  /** By Prometheus' own model/relabel. */
+  relabel(question: RelabelQuestion): Promise<RelabelAnswer> {
+    return this.send({ relabel: question }) as Promise<RelabelAnswer>
+  }
+
+  private send(request: object): Promise<unknown> {
+    const answer = Promise.withResolvers<unknown>()
+    this.waiting.push(answer)
+    this.child.stdin.write(`${JSON.stringify(request)}\n`)
     return answer.promise
   }
 

@@ -47,7 +47,16 @@ export const startSenders = async (stage: Stage, options: SendersOptions): Promi
   const service = stage.run("service", process.execPath, [script, dumps, String(dumpEvery), ...names])
   const agent = stage.program("agent", [
     ...["agent", "--brokers", brokers, "--topic", topic, "--host", host, "--job", "shop"],
-    ...["--dump", join(dumps, "*.prom"), "--state-dir", join(stage.dir, `state-${topic}`), ...args]
+    // Sources are counted.
+    ...[
+      "--dump",
+      join(dumps, "*.prom"),
+      "--state-dir",
+      join(stage.dir, `state-${topic}`),
+      "--self-every",
+      "0s",
+      ...args
+    ]
   ])
   return { sources: names.map((name) => `${host}/${name}`).sort(), service, agent }
 }

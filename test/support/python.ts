@@ -16,7 +16,8 @@ const requirement = "prometheus_client==0.26.0"
 /** A set-up that takes longer was ended half-way: its lock is nobody's. */
 const STALE_MS = 10 * 60_000
 
-const environment = async (): Promise<string> => {
+/** The path of a Python that has prometheus_client. */
+export const pythonWithClient = async (): Promise<string> => {
   const { stdout } = await run("python3", ["-c", "import platform; print(platform.python_version())"])
   const home = join(cache, `python-${stdout.trim()}`)
   const python = join(home, "bin", "python")
@@ -83,7 +84,7 @@ json.dump(out, sys.stdout)
 
 /** What prometheus_client's parsers say of each body: one process for all of them. */
 export const parseInPython = async (bodies: ReadonlyArray<Body>): Promise<ReadonlyArray<Verdict>> => {
-  const python = await environment()
+  const python = await pythonWithClient()
   const child = spawn(python, ["-c", script], { stdio: ["pipe", "pipe", "inherit"] })
   child.stdin.end(JSON.stringify(bodies))
   let output = ""

@@ -101,6 +101,36 @@ it("stalled answers were asked for and wait, and an old stall ends when another 
   await answered(client, "ONE")
 })
 
+it("forgotten connections carry nothing for ever and stay open, new ones pass", async () => {
+  const before = await dial()
+  before.socket.write("one,")
+  await answered(before, "ONE,")
+  proxy.forget()
+  before.socket.write("two")
+  const after = await dial()
+  after.socket.write("three")
+  await answered(after, "THREE")
+  proxy.heal()
+  after.socket.write("four")
+  await answered(after, "THREEFOUR")
+  assert.deepStrictEqual([got, before.text, before.closed], [["one,", "threefour"], "ONE,", false])
+})
+
+it("a delay makes both directions late and keeps their order, until it is healed", async () => {
+  const client = await dial()
+  proxy.delay(50)
+  const started = performance.now()
+  client.socket.write("one,")
+  await answered(client, "ONE,")
+  assert.isAtLeast(performance.now() - started, 99)
+  client.socket.write("two,")
+  await until(() => got.join() === "one,two,", { what: "the request", every: 5 })
+  proxy.heal()
+  client.socket.end("three")
+  await until(() => client.closed, { what: "the end", every: 5 })
+  assert.strictEqual(client.text, "ONE,TWO,THREE")
+})
+
 it("before it is aimed it takes nobody", async () => {
   const unaimed = await openProxy()
   try {

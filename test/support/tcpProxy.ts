@@ -1,5 +1,5 @@
 /**
- * TcpProxy: a way to one server on loopback that a test can cut, stall in one or both directions, and heal. Gate: the
+ * TcpProxy: a way to one server on loopback that a test can cut, stall in one or both directions, make late, and heal. Gate: the
  * same for a row of servers, all of one client's ways at once. What a stall holds is delivered in order when it is healed, late,
  * as a network that comes back does; what a cut took is gone and both ends see a reset. Bytes pass unread.
  */
@@ -17,6 +17,10 @@ export interface Faults {
   readonly cut: () => void
   /** Holds what is sent in these directions; new connections are taken, and held too. */
   readonly stall: (directions: Directions) => void
+  /** Connections that are open now carry nothing any more, and nobody is told; new ones do. As a firewall that forgot them. */
+  readonly forget: () => void
+  /** What is sent from now on arrives so many ms later, in each direction; a round trip takes twice that. */
+  readonly delay: (ms: number) => void
   /** No fault any more. */
   readonly heal: () => void
   readonly close: () => Promise<void>
@@ -35,16 +39,28 @@ export interface Gate extends Faults {
 
 const flowing: Directions = { toServer: false, toClient: false }
 
-/** Everything from one socket to the other, in order, the end included; nothing while it is held. */
-const pump = (from: Socket, to: Socket, held: () => boolean): void => {
+/** Everything from one socket to the other, in order, the end included, `late` ms late; nothing while it is held. */
+const pump = (from: Socket, to: Socket, held: () => boolean, late: () => number): void => {
   if (held()) from.pause()
-  from.on("data", (bytes) => {
-    if (!to.write(bytes)) from.pause()
-  })
+  /** On its way: what is done when it arrives. */
+  const travelling: Array<{ readonly due: number; readonly arrive: () => void }> = []
+  const arrivals = () => {
+    while (travelling.length > 0 && travelling[0]!.due <= performance.now()) travelling.shift()!.arrive()
+    if (travelling.length > 0) setTimeout(arrivals, Math.max(1, travelling[0]!.due - performance.now()))
+  }
+  const travel = (arrive: () => void) => {
+    if (late() === 0 && travelling.length === 0) arrive()
+    else if (travelling.push({ due: performance.now() + late(), arrive }) === 1) setTimeout(arrivals, late())
+  }
+  from.on("data", (bytes) =>
+    travel(() => {
+      if (!to.destroyed && !to.write(bytes)) from.pause()
+    })
+  )
   to.on("drain", () => {
     if (!held()) from.resume()
   })
-  from.on("end", () => to.end())
+  from.on("end", () => travel(() => to.end()))
   // A reset of one side is passed on by `close`, which follows.
   from.on("error", () => {})
   from.on("close", (reset) => {
@@ -56,7 +72,9 @@ export const openProxy = async (): Promise<TcpProxy> => {
   let target: number | undefined
   let severed = false
   let stalled = flowing
-  const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
+  let lateness = 0
+  const late = () => lateness
+  const pairs = new Set<{ readonly client: Socket; readonly server: Socket; forgotten: boolean }>()
 
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     if (target === undefined || severed) {
@@ -65,10 +83,10 @@ export const openProxy = async (): Promise<TcpProxy> => {
       return
     }
     const server = connect({ port: target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
-    const pair = { client, server }
+    const pair = { client, server, forgotten: false }
     pairs.add(pair)
-    pump(client, server, () => stalled.toServer)
-    pump(server, client, () => stalled.toClient)
+    pump(client, server, () => stalled.toServer || pair.forgotten, late)
+    pump(server, client, () => stalled.toClient || pair.forgotten, late)
     const forget = () => {
       if (client.closed && server.closed) pairs.delete(pair)
     }
@@ -79,10 +97,10 @@ export const openProxy = async (): Promise<TcpProxy> => {
 
   const setFlow = (next: Directions): void => {
     stalled = next
-    for (const { client, server } of pairs)
+    for (const { client, forgotten, server } of pairs)
       for (const [from, to, held] of [
-        [client, server, next.toServer],
-        [server, client, next.toClient]
+        [client, server, next.toServer || forgotten],
+        [server, client, next.toClient || forgotten]
       ] as const)
         if (held) from.pause()
         else if (!to.writableNeedDrain) from.resume()
@@ -104,8 +122,16 @@ export const openProxy = async (): Promise<TcpProxy> => {
       reset()
     },
     stall: setFlow,
+    forget: () => {
+      for (const pair of pairs) pair.forgotten = true
+      setFlow(stalled)
+    },
+    delay: (ms) => {
+      lateness = ms
+    },
     heal: () => {
       severed = false
+      lateness = 0
       setFlow(flowing)
     },
     close: async () => {
@@ -124,6 +150,8 @@ export const openGate = async (width: number): Promise<Gate> => {
     aim: (ports) => each((proxy, i) => proxy.aim(ports[i]!)),
     cut: () => each((proxy) => proxy.cut()),
     stall: (directions) => each((proxy) => proxy.stall(directions)),
+    forget: () => each((proxy) => proxy.forget()),
+    delay: (ms) => each((proxy) => proxy.delay(ms)),
     heal: () => each((proxy) => proxy.heal()),
     close: async () => {
       await Promise.all(proxies.map((proxy) => proxy.close()))

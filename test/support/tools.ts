@@ -18,6 +18,7 @@ const packages: Readonly<Record<string, string>> = {
   tar: "tar",
   prometheus: "Prometheus (Debian: prometheus)",
   promtool: "Prometheus' promtool (Debian: prometheus)",
+  "systemd-analyze": "systemd (Debian: systemd)",
   go: "Go 1.21 or later, which fetches the Go that it needs (Debian: golang-go)",
   python3: "Python 3.9 or later with venv (Debian: python3-venv)"
 }

@@ -17,6 +17,8 @@ import { type Examined, examine, type FileState, settle, type Watched, watch } f
 export interface DumpSourceOptions {
   readonly globs: ReadonlyArray<string>
   readonly host: string
+  /** Ids that are not a file's, and whose they are. */
+  readonly taken: ReadonlyMap<string, string>
   /** Of one dump. */
   readonly maxBytes: number
   /** Ms between two walks of the globs: how late a new file is found. */
@@ -75,7 +77,7 @@ const found = async (globs: ReadonlyArray<string>): Promise<Map<string, string>>
 
 export const make = (options: DumpSourceOptions): DumpSource => {
   const files = new Map<string, Tailed>()
-  const owners = new Map<string, string>()
+  const owners = new Map(options.taken)
   let walkedAt = Number.NEGATIVE_INFINITY
   let reading = 0
   let toldEmpty = false
@@ -118,7 +120,9 @@ export const make = (options: DumpSourceOptions): DumpSource => {
         file.told = "duplicate"
         yield* Effect.logError(
           `${file.path} is not sent: its source id ${file.source} is that of ${file.rival} already. ` +
-            `Rename one of them, or name both with one --dump glob whose fixed directory is above both`
+            (options.taken.has(file.source)
+              ? "Rename the file, or give the target another name"
+              : "Rename one of them, or name both with one --dump glob whose fixed directory is above both")
         )
       }
     }
@@ -127,7 +131,7 @@ export const make = (options: DumpSourceOptions): DumpSource => {
         `${paths.size} files match --dump, only ${maxFiles} are tailed; run more agents with narrower globs`
       )
     toldMany = paths.size > maxFiles
-    if (paths.size === 0 && !toldEmpty)
+    if (paths.size === 0 && options.globs.length > 0 && !toldEmpty)
       yield* Effect.logWarning(`no file matches --dump ${options.globs.join(" --dump ")} yet; looking on`)
     toldEmpty = paths.size === 0
   })
@@ -176,9 +180,10 @@ export const make = (options: DumpSourceOptions): DumpSource => {
     )
     settle(file, result)
     if (result.kind === "round") {
-      const time = Math.min(result.time, yield* Clock.currentTimeMillis)
+      const wall = yield* Clock.currentTimeMillis
+      const time = Math.min(result.time, wall)
       const { source, job, path: origin } = file
-      yield* sink.offer({ source, job, origin, text: result.text, format: result.format, time })
+      yield* sink.offer({ source, job, origin, text: result.text, format: result.format, time, age: wall - time })
     }
     yield* tell(file)
   })

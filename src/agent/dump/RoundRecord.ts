@@ -5,12 +5,10 @@
 
 import { maxSourceBytes } from "../../metrics/rounds/Record.ts"
 import type { InputFormat } from "../../metrics/text/Dump.ts"
-
+import { defaultMaxRequestBytes } from "../../transport/Transport.ts"
 import type { Round } from "../AgentSource.ts"
-import { chunk } from "./Chunker.ts"
+import { chunk, type LeftOut } from "./Chunker.ts"
 
-/** A record is smaller than this with its key, its headers and what Kafka's batch format adds around it. */
-export const maxRecordBytes = 1_000_000
 /** The batch's and the request's own fields, lengths of a record's parts, the topic's name. */
 const framing = 1024
 /** `k2p-chunk` with up to seven digits a side. */
@@ -37,16 +35,20 @@ export interface NumberedRound {
 }
 
 export type Encoded =
-  | { readonly kind: "round"; readonly round: NumberedRound }
+  | { readonly kind: "round"; readonly round: NumberedRound; readonly leftOut: LeftOut | undefined }
   | { readonly kind: "refused"; readonly why: string }
 
 const utf8 = new TextEncoder()
+
+export const tooLong = ({ line, bytes }: LeftOut): string =>
+  `line ${line} of the dump has ${bytes} bytes, more than one record may carry`
 
 export const encodeRound = (
   round: Round,
   version: string,
   labels: Readonly<Record<string, string>>,
-  recordBytes = maxRecordBytes
+  /** A record is smaller than this with its key, its headers and what Kafka's batch format adds around it. */
+  recordBytes = defaultMaxRequestBytes
 ): Encoded => {
   const key = utf8.encode(round.source)
   if (key.length > maxSourceBytes)
@@ -57,26 +59,24 @@ export const encodeRound = (
     "k2p-round": utf8.encode(version),
     "k2p-time": utf8.encode(String(Math.trunc(round.time))),
     "k2p-mode": utf8.encode("snapshot"),
-    "k2p-labels": utf8.encode(JSON.stringify({ job: round.job, ...labels }))
+    "k2p-labels": utf8.encode(JSON.stringify({ job: round.job, ...labels, ...round.labels }))
   }
   let overhead = framing + chunkHeaderBytes + key.length
   for (const [name, value] of Object.entries(shared)) overhead += name.length + value.length + 10
-  const cut = chunk(round.text, round.format, recordBytes - overhead)
-  if (cut.kind === "line-too-long")
-    return {
-      kind: "refused",
-      why: `line ${cut.line} of the dump has ${cut.bytes} bytes, more than one record may carry`
-    }
-  const count = cut.chunks.length
+  const { chunks, leftOut } = chunk(round.text, round.format, recordBytes - overhead)
+  if (chunks.length === 0 && leftOut !== undefined)
+    return { kind: "refused", why: `${tooLong(leftOut)}, and nothing else is in the dump` }
+  const count = chunks.length
   return {
     kind: "round",
+    leftOut,
     round: {
       source: round.source,
       key,
       version,
       time: round.time,
       bytes: round.text.length,
-      chunks: cut.chunks.map((value, i) => ({
+      chunks: chunks.map((value, i) => ({
         value,
         headers: { ...shared, "k2p-chunk": utf8.encode(`${i + 1}/${count}`) }
       }))

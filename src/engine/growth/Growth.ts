@@ -199,7 +199,7 @@ export class Growth {
   private wait({ homes }: Partition): void {
     const { growthWindow } = this.host.options
     homes.waitsUntil = this.host.now() + growthWindow
-    if (growthWindow === 0) homes.waited = true
+    if (growthWindow === 0 && homes.placement === undefined) homes.settle(0)
   }
 
   private pending(): boolean {
@@ -234,17 +234,21 @@ export class Growth {
   private look(topic: string): Effect.Effect<void, TransportError> {
     return Effect.gen({ self: this }, function* () {
       const owned = () => [...this.host.partitions()].filter((p) => p.tp.topic === topic && p.processing !== undefined)
-      for (const { homes } of owned())
-        if (!homes.waited && homes.steps.length > 0 && this.host.now() >= homes.waitsUntil) homes.waited = true
+      const over = owned().filter(
+        ({ homes }) => !homes.waited && homes.steps.length > 0 && this.host.now() >= homes.waitsUntil
+      )
+      for (const { homes } of over) if (homes.placement === undefined) homes.settle(0)
+      const settling = over.filter(({ homes }) => homes.placement !== undefined && homes.open.length === 0)
+      if (settling.length > 0) yield* this.ends(settling, (p, end) => p.homes.settle(end))
       const unseen = owned().filter((p) => p.homes.waiting && p.homes.endWanted)
-      if (unseen.length > 0) yield* this.ends(unseen, [this.largest(topic)])
+      if (unseen.length > 0) yield* this.ends(unseen, resolving([this.largest(topic)]))
       if (owned().every((p) => p.homes.open.length === 0)) return
       const committed = yield* this.commits(topic, [])
       const { placement } = this.known(topic)
       const named = this.named(topic, committed)
       const everywhere = this.known(topic).counts.filter((count) => isNamed(named, count, placement))
       const ready = owned().filter((p) => p.homes.open.some((count) => everywhere.includes(count)))
-      if (ready.length > 0) yield* this.ends(ready, everywhere)
+      if (ready.length > 0) yield* this.ends(ready, resolving(everywhere))
     })
   }
 
@@ -266,14 +270,13 @@ export class Growth {
   }
 
   /** Asked for now, so nothing that was written before lies beyond them. */
-  private ends(ready: ReadonlyArray<Partition>, counts: ReadonlyArray<number>): Effect.Effect<void> {
+  private ends(ready: ReadonlyArray<Partition>, use: (p: Partition, end: number) => void): Effect.Effect<void> {
     const each = (p: Partition) =>
       this.host.client.listOffsets([p.tp], "end").pipe(
         Effect.map((ends) => {
           const end = ends.get(p.key)
           if (end === undefined) return
-          for (const count of counts) p.homes.resolve(count, end)
-          p.homes.endWanted = false
+          use(p, end)
           this.host.wake()
         }),
         // One that has no leader now is asked again, and holds up no other.
@@ -282,6 +285,13 @@ export class Growth {
     return Effect.forEach(ready, each, { concurrency: "unbounded", discard: true })
   }
 }
+
+const resolving =
+  (counts: ReadonlyArray<number>) =>
+  ({ homes }: Partition, end: number): void => {
+    for (const count of counts) homes.resolve(count, end)
+    homes.endWanted = false
+  }
 
 const placementText = (placement: Placement | undefined): string =>
   placement === undefined

@@ -8,8 +8,10 @@
  * is, when everywhere else it was hidden. It depends on the log and on (count, K) alone, which are in every commit, so a
  * later owner decides alike.
  *
- * A key at home under no known count was put here by a count between two that nobody of the group ever heard of, or in another way.
- * Nobody can tell for as long as there may be producers who have not heard of the latest growth: so long it is not shown.
+ * A key at home under no known count, a stranger, was put here by a count between two that nobody of the group ever heard of, or in
+ * another way: by hand, or by another partitioner, which moves it when the topic grows, anywhere. So a larger count hides strangers
+ * everywhere, and only records from W on are taken of them: the log's end when K was known and the growth window was over,
+ * that is, when no producer believed in a smaller count any more. What an owner that lags reads later of before stays hidden.
  *
  * Without a known placement nobody can tell who moved. Then the newest count has the log's end at the moment when the owner
  * heard of it, and what is first seen from there on waits for as long. That is no proof.
@@ -31,8 +33,8 @@ export interface Step {
 /** As it stands in a commit. */
 export interface HomesNote {
   readonly placement: Placement | undefined
-  /** The largest count has been known for the growth window: no producer believes in another one. */
-  readonly waited: boolean
+  /** W, `unknownYet` where the largest count has not been known for the growth window. Without a placement it is no more than that. */
+  readonly settledFrom: number
   readonly steps: ReadonlyArray<Step>
 }
 
@@ -45,7 +47,8 @@ export const maxCounts = 8
 export class Homes {
   private readonly partition: number
   placement: Placement | undefined
-  waited = false
+  /** W. */
+  settledFrom = unknownYet
   steps: ReadonlyArray<Step> = []
   /** Without a placement: the log's end is wanted as K of the largest count. */
   endWanted = false
@@ -60,6 +63,11 @@ export class Homes {
 
   get largest(): number {
     return this.steps[this.steps.length - 1]?.count ?? 0
+  }
+
+  /** The largest count has been known for the growth window. */
+  get waited(): boolean {
+    return this.settledFrom !== unknownYet
   }
 
   /** Whether there is anything to ask before a key is taken. */
@@ -79,9 +87,9 @@ export class Homes {
   }
 
   /** What an owner before committed. Before anything else. */
-  restore({ placement, waited, steps }: HomesNote): void {
+  restore({ placement, settledFrom, steps }: HomesNote): void {
     this.placement = placement
-    this.waited = waited
+    this.settledFrom = settledFrom
     this.steps = steps
   }
 
@@ -99,7 +107,7 @@ export class Homes {
     })
     const same = steps.length === before.length && steps.every((s, i) => s.count === before[i]!.count)
     if (same && !replaced) return false
-    this.waited = false
+    this.settledFrom = unknownYet
     this.placement = placement
     this.steps = steps
     return true
@@ -110,9 +118,15 @@ export class Homes {
     this.steps = this.steps.map((s) => (s.count === count && s.from === unknownYet ? { count, from } : s))
   }
 
+  /** The window is over, and all K are known. */
+  settle(from: number): void {
+    if (!this.waited && this.open.length === 0) this.settledFrom = from
+  }
+
   /** The log begins anew at `start`: offsets of the old one say nothing any more. */
   restarted(start: number): void {
     this.steps = this.steps.map((s) => (s.from > start ? { ...s, from: start } : s))
+    this.settledFrom = Math.min(this.settledFrom, start)
   }
 
   /** Under the largest count. */
@@ -152,21 +166,30 @@ export const isNamed = (named: Named, count: number, placement: Placement | unde
 
 const codes: Readonly<Record<Placement, string>> = { murmur2: "m", crc32: "c" }
 
-/** Flat, because it is in every commit: the placement's letter, a plus where the window is over, then count and K in turn. Undefined where no count is known. */
-export const encodeHomes = ({ placement, waited, steps }: HomesNote): ReadonlyArray<string | number> | undefined =>
+/** Flat, because it is in every commit: the placement's letter, a plus and W where it is known, then count and K in turn. Undefined where no count is known. */
+export const encodeHomes = ({
+  placement,
+  settledFrom,
+  steps
+}: HomesNote): ReadonlyArray<string | number> | undefined =>
   steps.length === 0
     ? undefined
-    : [`${encodePlacement(placement)}${waited ? "+" : ""}`, ...steps.flatMap(({ count, from }) => [count, from])]
+    : [
+        `${encodePlacement(placement)}${settledFrom === unknownYet ? "" : `+${settledFrom}`}`,
+        ...steps.flatMap(({ count, from }) => [count, from])
+      ]
 
 /** Undefined for whatever is not ours: nothing is known then. */
 export const decodeHomes = (x: unknown): HomesNote | undefined => {
   if (!Array.isArray(x) || x.length < 3 || x.length % 2 === 0 || x.length > 1 + 2 * maxCounts) return undefined
   const [code, ...numbers] = x as ReadonlyArray<unknown>
   if (typeof code !== "string") return undefined
-  const waited = code.endsWith("+")
-  const letter = waited ? code.slice(0, -1) : code
+  const [letter = "", settled = ""] = code.split("+", 2)
   const placement = decodePlacement(letter)
   if (placement === undefined && letter !== "") return undefined
+  // Versions that did not say from where on wrote the plus alone.
+  const settledFrom = settled === "" ? unknownYet : Number(settled)
+  if (!Number.isSafeInteger(settledFrom) || settledFrom < unknownYet) return undefined
   const steps: Array<Step> = []
   for (let i = 0; i < numbers.length; i += 2) {
     const [count, from] = [numbers[i], numbers[i + 1]]
@@ -174,7 +197,7 @@ export const decodeHomes = (x: unknown): HomesNote | undefined => {
     if (count <= (steps[steps.length - 1]?.count ?? 0)) return undefined
     steps.push({ count, from: from as number })
   }
-  return { placement, waited, steps }
+  return { placement, settledFrom, steps }
 }
 
 export const isCount = (x: unknown): x is number =>

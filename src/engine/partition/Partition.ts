@@ -75,8 +75,6 @@ export class Partition {
   paused = false
   dropping = false
   overload: Overload = keepsUp
-  /** Its position when it was last looked whether its actor keeps up. */
-  looked = -1
   readonly drops: DropLog
   strategy: Strategy
   processing: Processing | undefined

@@ -95,17 +95,16 @@ export const makeRelief = (host: ReliefHost): Relief => {
   const judge = (p: Partition, end: number): void => {
     // A fetch that was under way may have told of a later one.
     p.highWatermark = Math.max(p.highWatermark, end)
-    // Where nothing at all could be fetched since the last look its actor is not to blame; the race goes on when something comes.
-    const starved = p.queue.empty && p.reaching <= p.position && p.position === p.looked
-    p.looked = p.position
-    if (starved) return
-    p.overload = look(p.overload, {
-      position: p.position,
-      reaching: p.reaching,
-      fetched: p.fetchPosition,
-      end: p.highWatermark,
-      barred: p.wanted > p.allowed
-    })
+    // Whoever has worked off all that was fetched is not behind, however much lies in the log: fetching is what takes the time.
+    if (p.queue.empty && p.reaching <= p.position) p.overload = keepsUp
+    else
+      p.overload = look(p.overload, {
+        position: p.position,
+        reaching: p.reaching,
+        fetched: p.fetchPosition,
+        end: p.highWatermark,
+        barred: p.wanted > p.allowed
+      })
     press(p)
   }
 

@@ -20,7 +20,7 @@ const words = {
     "its producer placed it by a smaller number of partitions than the topic has: it is shown where it belongs now",
   early: "its old partition may still show it since the topic grew: it is shown as soon as all owners know",
   stranger:
-    "no number of partitions that the topic is known to have had puts it here: it is shown when the brokers were asked again and --growth-window has passed since the last growth"
+    "no number of partitions that the topic is known to have had puts it here: it is shown when the brokers were asked again and --growth-window has passed since the last growth, or since the group began"
 } as const
 
 export type Away = keyof typeof words
@@ -55,7 +55,7 @@ export class Arrivals {
     const verdict = this.homes.judge(key, offset)
     if (verdict !== "stranger") return verdict === "home" ? undefined : verdict
     const answered = this.waiting.get(source)
-    if (answered?.() === true && this.homes.waited) {
+    if (answered?.() === true && this.homes.waited && offset >= this.homes.settledFrom) {
       this.waiting.delete(source)
       return undefined
     }
@@ -76,7 +76,7 @@ export class Arrivals {
     // Where nobody can tell who moved, what was there before stays.
     if (this.homes.placement === undefined || !this.isPlaced(source)) return undefined
     const verdict = this.homes.judge(Buffer.from(source), first)
-    return verdict === "misplaced" || verdict === "early" ? verdict : undefined
+    return verdict === "home" ? undefined : verdict
   }
 }
 

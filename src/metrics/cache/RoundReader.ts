@@ -3,7 +3,6 @@
  * source shows, so that a large round's work is spread over its chunks; those of samples when their round is whole, by the
  * lines that their source has. Never throws: what the reader throws, which it never should, is reported and refuses the record.
  */
-import { FAMILY_BYTES } from "../read/Description.ts"
 import type { ReadOptions } from "../read/Memory.ts"
 import type { Page } from "../read/Page.ts"
 import type { Reading } from "../read/Reading.ts"
@@ -88,10 +87,7 @@ export class RoundReader {
 
   /** What a round of these pages holds: joined in slices, the less the fewer families were cut. */
   *joining(pages: ReadonlyArray<Page>): Generator<undefined, Content | Refusal, unknown> {
-    const dump = yield* mergingChunks(
-      pages.map((page) => page.dump),
-      this.options.limits
-    )
+    const dump = yield* mergingChunks(pages, this.options.limits)
     return isRefused(dump) ? dump : contentOf(dump, pages)
   }
 
@@ -194,7 +190,7 @@ export class RoundReader {
 
 const contentOf = (dump: Dump, pages: ReadonlyArray<Page>): Content | Refusal => {
   const nothing = dump.series === 0 ? noText(dump.refused ?? []) : undefined
-  return nothing ?? (pages.length === 1 ? { dump, pages } : holding(dump, pages))
+  return nothing ?? { dump, pages }
 }
 
 const withSample = <A extends object>(result: A | Refusal, value: Uint8Array): A | Refusal =>
@@ -202,18 +198,3 @@ const withSample = <A extends object>(result: A | Refusal, value: Uint8Array): A
 
 const inChunk = (why: Refusal, { envelope: { index, count } }: Part): Refusal =>
   count === 1 ? why : { ...why, detail: `chunk ${index}/${count}: ${why.detail}`.slice(0, 200) }
-
-/**
- * Families that were cut in two are copies, beside the lines of their chunks: where they are much of the round the others are copied,
- * too, and the pages go.
- */
-const holding = (round: Dump, pages: ReadonlyArray<Page>): Content => {
-  const shared = new Set(pages.flatMap((page) => page.dump.families))
-  const copied = round.families.reduce((sum, family) => (shared.has(family) ? sum : sum + family.bytes.length), 0)
-  if (copied * 8 <= round.bytes) return { dump: { ...round, bytes: round.bytes + copied }, pages }
-  const families = round.families.map((family) =>
-    shared.has(family) ? { ...family, bytes: new Uint8Array(family.bytes) } : family
-  )
-  const bytes = families.reduce((sum, family) => sum + family.bytes.length + FAMILY_BYTES, 0)
-  return { dump: { ...round, families, bytes }, pages: [] }
-}

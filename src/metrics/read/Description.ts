@@ -1,19 +1,29 @@
-/** Description: what a family of a page is called and what its lines have, besides the lines. Pure. */
-import type { Family } from "../text/Dump.ts"
-import { intern } from "../text/Interned.ts"
-import type { ArrangedFamily, Arrangement } from "./Arrangement.ts"
+/**
+ * Description: what there is to know of a page's family besides its names and lines, in one byte: its verdict, and what its lines have.
+ * Pure.
+ */
+import type { MetricType } from "../text/Dump.ts"
 import { FIELDS, FLAGS, HAS_EXEMPLAR, HAS_LE, HAS_QUANTILE, MISC, OTHER_FORM, QUOTED } from "./LineRecord.ts"
 import { innerOf } from "./ValueRule.ts"
+import { VERDICT } from "./Verdicts.ts"
 
-/** What a family takes besides its texts, which names and comments have (`node --expose-gc test/metrics/worst/measure.ts name`). */
-export const FAMILY_BYTES = 560
+/** Beside the verdict. */
+const EXEMPLARS = VERDICT + 1
+const FLOAT_LABELS = 2 * EXEMPLARS
+const QUOTED_NAMES = 4 * EXEMPLARS
 
-export const described = (
-  family: ArrangedFamily,
+export const hasExemplars = (described: number): boolean => (described & EXEMPLARS) !== 0
+export const hasFloatLabels = (described: number): boolean => (described & FLOAT_LABELS) !== 0
+export const hasQuotedNames = (described: number): boolean => (described & QUOTED_NAMES) !== 0
+
+/** What the lines at these places have. */
+export const describe = (
+  type: MetricType,
+  from: number,
+  to: number,
   records: Int32Array,
-  order: Arrangement["order"]
-): Omit<Family, "bytes" | "conforms" | "conformsText" | "timestamps"> => {
-  const { type, from, to } = family
+  order: Uint32Array | undefined
+): number => {
   const own = innerOf(type) & (HAS_LE | HAS_QUANTILE)
   let flags = 0
   let otherForm = false
@@ -22,16 +32,6 @@ export const described = (
     flags |= misc
     if ((misc & OTHER_FORM) !== 0 && (misc & own) !== 0) otherForm = true
   }
-  return {
-    name: intern(family.name),
-    textName: intern(family.textName),
-    type,
-    help: intern(family.help),
-    unit: intern(family.unit),
-    series: to - from,
-    sampleNames: family.sampleNames,
-    exemplars: (flags & HAS_EXEMPLAR) !== 0,
-    floatLabels: otherForm,
-    quoted: (flags & QUOTED) !== 0
-  }
+  const has = (flags & HAS_EXEMPLAR) !== 0 ? EXEMPLARS : 0
+  return has | (otherForm ? FLOAT_LABELS : 0) | ((flags & QUOTED) !== 0 ? QUOTED_NAMES : 0)
 }

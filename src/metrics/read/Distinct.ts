@@ -134,7 +134,7 @@ export class Repeats {
   /** Not shown anyway. */
   private isUnshown(n: number): boolean {
     const { records, names } = this.reading
-    return this.hidesSome && names!.list[records[n * FIELDS + NAME]!]!.reserved
+    return this.hidesSome && names!.isReserved(records[n * FIELDS + NAME]!)
   }
 
   private keyOf(n: number): string {

@@ -4,11 +4,12 @@
  * nothing.
  *
  * Families are kept by their text 0.0.4 name, so that gauge `foo` and counter `foo_total`, which every Go program has, are two
- * in both formats. Of statements that contradict each other none counts: the family is of unknown type.
+ * in both formats. Of statements that contradict each other none counts: the family is of unknown type. A name of which nothing
+ * is said is a family of its own, by its number alone: there may be as many as there are lines.
  */
 import type { InputFormat, MetricType } from "../text/Dump.ts"
-import { reservedNames } from "../text/ReservedNames.ts"
-import type { SampleName } from "./Names.ts"
+import { isReserved } from "../text/ReservedNames.ts"
+import type { Names } from "./Names.ts"
 import type { Statement } from "./Statement.ts"
 import type { Role } from "./ValueRule.ts"
 
@@ -21,20 +22,65 @@ export interface DeclaredFamily {
   readonly unit: string
 }
 
-/** Where a sample name belongs. */
-export interface Place {
-  /** Its family's number, -1 where lines of that name are not shown (see ReservedNames). */
-  readonly family: number
-  readonly role: Role
+const ROLES: ReadonlyArray<Role> = ["value", "total", "created", "bucket", "sum", "count", "gcount", "gsum", "info"]
+const ROLE_BITS = 4
+/** What a family of which something is said takes besides its texts, which comments have. */
+const DECLARED_BYTES = 96
+
+/** Families by their numbers: those of which something is said, then those of the names of which nothing is. */
+export class Families {
+  readonly names: Names
+  readonly declared: ReadonlyArray<DeclaredFamily>
+  /** By the name's number: its family and its role in it. */
+  private readonly places: Int32Array
+  /** The number of the family that the first name would be by itself, of the second the next one. */
+  private readonly ownOfFirst: number
+
+  constructor(names: Names, declared: ReadonlyArray<DeclaredFamily>, places: Int32Array, ownOfFirst: number) {
+    this.names = names
+    this.declared = declared
+    this.places = places
+    this.ownOfFirst = ownOfFirst
+  }
+
+  /** All numbers are below. */
+  get size(): number {
+    return this.ownOfFirst + this.places.length
+  }
+
+  /** What they take. */
+  get bytes(): number {
+    return this.declared.length * DECLARED_BYTES + this.places.byteLength
+  }
+
+  /** Of a name; -1 where lines of that name are not shown (see ReservedNames). */
+  familyOf(name: number): number {
+    return this.places[name]! >> ROLE_BITS
+  }
+
+  roleOf(name: number): Role {
+    return ROLES[this.places[name]! & ((1 << ROLE_BITS) - 1)]!
+  }
+
+  typeOf(family: number): MetricType {
+    return this.isDeclared(family) ? this.declared[family]!.type : "unknown"
+  }
+
+  at(family: number): DeclaredFamily {
+    return this.isDeclared(family) ? this.declared[family]! : saidNothing(this.names.textOf(family - this.ownOfFirst))
+  }
+
+  /** The name of a family of which nothing is said; -1 of others. */
+  nameOf(family: number): number {
+    return Math.max(-1, family - this.ownOfFirst)
+  }
+
+  private isDeclared(family: number): boolean {
+    return family >= 0 && family < this.declared.length
+  }
 }
 
-export interface Families {
-  readonly list: ReadonlyArray<DeclaredFamily>
-  /** By the name's number; and the same as lists of one part each. */
-  readonly places: ReadonlyArray<Place>
-  readonly familyOf: Int32Array
-  readonly roles: ReadonlyArray<Role>
-}
+const saidNothing = (name: string): DeclaredFamily => ({ name, textName: name, type: "unknown", help: "", unit: "" })
 
 const SUFFIXES: ReadonlyArray<readonly [suffix: string, role: Role, types: ReadonlyArray<MetricType>]> = [
   ["_bucket", "bucket", ["histogram", "gaugehistogram"]],
@@ -51,18 +97,16 @@ interface Draft {
   readonly family: { -readonly [K in keyof DeclaredFamily]: DeclaredFamily[K] }
 }
 
-const unshown: Place = { family: -1, role: "value" }
-
-/** `names`: those that some line has, by their numbers. */
+/** `names`: those that some line has. */
 export const resolveFamilies = (
-  names: ReadonlyArray<SampleName>,
+  names: Names,
   statements: ReadonlyArray<Statement>,
   format: InputFormat,
   allowReservedNames: boolean
 ): Families => {
   const resolving = new Resolving(names, statements, format, allowReservedNames)
   resolving.declare(0, statements.length)
-  resolving.place(0, names.length)
+  resolving.place(0, names.size)
   return resolving.families
 }
 
@@ -70,32 +114,27 @@ export const resolveFamilies = (
 export class Resolving {
   /** Good when all is declared and placed. */
   readonly families: Families
-  private readonly list: Array<DeclaredFamily> = []
-  private readonly places: Array<Place> = []
-  private readonly familyOf: Int32Array
-  private readonly roles: Array<Role> = []
+  /** Names that were placed. */
+  placed = 0
+  private readonly declared: Array<DeclaredFamily> = []
+  private readonly places: Int32Array
   private readonly drafts = new Map<string, Draft>()
   private readonly pending = new Map<string, { help: string; unit: string }>()
   /** By the name that the statements use: in OpenMetrics gauge `foo` and counter `foo` share it. */
   private readonly bySaid = new Map<string, Draft>()
-  readonly names: ReadonlyArray<SampleName>
+  readonly names: Names
   readonly statements: ReadonlyArray<Statement>
   private readonly format: InputFormat
   private readonly allowReservedNames: boolean
 
-  constructor(
-    names: ReadonlyArray<SampleName>,
-    statements: ReadonlyArray<Statement>,
-    format: InputFormat,
-    allowReservedNames: boolean
-  ) {
+  constructor(names: Names, statements: ReadonlyArray<Statement>, format: InputFormat, allowReservedNames: boolean) {
     this.names = names
     this.statements = statements
     this.format = format
     this.allowReservedNames = allowReservedNames
-    this.familyOf = new Int32Array(names.length)
-    const { list, places, familyOf, roles } = this
-    this.families = { list, places, familyOf, roles }
+    this.places = new Int32Array(names.size)
+    // Each family that is declared has a statement of its own.
+    this.families = new Families(names, this.declared, this.places, statements.length)
   }
 
   declare(from: number, to: number): void {
@@ -103,40 +142,36 @@ export class Resolving {
     for (let k = from; k < to; k++) {
       const statement = statements[k]!
       if (statement.kind === "EOF" || statement.kind === "wrong") continue
-      if (!allowReservedNames && isReserved(statement, format)) continue
+      if (!allowReservedNames && isReservedType(statement, format)) continue
       if (statement.kind === "TYPE") this.sayType(statement.name, statement.type)
       else this.say(statement.kind === "HELP" ? "help" : "unit", statement.name, statement.text)
     }
   }
 
   place(from: number, to: number): void {
-    const { names, places, familyOf, roles } = this
-    for (let k = from; k < to; k++) {
-      const place = this.placeOf(names[k]!)
-      places.push(place)
-      familyOf[k] = place.family
-      roles.push(place.role)
-    }
+    for (let name = from; name < to; name++) this.places[name] = this.placeOf(name)
+    this.placed = to
   }
 
-  private placeOf({ text, reserved }: SampleName): Place {
-    if (!this.allowReservedNames && reserved) return unshown
-    return (
-      claim(text, this.drafts, this.format) ?? {
-        family: this.create(text, text, "unknown", text).number,
-        role: "value"
-      }
-    )
+  private placeOf(name: number): number {
+    const { names, drafts, pending, format, statements, allowReservedNames } = this
+    if (!allowReservedNames && names.isReserved(name)) return placeIn(-1, "value")
+    if (drafts.size === 0 && pending.size === 0) return placeIn(statements.length + name, "value")
+    const text = names.textOf(name)
+    const claimed = claim(text, drafts, format)
+    if (claimed !== undefined) return claimed
+    const own = pending.has(text) ? this.create(text, text, "unknown", text).number : statements.length + name
+    return placeIn(own, "value")
   }
 
   private create(name: string, textName: string, type: MetricType, said: string): Draft {
-    const { drafts, pending, list } = this
+    const { drafts, pending, declared } = this
     const waiting = pending.get(said)
     pending.delete(said)
     const unit = type === "info" || type === "stateset" ? "" : (waiting?.unit ?? "")
-    const draft = { number: list.length, family: { name, textName, type, help: waiting?.help ?? "", unit } }
+    const draft = { number: declared.length, family: { name, textName, type, help: waiting?.help ?? "", unit } }
     drafts.set(textName, draft)
-    list.push(draft.family)
+    declared.push(draft.family)
     return draft
   }
 
@@ -163,12 +198,12 @@ export class Resolving {
 }
 
 /**
- * A type for a name that Prometheus itself writes: of a histogram `up` it may make one series `up`. OpenMetrics' counters and infos
+ * A type for a reserved name: of a histogram `up` it may make one series `up`. OpenMetrics' counters and infos
  * have names of their own.
  */
-const isReserved = (said: Statement, format: InputFormat): boolean =>
+const isReservedType = (said: Statement, format: InputFormat): boolean =>
   said.kind === "TYPE" &&
-  reservedNames.has(said.name) &&
+  isReserved(said.name) &&
   (format === "text" || (said.type !== "counter" && said.type !== "info"))
 
 /** A family's OpenMetrics name and text name, by the name in its TYPE. */
@@ -179,12 +214,14 @@ const namesOf = (said: string, type: MetricType, format: InputFormat): readonly 
   return [isTotal ? said.slice(0, -"_total".length) : said, said]
 }
 
-const claim = (name: string, drafts: ReadonlyMap<string, Draft>, format: InputFormat): Place | undefined => {
+const placeIn = (family: number, role: Role): number => (family << ROLE_BITS) | ROLES.indexOf(role)
+
+const claim = (name: string, drafts: ReadonlyMap<string, Draft>, format: InputFormat): number | undefined => {
   const exact = drafts.get(name)
   if (exact !== undefined) {
     const { name: own, textName, type } = exact.family
     const role = own === textName ? "value" : type === "info" ? "info" : "total"
-    return { family: exact.number, role }
+    return placeIn(exact.number, role)
   }
   for (const [suffix, role, types] of SUFFIXES) {
     if (!name.endsWith(suffix)) continue
@@ -192,10 +229,10 @@ const claim = (name: string, drafts: ReadonlyMap<string, Draft>, format: InputFo
     const draft = drafts.get(base)
     // Text 0.0.4 knows no created samples: there the name is a family of its own.
     if (draft !== undefined && types.includes(draft.family.type) && (role !== "created" || format === "openmetrics"))
-      return { family: draft.number, role }
+      return placeIn(draft.number, role)
     if (role !== "created" || format === "text") continue
     const counter = drafts.get(`${base}_total`)
-    if (counter?.family.type === "counter") return { family: counter.number, role }
+    if (counter?.family.type === "counter") return placeIn(counter.number, role)
   }
   return undefined
 }

@@ -10,7 +10,7 @@ import { copyWords, sameText } from "../text/Words.ts"
 import type { LineEnd } from "./LineEnd.ts"
 import { FIELDS, LENGTH, MISC, NAME, OWN, RAW, RULE_SHIFT, RULES, START, TAIL_SHIFT } from "./LineRecord.ts"
 import type { Memory } from "./Memory.ts"
-import type { SampleName } from "./Names.ts"
+import { KnownName } from "./Names.ts"
 import type { Reading } from "./Reading.ts"
 import type { Sequence } from "./Sequence.ts"
 import { beginsValue, valueBehind } from "./ValuePlace.ts"
@@ -46,7 +46,7 @@ export class Follower {
   private stride = FIELDS
   private epochField = -1
   private epoch = 0
-  private names: ReadonlyArray<SampleName> = []
+  private readonly name = new KnownName()
 
   constructor(reading: Reading, end: LineEnd, sequence: Sequence) {
     this.reading = reading
@@ -62,7 +62,7 @@ export class Follower {
       this.lines = this.raw = nothing
       this.records = noRecords
       this.starts = undefined
-      this.names = []
+      this.name.names = undefined
       return
     }
     this.lines = memory.lines
@@ -72,7 +72,7 @@ export class Follower {
     this.stride = memory.stride
     this.epochField = memory.epochField
     this.epoch = memory.epoch
-    this.names = memory.names.list
+    this.name.names = memory.names
   }
 
   /**
@@ -88,7 +88,7 @@ export class Follower {
       lines,
       starts,
       stride,
-      names,
+      name,
       end,
       stop,
       sequence,
@@ -176,7 +176,8 @@ export class Follower {
         i++
       } else {
         buffer.length = written + own + tail
-        const next = end.read(valueAt, names[records[at + NAME]!]!)
+        name.id = records[at + NAME]!
+        const next = end.read(valueAt, name)
         if (next < 0) {
           // The line is the reader's to refuse: where it is not the first, it will ask again.
           buffer.length = written

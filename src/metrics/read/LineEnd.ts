@@ -22,7 +22,11 @@ import {
 } from "../text/Syntax.ts"
 import { readExemplar } from "./Exemplar.ts"
 import type { Failure } from "./Failure.ts"
-import type { SampleName } from "./Names.ts"
+
+/** What a line is of. */
+interface Named {
+  readonly text: string
+}
 
 /** What may be written of a value besides its own bytes, and of a timestamp. */
 const ROOM = 64
@@ -74,7 +78,7 @@ export class LineEnd {
   }
 
   /** From the value's first byte; answers the position after the line feed, or -1. `of` names the line in messages. */
-  read(from: number, of: SampleName): number {
+  read(from: number, of: Named): number {
     const { input: b, out, time } = this
     out.reserve(MAX_DECIMAL + ROOM)
     const o = out.bytes
@@ -84,7 +88,7 @@ export class LineEnd {
     this.stop = p
     let w = out.length + p - from
     out.length = w
-    if (b[p] !== LF) return this.readRest(p, of.text)
+    if (b[p] !== LF) return this.readRest(p, of)
     if (!this.isPlain) {
       this.isPlain = true
       this.stamp = Number.NaN
@@ -100,13 +104,13 @@ export class LineEnd {
   }
 
   /** A value that is no plain decimal number, or is followed by something else than a space. */
-  private readSlowly(from: number, { text: of }: SampleName): number {
+  private readSlowly(from: number, of: Named): number {
     const { input: b, out } = this
     const end = endOfWord(b, from)
     const value = parseNumber(b, from, end)
-    if (end === from) return this.failure.because("value", () => `${of} has no value`)
+    if (end === from) return this.failure.because("value", () => `${of.text} has no value`)
     if (!numberIsValid())
-      return this.failure.because("value", () => `${of}: the value ${excerpt(b, from, end)} is no number`)
+      return this.failure.because("value", () => `${of.text}: the value ${excerpt(b, from, end)} is no number`)
     this.start = from
     this.stop = end
     out.reserve(end - from + ROOM)
@@ -119,7 +123,7 @@ export class LineEnd {
   }
 
   /** What follows the value. */
-  private readRest(from: number, of: string): number {
+  private readRest(from: number, of: Named): number {
     const { input: b, out, failure } = this
     this.isPlain = false
     this.stamp = Number.NaN
@@ -129,11 +133,11 @@ export class LineEnd {
       const end = endOfWord(b, i)
       const stamp = this.milliseconds(i, end)
       if (Number.isNaN(stamp))
-        return failure.because("timestamp", () => `${of}: ${excerpt(b, i, end)} is no timestamp in ${this.unit}`)
+        return failure.because("timestamp", () => `${of.text}: ${excerpt(b, i, end)} is no timestamp in ${this.unit}`)
       if (this.time !== undefined && !(stamp >= 0 && stamp <= Number.MAX_SAFE_INTEGER))
         return failure.because(
           "timestamp",
-          () => `${of}: ${excerpt(b, i, end)} is before 1970 or too far ahead to be shown`
+          () => `${of.text}: ${excerpt(b, i, end)} is before 1970 or too far ahead to be shown`
         )
       this.stamp = stamp
       i = skipBlanks(b, end)
@@ -148,16 +152,17 @@ export class LineEnd {
       const before = out.length
       out.reserve(2 * (b.indexOf(LF, i) - i) + ROOM)
       const exemplar = readExemplar(b, i, out)
-      if (exemplar.end < 0) return failure.because("exemplar", () => `${of}: ${exemplar.problem}`)
+      if (exemplar.end < 0) return failure.because("exemplar", () => `${of.text}: ${exemplar.problem}`)
       // Of a known line all else was looked at when it was new.
       if (!this.isValid && !isUtf8(b.subarray(i, exemplar.end)))
-        return failure.because("not-utf8", () => `${of}: the line is not valid UTF-8`)
+        return failure.because("not-utf8", () => `${of.text}: the line is not valid UTF-8`)
       this.hasExemplar = exemplar.shown
       this.lostExemplar = !exemplar.shown
       if (!exemplar.shown) out.length = before
       i = exemplar.end
     }
-    if (b[i] !== LF) return failure.because("syntax", () => `${of}: ${excerpt(b, i, endOfWord(b, i))} behind its value`)
+    if (b[i] !== LF)
+      return failure.because("syntax", () => `${of.text}: ${excerpt(b, i, endOfWord(b, i))} behind its value`)
     out.put(LF)
     return i + 1
   }

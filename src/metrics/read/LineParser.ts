@@ -150,8 +150,8 @@ export class LineParser {
 
   /** The line that was read is kept, and so is its name. */
   keepName(): SampleName {
-    const name = this.names!.keep(this.name!)
-    this.name = this.labels.before.name = name
+    const name = this.name!
+    this.names!.keep(name)
     return name
   }
 

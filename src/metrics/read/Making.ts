@@ -5,20 +5,21 @@
  * Until it is made nobody but the maker looks at the reading, and the page before must keep its memory. Whoever stops half way leaves
  * nothing behind: nothing outside the reading is changed but names that its source's next page would have had, too.
  */
-import type { Family } from "../text/Dump.ts"
-import { type ArrangedFamily, type Arrangement, Arranging, dropRepeats, refuseReserved, typeIn } from "./Arrangement.ts"
+
+import type { MetricType } from "../text/Dump.ts"
+import { type Arrangement, Arranging, dropRepeats, refuseReserved } from "./Arrangement.ts"
 import type { Comments } from "./Comments.ts"
 import { Conformity } from "./Conformity.ts"
-import { described, FAMILY_BYTES } from "./Description.ts"
+import { describe } from "./Description.ts"
 import { Repeats } from "./Distinct.ts"
 import { type Families, Resolving } from "./Families.ts"
 import { FIELDS, NAME } from "./LineRecord.ts"
 import { PAGE_BYTES, Page } from "./Page.ts"
 import { keepingRaw, type Placing, placing, type RawKeeping } from "./Placing.ts"
 import type { Reading } from "./Reading.ts"
-import { linesOf, refusedIn } from "./SameLines.ts"
 import { noneUnchanged, type Unchanged, unchangedSince } from "./Unchanged.ts"
-import { free, type Judging, judgeValues, judging, type Verdict } from "./Verdicts.ts"
+import type { Role } from "./ValueRule.ts"
+import { free, type Judging, judgeValues, judging, staysOrdered, VERDICT } from "./Verdicts.ts"
 
 /** All that is found out on the way; each step has what those before it found. */
 export class Making {
@@ -34,16 +35,15 @@ export class Making {
   private families!: Families
   private unchanged: Unchanged = noneUnchanged
   /** By the arrangement's families: which one of the page before it is, -1 where none. */
-  private readonly olds: Array<number> = []
-  private readonly verdicts: Array<Verdict> = []
+  private olds = new Int32Array(0)
+  private described = new Uint8Array(0)
+  /** Families that were judged. */
+  private judged = 0
   private judging: Judging | undefined
   private records = new Int32Array(0)
   /** By name: how many lines have it; and their new numbers, where some have none. */
   private live: Uint32Array | undefined
   numbers: Uint32Array | undefined
-  private readonly shown: Array<Family> = []
-  private metadata = 0
-  private series = 0
 
   constructor(reading: Reading, before: Page | undefined) {
     this.reading = reading
@@ -64,8 +64,10 @@ export class Making {
     if (unused) {
       const compact = names.compact(live ?? new Uint32Array(0))
       reading.names = compact.names
+      reading.names.trim()
       this.numbers = compact.numbers
     } else if (names.size === before?.names.size) reading.names = before.names
+    else names.trim()
   }
 
   renumber(from: number, to: number): void {
@@ -82,16 +84,17 @@ export class Making {
     const layout = before?.layout
     if (layout?.names === names && sameStatements(this.comments, layout.comments)) this.families = layout.families
     else {
-      this.resolving = new Resolving(names.list, this.comments.statements, format, allowReservedNames)
+      this.resolving = new Resolving(names, this.comments.statements, format, allowReservedNames)
       this.families = this.resolving.families
     }
   }
 
   findRepeats(): void {
-    const { list, familyOf } = this.families
-    const { reading, before } = this
-    const isAsBefore = before?.layout.families === this.families
-    this.repeats = new Repeats(reading, before?.count ?? 0, isAsBefore, (name) => typeIn(list, familyOf[name]!))
+    const { reading, before, families } = this
+    const isAsBefore = before?.layout.families === families
+    this.repeats = new Repeats(reading, before?.count ?? 0, isAsBefore, (name) =>
+      families.typeOf(families.familyOf(name))
+    )
   }
 
   beginArrangement(): void {
@@ -103,48 +106,58 @@ export class Making {
     const { reading, before, families } = this
     this.arrangement = this.arranging.settle()
     refuseReserved(reading, this.arrangement)
+    this.olds = new Int32Array(this.arrangement.size)
+    this.described = new Uint8Array(this.arrangement.size)
     const old = before?.layout
     if (old?.families === families && old.plain && !reading.hasEnds)
-      this.unchanged = unchangedSince(reading, this.arrangement.order, families, old.arrangement)
+      this.unchanged = unchangedSince(reading, this.arrangement, families, old.arrangement)
   }
 
   compare(from: number, to: number): void {
-    for (let k = from; k < to; k++) this.olds.push(this.unchanged.of(this.arrangement.families[k]!))
+    for (let k = from; k < to; k++) this.olds[k] = this.unchanged.of(k)
   }
 
   /** The lines at these places; a family's verdict comes with its last one. */
   judge(from: number, to: number): void {
-    const { reading, before, arrangement, olds, verdicts } = this
-    const { order, roles, families } = arrangement
+    const { reading, before, arrangement, families, olds, described } = this
+    const { order } = arrangement
     for (let at = from; at < to; ) {
-      const k = verdicts.length
-      const family = families[k]!
-      const end = Math.min(to, family.to)
+      const k = this.judged
+      const type = families.typeOf(arrangement.numberOf(k))
+      const [start, stop] = [arrangement.placeOf(k), arrangement.placeOf(k + 1)]
+      const end = Math.min(to, stop)
       const old = olds[k]!
-      if (!Conformity.governs(family.type)) {
-        if (end === family.to) verdicts.push(free)
-      } else if (old >= 0 && family.type !== "gaugehistogram") {
-        const known = before!.layout.verdicts[old]!
-        if (end === family.to)
-          verdicts.push(judgeValues(reading.values, reading.records, known, family.from, family.to, order))
+      if (!Conformity.governs(type)) {
+        if (end === stop) described[k] = free
+      } else if (old >= 0 && type !== "gaugehistogram") {
+        const known = before!.layout.described[old]! & VERDICT
+        if (end === stop) described[k] = judgeValues(reading.values, reading.records, known, start, stop, order)
       } else {
-        this.judging ??= judging(reading, reading.names!, family, order, roles, this.keepsRules(family))
+        this.judging ??= this.judgingOf(k, type)
         this.judging.look(at, end)
-        if (end === family.to) {
-          verdicts.push(this.judging.verdict())
+        if (end === stop) {
+          described[k] = this.judging.verdict()
           this.judging = undefined
         }
       }
+      if (end === stop) this.judged++
       at = end
     }
   }
 
+  private judgingOf(k: number, type: MetricType): Judging {
+    const { reading, arrangement, arranging } = this
+    const roleOf = (name: number): Role => arranging.roleOf(name)
+    return judging(reading, reading.names!, type, arrangement.order, roleOf, this.keepsRules(k, type))
+  }
+
   /** Samples of one name are a counter's each by itself; with their creation times they are not. */
-  private keepsRules(family: ArrangedFamily): boolean {
-    const old = this.unchanged.place(family)
-    if (old < 0 || family.type !== "counter" || family.sampleNames.length > 1) return false
-    const { arrangement, verdicts } = this.before!.layout
-    return arrangement.families[old]!.sampleNames.length === 1 && verdicts[old]!.ordered && verdicts[old]!.textOrdered
+  private keepsRules(k: number, type: MetricType): boolean {
+    if (type !== "counter" || this.arrangement.namesIn(k) > 1) return false
+    const old = this.unchanged.place(k)
+    if (old < 0) return false
+    const { arrangement, described } = this.before!.layout
+    return arrangement.namesIn(old) === 1 && staysOrdered(described[old]!)
   }
 
   copyRecords(): void {
@@ -154,37 +167,27 @@ export class Making {
     this.placing = placing(reading, this.arrangement.order)
   }
 
-  show(from: number, to: number): void {
-    const { arrangement, records, olds, before, verdicts } = this
-    const timestamps = this.reading.options!.timestamps === "event"
+  describe(from: number, to: number): void {
+    const { arrangement, families, records, olds, before, described } = this
     for (let k = from; k < to; k++) {
-      const family = arrangement.families[k]!
-      this.metadata += FAMILY_BYTES
-      this.series += family.to - family.from
-      const bytes = linesOf(this.placing.placed, arrangement, family)
-      const { ordered, ranged, textOrdered, textRanged } = verdicts[k]!
-      const conforms = ordered && ranged
-      const conformsText = textOrdered && textRanged
       const old = olds[k]!
-      this.shown.push(
+      const type = families.typeOf(arrangement.numberOf(k))
+      described[k]! |=
         old >= 0
-          ? { ...before!.dump.families[old]!, bytes, conforms, conformsText }
-          : { ...described(family, records, arrangement.order), bytes, conforms, conformsText, timestamps }
-      )
+          ? before!.layout.described[old]! & ~VERDICT
+          : describe(type, arrangement.placeOf(k), arrangement.placeOf(k + 1), records, arrangement.order)
     }
   }
 
   page(): Page {
-    const { reading, records, comments, families, arrangement, verdicts, shown, series } = this
+    const { reading, records, comments, families, arrangement, described } = this
     const { raw, rawBytes } = this.rawKeeping
     const { placed } = this.placing
-    const options = reading.options!
     const names = reading.names!
     const lines = placed.bytes.length + records.byteLength + placed.starts.byteLength + rawBytes
-    const bytes = PAGE_BYTES + lines + names.bytes + comments.bytes + this.metadata
-    const dump = { source: options.attach.source, families: shown, series, bytes, ...refusedIn(reading) }
-    const layout = { names, raw, records, comments, families, arrangement, verdicts }
-    return new Page(dump, options, { ...layout, plain: !reading.hasEnds }, placed, reading.size)
+    const metadata = names.bytes + comments.bytes + families.bytes + arrangement.bytes + described.byteLength
+    const layout = { names, raw, records, comments, families, arrangement, described, plain: !reading.hasEnds }
+    return new Page(reading, layout, placed, PAGE_BYTES + lines + metadata)
   }
 }
 

@@ -2,12 +2,11 @@
  * MakingSteps: the order in which a page is made of a reading: steps over items of their own, lines, families, statements. A small text's
  * page is made at once, a large one's so many items at a time; both go through the same steps, so they come to the same.
  */
-import type { Family } from "../text/Dump.ts"
 import { Making } from "./Making.ts"
 import type { Page } from "./Page.ts"
 import { placeLines, placing } from "./Placing.ts"
 import type { Reading } from "./Reading.ts"
-import { repeated, sameLines, withLines } from "./SameLines.ts"
+import { repeated, sameLines } from "./SameLines.ts"
 
 /** What is worked off in one turn: bytes of a text, new lines of it; bytes of its lines, about, and lines, names or families. */
 export interface Portion {
@@ -18,10 +17,7 @@ export interface Portion {
 /** `before`: the page that the text was read by. Lines of the reading that are not shown are refused in it. */
 export const pageOf = (reading: Reading, before: Page | undefined): Page => {
   const same = sameLines(reading, before)
-  if (same !== undefined) {
-    const placed = placeLines(reading, same.layout.arrangement.order)
-    return repeated(reading, same, placed, withLines(same, placed, 0, same.dump.families.length))
-  }
+  if (same !== undefined) return repeated(reading, same, placeLines(reading, same.layout.arrangement.order))
   const making = new Making(reading, before)
   for (const { items, take } of steps) take(making, 0, items(making))
   return making.page()
@@ -41,12 +37,7 @@ export function* pageInSlices(
       yield
       place(at, Math.min(reading.count, at + atOnce))
     }
-    const families: Array<Family> = []
-    for (let at = 0; at < same.dump.families.length; at += most) {
-      yield
-      families.push(...withLines(same, placed, at, at + most))
-    }
-    return repeated(reading, same, placed, families)
+    return repeated(reading, same, placed)
   }
   const making = new Making(reading, before)
   for (const { items, take } of steps) {
@@ -67,7 +58,7 @@ interface Step {
 }
 
 const linesIn = ({ reading }: Making): number => reading.count
-const familiesIn = ({ arrangement }: Making): number => arrangement.families.length
+const familiesIn = ({ arrangement }: Making): number => arrangement.size
 const once = (take: (making: Making) => void): Step => ({ items: () => 1, take })
 
 const steps: ReadonlyArray<Step> = [
@@ -84,7 +75,7 @@ const steps: ReadonlyArray<Step> = [
     take: ({ resolving }, from, to) => resolving?.declare(from, to)
   },
   {
-    items: ({ resolving }) => resolving?.names.length ?? 0,
+    items: ({ resolving }) => resolving?.names.size ?? 0,
     take: ({ resolving }, from, to) => resolving?.place(from, to)
   },
   once((making) => making.findRepeats()),
@@ -101,5 +92,5 @@ const steps: ReadonlyArray<Step> = [
   once((making) => making.copyRecords()),
   { items: linesIn, take: ({ rawKeeping }, from, to) => rawKeeping.keep(from, to) },
   { items: linesIn, take: ({ placing }, from, to) => placing.place(from, to) },
-  { items: ({ arrangement }) => arrangement.shown, take: (making, from, to) => making.show(from, to) }
+  { items: familiesIn, take: (making, from, to) => making.describe(from, to) }
 ]

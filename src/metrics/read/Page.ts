@@ -4,15 +4,15 @@
  * lines stay the same, they share.
  */
 import type { Dump } from "../text/Dump.ts"
-import type { Arrangement } from "./Arrangement.ts"
 import type { Comments } from "./Comments.ts"
-import type { Families } from "./Families.ts"
+import type { Layout } from "./Layout.ts"
 import { FIELDS } from "./LineRecord.ts"
 import type { Memory, ReadOptions } from "./Memory.ts"
 import type { Names } from "./Names.ts"
+import { PageFamilies } from "./PageFamilies.ts"
 import { PageIndex } from "./PageIndex.ts"
 import type { Placed } from "./Placing.ts"
-import type { Verdict } from "./Verdicts.ts"
+import type { Reading } from "./Reading.ts"
 
 /** What a page takes besides its lines (`node --expose-gc test/metrics/worst/measure.ts "a round of a source"`). */
 export const PAGE_BYTES = 1600
@@ -20,23 +20,9 @@ export const PAGE_BYTES = 1600
 /** What a line may need at once, and what an expectation may fall short of. */
 const SPARE = 1024
 
-/** What pages of the same lines share. */
-export interface Layout {
-  readonly names: Names
-  readonly raw: DataView
-  /** START and LENGTH mean nothing here. */
-  readonly records: Int32Array
-  readonly comments: Comments
-  readonly families: Families
-  readonly arrangement: Arrangement
-  /** By the arrangement's families. */
-  readonly verdicts: ReadonlyArray<Verdict>
-  /** No line has an exemplar, nor in event mode a timestamp of its own. */
-  readonly plain: boolean
-}
-
 export class Page implements Memory {
   readonly dump: Dump
+  readonly families: PageFamilies
   readonly options: ReadOptions
   readonly layout: Layout
   /** What the lines lie in, all families one after the other. */
@@ -52,15 +38,22 @@ export class Page implements Memory {
   private readonly sent: number
   private readonly index: PageIndex
 
-  constructor(dump: Dump, options: ReadOptions, layout: Layout, { bytes, starts }: Placed, sent: number) {
-    this.dump = dump
+  /** `bytes`: what it takes. */
+  constructor(reading: Reading, layout: Layout, placed: Placed, bytes: number) {
+    const options = reading.options!
+    const { arrangement } = layout
+    const { source } = options.attach
+    const refused = reading.refused()
+    this.families = new PageFamilies(layout, placed, options.timestamps === "event")
+    const dump = { source, families: this.families, series: arrangement.placeOf(arrangement.shown), bytes }
+    this.dump = refused.length === 0 ? dump : { ...dump, refused }
     this.options = options
     this.layout = layout
-    this.bytes = bytes
-    this.starts = starts
-    this.lines = new DataView(bytes.buffer, bytes.byteOffset)
-    this.count = starts.length
-    this.sent = sent
+    this.bytes = placed.bytes
+    this.starts = placed.starts
+    this.lines = new DataView(placed.bytes.buffer, placed.bytes.byteOffset)
+    this.count = placed.starts.length
+    this.sent = reading.size
     this.index = new PageIndex(this)
   }
 

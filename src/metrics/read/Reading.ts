@@ -138,11 +138,11 @@ export class Reading {
 
   /** Takes the lines out that are not shown for their names. */
   dropReserved(): void {
-    if (this.options!.allowReservedNames === true || !this.names!.hasReserved) return
+    const names = this.names!
+    if (this.options!.allowReservedNames === true || !names.hasReserved) return
     this.complete()
-    const { list } = this.names!
     const gone: Array<number> = []
-    for (let n = 0; n < this.count; n++) if (list[this.records[n * FIELDS + NAME]!]!.reserved) gone.push(n)
+    for (let n = 0; n < this.count; n++) if (names.isReserved(this.records[n * FIELDS + NAME]!)) gone.push(n)
     if (gone.length === 0) return
     this.refuseMany("reserved-name", reservedDetail(gone.length), gone.length, gone[0]!)
     this.take(gone)

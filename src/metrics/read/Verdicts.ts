@@ -2,9 +2,9 @@
  * Verdicts: whether the lines of each family keep the rules of its type, found anew where lines came, went or moved, and by their
  * values alone where the lines are those of the round before. Pure; it looks at records, and at bytes only where a bound must be read.
  */
+import type { MetricType } from "../text/Dump.ts"
 import { endOfToken, endOfValue, labelValue, lastLabelValue, sameLabels } from "../text/Line.ts"
 import { encode, numberIsValid, parseNumber } from "../text/Syntax.ts"
-import type { ArrangedFamily } from "./Arrangement.ts"
 import { Conformity } from "./Conformity.ts"
 import {
   FIELDS,
@@ -37,16 +37,23 @@ import {
   valueKeeps
 } from "./ValueRule.ts"
 
-export interface Verdict {
-  /** Whatever the values are, and with these values: of OpenMetrics, and of expfmt's text. */
-  readonly ordered: boolean
-  readonly ranged: boolean
-  readonly textOrdered: boolean
-  readonly textRanged: boolean
-}
+/** A verdict is a sum of these: whatever the values are, and with these values; of OpenMetrics, and of expfmt's text. */
+const ORDERED = 1
+const RANGED = 2
+const TEXT_ORDERED = 4
+const TEXT_RANGED = 8
+const ALL = ORDERED | RANGED
+const ALL_TEXT = TEXT_ORDERED | TEXT_RANGED
+export const VERDICT = ALL | ALL_TEXT
 
 /** Of a type without rules. */
-export const free: Verdict = { ordered: true, ranged: true, textOrdered: true, textRanged: true }
+export const free = VERDICT
+
+/** Lines of that verdict keep their order, in both formats. */
+export const staysOrdered = (verdict: number): boolean =>
+  (verdict & (ORDERED | TEXT_ORDERED)) === (ORDERED | TEXT_ORDERED)
+export const conforms = (verdict: number): boolean => (verdict & ALL) === ALL
+export const conformsText = (verdict: number): boolean => (verdict & ALL_TEXT) === ALL_TEXT
 
 const LE = encode("le")
 const QUANTILE = encode("quantile")
@@ -58,7 +65,7 @@ const labelOf = new Map([
 export interface Judging {
   readonly look: (from: number, to: number) => void
   /** When all were looked at. */
-  readonly verdict: () => Verdict
+  readonly verdict: () => number
 }
 
 /** One for all: it holds nothing between two lines. */
@@ -72,9 +79,9 @@ const point: Point = { role: "value", value: 0, bound: undefined, timestamp: 0, 
 export const judging = (
   reading: Reading,
   names: Names,
-  { type }: ArrangedFamily,
+  type: MetricType,
   order: Uint32Array | undefined,
-  roles: ReadonlyArray<Role>,
+  roleOf: (name: number) => Role,
   keeps: boolean
 ): Judging => {
   const { records, lines, options, known, values } = reading
@@ -95,7 +102,7 @@ export const judging = (
       }
       const flags = misc & FLAGS
       const name = records[at + NAME]!
-      point.role = roles[name]!
+      point.role = roleOf(name)
       point.value = numberOf(reading, n)
       point.flags = flags
       point.bound =
@@ -104,17 +111,17 @@ export const judging = (
           : undefined
       const stamp = timed ? reading.stampOf(n) : 0
       point.timestamp = Number.isNaN(stamp) ? options!.time : stamp
-      point.group =
-        inner === 0 ? (records[at + HASH]! - Math.imul(names.list[name]!.hash, 31)) | 0 : records[at + GROUP]!
+      point.group = inner === 0 ? (records[at + HASH]! - Math.imul(names.hashOf(name), 31)) | 0 : records[at + GROUP]!
       point.line = n
       const rule = conformity.add(point)
       records[at + MISC] = (misc & ~RULES) | (rule << RULE_SHIFT)
     }
   }
-  const verdict = (): Verdict => {
+  const verdict = (): number => {
     conformity.holds()
     const { ordered, ranged, textOrdered, textRanged } = conformity
-    return { ordered, ranged, textOrdered, textRanged }
+    const text = (textOrdered ? TEXT_ORDERED : 0) | (textRanged ? TEXT_RANGED : 0)
+    return (ordered ? ORDERED : 0) | (ranged ? RANGED : 0) | text
   }
   return { look, verdict }
 }
@@ -123,11 +130,11 @@ export const judging = (
 export const judgeValues = (
   values: Float64Array,
   records: Int32Array,
-  before: Verdict,
+  before: number,
   from: number,
   to: number,
   order: Uint32Array | undefined
-): Verdict => {
+): number => {
   let ranged = true
   let textRanged = true
   let bucket = 0
@@ -152,10 +159,7 @@ export const judgeValues = (
     } else if (kind === COUNT) count = value
   }
   if (count >= 0 && count !== bucket) ranged = false
-  const { ordered, textOrdered } = before
-  return ranged === before.ranged && textRanged === before.textRanged
-    ? before
-    : { ordered, ranged, textOrdered, textRanged }
+  return (before & (ORDERED | TEXT_ORDERED)) | (ranged ? RANGED : 0) | (textRanged ? TEXT_RANGED : 0)
 }
 
 /** Of a known line the number was noted down where its rule asks for it. */

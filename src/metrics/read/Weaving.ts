@@ -8,77 +8,70 @@ import { sameBytes } from "../text/Syntax.ts"
 import type { DeclaredFamily, Families } from "./Families.ts"
 import { FIELDS, START } from "./LineRecord.ts"
 import type { Reading } from "./Reading.ts"
-import type { Role } from "./ValueRule.ts"
-
-/** The lines of one family. */
-export interface Group {
-  /** Its number, -1 for lines under reserved names. */
-  readonly family: number
-  readonly names: Set<number>
-  count: number
-  /** The place of its next line. */
-  next: number
-}
 
 /** Creation times among the lines of what was created. */
 export interface Woven {
+  /** The families that are woven in, and what into. */
+  readonly families: Map<number, number>
   /** Lines that stand behind another one, and that one. */
   readonly moved: Set<number>
   readonly behind: Map<number, number>
-  readonly roles: Map<number, Role>
 }
 
 const CREATED = "_created"
 
-/** Takes what is woven in out of `groups`, and its lines in `groupOf`, by line, to the family that they are woven into. */
+/**
+ * Of the families of these numbers, in their order: takes the lines of what is woven in, in `counts` (by number + 1), and in `groupOf`, by
+ * line, to the family that they are woven into.
+ */
 export const weave = (
   reading: Reading,
-  { list }: Families,
-  groups: Map<number, Group>,
+  families: Families,
+  groups: Int32Array,
+  counts: Uint32Array,
   groupOf: () => Int32Array
 ): Woven | undefined => {
-  const times: Array<Group> = []
-  for (const group of groups.values()) {
-    const { textName, type } = list[group.family]!
-    if (type === "gauge" && textName.endsWith(CREATED)) times.push(group)
+  const { declared } = families
+  if (!declared.some(isTime)) return undefined
+  const byName = new Map<string, number>()
+  const times: Array<number> = []
+  for (const family of groups) {
+    if (family < 0) continue
+    byName.set(families.at(family).textName, family)
+    if (family < declared.length && isTime(declared[family]!)) times.push(family)
   }
-  if (times.length === 0) return undefined
-  const byName = new Map<string, Group>()
-  for (const group of groups.values()) byName.set(list[group.family]!.textName, group)
-  const pairs: Array<readonly [group: Group, created: Group]> = []
+  const pairs: Array<readonly [family: number, created: number]> = []
   for (const created of times) {
-    const base = list[created.family]!.textName.slice(0, -CREATED.length)
+    const base = declared[created]!.textName.slice(0, -CREATED.length)
     // A counter's are named as OpenMetrics calls it: `foo_total_created` is nobody's. So each has one family of them at most.
     const own = byName.get(base)
-    const isPlain = own !== undefined && list[own.family]!.name === base
-    const group = isPlain ? own : byName.get(`${base}_total`)
-    if (group !== undefined && hasCreated(list[group.family]!)) pairs.push([group, created])
+    const isPlain = own !== undefined && families.at(own).name === base
+    const family = isPlain ? own : byName.get(`${base}_total`)
+    if (family !== undefined && hasCreated(families.at(family))) pairs.push([family, created])
   }
   if (pairs.length === 0) return undefined
-  const families = groupOf()
-  const lines = linesOf(families, pairs.flat())
-  const woven: Woven = { moved: new Set(), behind: new Map(), roles: new Map() }
-  for (const [group, created] of pairs) {
-    const behind = pair(reading, lines.get(group.family)!, lines.get(created.family)!)
+  const familyOf = groupOf()
+  const lines = linesOf(familyOf, pairs.flat())
+  const woven: Woven = { families: new Map(), moved: new Set(), behind: new Map() }
+  for (const [family, created] of pairs) {
+    const behind = pair(reading, lines.get(family)!, lines.get(created)!)
     if (behind === undefined) continue
     for (const [line, time] of behind) {
       woven.behind.set(line, time)
       woven.moved.add(time)
-      families[time] = group.family
+      familyOf[time] = family
     }
-    for (const name of created.names) {
-      group.names.add(name)
-      woven.roles.set(name, "created")
-    }
-    group.count += created.count
-    groups.delete(created.family)
+    woven.families.set(created, family)
+    counts[family + 1]! += counts[created + 1]!
   }
-  return woven.moved.size === 0 ? undefined : woven
+  return woven.families.size === 0 ? undefined : woven
 }
 
+const isTime = ({ type, textName }: DeclaredFamily): boolean => type === "gauge" && textName.endsWith(CREATED)
+
 /** The lines of these families, in the order of the input. */
-const linesOf = (families: Int32Array, groups: ReadonlyArray<Group>): Map<number, Array<number>> => {
-  const lines = new Map(groups.map((group) => [group.family, [] as Array<number>]))
+const linesOf = (families: Int32Array, groups: ReadonlyArray<number>): Map<number, Array<number>> => {
+  const lines = new Map(groups.map((family) => [family, [] as Array<number>]))
   for (let n = 0; n < families.length; n++) lines.get(families[n]!)?.push(n)
   return lines
 }

@@ -1,7 +1,7 @@
 /**
  * NameUses: how many lines of a source have each sample name, by its number, and what the names that some line has take.
  */
-import { Names, sizeOfName } from "../read/Names.ts"
+import { Names } from "../read/Names.ts"
 
 export class NameUses {
   /** What the numbers mean: as the source's readings have it. */
@@ -19,13 +19,13 @@ export class NameUses {
     }
     if (this.counts[name]!++ > 0) return
     this.used++
-    this.bytes += sizeOfName(this.names.list[name]!.text)
+    this.bytes += this.names.sizeOf(name)
   }
 
   remove(name: number): void {
     if (--this.counts[name]! > 0) return
     this.used--
-    this.bytes -= sizeOfName(this.names.list[name]!.text)
+    this.bytes -= this.names.sizeOf(name)
   }
 
   /** Names get other numbers. */

@@ -48,7 +48,7 @@ interface Part {
 export const buildDump = (
   lines: SampleLines,
   names: Names,
-  { list, places: familyPlaces }: Families,
+  declared: Families,
   timestamps: boolean,
   size: number,
   source: string | undefined
@@ -61,9 +61,9 @@ export const buildDump = (
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
     const name = records[at + NAME]!
-    const place = familyPlaces[name]!
-    if (part === undefined || family !== place.family) {
-      family = place.family
+    const place = declared.familyOf(name)
+    if (part === undefined || family !== place) {
+      family = place
       part = partOf(parts, family)
     }
     const misc = records[at + MISC]!
@@ -71,12 +71,13 @@ export const buildDump = (
     part.series++
     part.length += records[at + LENGTH]!
     part.flags |= misc & FLAGS
-    const { type } = list[family]!
+    const type = declared.typeOf(family)
+    const role = declared.roleOf(name)
     const value = valueAt(lines, at)
     if (type === "counter" && lines.text[value] === MINUS) part.odd = true
-    if (!part.misfits) part.misfits = !fitsText(lines, at, value, type, place.role)
+    if (!part.misfits) part.misfits = !fitsText(lines, at, value, type, role)
     // An info's value is 1, a counter's is a number, and neither has a creation time beside it here.
-    if (type === "counter" && (lines.text[value] === N || place.role === "created")) part.odd = true
+    if (type === "counter" && (lines.text[value] === N || role === "created")) part.odd = true
     if (type === "info" && lines.text[value] !== ONE) part.odd = true
   }
   // Of each line where it begins and how long it is, family by family.
@@ -88,9 +89,9 @@ export const buildDump = (
   }
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
-    const place = familyPlaces[records[at + NAME]!]!
-    if (family !== place.family) {
-      family = place.family
+    const place = declared.familyOf(records[at + NAME]!)
+    if (family !== place) {
+      family = place
       part = parts.get(family)
     }
     places[part!.at++] = records[at + START]!
@@ -98,13 +99,14 @@ export const buildDump = (
   }
   const { view } = lines
   const families = Array.from(parts, ([number, { names: used, series, length, flags, misfits, odd, at }]): Family => {
-    const { type } = list[number]!
+    const said = declared.at(number)
+    const { type } = said
     const numbered = type === "histogram" || type === "gaugehistogram" || type === "summary"
     const copy = (to: DataView): void => copyLines(view, places, at - 2 * series, at, to)
     return {
-      ...list[number]!,
+      ...said,
       series,
-      sampleNames: Array.from(used, (name) => names.list[name]!.text),
+      sampleNames: Array.from(used, (name) => names.textOf(name)),
       get bytes() {
         const bytes = allocateLines(length)
         copy(new DataView(bytes.buffer))

@@ -9,7 +9,7 @@ import type { Loan } from "../../Loan.ts"
 import { resolveFamilies } from "../read/Families.ts"
 import { ENDS, FIELDS, LENGTH, MISC, NAME, OWN, START } from "../read/LineRecord.ts"
 import { fits, type ReadOptions } from "../read/Memory.ts"
-import { Names, sizeOfName } from "../read/Names.ts"
+import { Names } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { Dump, Size } from "../text/Dump.ts"
@@ -89,7 +89,7 @@ export class SampleSeries {
       if (slot >= 0) continue
       series++
       const name = records[at + NAME]!
-      if (name !== last && !(this.lines.names.counts[name]! > 0)) bytes += sizeOfName(reading.names!.list[name]!.text)
+      if (name !== last && !(this.lines.names.counts[name]! > 0)) bytes += reading.names!.sizeOf(name)
       last = name
     }
     return { series, bytes }
@@ -198,7 +198,9 @@ export class SampleSeries {
       this.names = reading.names!
       return
     }
-    const numbers = reading.names!.list.map(({ text }) => this.names.keep(this.names.ofText(text)).id)
+    const numbers = new Uint32Array(reading.names!.size)
+    for (let name = 0; name < numbers.length; name++)
+      numbers[name] = this.names.keep(this.names.ofText(reading.names!.textOf(name)))
     for (let at = NAME; at < reading.count * FIELDS; at += FIELDS) reading.records[at] = numbers[reading.records[at]!]!
     reading.names = this.names
   }
@@ -209,7 +211,7 @@ export class SampleSeries {
     if (this.names.size > 2 * used + SMALL) this.forgetNames()
     if (this.said.size <= 6 * used + SMALL) return
     const names = new Set<string>()
-    for (const { name, textName } of this.families().list) names.add(name).add(textName)
+    for (const { name, textName } of this.families().declared) names.add(name).add(textName)
     this.said.keepOf(names)
   }
 
@@ -222,7 +224,7 @@ export class SampleSeries {
 
   private families() {
     const { format, allowReservedNames = false } = this.options ?? { format: "text" as const }
-    return resolveFamilies(this.names.list, this.said.all(), format, allowReservedNames)
+    return resolveFamilies(this.names, this.said.all(), format, allowReservedNames)
   }
 
   private build(): Dump {

@@ -10,6 +10,7 @@ import { LineEnd } from "../read/LineEnd.ts"
 import { endOfBeginning, hashOfBeginning } from "../read/LineHash.ts"
 import { MISC, NAME, OWN, START, TAIL_SHIFT } from "../read/LineRecord.ts"
 import { fits, type ReadOptions } from "../read/Memory.ts"
+import { KnownName } from "../read/Names.ts"
 import { beginsValue, valueBehind } from "../read/ValuePlace.ts"
 import { LineBuffer } from "../text/LineBuffer.ts"
 import { LF, timestampBytes } from "../text/Syntax.ts"
@@ -28,6 +29,7 @@ export class SingleLine {
   /** What the line has from its value on, canonical. */
   readonly end = new LineBuffer()
   private readonly reading = new LineEnd(this.end, new Failure())
+  private readonly name = new KnownName()
   private readonly input = new Uint8Array(MOST + 1)
   private readonly view = new DataView(this.input.buffer)
 
@@ -36,7 +38,7 @@ export class SingleLine {
     const { length } = text
     const { limits, format, timestamps, time } = options
     if (length > MOST || length > limits.maxBytes || format !== "text" || !fits(known.options, options)) return false
-    const { input, end, reading } = this
+    const { input, end, reading, name } = this
     input.set(text)
     input[length] = LF
     const stop = length > 0 && input[length - 1] === LF ? length : length + 1
@@ -44,7 +46,8 @@ export class SingleLine {
     if (value < 0) return false
     end.begin(0)
     reading.use(input, "text", timestamps === "event" ? timestampBytes(time) : undefined)
-    const name = known.names.list[known.records[this.slot * INTS + NAME]!]!
+    name.names = known.names
+    name.id = known.records[this.slot * INTS + NAME]!
     return reading.read(value, name) === stop && reading.isPlain
   }
 

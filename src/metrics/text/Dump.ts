@@ -60,10 +60,15 @@ export interface Family {
   readonly timestamps: boolean
 }
 
+/** Families one after the other, each made when it is come to: there may be as many as lines. */
+export interface FamilyList extends Iterable<Family> {
+  readonly length: number
+}
+
 export interface Dump {
   /** The source's id, for people. */
   readonly source?: string | undefined
-  readonly families: ReadonlyArray<Family>
+  readonly families: FamilyList
   readonly series: number
   /** Bytes held by this dump: what the limits count. */
   readonly bytes: number

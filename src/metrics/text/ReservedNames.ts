@@ -3,9 +3,14 @@
  * the job and instance of a pod's own target, would stand in the place of Prometheus' own word on that pod; so its lines are
  * not shown unless `--allow-reserved-names` says so.
  *
+ * So are those of names that are read as one of them where names are escaped with underscores (`scrape.duration_seconds`), by a
+ * Prometheus 2 above all. No other way of escaping leads to one.
+ *
  * A list, not a pattern: exactly what Prometheus 2.42 to 3.14 writes (scrape/scrape.go, rules/alerting.go). A counter `up` of
  * OpenMetrics is not meant: its line is `up_total`.
  */
+import { escapeMetric } from "./Escaping.ts"
+
 export const reservedNames: ReadonlySet<string> = new Set([
   // Of each scrape.
   "up",
@@ -21,3 +26,5 @@ export const reservedNames: ReadonlySet<string> = new Set([
   "ALERTS",
   "ALERTS_FOR_STATE"
 ])
+
+export const isReserved = (name: string): boolean => reservedNames.has(escapeMetric(name, "underscores"))

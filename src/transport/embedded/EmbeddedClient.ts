@@ -24,7 +24,7 @@ export interface Broker {
   readonly connect: () => Wire
   /** How long a client waits for an answer, beyond what the request itself may wait at the broker. */
   readonly requestTimeout: number
-  readonly inspect: (topics: ReadonlyArray<string>, group: string) => Answer<Inspection>
+  readonly inspect: (topics: ReadonlyArray<string>, group: string | null) => Answer<Inspection>
 }
 
 /** For what the broker answers at once. */
@@ -182,7 +182,7 @@ export const transportOver = (broker: Broker): Transport["Service"] => ({
     Effect.flatMap(connected(broker), (wire) =>
       wire.request(
         "admin",
-        { clientId: "", group, op: "inspect", topics },
+        { clientId: "", group: group ?? "", op: "inspect", topics },
         broker.requestTimeout,
         immediately(() => broker.inspect(topics, group))
       )

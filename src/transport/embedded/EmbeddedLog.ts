@@ -8,7 +8,13 @@
  * and faults. A call that names a topic that is not there is a mistake of the caller's and dies.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { type Inspection, type TopicPartition, Transport, type UnreadableReason } from "../Transport.ts"
+import {
+  type InspectedGroup,
+  type Inspection,
+  type TopicPartition,
+  Transport,
+  type UnreadableReason
+} from "../Transport.ts"
 import { answered } from "./Answer.ts"
 import { Coordinator, type GroupDescription } from "./Coordinator.ts"
 import { type Broker, transportOver } from "./EmbeddedClient.ts"
@@ -105,10 +111,14 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
     const pause = new Pause()
     const coordinator = new Coordinator(pause.timers(timers), options)
 
-    const inspect = (names: ReadonlyArray<string>, group: string) => {
+    const inspect = (names: ReadonlyArray<string>, group: string | null) => {
       const known = topics.metadata(names)
       if (!known.ok) return known
-      const { members, protocol, state } = coordinator.describe(group)
+      const sessionTimeouts = { least: options.minSessionTimeout, most: options.maxSessionTimeout }
+      const described = (name: string): InspectedGroup => {
+        const { members, protocol, state } = coordinator.describe(name)
+        return { state, members: members.length, protocol, sessionTimeouts }
+      }
       const inspection: Inspection = {
         brokers: topics.nodes.map((node) => ({ node, address: `embedded:${node}` })),
         topics: known.value.map(({ partitions, topic }) => {
@@ -122,14 +132,9 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
             "retention.ms": String(retention.ms),
             "unclean.leader.election.enable": "false"
           }
-          return { topic, partitions: partitions.length, replicas: 1, settings }
+          return { topic, partitions: partitions.length, replicas: 1, settings, mayWrite: true }
         }),
-        group: {
-          state,
-          members: members.length,
-          protocol,
-          sessionTimeouts: { least: options.minSessionTimeout, most: options.maxSessionTimeout }
-        }
+        group: group === null ? null : described(group)
       }
       return answered(inspection)
     }

@@ -4,7 +4,7 @@
  * Scope closes: no socket and no timer outlives it.
  */
 import { Effect, Layer, type Scope } from "effect"
-import { defaultMaxRecordBytes, Transport, type TransportError } from "../Transport.ts"
+import { defaultMaxRecordBytes, defaultMaxRequestBytes, Transport, type TransportError } from "../Transport.ts"
 import type { KafkaOptions } from "./connection/KafkaOptions.ts"
 import { Links } from "./connection/Links.ts"
 import { makeGroupClient } from "./GroupClient.ts"
@@ -32,9 +32,19 @@ const layer = (options: KafkaOptions): Layer.Layer<Transport> =>
       )
       return makeGroupClient(links, group, log)
     }),
-    producer: Effect.fn("KafkaTransport.producer")(function* ({ clientId, acks, compression }) {
+    producer: Effect.fn("KafkaTransport.producer")(function* ({
+      acks,
+      clientId,
+      compression,
+      maxRequestBytes = defaultMaxRequestBytes
+    }) {
       const links = yield* openLinks(options, clientId)
-      return makeProducer(links, { acks, compression, timeout: options.requestTimeout })
+      // A leader that waits for its replicas answers before the connection counts as dead.
+      const ackTimeout = Math.ceil((options.requestTimeout * 2) / 3)
+      return yield* Effect.acquireRelease(
+        Effect.sync(() => makeProducer(links, { acks, compression, maxRequestBytes, ackTimeout })),
+        (producer) => Effect.sync(() => producer.close())
+      )
     }),
     inspect: Effect.fn("KafkaTransport.inspect")(function* (topics, group) {
       const links = yield* openLinks(options, options.clientId)

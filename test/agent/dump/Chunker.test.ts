@@ -9,7 +9,7 @@ const decode = (bytes: Uint8Array) => Buffer.from(bytes).toString()
 
 const pieces = (text: string, format: InputFormat, budget: number): ReadonlyArray<string> => {
   const cut = chunk(utf8.encode(text), format, budget)
-  if (cut.kind !== "chunks") throw new Error(`line ${cut.line} too long`)
+  assert.isUndefined(cut.leftOut)
   return cut.chunks.map(decode)
 }
 
@@ -95,7 +95,7 @@ describe("Chunker", () => {
   it("a dump within the budget is one piece, the same bytes", () => {
     const bytes = utf8.encode("a 1\n")
     const cut = chunk(bytes, "text", 4)
-    assert.strictEqual(cut.kind === "chunks" ? cut.chunks[0] : null, bytes)
+    assert.strictEqual(cut.chunks[0], bytes)
   })
 
   it("families are kept together where they fit", () => {
@@ -166,17 +166,58 @@ describe("Chunker", () => {
             lines.set(key, (lines.get(key) ?? "") + decode(family.bytes))
           }
         }
-        const expected = whole.families.map((family) => [keyOf(family), decode(family.bytes)] as const)
+        const expected = [...whole.families].map((family) => [keyOf(family), decode(family.bytes)] as const)
         assert.deepStrictEqual([...lines].sort(), [...new Map(expected)].sort())
         assert.strictEqual(series, whole.series)
       }
     }
   })
 
-  it("a line that no record can carry is named", () => {
-    const cut = chunk(utf8.encode(`a 1\nb{l="${"x".repeat(100)}"} 1\n`), "text", 50)
-    assert.deepInclude(cut, { kind: "line-too-long", line: 2 })
-    const help = chunk(utf8.encode(`# HELP a ${"x".repeat(100)}\n`), "text", 50)
-    assert.deepInclude(help, { kind: "line-too-long", line: 1 })
+  it("a line that no piece can carry is left out and named, and the rest is sent", () => {
+    const long = (name: string) => `${name}{l="${"x".repeat(100)}"} 1\n`
+    const cut = (text: string) => {
+      const { chunks, leftOut } = chunk(utf8.encode(text), "text", 50)
+      return { chunks: chunks.map(decode), leftOut }
+    }
+    assert.deepStrictEqual(cut(`a 1\n${long("b")}c 3\n`), {
+      chunks: ["a 1\n", "c 3\n"],
+      leftOut: { lines: 1, line: 2, bytes: 110 }
+    })
+    assert.deepStrictEqual(cut(`# TYPE b gauge\n${long("b")}b 1\n${long("b")}`), {
+      chunks: ["# TYPE b gauge\nb 1\n"],
+      leftOut: { lines: 2, line: 2, bytes: 110 }
+    })
+    assert.deepStrictEqual(cut(`# HELP a ${"x".repeat(100)}\na 1\n`), {
+      chunks: ["a 1\n"],
+      leftOut: { lines: 1, line: 1, bytes: 110 }
+    })
+    assert.deepStrictEqual(cut(long("b")), { chunks: [], leftOut: { lines: 1, line: 1, bytes: 110 } })
+  })
+
+  it("a family that goes on after others is in one piece, with metadata that comes late", () => {
+    const text = "a_bucket 1\nb 1\na_count 2\n# TYPE b gauge\n# TYPE a histogram\nc 1\n"
+    assert.deepStrictEqual(pieces(text, "text", 45), [
+      "a_bucket 1\na_count 2\n# TYPE a histogram\n",
+      "b 1\n# TYPE b gauge\nc 1\n"
+    ])
+  })
+
+  it("nothing is copied where nothing was moved or added", () => {
+    const bytes = utf8.encode(
+      render(
+        [...Array(50)].map((_, i) => ({ typed: true, help: "h", unit: false, values: [1, i], labels: "" })),
+        "text"
+      )
+    )
+    const { chunks } = chunk(bytes, "text", 500)
+    assert.isAbove(chunks.length, 5)
+    for (const piece of chunks) assert.strictEqual(piece.buffer, bytes.buffer)
+  })
+
+  it("a label value that holds line feeds is not cut there, and a quote that is not closed takes no other line along", () => {
+    const spanning = 'a{l="x\nb 1\n# TYPE b counter\n",m="y"} 1\n'
+    assert.deepStrictEqual(pieces(`${spanning}c 1\nb 2\nc 2\n`, "text", 45), [`${spanning}`, "c 1\nc 2\nb 2\n"])
+    const open = 'a{l="x} 1\nb{l="y"} 1\nc 1\na 1\nb 2\n'
+    assert.deepStrictEqual(pieces(open, "text", 20), ['a{l="x} 1\na 1\n', 'b{l="y"} 1\nb 2\nc 1\n'])
   })
 })

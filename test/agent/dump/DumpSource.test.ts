@@ -36,6 +36,7 @@ const setUp = Effect.fnUntraced(function* (
   const source: DumpSource = make({
     globs: globs.map((glob) => join(dir, glob)),
     host: "h",
+    taken: new Map(),
     maxBytes: 1_000_000,
     globEvery: 0,
     ...options

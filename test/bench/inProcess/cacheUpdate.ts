@@ -18,7 +18,7 @@ import { type Pace, paceOf } from "./stopwatch.ts"
 import { Subject, type Timestamps, type Unnumbered } from "./subject.ts"
 
 const recordOf = (source: string, text: Uint8Array): Unnumbered => {
-  const round = { source, text, format: "text", time: Date.now(), job: "checkout", origin: "" } as const
+  const round = { source, text, format: "text", time: Date.now(), job: "checkout", origin: "", age: 0 } as const
   const encoded = encodeRound(round, "1.0", {})
   if (encoded.kind !== "round") throw new Error(encoded.why)
   const { key, chunks } = encoded.round

@@ -3,6 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
+import { unknownYet } from "../../../src/engine/growth/Homes.ts"
 import { decodeCommitMetadata } from "../../../src/engine/partition/CommitMetadata.ts"
 import { EmbeddedLog } from "../../../src/transport/embedded/EmbeddedLog.ts"
 import { placing } from "../../../src/transport/Placement.ts"
@@ -57,7 +58,11 @@ describe("a topic that grows", () => {
       Effect.gen(function* () {
         yield* passing(produce(2, keys(10)))
         yield* passUntil("a commit", () => named(log, 0) !== undefined && named(log, 1) !== undefined)
-        assert.deepStrictEqual(named(log, 0), { placement: "murmur2", waited: false, steps: [{ count: 2, from: 0 }] })
+        assert.deepStrictEqual(named(log, 0), {
+          placement: "murmur2",
+          settledFrom: unknownYet,
+          steps: [{ count: 2, from: 0 }]
+        })
         yield* log.addPartitions(topic, 5)
         yield* passUntil("all five", allVisible(pods, 5))
         const told = pods.flatMap((pod) => pod.trace.filter((line) => line.endsWith("grown")))
@@ -128,8 +133,8 @@ describe("a topic that grows", () => {
         yield* log.addPartitions(topic, 4)
         const end = log.end({ topic, partition: 0 })
         yield* passUntil("the end is named", () => named(log, 0)?.steps[1]?.from === end)
-        assert.isFalse(named(log, 0)?.waited)
-        yield* passUntil("the window's end is named", () => [0, 1, 2, 3].every((p) => named(log, p)?.waited === true))
+        assert.strictEqual(named(log, 0)?.settledFrom, unknownYet)
+        yield* passUntil("the window's end is named", () => [0, 1, 2, 3].every((p) => named(log, p)?.settledFrom === 0))
       })
     )
   )

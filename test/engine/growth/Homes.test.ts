@@ -114,7 +114,7 @@ describe("homes", () => {
     homes.resolve(8, 17)
     assert.strictEqual(homes.judge(keyOf([4, 1]), 16), "home")
     assert.strictEqual(homes.judge(keyOf([4, 1]), 17), "early")
-    homes.waited = true
+    homes.settle(0)
     assert.isFalse(homes.asks)
     assert.strictEqual(homes.judge(keyOf([4, 1]), 17), "home")
     homes.know(undefined, [4, 8, 12])
@@ -177,10 +177,10 @@ describe("homes in a commit", () => {
       unread: [],
       homes
     })
-    const { placement, waited, steps } = homes
-    assert.deepStrictEqual(decodeCommitMetadata(text)?.homes, { placement, waited, steps })
-    homes.waited = true
-    assert.deepStrictEqual(decodeHomes(encodeHomes(homes)), { placement, waited: true, steps })
+    const { placement, settledFrom, steps } = homes
+    assert.deepStrictEqual(decodeCommitMetadata(text)?.homes, { placement, settledFrom, steps })
+    homes.settledFrom = 71
+    assert.deepStrictEqual(decodeHomes(encodeHomes(homes)), { placement, settledFrom: 71, steps })
     assert.isBelow(text.length, 250)
   })
 

@@ -375,13 +375,13 @@ describe("a body of whatever dumps", () => {
     fc.assert(
       fc.property(fc.array(dumps, { minLength: 1, maxLength: 3 }), (models) => {
         const all = models.map((m, s) => parse(m.text, m.format, String(s)))
-        const before = all.map((d) => d.families.map((f) => Buffer.from(f.bytes).toString()))
+        const before = all.map((d) => [...d.families].map((f) => Buffer.from(f.bytes).toString()))
         const first = both(all)
         assert.deepStrictEqual(both(all), first)
         const heads = (b: ReadonlyArray<string>) => b.map((t) => t.split("\n").filter((line) => line.startsWith("#")))
         assert.deepStrictEqual(heads(both([...all].reverse())), heads(first))
         assert.deepStrictEqual(
-          all.map((d) => d.families.map((f) => Buffer.from(f.bytes).toString())),
+          all.map((d) => [...d.families].map((f) => Buffer.from(f.bytes).toString())),
           before
         )
       }),

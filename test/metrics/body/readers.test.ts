@@ -8,7 +8,7 @@ import { assert } from "@effect/vitest"
 import fc from "fast-check"
 import { it } from "vitest"
 import { render } from "../../../src/metrics/body/Renderer.ts"
-import { type Dump, defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { type Dump, defaultParseLimits, type Family } from "../../../src/metrics/text/Dump.ts"
 import { type Escaping, escapeLabel, escapings, shownNames } from "../../../src/metrics/text/Escaping.ts"
 import { negotiate, type OutputFormat } from "../../../src/metrics/text/Negotiation.ts"
 import { dumps, type ModelDump, modelNumber, seriesKey, seriesOf } from "../../support/arbitraries.ts"
@@ -147,7 +147,7 @@ describeWith(["go", "python3", "promtool"], "a body", () => {
     for (const [i, verdict] of verdicts.entries()) {
       const { all, escaping } = cases[i]!
       const expected = new Set(
-        all.flatMap(({ families }) => families.flatMap((family) => shownSeries(family, escaping)))
+        all.flatMap(({ families }) => [...families].flatMap((family) => shownSeries(family, escaping)))
       )
       const names = verdict.samples.map(({ labels: { __name__, ...labels } }) => seriesKey(__name__!, labels))
       assert.deepStrictEqual(names.sort(), [...expected].sort(), `${escaping}\n${verdict.body}`)
@@ -156,7 +156,7 @@ describeWith(["go", "python3", "promtool"], "a body", () => {
 })
 
 /** Read by a regular expression, as the labels are few and simple. */
-const shownSeries = (family: Dump["families"][number], escaping: Escaping): ReadonlyArray<string> => {
+const shownSeries = (family: Family, escaping: Escaping): ReadonlyArray<string> => {
   const shown = shownNames(family, escaping)
   return Buffer.from(family.bytes)
     .toString()

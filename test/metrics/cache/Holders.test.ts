@@ -125,7 +125,7 @@ describe("where the placement is known", () => {
     const source = sourceAt([3, 2])
     for (const homes of shard.homes) {
       homes.know("murmur2", [3])
-      homes.waited = true
+      homes.settle(0)
     }
     shard.take(0, { source, text: "a 1\n" }, { source, text: "a 2\n" })
     assert.deepStrictEqual(shard.lines, [`a{instance="${source}"} 2`])
@@ -147,7 +147,7 @@ describe("where the placement is known", () => {
     }
     const sent = { source: sourceAt([3, 2]), text: "a 1\n" }
     shard.take(0, sent, sent)
-    homes!.waited = true
+    homes!.settle(0)
     shard.take(0, sent)
     assert.deepStrictEqual([shard.lines, asked], [[], 1])
     assert.deepStrictEqual(shard.ignored(0), { stranger: 3 })
@@ -207,7 +207,7 @@ describe("a topic that grows", () => {
     homes!.resolve(4, 1)
     shard.take(0, { source: "new", text: "a 1\n" }, { source: "old", text: "a 2\n" })
     assert.deepStrictEqual(shard.lines, [`a{instance="old"} 2`])
-    homes!.waited = true
+    homes!.settle(0)
     shard.take(0, { source: "new", text: "a 2\n" })
     assert.lengthOf(shard.lines, 2)
   })

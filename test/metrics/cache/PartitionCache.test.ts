@@ -132,7 +132,7 @@ describe("snapshots", () => {
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2', 'b{x="1",instance="s"} 2', 'b{x="2",instance="s"} 2'])
     const [dump] = pod.content.look().dumps
     assert.deepStrictEqual(
-      dump!.families.map((f) => [f.name, f.type, f.series]),
+      [...dump!.families].map((f) => [f.name, f.type, f.series]),
       [
         ["a", "unknown", 1],
         ["b", "counter", 2]
@@ -516,7 +516,7 @@ describe("samples", () => {
     )
     const [dump] = pod.content.look().dumps
     assert.deepStrictEqual(
-      dump!.families.map((f) => [f.textName, f.type, f.help, f.series]),
+      [...dump!.families].map((f) => [f.textName, f.type, f.help, f.series]),
       [["h", "histogram", "help", 4]]
     )
     assert.include(pod.lines, 'h_bucket{le="1.0",instance="s"} 2')
@@ -525,7 +525,7 @@ describe("samples", () => {
 
   it("a declaration claims the series that came before it", () => {
     const pod = new Pod().take({ text: "h_count 1\nh_sum 1\n" }, { text: "# TYPE h summary\nh_count 2\n" })
-    const families = pod.content.look().dumps[0]!.families.map((f) => [f.textName, f.sampleNames])
+    const families = [...pod.content.look().dumps[0]!.families].map((f) => [f.textName, f.sampleNames])
     assert.deepStrictEqual(families, [["h", ["h_sum", "h_count"]]])
   })
 
@@ -533,7 +533,7 @@ describe("samples", () => {
     const pod = new Pod().take({ text: '# TYPE a gauge\na{x="1"} 1\n' }, { text: '# TYPE a counter\na{x="2"} 2\n' })
     assert.deepStrictEqual(pod.lines, ['a{x="1",instance="s"} 1', 'a{x="2",instance="s"} 2'])
     assert.deepStrictEqual(
-      pod.content.look().dumps[0]!.families.map((f) => f.type),
+      [...pod.content.look().dumps[0]!.families].map((f) => f.type),
       ["counter"]
     )
   })

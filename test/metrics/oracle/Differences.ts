@@ -3,7 +3,7 @@
  * of the kinds listed here, each with its reason; there are ten, and there is no eleventh.
  */
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
-import { reservedNames } from "../../../src/metrics/text/ReservedNames.ts"
+import { isReserved } from "../../../src/metrics/text/ReservedNames.ts"
 import type { Answer, StoredSample } from "../../support/oracle.ts"
 
 export type Timestamps = "scrape" | "event"
@@ -59,7 +59,7 @@ export const kinds: ReadonlyArray<Difference> = [
     name: "reserved-name",
     why: "Prometheus itself writes series of these names; a pod takes them from nobody.",
     explains: ({ stored, shown }) =>
-      stored !== undefined && shown === undefined && reservedNames.has(labelOf(stored, "__name__"))
+      stored !== undefined && shown === undefined && isReserved(labelOf(stored, "__name__"))
   },
   {
     name: "leading-blank",

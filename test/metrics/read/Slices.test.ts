@@ -21,9 +21,12 @@ const isRefusal = (result: object): result is Refusal => "reason" in result
 const plain = (result: Page | Refusal) => {
   if (isRefusal(result)) return result
   const { dump, layout, starts } = result
-  const families = dump.families.map((family) => ({ ...family, bytes: Buffer.from(family.bytes).toString("latin1") }))
-  const { arrangement, verdicts, plain, records } = layout
-  return { dump: { ...dump, families }, starts, arrangement, verdicts, plain, records: untouched(records) }
+  const families = [...dump.families].map((family) => ({
+    ...family,
+    bytes: Buffer.from(family.bytes).toString("latin1")
+  }))
+  const { arrangement, described, plain, records } = layout
+  return { dump: { ...dump, families }, starts, arrangement, described, plain, records: untouched(records) }
 }
 
 /** Where a line was in a reading means nothing any more. */

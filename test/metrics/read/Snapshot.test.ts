@@ -31,10 +31,10 @@ const refusedOf = (text: string | Uint8Array, with_: ReadOptions = options) => a
 const reasonsOf = (text: string | Uint8Array, with_: ReadOptions = options) =>
   refusedOf(text, with_).map(({ reason, count }) => [reason, count])
 
-const linesOf = (dump: Dump): string => dump.families.map((f) => Buffer.from(f.bytes).toString()).join("")
+const linesOf = (dump: Dump): string => [...dump.families].map((f) => Buffer.from(f.bytes).toString()).join("")
 const lines = (text: string, with_: ReadOptions = options): string => linesOf(accept(text, with_))
 const family = (text: string, name: string, with_: ReadOptions = options) => {
-  const found = accept(text, with_).families.find((f) => f.textName === name)
+  const found = [...accept(text, with_).families].find((f) => f.textName === name)
   return found ?? assert.fail(`no family ${name}`)
 }
 
@@ -255,14 +255,14 @@ describe("families", () => {
     )
     for (const dump of [text, om])
       assert.deepStrictEqual(
-        dump.families.map((f) => [f.textName, f.name, f.type]),
+        [...dump.families].map((f) => [f.textName, f.name, f.type]),
         [
           ["a", "a", "gauge"],
           ["a_total", "a", "counter"]
         ]
       )
     assert.deepStrictEqual(
-      om.families.map((f) => f.help),
+      [...om.families].map((f) => f.help),
       ["Now.", "Ever."]
     )
   })
@@ -274,7 +274,7 @@ describe("families", () => {
       'a{x="1",instance="s"} 1\na{x="2",instance="s"} 2\nb{instance="s"} 1\nb{x="1",instance="s"} 3\n'
     )
     assert.deepStrictEqual(
-      dump.families.map((f) => f.series),
+      [...dump.families].map((f) => f.series),
       [2, 2]
     )
   })
@@ -296,7 +296,7 @@ describe("families", () => {
   it("declared behind their samples take them in", () => {
     const dump = accept('h_bucket{le="+Inf"} 1\nh_sum 2\nh_count 1\n# TYPE h histogram\n# HELP h x\n')
     assert.deepStrictEqual(
-      dump.families.map(({ textName, type, series, help, conforms }) => [textName, type, series, help, conforms]),
+      [...dump.families].map(({ textName, type, series, help, conforms }) => [textName, type, series, help, conforms]),
       [["h", "histogram", 3, "x", true]]
     )
   })
@@ -311,7 +311,7 @@ describe("families", () => {
     assert.deepInclude(woven, { series: 4, conforms: true })
     const apart = accept(`${counter}a_created{x="3"} 10\n`)
     assert.deepStrictEqual(
-      apart.families.map((f) => [f.textName, f.series]),
+      [...apart.families].map((f) => [f.textName, f.series]),
       [
         ["a_total", 2],
         ["a_created", 1]

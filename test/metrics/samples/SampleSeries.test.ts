@@ -34,7 +34,7 @@ const add = (series: SampleSeries, text: string, at: Partial<typeof stamp> = {},
   return series
 }
 const linesOf = (series: SampleSeries, mono = 0, expiry = 1000): ReadonlyArray<string> =>
-  (series.look(ages, { wall: 0, mono }, expiry)?.dump.families ?? []).flatMap((f) =>
+  [...(series.look(ages, { wall: 0, mono }, expiry)?.dump.families ?? [])].flatMap((f) =>
     Buffer.from(f.bytes).toString().trim().split("\n")
   )
 
@@ -108,7 +108,7 @@ describe("a line of a source in samples mode", () => {
     const before = series.look(ages, now, 1000)!.dump
     for (const value of ["7", "12345678901234567890", "3"])
       assert.deepStrictEqual(linesOf(add(series, `a ${value}`)), [`a{instance="s",job="j"} ${value}`])
-    assert.strictEqual(Buffer.from(before.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
+    assert.strictEqual(Buffer.from([...before.families][0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
   })
 
   it("is what it was at the cut for as long as the scrape looks at it, whatever comes meanwhile, and gone then", () => {
@@ -124,7 +124,11 @@ describe("a line of a source in samples mode", () => {
       add(series, `a{ n = "${n}" } 98`)
       return look
     })
-    const textOf = (n: number) => Buffer.from(looks[n]!.dump.families[0]!.bytes).toString().split("\n").toSorted()
+    const textOf = (n: number) =>
+      Buffer.from([...looks[n]!.dump.families][0]!.bytes)
+        .toString()
+        .split("\n")
+        .toSorted()
     for (let round = 0; round < 20; round++) add(series, text("7".repeat(round)))
     for (const [n, { value, loan }] of looks.entries()) {
       assert.deepStrictEqual(textOf(n), shown(value).split("\n").toSorted())
@@ -140,7 +144,7 @@ describe("a line of a source in samples mode", () => {
     const { dump, loan } = series.look(ages, now, 1000)!
     loan.giveBack()
     add(series, "a 2")
-    assert.strictEqual(Buffer.from(dump.families[0]!.bytes).toString(), 'a{instance="s",job="j"} 2\n')
+    assert.strictEqual(Buffer.from([...dump.families][0]!.bytes).toString(), 'a{instance="s",job="j"} 2\n')
   })
 
   it("is whole where a record has it in another spelling, and in the known one behind that", () => {
@@ -168,7 +172,7 @@ describe("what is said of families", () => {
     add(series, "h_count 1")
     const { families } = series.look(ages, now, 1000)!.dump
     assert.deepStrictEqual(
-      families.map(({ textName, type, help, series: n }) => [textName, type, help, n]),
+      [...families].map(({ textName, type, help, series: n }) => [textName, type, help, n]),
       [["h", "summary", "x", 2]]
     )
   })
@@ -189,7 +193,7 @@ describe("what is said of families", () => {
     const said = (type: string) => names.map((n) => `# TYPE f${n} ${type}\nf${n} 1\n`).join("")
     const series = add(add(new SampleSeries(), said("gauge")), said("counter"))
     assert.strictEqual(series.series, names.length)
-    assert.isTrue(series.look(ages, now, 1000)!.dump.families.every((family) => family.type === "counter"))
+    assert.isTrue([...series.look(ages, now, 1000)!.dump.families].every((family) => family.type === "counter"))
   })
 })
 
@@ -314,7 +318,7 @@ describe("samples", () => {
               .content(() => now)
               .look()
               .dumps.flatMap((d) =>
-                d.families.map((f) => ({ ...f, gather: undefined, bytes: Buffer.from(f.bytes).toString() }))
+                [...d.families].map((f) => ({ ...f, gather: undefined, bytes: Buffer.from(f.bytes).toString() }))
               )
           ]
           steps.forEach(({ text, k2pLabels, kind, passes }, offset) => {

@@ -35,7 +35,7 @@ const shown = (series: SampleSeries) => {
   return {
     bytes,
     first,
-    families: dump.families.map((f) => ({ ...f, gather: undefined, bytes: Buffer.from(f.bytes).toString() }))
+    families: [...dump.families].map((f) => ({ ...f, gather: undefined, bytes: Buffer.from(f.bytes).toString() }))
   }
 }
 

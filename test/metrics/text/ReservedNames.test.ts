@@ -86,6 +86,13 @@ describe("a name that Prometheus itself writes", () => {
     )
   })
 
+  it("is also one that is escaped into it, with underscores", () => {
+    const text = '{"scrape.duration_seconds",job="j"} 1\n{"ALERTS.FOR_STATE"} 1\n{"a.b"} 1\n'
+    const pod = rounds(text)
+    assert.deepStrictEqual(pod.lines, ['{"a.b",} 1'])
+    assert.deepStrictEqual(pod.counted(), { refused: 0, lines: 6, accepted: 3 })
+  })
+
   it.each([
     ["names that only look like it", "up_total 1\nups 1\nUp 1\nalerts 1\nscrape_duration 1\nscrape_x 1\nALERTS_ 1\n"],
     ["a label of that name", 'a{up="1"} 1\n'],
@@ -111,7 +118,7 @@ describe("a name that Prometheus itself writes", () => {
         const pod = rounds(typed)
         const { families } = pod.cache.content(() => now).look().dumps[0]!
         assert.deepStrictEqual(
-          families.map(({ textName, type, help }) => [textName, type, help]),
+          [...families].map(({ textName, type, help }) => [textName, type, help]),
           (type === "summary" ? [] : [["up_bucket", "unknown", ""]]).concat([
             ["up_sum", "unknown", ""],
             ["up_count", "unknown", ""]

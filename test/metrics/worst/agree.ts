@@ -18,7 +18,7 @@ const ages = new Ages(() => undefined)
 const shown = ({ families, series, bytes, refused }: Dump): string =>
   JSON.stringify(
     {
-      families: families.map((family) => ({
+      families: [...families].map((family) => ({
         ...family,
         gather: undefined,
         bytes: Buffer.from(family.bytes).toString("latin1")

@@ -35,7 +35,7 @@ const counted: ReadonlyArray<readonly [object: object, method: string, kind: Kin
     [LineParser.prototype, "read", "parsed"],
     [Conformity.prototype, "add", "judged"],
     [Conformity.prototype, "addValue", "judged"],
-    [Resolving.prototype, "place", "placed", (self) => (self as Resolving).families.places.length]
+    [Resolving.prototype, "place", "placed", (self) => (self as Resolving).placed]
   ]
 
 const restore: Array<() => void> = []
@@ -175,7 +175,7 @@ describe("between two turns of the event loop", () => {
       const attach = { sourceLabel: "instance", source: "s", labels: [] }
       const how = { format: "text", attach, limits: defaultParseLimits, timestamps: "scrape", time: 0 } as const
       const page = readSnapshot(Buffer.from(text!), how, undefined)
-      return "reason" in page ? assert.fail(page.detail) : page.dump
+      return "reason" in page ? assert.fail(page.detail) : page
     })
     let turns = 0
     for (const work = mergingChunks(pages, defaultParseLimits); work.next().done !== true; ) turns++

@@ -1,13 +1,13 @@
 /** Growth: mutants of what follows when a topic grows (docs/handoff.md, rule 10). */
 import type { Verdict } from "../../../src/engine/growth/Homes.ts"
 import { type Mutant, patching } from "./Mutant.ts"
-import { growsTwice, growsUnheard, telling } from "./Stories.ts"
+import { growsMixed, growsTwice, growsUnheard, telling } from "./Stories.ts"
 
 type Judge = (this: HomesLike, key: Uint8Array, offset: number) => Verdict
 
 interface HomesLike {
   steps: ReadonlyArray<{ readonly count: number; readonly from: number }>
-  waited: boolean
+  settledFrom: number
 }
 
 /** A verdict taken for another one. */
@@ -105,12 +105,29 @@ export const growthMutants: ReadonlyArray<Mutant> = [
           key: Uint8Array,
           offset: number
         ) {
-          const { waited } = this.homes
-          this.homes.waited = true
+          const { settledFrom } = this.homes
+          this.homes.settledFrom = 0
           const why = away.call(this, source, key, offset)
-          this.homes.waited = waited
+          this.homes.settledFrom = settledFrom
           return why
         } as Away as never
+      })
+    ]
+  },
+  {
+    rule: "10 strangers are hidden",
+    breaks: "who is at home under no known count stays where the topic grows",
+    found: "older",
+    profile: "mixedGrowth",
+    histories: telling(growsMixed, { partitioner: "crc32" }),
+    modules: () => [
+      patching("metrics/cache/Arrivals", (prototype) => {
+        type MustGo = (source: string, first: number) => unknown
+        const mustGo = prototype.mustGo as MustGo
+        prototype.mustGo = function (this: unknown, source: string, first: number) {
+          const why = mustGo.call(this, source, first)
+          return why === "stranger" ? undefined : why
+        } as MustGo as never
       })
     ]
   }

@@ -372,3 +372,10 @@ export const growsUnheard: Story = (int) => [
   at(6_500 + int(3_000), { type: "join" }),
   at(12_000, { type: "burst", rounds: 20 })
 ]
+
+/** Sources of another partitioner are shown, then the topic grows. */
+export const growsMixed: Story = (int) => [
+  at(20_000, { type: "addPartitions", count: 1 + int(3) }),
+  at(20_200 + int(300), { type: "join" }),
+  at(24_000 + int(2_000), { type: "burst", rounds: 30 })
+]

@@ -21,6 +21,8 @@ type request struct {
 	Target      [][2]string `json:"target"` // labels that the target brings (honor_labels: false)
 	Time        int64       `json:"time"`   // of the scrape, ms
 	Expfmt      bool        `json:"expfmt"` // whether expfmt is asked, too
+	// Another question: what becomes of series under relabelling rules.
+	Relabel *relabelRequest `json:"relabel"`
 }
 
 type answer struct {
@@ -58,7 +60,13 @@ func main() {
 		} else if err != nil {
 			fail(err)
 		}
-		if err := encoder.Encode(answerTo(r)); err != nil {
+		var a any
+		if r.Relabel != nil {
+			a = relabelTo(*r.Relabel)
+		} else {
+			a = answerTo(r)
+		}
+		if err := encoder.Encode(a); err != nil {
 			fail(err)
 		}
 		if err := out.Flush(); err != nil {

@@ -3,7 +3,13 @@
  * about it; the broker's own name stays in the detail. Texts never hold a password: none of the sources does.
  */
 import kafkaErrors from "kafkajs/src/protocol/error.js"
-import { type FetchErrorCode, retriableCodes, TransportError, type TransportErrorCode } from "../../Transport.ts"
+import {
+  type FetchErrorCode,
+  type Held,
+  retriableCodes,
+  TransportError,
+  type TransportErrorCode
+} from "../../Transport.ts"
 
 const codes: Readonly<Record<string, TransportErrorCode>> = {
   REBALANCE_IN_PROGRESS: "REBALANCE_IN_PROGRESS",
@@ -37,14 +43,20 @@ const codes: Readonly<Record<string, TransportErrorCode>> = {
   NETWORK_EXCEPTION: "CONNECTION"
 }
 
-export const failed = (op: string, code: TransportErrorCode, detail: string, again = retriableCodes.has(code)) =>
-  new TransportError({ op, code, retriable: again, detail })
+export const failed = (
+  op: string,
+  code: TransportErrorCode,
+  detail: string,
+  again = retriableCodes.has(code),
+  holds?: Held
+) => new TransportError({ op, code, retriable: again, detail, ...(holds === undefined ? {} : { holds }) })
 
 /** The error for a code that a broker answered, `OTHER` retriable where Kafka says so; `at` says which broker, and which partition where there is one. */
-export const refused = (op: string, errorCode: number, at: string): TransportError => {
+export const refused = (op: string, errorCode: number, at: string, holds?: Held): TransportError => {
   const error = kafkaErrors.createErrorFromCode(errorCode)
   const code = codes[error.type] ?? "OTHER"
-  return failed(op, code, `${at} answered ${error.type}: ${error.message}`, retriableCodes.has(code) || error.retriable)
+  const again = retriableCodes.has(code) || error.retriable
+  return failed(op, code, `${at} answered ${error.type}: ${error.message}`, again, holds)
 }
 
 /** The broker's own name of it. */

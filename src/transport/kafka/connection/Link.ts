@@ -3,7 +3,9 @@
  * a broker answers them one at a time. A link is used until it breaks and never reconnects (a kafkajs connection that
  * does keeps half an answer of its former life); whoever holds it opens another one.
  *
- * A request that timed out breaks the link: what comes late is read by nobody, what was sent behind it is not stuck.
+ * A request that timed out breaks the link: what comes late is read by nobody, what was sent behind it is not stuck. Firewalls forget
+ * connections without a word: one that was unused for a while is asked for a sign of life in the same breath as what is sent on it,
+ * and breaks when that does not come soon, long before the request itself would be given up.
  */
 import { createConnection, isIP, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
@@ -24,6 +26,11 @@ const silent: Logger = { info() {}, error() {}, warn() {}, debug() {}, namespace
 
 /** Brokers and load balancers drop idle connections (Event Hubs after 240 s), some without saying so. */
 const MAX_IDLE_MS = 60_000
+/** Unused for longer, a connection is asked for a sign of life; that long is waited for it, or for the greeting, at most. */
+const TRUSTED_IDLE_MS = 5_000
+const SIGN_OF_LIFE_MS = 10_000
+/** What is sent on an idle connection so that nobody on the way forgets it; unanswered for ten seconds more, it is closed. */
+const KEEP_ALIVE_MS = 10_000
 
 /** What one read of a socket takes at most, but for the rest of a large answer. The buffer is used over and over. */
 const READ_BYTES = 64 * 1024
@@ -48,10 +55,12 @@ export class Link {
   #inflight = 0
   #settled: (() => void) | undefined
   #usedAt = performance.now()
+  readonly #signOfLife: number
 
   constructor(options: KafkaOptions, clientId: string, address: Address) {
     this.address = address
     this.#requestTimeout = options.requestTimeout
+    this.#signOfLife = Math.min(SIGN_OF_LIFE_MS, options.requestTimeout)
     this.#connection = new Connection({
       ...address,
       clientId,
@@ -95,9 +104,13 @@ export class Link {
     return this.#broken
   }
 
+  get idle(): boolean {
+    return this.#inflight === 0
+  }
+
   /** Nothing under way, and so long unused that the other side may have dropped it. */
   get stale(): boolean {
-    return this.#inflight === 0 && performance.now() - this.#usedAt > MAX_IDLE_MS
+    return this.idle && performance.now() - this.#usedAt > MAX_IDLE_MS
   }
 
   /** Until requests can be sent. Rejects with TransportError: nothing was sent then. */
@@ -126,6 +139,7 @@ export class Link {
 
   /** As `request`, for those who decode by themselves. The decoder sees the answer's body. */
   async exchange(op: string, build: (versions: Versions) => ProtocolRequest): Promise<unknown> {
+    const idle = this.idle && performance.now() - this.#usedAt > TRUSTED_IDLE_MS
     this.#inflight++
     try {
       const versions = await this.#ready.catch((error: unknown) => {
@@ -133,6 +147,7 @@ export class Link {
       })
       if (this.#broken) throw new LinkClosed("the connection is closed")
       const request = build(versions)
+      if (idle) this.#askForSignOfLife(versions)
       const answer = await this.#connection.send({
         ...request,
         response: { decode: request.response.decode, parse: (decoded) => decoded },
@@ -172,12 +187,30 @@ export class Link {
     this.#socket?.destroy(this.#connected ? undefined : new Error(reason))
   }
 
+  /** About nothing: every broker answers it at any time, and it is small, so that it does not wait behind what a slow line still has to carry. */
+  #askForSignOfLife(versions: Versions): void {
+    const question = encode(versions, "Metadata", { topics: [], allowAutoTopicCreation: false })
+    // Its failure is the link's, which the request behind it tells.
+    this.#within(this.#signOfLife, this.#connection.send({ ...question, logResponseError: false })).catch(() => {})
+  }
+
+  /** Without an answer in time the link breaks. kafkajs' own watch can only be made longer. */
+  async #within<A>(ms: number, answer: Promise<A>): Promise<A> {
+    const watch = setTimeout(() => this.close(`no sign of life within ${ms / 1000} s`), ms)
+    try {
+      return await answer
+    } finally {
+      clearTimeout(watch)
+    }
+  }
+
   async #setUp(): Promise<Versions> {
     await this.#connection.connect()
-    const answer = (await this.#connection.send({
+    const greeting = this.#connection.send({
       ...apiVersionsRequest,
       response: { decode: apiVersionsRequest.response.decode, parse: (decoded) => decoded }
-    })) as Answer<"ApiVersions">
+    })
+    const answer = (await this.#within(this.#signOfLife, greeting)) as Answer<"ApiVersions">
     if (answer.errorCode !== 0) throw refused("apiVersions", answer.errorCode, this.#where())
     const versions = versionsOf(answer)
     this.#connection.setVersions(versions)
@@ -195,7 +228,7 @@ export class Link {
       ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, connected)
       : createConnection({ host, port, onread: this.#reading() }, connected)
     socket.setNoDelay(true)
-    socket.setKeepAlive(true, 30_000)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     this.#socket = socket
     const broken = () => this.close("the broker closed the connection")
     socket.once("end", broken)
@@ -226,7 +259,12 @@ export class Link {
     const socket = this.#socket
     if (socket === undefined || !socket.writableNeedDrain || this.#broken) return
     await new Promise<void>((resolve) => {
+      const watch = setTimeout(
+        () => this.close(`nothing was taken for ${this.#requestTimeout / 1000} s`),
+        this.#requestTimeout
+      )
       const done = () => {
+        clearTimeout(watch)
         socket.off("drain", done)
         socket.off("close", done)
         resolve()

@@ -1,7 +1,8 @@
 /**
  * Links: the connections of one client and the way to the brokers. A link has a role, so that slow requests of one kind
  * never stand before quick ones of another; a role has at most one link to a broker. Broken and stale links are replaced
- * on the next use. Nothing here sends a request twice, except a question about the cluster to another broker.
+ * on the next use. Nothing here sends a request twice, except a question about the cluster to another broker, also while the first one
+ * still keeps its answer.
  */
 import type { TransportError } from "../../Transport.ts"
 import { failed, refused } from "./Errors.ts"
@@ -15,6 +16,8 @@ export type Role = "control" | "join" | "group" | "fetch" | "read" | "produce"
 
 const MAX_DETACHED = 4
 const SUSPICION_MS = 10_000
+/** After so long without an answer the next broker is asked as well. */
+const IMPATIENCE_MS = 3_000
 
 export class Links {
   readonly #options: KafkaOptions
@@ -105,30 +108,64 @@ export class Links {
     return this.#nodes.get(id)
   }
 
-  /** This broker left a request unanswered: for a while, what any broker can answer is asked of the others first. */
+  /**
+   * This broker left a request unanswered: for a while, what any broker can answer is asked of the others first. Where the way there forgot one
+   * connection it forgot the others: an idle one for questions is not used again.
+   */
   suspect(address: Address): void {
-    this.#silent.set(showAddress(address), performance.now() + SUSPICION_MS)
+    const broker = showAddress(address)
+    this.#silent.set(broker, performance.now() + SUSPICION_MS)
+    const control = this.#links.get(`control ${broker}`)
+    if (control?.idle) control.close("the broker left another connection unanswered")
   }
 
-  /** A question that any broker can answer: to the one that answered last, else to each known one in turn, once. */
-  async ask<K extends ApiName>(op: string, api: K, args: Args<K>): Promise<Answer<K>> {
-    let error: TransportError | undefined
-    for (const address of this.#candidates()) {
-      try {
-        const link = this.get("control", address)
-        const answer = await link.request(op, api, args)
-        this.#control = link
-        return answer
-      } catch (caught) {
-        const failure = caught as TransportError
-        const refused = failure.code === "AUTHENTICATION"
-        if (failure.unknownOutcome) this.suspect(address)
-        if ((!failure.unknownOutcome && !refused) || this.#closed) throw failure
-        // One broker's certificate may be refused and another's not. Where nobody lets us in, that is what to tell.
-        if (refused || error?.code !== "AUTHENTICATION") error = failure
+  /** A question that any broker can answer: to the one that answered last, else to each known one in turn, once; the first answer counts. */
+  ask<K extends ApiName>(op: string, api: K, args: Args<K>): Promise<Answer<K>> {
+    const candidates = [...this.#candidates()]
+    return new Promise((resolve, reject) => {
+      let error: TransportError | undefined
+      let asked = 0
+      let impatience: NodeJS.Timeout | undefined
+      const fail = (failure: TransportError) => {
+        clearTimeout(impatience)
+        candidates.length = 0
+        reject(failure)
       }
-    }
-    throw error ?? failed(op, "CONNECTION", "no broker is known")
+      const next = () => {
+        clearTimeout(impatience)
+        const address = candidates.shift()
+        if (address === undefined) {
+          if (asked === 0) fail(error ?? failed(op, "CONNECTION", "no broker is known"))
+          return
+        }
+        asked++
+        if (candidates.length > 0) impatience = setTimeout(next, IMPATIENCE_MS)
+        this.#askOne(op, api, args, address).then(
+          (answer) => {
+            clearTimeout(impatience)
+            candidates.length = 0
+            resolve(answer)
+          },
+          (failure: TransportError) => {
+            asked--
+            const refused = failure.code === "AUTHENTICATION"
+            if (failure.unknownOutcome) this.suspect(address)
+            // One broker's certificate may be refused and another's not. Where nobody lets us in, that is what to tell.
+            if (refused || error?.code !== "AUTHENTICATION") error = failure
+            if ((!failure.unknownOutcome && !refused) || this.#closed) fail(failure)
+            else next()
+          }
+        )
+      }
+      next()
+    })
+  }
+
+  async #askOne<K extends ApiName>(op: string, api: K, args: Args<K>, address: Address): Promise<Answer<K>> {
+    const link = this.get("control", address)
+    const answer = await link.request(op, api, args)
+    this.#control = link
+    return answer
   }
 
   /** Fresh. Does not create topics. Errors of topics and partitions are left to the caller. */

@@ -129,7 +129,8 @@ export interface Api {
     {
       readonly topics: ReadonlyArray<{
         readonly topicName: string
-        readonly partitions: ReadonlyArray<Coded & { readonly partition: number }>
+        /** Ms, in decimal; -1 where the topic carries the senders' stamps. */
+        readonly partitions: ReadonlyArray<Coded & { readonly partition: number; readonly logAppendTime?: string }>
       }>
     }
   ]

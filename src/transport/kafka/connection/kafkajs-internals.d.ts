@@ -102,6 +102,24 @@ declare module "kafkajs/src/protocol/requests/apiKeys.js" {
   export default apiKeys
 }
 
+declare module "kafkajs/src/protocol/encoder.js" {
+  export default class Encoder {
+    writeBoolean(value: boolean): this
+    writeArray(values: Array<string>): this
+  }
+}
+
+declare module "kafkajs/src/protocol/decoder.js" {
+  export default class Decoder {
+    constructor(bytes: Buffer)
+    readBoolean(): boolean
+    readInt16(): number
+    readInt32(): number
+    readString(): string | null
+    readArray<A>(read: () => A): Array<A>
+  }
+}
+
 declare module "kafkajs/src/protocol/error.js" {
   const exported: {
     readonly createErrorFromCode: (

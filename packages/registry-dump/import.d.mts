@@ -1,0 +1,1 @@
+export { dumpRegistry, type RegistryDumpOptions } from "./dist/RegistryDump.js"

@@ -1,0 +1,44 @@
+/**
+ * What services are built and run with where they are not of this Node: older Nodes, their npm, yarn 1, Jest, the TypeScript before
+ * the native one. Installed once into the user's cache; the folder appears whole or not at all.
+ */
+import { execFile } from "node:child_process"
+import { existsSync } from "node:fs"
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "kafka2prom")
+/** A change of these needs another folder. */
+const home = join(cache, "service-tools-1")
+const dependencies = {
+  node18: "npm:node@18.20.8",
+  node20: "npm:node@20.20.2",
+  node22: "npm:node@22.23.3",
+  npm: "10.9.4",
+  yarn: "1.22.22",
+  jest29: "npm:jest@29.7.0",
+  jest30: "npm:jest@30.5.2",
+  typescript: "5.9.3"
+} as const
+
+/** Their folder of packages, fetched if need be. */
+export const serviceTools = async (): Promise<string> => {
+  const packages = join(home, "node_modules")
+  if (existsSync(packages)) return packages
+  await mkdir(cache, { recursive: true })
+  const building = await mkdtemp(`${home}.part-`)
+  try {
+    const allowScripts = { node18: true, node20: true, node22: true }
+    await writeFile(join(building, "package.json"), JSON.stringify({ private: true, dependencies, allowScripts }))
+    await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund"], { cwd: building })
+    // Somebody else may have been first.
+    await rename(building, home).catch((error: unknown) => {
+      if (!existsSync(packages)) throw error
+    })
+  } finally {
+    await rm(building, { recursive: true, force: true })
+  }
+  return packages
+}
