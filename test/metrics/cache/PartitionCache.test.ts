@@ -406,15 +406,21 @@ describe("expiry", () => {
     assert.lengthOf(next.passes(1).lines, 0)
   })
 
-  it("replayed content that nobody counted and that has its sender's stamp is not shown before its next round", () => {
-    const pod = new Pod()
-    pod.fence = 1
-    const record = { ...toRecord(0, { v: "1.1", text: "a 1\n" }), sendersTime: true }
-    pod.cache.take(record, pod.fence, pod.now)
-    pod.cache.reached(++pod.next, pod.fence, pod.now)
-    assert.deepStrictEqual(pod.lines, [])
-    assert.deepStrictEqual(pod.take({ v: "1.2", text: "a 2\n" }).lines, ['a{instance="s"} 2'])
-  })
+  it.each([
+    ["round", { v: "1.1" }, { v: "1.2" }],
+    ["sample", {}, {}]
+  ])(
+    "a replayed %s that nobody counted and that has its sender's stamp is not shown before its next round",
+    (_, first, next) => {
+      const pod = new Pod()
+      pod.fence = 1
+      const record = { ...toRecord(0, { ...first, text: "a 1\n" }), sendersTime: true }
+      pod.cache.take(record, pod.fence, pod.now)
+      pod.cache.reached(++pod.next, pod.fence, pod.now)
+      assert.deepStrictEqual(pod.lines, [])
+      assert.deepStrictEqual(pod.take({ ...next, text: "a 2\n" }).lines, ['a{instance="s"} 2'])
+    }
+  )
 
   it("in quarantine what comes before its end is remembered, not shown", () => {
     const pod = new Pod()
