@@ -11,7 +11,7 @@ import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Dump } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
-import { isDue } from "./DumpTime.ts"
+import { dueBy, isDue } from "./DumpTime.ts"
 import type { Holders, Holding } from "./Holders.ts"
 import type { Look, PartitionContent, SourceStatus } from "./MetricsCache.ts"
 import type { Share } from "./Share.ts"
@@ -162,15 +162,15 @@ export class Contents {
     const { expiry, timestamps } = this.options
     const dumps: Array<Dump> = []
     const loans: Array<Loan> = []
+    const by = dueBy(timestamps, now.wall)
     for (const content of this.bySource.values()) {
       const { shown } = content
-      if (!isDue(timestamps, content.stamp, content.time, now.wall)) continue
       if (shown.mode === "snapshot") {
-        if (!isLive(content, this.ages, now, expiry)) continue
+        if (!isDue(by, content.stamp, content.time) || !isLive(content, this.ages, now, expiry)) continue
         dumps.push(shown.dump)
         loans.push(shown.loan.hold())
       } else {
-        const lent = this.accounting(content.share, shown.series, () => shown.series.look(this.ages, now, expiry))
+        const lent = this.accounting(content.share, shown.series, () => shown.series.look(this.ages, now, expiry, by))
         if (lent === undefined) continue
         dumps.push(lent.dump)
         loans.push(lent.loan)
@@ -187,9 +187,12 @@ export class Contents {
   private status(limit: number, now: Now): ReadonlyArray<SourceStatus> {
     const { expiry, timestamps } = this.options
     const status: Array<SourceStatus> = []
+    const by = dueBy(timestamps, now.wall)
     for (const [source, content] of this.bySource) {
       if (status.length >= limit) break
-      if (isLive(content, this.ages, now, expiry) && isDue(timestamps, content.stamp, content.time, now.wall))
+      const { shown, stamp, time } = content
+      if (!isLive(content, this.ages, now, expiry)) continue
+      if (shown.mode === "snapshot" ? isDue(by, stamp, time) : shown.series.hasDue(by))
         status.push(statusOf(source, content, this.ages, now, expiry))
     }
     return status

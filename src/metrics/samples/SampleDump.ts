@@ -45,10 +45,12 @@ interface Part {
   at: number
 }
 
+/** `dueBy`: lines that are due later are left out; undefined where there are none. */
 export const buildDump = (
   lines: SampleLines,
   names: Names,
   declared: Families,
+  dueBy: number | undefined,
   timestamps: boolean,
   size: number,
   source: string | undefined
@@ -60,6 +62,7 @@ export const buildDump = (
   let part: Part | undefined
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
+    if (dueBy !== undefined && lines.dueOf(slot) > dueBy) continue
     const name = records[at + NAME]!
     const place = declared.familyOf(name)
     if (part === undefined || family !== place) {
@@ -81,14 +84,15 @@ export const buildDump = (
     if (type === "info" && lines.text[value] !== ONE) part.odd = true
   }
   // Of each line where it begins and how long it is, family by family.
-  const places = new Int32Array(2 * lines.count)
-  let first = 0
+  let shown = 0
   for (const each of parts.values()) {
-    each.at = first
-    first += 2 * each.series
+    each.at = 2 * shown
+    shown += each.series
   }
+  const places = new Int32Array(2 * shown)
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
+    if (dueBy !== undefined && lines.dueOf(slot) > dueBy) continue
     const place = declared.familyOf(records[at + NAME]!)
     if (family !== place) {
       family = place
@@ -126,7 +130,7 @@ export const buildDump = (
       timestamps
     }
   })
-  return { source, families, series: lines.count, bytes: size }
+  return { source, families, series: shown, bytes: size }
 }
 
 /** Those whose places are there, one behind the other. */

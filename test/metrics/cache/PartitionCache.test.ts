@@ -263,6 +263,96 @@ describe("snapshots", () => {
       pod.wall = 10_000
       assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1 70000', 'c{instance="u"} 1 1'])
     })
+
+    describe("of samples, where the stamps are the senders'", () => {
+      const take = (pod: Pod, ...sent: ReadonlyArray<Sent>) => {
+        for (const each of sent) pod.cache.take({ ...toRecord(pod.next++, each), sendersTime: true }, 0, pod.now)
+        pod.cache.reached(pod.next, 0, pod.now)
+        return pod
+      }
+      const sources = (pod: Pod) => pod.content.sources(9).map(({ source }) => source)
+
+      it("hides its own lines, whatever else comes of the source", () => {
+        const pod = take(event(), { text: "a 5", ts: far })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [[], []])
+        take(pod, { text: "b 1", ts: 1 })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [['b{instance="s"} 1 1'], ["s"]])
+        take(pod, { text: "c 1\nb 2\n", ts: 2, headers: { "k2p-time": "300000" } })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [[], []])
+        take(pod, { text: "b 3", ts: 3 }, { text: "d 1", ts: far })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [['b{instance="s"} 3 3'], ["s"]])
+        // A known line, by itself.
+        take(pod, { text: "b 4", ts: far })
+        assert.deepStrictEqual(pod.lines, [])
+        assert.deepStrictEqual(take(pod, { text: "a 6", ts: 4 }).lines, ['a{instance="s"} 6 4'])
+      })
+
+      it("is shown as soon as it is due, though nothing comes, and hidden again by a clock that is put back", () => {
+        const pod = take(event(), { text: "a 1", ts: 70_000 }, { text: "b 1", ts: 1 })
+        for (const [wall, lines] of [
+          [9_999, 1],
+          [10_000, 2],
+          [99_000, 2],
+          [9_999, 1],
+          [10_000, 2]
+        ] as const) {
+          pod.wall = wall
+          assert.lengthOf(pod.lines, lines)
+        }
+      })
+
+      it("is hidden also where its lines were put into other memory", () => {
+        const pod = event()
+        for (let n = 0; n < 300; n++) take(pod, { text: `a{n="${n}"} 1`, ts: 1 })
+        pod.mono = expiry / 2
+        take(pod, { text: "b 1", ts: far }, { text: "c 1", ts: 1 })
+        assert.lengthOf(pod.lines, 301)
+        pod.mono = expiry + 1
+        assert.deepStrictEqual(pod.lines, ['c{instance="s"} 1 1'])
+      })
+
+      it("shows of each series the last line, if that is due, and no other", () => {
+        const line = fc.tuple(fc.constantFrom("a", 'a{x="1"}', 'a{ x="1" }', "b", "c"), fc.nat(99))
+        const step = fc.record({
+          lines: fc.array(line, { minLength: 1, maxLength: 3 }),
+          early: fc.constantFrom(-5, 0, 60_000, 60_001, 60_050, 60_200, far),
+          named: fc.boolean(),
+          sendersTime: fc.constantFrom(true, true, true, false),
+          wall: fc.constantFrom(0, 0, 1, 50, 200, -100),
+          mono: fc.constantFrom(0, 1, 60)
+        })
+        fc.assert(
+          fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+            const pod = event()
+            pod.wall = 1_000_000
+            const last = new Map<string, { line: string; due: number; mono: number }>()
+            for (const { lines, early, named, sendersTime, wall, mono } of steps) {
+              pod.wall += wall
+              pod.mono += mono
+              const time = pod.wall + early
+              const text = lines.map(([series, value]) => `${series} ${value}\n`).join("")
+              const how = named ? { ts: pod.wall, headers: { "k2p-time": String(time) } } : { ts: time }
+              pod.cache.take({ ...toRecord(pod.next++, { text, ...how }), sendersTime }, 0, pod.now)
+              pod.cache.reached(pod.next, 0, pod.now)
+              // The broker's stamp refuses what is too early.
+              if (sendersTime || how.ts + 60_000 >= time)
+                for (const [series, value] of lines) {
+                  const id = series.replaceAll(" ", "")
+                  const labelled = id.endsWith("}") ? id.replace("}", ',instance="s"}') : `${id}{instance="s"}`
+                  last.set(id, {
+                    line: `${labelled} ${value} ${time}`,
+                    due: sendersTime ? time - 60_000 : 0,
+                    mono: pod.mono
+                  })
+                }
+              const shown = [...last.values()].filter((l) => l.due <= pod.wall && pod.mono - l.mono <= expiry)
+              assert.deepStrictEqual(pod.lines, shown.map((l) => l.line).toSorted())
+            }
+          }),
+          { numRuns: 500, seed: 11 }
+        )
+      })
+    })
   })
 
   it("labels from the headers are added where the dump has none", () => {
