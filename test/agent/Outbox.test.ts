@@ -577,6 +577,33 @@ describe("Outbox", () => {
       assert.deepStrictEqual(yield* outcomes, { sent: 1, refused: 2 })
     }))
 
+  test("a line that no record can carry is left out, counted each time, and told when that begins and when it ends", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+      const { metrics, next, outbox, outcomes } = yield* setUp()
+      const long = `b{l="${"x".repeat(1_000_000)}"} 1\n`
+      const rounds = Effect.gen(function* () {
+        for (const text of [`a 1\n${long}`, `a 2\n${long}${long}`, "a 3\n", "a 4\n"]) {
+          yield* offer(outbox, "a", text)
+          const call = yield* next
+          assert.strictEqual(decode(call.records[0]?.value), `${text.slice(0, 3)}\n`)
+          yield* call.accept
+          yield* outbox.idle
+        }
+      })
+      yield* Effect.provide(rounds, logger)
+      assert.lengthOf(told, 2)
+      assert.match(
+        told[0]!,
+        /^\/d\/a \(source a\) is sent without 1 of its lines: line 2 of the dump has 1000\d+ bytes/
+      )
+      assert.strictEqual(told[1], "/d/a (source a) is sent whole again")
+      assert.deepStrictEqual(yield* outcomes, { sent: 4 })
+      const { values } = yield* Effect.promise(() => metrics.agentLinesLeftOut.get())
+      assert.strictEqual(values[0]?.value, 3)
+    }))
+
   test("what is held is bounded, and a round that would only replace its own waiting one has room", () =>
     Effect.gen(function* () {
       const { next, outbox } = yield* setUp(10)

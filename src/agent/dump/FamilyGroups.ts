@@ -20,7 +20,6 @@ import {
   LF,
   QUOTE,
   skipBlanks,
-  startsLabelName,
   unescapeValue
 } from "../../metrics/text/Syntax.ts"
 
@@ -151,8 +150,7 @@ class Spanning {
         i++
         while (i < limit && text[i] !== QUOTE) i += text[i] === BACKSLASH ? 2 : 1
         const next = text[skipBlanks(text, i + 1)]!
-        if (next !== COMMA && next !== BRACE_CLOSE && next !== EQUALS && next !== QUOTE && !startsLabelName(next))
-          return this.waste(i - at, end)
+        if (next !== COMMA && next !== BRACE_CLOSE && next !== EQUALS && next !== QUOTE) return this.waste(i - at, end)
       }
       if (byte !== 0x20) last = byte
     }

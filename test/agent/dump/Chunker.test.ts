@@ -217,6 +217,11 @@ describe("Chunker", () => {
   it("a label value that holds line feeds is not cut there, and a quote that is not closed takes no other line along", () => {
     const spanning = 'a{l="x\nb 1\n# TYPE b counter\n",m="y"} 1\n'
     assert.deepStrictEqual(pieces(`${spanning}c 1\nb 2\nc 2\n`, "text", 45), [`${spanning}`, "c 1\nc 2\nb 2\n"])
+    const closed = 'a{l="x\n# TYPE a gauge\na{l="x} 1\n'
+    assert.deepStrictEqual(pieces(`${closed}b 1\na 2\n`, "text", 34), [
+      '# TYPE a gauge\na{l="x\na{l="x} 1\n',
+      "# TYPE a gauge\na 2\nb 1\n"
+    ])
     const open = 'a{l="x} 1\nb{l="y"} 1\nc 1\na 1\nb 2\n'
     assert.deepStrictEqual(pieces(open, "text", 20), ['a{l="x} 1\na 1\n', 'b{l="y"} 1\nb 2\nc 1\n'])
   })

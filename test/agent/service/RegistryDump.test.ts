@@ -183,6 +183,8 @@ describe("RegistryDump", () => {
     await vi.waitFor(() => stat(path), { interval: 2 })
     // The first one's answer comes after the second one's dump: it is older, and not written.
     late("first 1\n")
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.include(await readFile(path, "utf8"), "orders_total 0\n")
     counter.inc(5)
     await stopFirst()
     assert.include(await readFile(path, "utf8"), "orders_total 5\n")
