@@ -15,6 +15,7 @@ import { checkDump, type DumpCheck } from "./dump/DumpCheck.ts"
 import { patience } from "./dump/DumpFile.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
+import { readEpoch } from "./Epoch.ts"
 import { fixedBase } from "./SourceName.ts"
 import { baseFile, readNumber } from "./StateDir.ts"
 import { shownUrl } from "./scrape/ScrapeTarget.ts"
@@ -122,7 +123,7 @@ const stateOf = async ({ stateDir, topic, partitionBase }: AgentOptions): Promis
   const where = `state directory ${shown(stateDir)}`
   try {
     const base = await readNumber(stateDir, baseFile(topic))
-    const epoch = await readNumber(stateDir, "epoch")
+    const epoch = await readEpoch(stateDir)
     if (base === "damaged" && partitionBase === 0)
       return {
         text: `${where}: ${baseFile(topic)} is damaged: give --partition-base as other agents have it`,

@@ -17,6 +17,9 @@ export interface ClaimedEpoch {
 
 const file = "epoch"
 
+/** The last one, null where there is none; `damaged` where the file does not hold one. */
+export const readEpoch = (dir: string): Promise<number | null | "damaged"> => readNumber(dir, file)
+
 export const keepEpoch = (dir: string, epoch: number): Promise<void> => keepNumber(dir, file, epoch)
 
 /**
@@ -26,7 +29,7 @@ export const keepEpoch = (dir: string, epoch: number): Promise<void> => keepNumb
  * the clock is past it, the clock's is as good unkept. The next start's clock will be past both, unless it is set back in between.
  */
 export const claimEpoch = async (dir: string, now: number): Promise<ClaimedEpoch> => {
-  const last = await readNumber(dir, file)
+  const last = await readEpoch(dir)
   const damaged = last === "damaged"
   const epoch = nextEpoch(damaged ? null : last, now)
   const ignored = "If the clock was set back, rounds are ignored until the expiry has passed"

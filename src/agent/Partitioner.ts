@@ -44,7 +44,7 @@ export const decideBase = ({ topic, option, kept, present }: BaseInputs): Base =
     keep: kept !== base,
     note:
       option === 0 && kept === null
-        ? `the partition base of topic ${topic} is ${base}, its present number of partitions, and stays so when the topic grows; other agents of a topic that grew already need --partition-base ${base}`
+        ? `the partition base of topic ${topic} is ${base}, its present number of partitions, and stays so when the topic grows; other agents of a topic that grew already need --partition-base ${base}; an agent that ran before and lost its state directory needs the base that it had, or its sources move and old and new values are both shown`
         : null
   }
 }

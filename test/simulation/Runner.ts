@@ -55,8 +55,11 @@ export const tell = (t: Totals): string =>
   `${t.podHours.toFixed(1)} pod-hours simulated; healed within ${(t.longestHealing / 1000).toFixed(1)} s` +
   (t.longestGap > 0 ? `, no source away for more than ${(t.longestGap / 1000).toFixed(1)} s` : "")
 
-/** One in twelve histories is calm, for what can only be judged there, and in one the topic grows under keyed producers. */
-export const profileOf = (seed: number): Profile => (seed % 12 === 0 ? "calm" : seed % 12 === 6 ? "growth" : "faults")
+/** One in twelve histories is calm, for what can only be judged there, and in one the topic grows under keyed producers, in every second of those of several partitioners. */
+export const profileOf = (seed: number): Profile => {
+  if (seed % 12 === 0) return "calm"
+  return seed % 24 === 6 ? "growth" : seed % 24 === 18 ? "mixedGrowth" : "faults"
+}
 
 /** Leaves out faults, halves first, as long as something is still found; at most `tries` times. */
 export const shrink = (schedule: Schedule, broken: (s: Schedule) => boolean, tries = 120): Schedule => {

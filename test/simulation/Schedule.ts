@@ -351,5 +351,9 @@ export const makeSchedule = (
       : {}),
     ...(profile === "mixedGrowth" ? { partitioner: one(int, ["murmur2", "crc32", "auto"] as const) } : {})
   }
-  return made.backpressure === "pause" ? made : { ...made, faults: withFloods(made.faults, r) }
+  const flooded = made.backpressure === "pause" ? made : { ...made, faults: withFloods(made.faults, r) }
+  // Whoever has to find the placement out again finds the others there: a mix leaves it open.
+  return made.partitioner === "auto"
+    ? { ...flooded, faults: flooded.faults.filter(({ fault }) => fault.type !== "toolResets") }
+    : flooded
 }

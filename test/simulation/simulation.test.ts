@@ -113,6 +113,12 @@ describe("histories of their own", () => {
     playMany("growth", 40)
   })
 
+  it("where a topic grows under producers of several partitioners, nothing older is shown of any", {
+    timeout: 300_000
+  }, () => {
+    playMany("mixedGrowth", 20)
+  })
+
   it("where a topic grows under pods that are well, who stays is not touched, and who moves is back", {
     timeout: 300_000
   }, () => {

@@ -26,14 +26,14 @@ class Counters {
   private readonly kcat: ChildProcess
   private readonly timer: NodeJS.Timeout
 
-  constructor(broker: string, topic: string, args: ReadonlyArray<string>) {
+  constructor(broker: string, topic: string, args: ReadonlyArray<string>, sources = keys) {
     const options = ["-b", broker, "-P", "-t", topic, "-K", "|", "-D", "\x01", "-X", "linger.ms=20"]
     this.kcat = spawn("kcat", [...options, "-X", "topic.metadata.refresh.interval.ms=3000", ...args], {
       stdio: ["pipe", "ignore", "inherit"]
     })
     this.timer = setInterval(() => {
       this.round += 1
-      for (const key of keys)
+      for (const key of sources)
         this.kcat.stdin!.write(
           `${key}|# TYPE test_rounds_total counter\ntest_round ${this.round}\ntest_rounds_total ${this.round}\n\x01`
         )
@@ -205,6 +205,71 @@ describeWith(["java", "mvn", "kcat", "prometheus"], "a topic that grows on Kafka
     const known = (await Promise.all(pods.map((pod) => pod.get("/self/metrics")))).join("\n")
     // What came to the old partition after its owner knew, or to the new one before all did.
     assert.match(known, /k2p_rounds_ignored_total\{reason="(misplaced|early)"\} [1-9]/)
+    for (const pod of pods) pod.process.signal("SIGTERM")
+    await Promise.all(pods.map((pod) => pod.process.ended))
+  })
+
+  it("sources of another partitioner that come when the placement is known: nothing older is shown of them either", async () => {
+    const topic = "mixed"
+    const window = 8_000
+    await kafka.createTopic(topic, 4)
+    // At home under six by chance, as far as kcat's own placement goes, and strangers before: the worst that a mix has.
+    const foreign = Array.from({ length: 4_000 }, (_, i) => `java-${i}`)
+      .filter((key) => {
+        const [before, after] = [homeOf("murmur2", key, 4), homeOf("murmur2", key, 6)]
+        const [strange, chance] = [homeOf("crc32", key, 4), homeOf("crc32", key, 6)]
+        return before !== after && strange !== before && strange !== after && chance === after
+      })
+      .slice(0, 20)
+    assert.lengthOf(foreign, 20)
+    const counters = new Counters(kafka.bootstrap[0]!, topic, [])
+    const serve = (name: string) =>
+      startPod(stage, `${name}-${topic}`, [
+        ...["--brokers", kafka.bootstrap[0]!, "--topic", topic, "--group-id", topic],
+        ...["--session-timeout", "6s", "--growth-window", `${window / 1_000}s`]
+      ])
+    const pods = [await serve("a")]
+    const rounds = async () => {
+      const bodies = await Promise.all(pods.map(async (pod) => readBody(await pod.get("/metrics"))))
+      return new Map(bodies.flatMap((body) => [...body.rounds]))
+    }
+    const untilAll = (some: ReadonlyArray<string>, beyond: () => number) => {
+      const least = beyond()
+      return until(
+        async () => (await rounds().then((all) => some.every((key) => (all.get(key) ?? -1) > least))) || undefined,
+        { what: () => `${some.length} counters beyond round ${least}`, within: 120_000 }
+      )
+    }
+    await untilAll(keys, () => 0)
+    // Who joins lets the leader find the placement out.
+    pods.push(await serve("b"))
+    await untilSpread(pods, [2, 2])
+    const growthOf = async () => (await Promise.all(pods.map(partitionsOf))).flat().map(({ growth }) => growth)
+    await until(async () => (await growthOf()).every(({ placement }) => placement === "crc32"), {
+      what: "the placement"
+    })
+    const others = new Counters(kafka.bootstrap[0]!, topic, ["-X", "topic.partitioner=murmur2_random"], foreign)
+    await untilAll(foreign, () => 0)
+    const scraper = new Scraper(pods)
+    scraper.start()
+    const grownAt = scraper.scrapes.length
+    await kafka.addPartitions(topic, 6)
+    await until(
+      async () => (await growthOf()).every(({ counts, waitingFor }) => counts.length === 2 && waitingFor.length === 0),
+      {
+        what: "all K",
+        within: 120_000
+      }
+    )
+    // Each by now where it belongs, be it under the one placement or the other.
+    await untilAll(keys, () => counters.round)
+    await untilAll(foreign, () => others.round)
+    await scraper.round()
+    await scraper.stop()
+    await others.stop()
+    await counters.stop()
+    assert.isAbove(scraper.scrapes.length, grownAt)
+    assert.deepStrictEqual(scraper.judge.wrong, [])
     for (const pod of pods) pod.process.signal("SIGTERM")
     await Promise.all(pods.map((pod) => pod.process.ended))
   })

@@ -27,8 +27,11 @@ export type Away = keyof typeof words
 
 export class Arrivals {
   private readonly homes: Homes
-  /** Strangers, and whether the brokers have answered since they were first seen. */
-  private readonly waiting = new Generations<() => boolean>(maxWaiting, () => 1)
+  /** Strangers, under which W they were first seen, and whether the brokers have answered since. */
+  private readonly waiting = new Generations<{ readonly from: number; readonly answered: () => boolean }>(
+    maxWaiting,
+    () => 1
+  )
   /** Without a key: whoever sends it chose the partition in another way. */
   private readonly unplaced = new Generations<true>(maxWaiting, () => 1)
 
@@ -54,14 +57,14 @@ export class Arrivals {
   away(source: string, key: Uint8Array, offset: number): Away | undefined {
     const verdict = this.homes.judge(key, offset)
     if (verdict !== "stranger") return verdict === "home" ? undefined : verdict
-    const answered = this.waiting.get(source)
-    if (answered?.() === true && this.homes.waited && offset >= this.homes.settledFrom) {
+    const { waited, settledFrom: from, fresh } = this.homes
+    if (waited && offset < from) return "stranger"
+    const asked = this.waiting.get(source)
+    // Whether the topic grew since: an answer from before W says nothing of what comes after it.
+    if (asked?.from !== from) this.waiting.set(source, { from, answered: fresh() })
+    else if (waited && asked.answered()) {
       this.waiting.delete(source)
       return undefined
-    }
-    if (answered === undefined) {
-      // Whether the topic grew since.
-      this.waiting.set(source, this.homes.fresh())
     }
     return "stranger"
   }

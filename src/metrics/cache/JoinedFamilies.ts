@@ -22,13 +22,7 @@ export class ChunkFamilies {
   }
 
   chunkOf(family: number): number {
-    let [low, high] = [0, this.pages.length]
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1
-      if (this.starts[middle]! <= family) low = middle
-      else high = middle
-    }
-    return low
+    return firstFrom(this.starts, family + 1) - 1
   }
 }
 
@@ -93,7 +87,7 @@ export class JoinedFamilies implements FamilyList {
 }
 
 /** Where in an ascending list the first is that is not below. */
-const firstFrom = (list: Int32Array, least: number): number => {
+export const firstFrom = (list: ArrayLike<number>, least: number): number => {
   let [low, high] = [0, list.length]
   while (low < high) {
     const middle = (low + high) >>> 1

@@ -17,7 +17,7 @@ import { floatLabelsOf, seriesKey } from "../text/Series.ts"
 import { SeriesTable } from "../text/SeriesTable.ts"
 import { Slices } from "../text/Slices.ts"
 import { sameBytes } from "../text/Syntax.ts"
-import { ChunkFamilies, JoinedFamilies } from "./JoinedFamilies.ts"
+import { ChunkFamilies, firstFrom, JoinedFamilies } from "./JoinedFamilies.ts"
 
 export function* mergingChunks(
   pages: ReadonlyArray<Page>,
@@ -187,24 +187,24 @@ class Repeats {
 
   private isNew(c: number, place: number, hash: number): boolean {
     const { seen, crowd } = this
-    const mine = (): string => this.keyAt(c, place)
     const line = this.pages[c]!.families.linesAt(place, place + 1)
     const end = endOfSeries(line)
     const added = seen.add(hash, this.starts[c]! + place, (number) => {
       const [d, at] = this.lineOf(number)
       const other = this.pages[d]!.families.linesAt(at, at + 1)
-      return sameBytes(line, 0, end, other, 0, endOfSeries(other)) || this.keyAt(d, at) === mine()
+      return sameBytes(line, 0, end, other, 0, endOfSeries(other)) || this.keyAt(d, at) === this.keyAt(c, place)
     })
     if (added === "seen") return false
     // A table that grew has room for what had none before.
-    if (crowd.size > 0 && crowd.has(mine())) return false
-    if (added === "too-many-collisions") crowd.add(mine())
+    if (crowd.size === 0 && added !== "too-many-collisions") return true
+    const key = this.keys.get(this.starts[c]! + place) ?? this.makeKey(c, place)
+    if (crowd.has(key)) return false
+    if (added === "too-many-collisions") crowd.add(key)
     return true
   }
 
   private lineOf(number: number): readonly [chunk: number, place: number] {
-    let c = this.starts.length - 1
-    while (this.starts[c]! > number) c--
+    const c = firstFrom(this.starts, number + 1) - 1
     return [c, number - this.starts[c]!]
   }
 

@@ -124,7 +124,9 @@ describe("homes", () => {
   it("a log that begins anew takes its offsets along", () => {
     const homes = homesOf(5, [4, 8])
     homes.resolve(8, 1_000)
+    homes.settle(2_000)
     homes.restarted(20)
+    assert.strictEqual(homes.settledFrom, 20)
     assert.strictEqual(homes.judge(keyOf([4, 1], [8, 5]), 20), "home")
   })
 

@@ -149,7 +149,8 @@ describe("where the placement is known", () => {
     shard.take(0, sent, sent)
     homes!.settle(0)
     shard.take(0, sent)
-    assert.deepStrictEqual([shard.lines, asked], [[], 1])
+    // What they answered while the window was open says nothing of what was written since.
+    assert.deepStrictEqual([shard.lines, asked], [[], 2])
     assert.deepStrictEqual(shard.ignored(0), { stranger: 3 })
     answered = true
     shard.take(0, sent)
@@ -195,6 +196,34 @@ describe("a topic that grows", () => {
     cache.grown(shard.now)
     assert.lengthOf(shard.lines, 2)
     assert.lengthOf(cache.keys(), 0)
+  })
+
+  it("hides strangers with the news, and takes them from W on", () => {
+    const shard = new Shard(3)
+    const [homes] = shard.homes
+    const [cache] = shard.caches
+    homes!.know("murmur2", [3])
+    homes!.settle(0)
+    const source = sourceAt([3, 2], [6, 5])
+    const sent = (value: number) => ({ source, text: `a ${value}\n` })
+    shard.take(0, sent(1), sent(2))
+    assert.deepStrictEqual(shard.lines, [`a{instance="${source}"} 2`])
+    homes!.know("murmur2", [3, 6])
+    cache!.grown(shard.now)
+    assert.deepStrictEqual(shard.lines, [])
+    // All K have to be known before.
+    homes!.settle(0)
+    shard.take(0, sent(3), sent(4))
+    assert.deepStrictEqual(shard.lines, [])
+    homes!.resolve(6, 2)
+    // The next but one of what is read from here on.
+    homes!.settle(5)
+    shard.take(0, sent(5))
+    assert.deepStrictEqual(shard.lines, [])
+    shard.take(0, sent(6))
+    assert.deepStrictEqual(shard.lines, [])
+    shard.take(0, sent(7))
+    assert.deepStrictEqual(shard.lines, [`a{instance="${source}"} 7`])
   })
 
   it("without a placement keeps what was there, and what is new waits for the window", () => {

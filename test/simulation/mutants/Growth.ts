@@ -1,7 +1,7 @@
 /** Growth: mutants of what follows when a topic grows (docs/handoff.md, rule 10). */
 import type { Verdict } from "../../../src/engine/growth/Homes.ts"
 import { type Mutant, patching } from "./Mutant.ts"
-import { growsMixed, growsTwice, growsUnheard, telling } from "./Stories.ts"
+import { growsMixed, growsMixedAndLags, growsTwice, growsUnheard, telling } from "./Stories.ts"
 
 type Judge = (this: HomesLike, key: Uint8Array, offset: number) => Verdict
 
@@ -128,6 +128,22 @@ export const growthMutants: ReadonlyArray<Mutant> = [
           const why = mustGo.call(this, source, first)
           return why === "stranger" ? undefined : why
         } as MustGo as never
+      })
+    ]
+  },
+  {
+    rule: "10 strangers are taken from W on",
+    breaks: "once the window is over strangers are taken, whatever was written before",
+    found: "older",
+    profile: "mixedGrowth",
+    histories: telling(growsMixedAndLags, { partitioner: "crc32", metadataAge: 4_000 }),
+    modules: () => [
+      patching("engine/growth/Homes", (prototype) => {
+        type Settle = (from: number) => void
+        const settle = prototype.settle as Settle
+        prototype.settle = function (this: unknown) {
+          settle.call(this, 0)
+        } as Settle as never
       })
     ]
   }

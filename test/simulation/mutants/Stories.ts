@@ -373,6 +373,14 @@ export const growsUnheard: Story = (int) => [
   at(12_000, { type: "burst", rounds: 20 })
 ]
 
+/** Who owns the place that a source of another partitioner leaves lags until the window is over. */
+export const growsMixedAndLags: Story = (int) => [
+  at(20_000, { type: "addPartitions", count: 1 + int(3) }),
+  at(20_000, { type: "burst", rounds: 60 }),
+  ...everyPod(20_050, (pod) => ({ type: "slowPod", pod, ms: 30_000, perRecord: 700 + int(500) })),
+  at(52_000, { type: "burst", rounds: 10 })
+]
+
 /** Sources of another partitioner are shown, then the topic grows. */
 export const growsMixed: Story = (int) => [
   at(20_000, { type: "addPartitions", count: 1 + int(3) }),

@@ -6,7 +6,7 @@
  * A request counts as on its way from when it is handed to an open connection until it is answered or that connection is closed:
  * records before that can still be taken back.
  */
-import type { Acks, Compression, TransportError } from "../../Transport.ts"
+import { type Acks, type Compression, partitionKey, type TransportError } from "../../Transport.ts"
 import { byTopic } from "../ByTopic.ts"
 import { failed, refused, toTransportError } from "../connection/Errors.ts"
 import { type Address, showAddress } from "../connection/KafkaOptions.ts"
@@ -186,29 +186,24 @@ export class Sender {
     sentAt: number
   ): void {
     const codes = new Map<string, number>()
-    const name = (topic: string, partition: number) => `${topic}/${partition}`
     let stamp = -1
     for (const { topicName, partitions } of answer?.topics ?? [])
       for (const { errorCode, logAppendTime, partition } of partitions) {
-        codes.set(name(topicName, partition), errorCode)
+        codes.set(partitionKey({ topic: topicName, partition }), errorCode)
         if (errorCode === 0) stamp = Math.max(stamp, Number(logAppendTime ?? -1))
       }
     if (stamp >= 0) this.#told.clockAhead(proven(sentAt - stamp, Date.now() - stamp))
     for (const parcel of parcels) {
       const { backlog } = parcel
-      const { partition, topic } = backlog.tp
-      const code = codes.get(name(topic, partition)) ?? 0
+      const key = partitionKey(backlog.tp)
+      const code = codes.get(key) ?? 0
       if (code === 0) {
         backlog.took(parcel)
         continue
       }
-      const alike = parcels.filter(
-        (other) => codes.get(name(other.backlog.tp.topic, other.backlog.tp.partition)) === code
-      )
+      const alike = parcels.filter((other) => codes.get(partitionKey(other.backlog.tp)) === code)
       const holds = { partitions: alike.map((other) => other.backlog.tp) }
-      if (
-        backlog.refused(parcel, refused("produce", code, `${this.#show(address)} for ${name(topic, partition)}`, holds))
-      )
+      if (backlog.refused(parcel, refused("produce", code, `${this.#show(address)} for ${key}`, holds)))
         this.#told.doubted(backlog)
     }
   }
@@ -233,7 +228,7 @@ export class Sender {
   #ofBroker(address: Address, cause: unknown): TransportError {
     const error = toTransportError("produce", this.#show(address), cause, "request")
     const partitions = this.#told.led().map(({ tp }) => tp)
-    const list = partitions.map(({ partition, topic }) => `${topic}/${partition}`).join(", ")
+    const list = partitions.map(partitionKey).join(", ")
     return failed(
       "produce",
       error.code as Parameters<typeof failed>[1],
