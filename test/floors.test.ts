@@ -37,7 +37,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
 ]
 
 /** On the ground, for all. */
-const ground = ["SelfMetrics.ts", "Logging.ts", "LoopTurns.ts", "version.ts"]
+const ground = ["Loan.ts", "SelfMetrics.ts", "Logging.ts", "LoopTurns.ts", "version.ts"]
 
 /**
  * The pod is metrics' own so far: its shards answer scrapes and nothing else, and it has metrics' routes. These imports wait
@@ -48,8 +48,7 @@ const waiting = new Map([
   [
     "pod/shards/LocalShard.ts",
     ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/Renderer.ts"].concat([
-      "metrics/cache/MetricsCache.ts",
-      "metrics/text/Dump.ts"
+      "metrics/cache/MetricsCache.ts"
     ])
   ],
   ["pod/shards/Messages.ts", ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"]],

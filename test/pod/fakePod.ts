@@ -167,7 +167,7 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
       const engine = new FakeEngine()
       const fake: { -readonly [K in keyof FakeShard]: FakeShard[K] } = { engine, dumps: [], port: undefined }
       yield* cache.enter("metrics/0", {
-        dumps: () => fake.dumps,
+        look: () => ({ dumps: fake.dumps, end: () => {} }),
         sources: () => [],
         refusals: () => [],
         ...options.content

@@ -27,7 +27,8 @@ const processor = (closing: Deferred.Deferred<void>, evicting: Deferred.Deferred
       return PartitionProcessor.of({
         open: (tp: TopicPartition) =>
           Effect.gen(function* () {
-            const content = { dumps: () => [gauge("held", partitionKey(tp))], sources: () => [], refusals: () => [] }
+            const look = () => ({ dumps: [gauge("held", partitionKey(tp))], end: () => {} })
+            const content = { look, sources: () => [], refusals: () => [] }
             yield* cache.enter(partitionKey(tp), content)
             yield* Effect.addFinalizer(() =>
               Effect.andThen(Deferred.succeed(closing, undefined), Deferred.await(evicting))

@@ -79,7 +79,9 @@ export const scrape = (
     yield* pod.clock.open
     if (killed(pod)) return undefined
     if (abort === "before the body") return undefined
-    const values = proven ? bodyOf(content(), number % wholeEvery === 0) : new Map<string, number>()
+    const look = content()
+    const values = proven ? bodyOf(look.dumps, number % wholeEvery === 0) : new Map<string, number>()
+    look.end()
     sim.presence?.answered({ cut: number, at, pod: pod.name, values })
     if (!proven) return undefined
     if (abort === "within the body")

@@ -9,9 +9,8 @@ import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
 import { PartitionProcessor, type Processing } from "../../src/engine/PartitionProcessor.ts"
 import * as Shard from "../../src/engine/Shard.ts"
-import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
+import { type Look, MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/metrics/cache/MetricsProcessor.ts"
-import type { Dump } from "../../src/metrics/text/Dump.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { partitionKey, Transport } from "../../src/transport/Transport.ts"
 import type { ActorJudge } from "./ActorJudge.ts"
@@ -51,7 +50,7 @@ export interface Parts {
 
 export interface Scrape {
   readonly cut: Cut
-  readonly content: () => ReadonlyArray<Dump>
+  readonly content: () => Look
 }
 
 export interface PodSettings {
@@ -185,8 +184,8 @@ export class SimPod {
   scrape(parts: Parts, ago: number): Scrape {
     if (parts.scrape !== undefined) return parts.scrape(this, ago)
     const cut = this.engine.cut(ago)
-    const dumps = this.cache.collect(cut.partitions.map((p) => p.key))
-    return { cut, content: () => dumps }
+    const look = this.cache.collect(cut.partitions.map((p) => p.key))
+    return { cut, content: () => look }
   }
 
   /** As SIGTERM does it. */

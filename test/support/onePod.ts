@@ -61,7 +61,7 @@ export const shownOf = (
   )
   cache.reached(1, 0, now)
   const content = cache.content(() => now)
-  const dumps = content.dumps()
+  const dumps = content.look().dumps
   return {
     text: Buffer.concat([...render(dumps, "text", "allow-utf-8")]),
     openmetrics: Buffer.concat([...render(dumps, "openmetrics", "allow-utf-8")]),

@@ -11,8 +11,8 @@
  * the records after it are taken, too, and held for the next take: were they dropped in their turn meanwhile, a slow
  * actor under steady overload would be given nothing but markers.
  */
+import { Loan } from "../../Loan.ts"
 import type { LogRecord } from "../../transport/Transport.ts"
-import { Loan } from "./Loan.ts"
 
 export type QueueItem =
   | {

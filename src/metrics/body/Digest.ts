@@ -47,7 +47,7 @@ export class Digest {
     for (const entry of alike) if (sameMeta(this.entries[entry]!, family)) return entry
     const entry = this.entries.length
     alike.push(entry)
-    const { bytes: _, series: __, ...meta } = family
+    const { bytes: _, gather: __, series: ___, ...meta } = family
     this.entries.push({ ...meta, sources: 0, names: [] })
     this.families.push({ families: [], dumps: [] })
     return entry

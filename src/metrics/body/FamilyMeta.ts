@@ -1,7 +1,7 @@
 /** FamilyMeta: what there is to know of families besides their lines: enough to decide how those of all shards become one body. Plain data. */
 import type { Family, MetricType } from "../text/Dump.ts"
 
-export type FamilyMeta = Omit<Family, "bytes" | "series">
+export type FamilyMeta = Omit<Family, "bytes" | "gather" | "series">
 
 /** Of all sources of a shard whose family is the same but for its lines. */
 export interface DigestEntry extends FamilyMeta {

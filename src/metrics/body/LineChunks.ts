@@ -5,6 +5,8 @@
  * one who is sure that nobody reads it any more may give its memory back, to be written over.
  */
 import { chunkBytes } from "../../http/Outlet.ts"
+import type { Family } from "../text/Dump.ts"
+import { LineBuffer } from "../text/LineBuffer.ts"
 
 /** A chunk that is filled line by line is full here: with what still must follow it seldom outgrows its memory. */
 export const fullBytes = chunkBytes - 16 * 1024
@@ -19,6 +21,8 @@ export interface LineChunk {
 
 /** One body's chunks, as memory: fresh pages for each of them cost more than what is written there. */
 export class ChunkMemory {
+  /** For lines that lie apart. */
+  readonly lines = new LineBuffer()
   private readonly spare: Array<ArrayBuffer> = []
 
   take(): Uint8Array<ArrayBuffer> {
@@ -42,6 +46,11 @@ export class LineChunks {
   constructor(memory: ChunkMemory) {
     this.memory = memory
     this.bytes = memory.take()
+  }
+
+  /** A dump's lines, one behind the other: good until the next one's. */
+  linesOf(family: Family): Uint8Array {
+    return family.gather?.(this.memory.lines) ?? family.bytes
   }
 
   /** What comes is this family's. */

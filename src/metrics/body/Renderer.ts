@@ -122,7 +122,7 @@ function* plainPart(
   const together = keepsTogether(type)
   for (const [i, family] of families.entries()) {
     if (odds?.has(dumps[i]!) === true) continue
-    const { bytes } = family
+    const bytes = chunks.linesOf(family)
     const rewriting = rewritingOf(family, only, type, output.format)
     if (chunks.length + bytes.length > chunkBytes && chunks.length > chunkBytes / 2) yield chunks.cut()
     if (rewriting === undefined) yield* copied(chunks, bytes, together)

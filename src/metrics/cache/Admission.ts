@@ -3,12 +3,14 @@
  * finds, from others if need be (see Budget); putting the content there is the caller's. It may depend on this pod, for it only hides.
  */
 
+import { Loan } from "../../Loan.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { refusal } from "../rounds/Record.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { SingleLine } from "../samples/SingleLine.ts"
 import type { Refusal } from "../text/Dump.ts"
+import { freeLines } from "../text/LineMemory.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
 import type { Content } from "./RoundReader.ts"
@@ -45,7 +47,11 @@ export class Admission {
     const share = this.letIn(source, before?.share, now, (of) =>
       budget.admit(of, dump.series, dump.bytes + contentOverhead, now)
     )
-    return "reason" in share ? share : { shown: { mode: "snapshot", dump, pages }, share }
+    if ("reason" in share) return share
+    const loan = new Loan(() => {
+      for (const { bytes } of pages) freeLines(bytes)
+    })
+    return { shown: { mode: "snapshot", dump, pages, loan }, share }
   }
 
   /** Finds room for samples, in place of what else their source has, and adds them. */

@@ -3,17 +3,17 @@
  * leaves the cache for a scrape. It decides nothing: what is let in is Admission's, what is accepted Rounds'.
  */
 
+import type { Loan } from "../../Loan.ts"
 import type { Page } from "../read/Page.ts"
 import type { Ages, Now } from "../rounds/Ages.ts"
 import { Ranking } from "../rounds/Ranking.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Dump } from "../text/Dump.ts"
-import { freeLines } from "../text/LineMemory.ts"
 import { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
-import { isDue } from "./DumpTime.ts"
+import { dueBy, isDue } from "./DumpTime.ts"
 import type { Holders, Holding } from "./Holders.ts"
-import type { PartitionContent, SourceStatus } from "./MetricsCache.ts"
+import type { Look, PartitionContent, SourceStatus } from "./MetricsCache.ts"
 import type { Share } from "./Share.ts"
 import { contentOverhead, isLive, needOf, type SourceContent, statusOf } from "./SourceContent.ts"
 
@@ -27,8 +27,6 @@ export class Contents {
   private readonly bySource = new Map<string, SourceContent>()
   /** By what a new owner must read to hold the same. */
   private readonly needs = new Ranking<string>()
-  /** How often the content was looked at. */
-  private looks = 0
 
   /** `place`: how other partitions see it. `displaced`: who gave way. */
   constructor(
@@ -90,20 +88,19 @@ export class Contents {
   /** In place of what was there; its share is that already. */
   put(source: string, content: SourceContent): void {
     const before = this.bySource.get(source)
-    if (before !== undefined) this.giveBack(before)
-    content.looks = this.looks
+    // Its memory is the next one's, now or when no scrape looks at it any more.
+    if (before?.shown.mode === "snapshot") before.shown.loan.giveBack()
     this.bySource.set(source, content)
     this.needs.note(source, needOf(content, this.options.expiry))
   }
 
-  /** Its samples changed: nobody has seen it as it is. */
+  /** Its samples changed. */
   renew(content: SourceContent, by: Pick<SourceContent, "number" | "stamp" | "time" | "first" | "rhythm">): void {
     content.number = by.number
     content.stamp = by.stamp
     content.time = by.time
     content.first = by.first
     content.rhythm = by.rhythm
-    content.looks = this.looks
   }
 
   remove(source: string): void {
@@ -154,36 +151,48 @@ export class Contents {
 
   view(clock: () => Now, refusals: PartitionContent["refusals"]): PartitionContent {
     return {
-      dumps: () => this.dumps(clock()),
+      look: () => this.look(clock()),
       sources: (limit) => this.status(limit, clock()),
       refusals
     }
   }
 
   /** The only way by which content leaves the cache. */
-  private dumps(now: Now): ReadonlyArray<Dump> {
+  private look(now: Now): Look {
     const { expiry, timestamps } = this.options
-    this.looks++
     const dumps: Array<Dump> = []
+    const loans: Array<Loan> = []
+    const by = dueBy(timestamps, now.wall)
     for (const content of this.bySource.values()) {
       const { shown } = content
-      if (!isDue(timestamps, content.stamp, content.time, now.wall)) continue
       if (shown.mode === "snapshot") {
-        if (isLive(content, this.ages, now, expiry)) dumps.push(shown.dump)
+        if (!isDue(by, content.stamp, content.time) || !isLive(content, this.ages, now, expiry)) continue
+        dumps.push(shown.dump)
+        loans.push(shown.loan.hold())
       } else {
-        const dump = this.accounting(content.share, shown.series, () => shown.series.dump(this.ages, now, expiry))
-        if (dump !== undefined) dumps.push(dump)
+        const lent = this.accounting(content.share, shown.series, () => shown.series.look(this.ages, now, expiry, by))
+        if (lent === undefined) continue
+        dumps.push(lent.dump)
+        loans.push(lent.loan)
       }
     }
-    return dumps
+    return {
+      dumps,
+      end: () => {
+        for (const loan of loans.splice(0)) loan.giveBack()
+      }
+    }
   }
 
   private status(limit: number, now: Now): ReadonlyArray<SourceStatus> {
     const { expiry, timestamps } = this.options
     const status: Array<SourceStatus> = []
+    const by = dueBy(timestamps, now.wall)
     for (const [source, content] of this.bySource) {
       if (status.length >= limit) break
-      if (isLive(content, this.ages, now, expiry) && isDue(timestamps, content.stamp, content.time, now.wall))
+      const { shown, stamp, time } = content
+      if (!isLive(content, this.ages, now, expiry)) continue
+      if (shown.mode === "snapshot" ? isDue(by, stamp, time) : shown.series.hasDue(by))
         status.push(statusOf(source, content, this.ages, now, expiry))
     }
     return status
@@ -194,11 +203,5 @@ export class Contents {
     const result = change()
     this.budget.set(share, series.series, series.bytes + contentOverhead)
     return result
-  }
-
-  /** Content that goes and that nobody has seen leaves its memory to the next. What was seen may be in use in a scrape. */
-  private giveBack({ shown, looks }: SourceContent): void {
-    if (shown.mode !== "snapshot" || looks !== this.looks) return
-    for (const { bytes } of shown.pages) freeLines(bytes)
   }
 }

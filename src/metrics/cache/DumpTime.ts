@@ -1,6 +1,7 @@
 /**
  * DumpTime: whether a dump's own time lets it be shown, in event mode. It may hide its own source, never another: beyond what clocks
- * differ by it is refused by the broker's stamp, and where there is none it is hidden by the pod's clock until it is due.
+ * differ by it is refused by the broker's stamp, and where there is none it is hidden by the pod's clock until it is due: a snapshot as a
+ * whole, of samples each line by its own record's time.
  */
 import type { Stamp } from "../rounds/Ages.ts"
 import { refusal } from "../rounds/Record.ts"
@@ -20,5 +21,8 @@ export const tooEarly = (timestamps: Timestamps, { timestamp }: Stamp, time: num
   )
 }
 
-export const isDue = (timestamps: Timestamps, { timestamp }: Stamp, time: number, wall: number): boolean =>
-  timestamps !== "event" || timestamp >= 0 || time <= wall + ahead
+/** The latest time that is due now by the pod's clock. */
+export const dueBy = (timestamps: Timestamps, wall: number): number =>
+  timestamps === "event" ? wall + ahead : Number.POSITIVE_INFINITY
+
+export const isDue = (by: number, { timestamp }: Stamp, time: number): boolean => timestamp >= 0 || time <= by

@@ -64,7 +64,7 @@ export class Intake {
         return admitted
       }
       const { shown, share } = admitted
-      contents.put(source, { shown, share, number, stamp, time: envelope.time, first, rhythm, looks: 0 })
+      contents.put(source, { shown, share, number, stamp, time: envelope.time, first, rhythm })
     }
     books.accepted(stamp, envelope.time, now)
     return undefined

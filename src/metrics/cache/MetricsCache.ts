@@ -6,10 +6,17 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Dump } from "../text/Dump.ts"
 
+/** What was there at one instant. */
+export interface Look {
+  readonly dumps: ReadonlyArray<Dump>
+  /** Nobody looks at the dumps any more: their memory is others'. Once; who keeps them never calls it. */
+  readonly end: () => void
+}
+
 /** The live content of one partition. Synchronous, so that a cut is one instant. */
 export interface PartitionContent {
-  /** The dumps of all live sources (not expired, not ended) now. The dumps are immutable, the array is the caller's. */
-  readonly dumps: () => ReadonlyArray<Dump>
+  /** The dumps of all live sources (not expired, not ended) now, as they are until the look has ended. */
+  readonly look: () => Look
   /** For status: one entry a source, at most `limit`. */
   readonly sources: (limit: number) => ReadonlyArray<SourceStatus>
   /** The latest refusals, newest first, bounded. */
@@ -50,7 +57,7 @@ export class MetricsCache extends Context.Service<
     /** Enters the partition's content; the Scope's close removes it. A key is entered once at a time. */
     readonly enter: (key: string, content: PartitionContent) => Effect.Effect<void, never, Scope.Scope>
     /** Synchronous. Keys that are not here are left out. */
-    readonly collect: (keys: ReadonlyArray<string>) => ReadonlyArray<Dump>
+    readonly collect: (keys: ReadonlyArray<string>) => Look
     readonly get: (key: string) => PartitionContent | undefined
   }
 >()("k2p/metrics/cache/MetricsCache") {
@@ -68,12 +75,17 @@ export class MetricsCache extends Context.Service<
             () => Effect.sync(() => contents.delete(key))
           ),
         collect: (keys) => {
-          const dumps: Array<Dump> = []
+          const looks: Array<Look> = []
           for (const key of keys) {
-            const content = contents.get(key)
-            if (content !== undefined) for (const dump of content.dumps()) dumps.push(dump)
+            const look = contents.get(key)?.look()
+            if (look !== undefined) looks.push(look)
           }
-          return dumps
+          return {
+            dumps: looks.flatMap(({ dumps }) => dumps),
+            end: () => {
+              for (const look of looks) look.end()
+            }
+          }
         },
         get: (key) => contents.get(key)
       })

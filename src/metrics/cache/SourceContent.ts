@@ -3,6 +3,7 @@
  * that only it can answer.
  */
 
+import type { Loan } from "../../Loan.ts"
 import type { Page } from "../read/Page.ts"
 import type { Ages, Now, Stamp } from "../rounds/Ages.ts"
 import type { RoundNumber } from "../rounds/Record.ts"
@@ -20,6 +21,8 @@ export interface SourceContent {
         readonly dump: Dump
         /** By which the next round can be read, one a chunk. */
         readonly pages: ReadonlyArray<Page>
+        /** Of the pages' memory. */
+        readonly loan: Loan
       }
     | { readonly mode: "samples"; readonly series: SampleSeries }
   /** Of its latest round, as all that follows. */
@@ -29,8 +32,6 @@ export interface SourceContent {
   /** The lowest offset of the round's chunks. */
   first: number
   rhythm: Rhythm
-  /** How often the cache had been looked at when it came. */
-  looks: number
 }
 
 /** What a source with content takes besides it (`node --expose-gc test/metrics/worst/measure.ts`). */

@@ -57,9 +57,15 @@ export class Ages {
   age(stamp: Stamp, now: Now): number {
     if (!stamp.replayed) return now.mono - stamp.mono
     const base = this.passed ?? now
-    const counted = this.readAgo(stamp.offset)
-    const before = counted ?? Math.max(0, Math.min(this.newest, base.wall) - stamp.timestamp)
+    const before = this.readAgo(stamp.offset) ?? this.toldAgo(stamp, base)
     return before + (now.mono - base.mono)
+  }
+
+  /** As the broker's stamps tell. */
+  private toldAgo({ timestamp }: Stamp, { wall }: Now): number {
+    // Where no record has the broker's there is no newest one either: their difference would be no number.
+    if (timestamp === Number.NEGATIVE_INFINITY) return Number.POSITIVE_INFINITY
+    return Math.max(0, Math.min(this.newest, wall) - timestamp)
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * SampleDump: the lines of a source in samples mode as a Dump: family by family, in the order of their last update. Pure. The lines
+ * SampleDump: the lines of a source in samples mode as a Dump: family by family, in the order of their last update. Pure. It is a list of
+ * places in the source's memory, which has to be lent to whoever looks at it. The lines
  * came at different times, so the rules about the order of lines are not asked: types that have such rules are of unknown
  * type in OpenMetrics.
  */
@@ -24,8 +25,10 @@ import type { Names } from "../read/Names.ts"
 import { type Role, suffixOf } from "../read/ValueRule.ts"
 import type { Dump, Family, MetricType } from "../text/Dump.ts"
 import { endOfLabels, endOfName, endOfToken } from "../text/Line.ts"
+import { allocateLines } from "../text/LineMemory.ts"
 import { MINUS, parseNumber } from "../text/Syntax.ts"
 import { keepsTextRule } from "../text/TextRules.ts"
+import { copyText } from "../text/Words.ts"
 import { SampleLines } from "./SampleLines.ts"
 
 /** An unknown type says nothing about order or range; the others' rules hold within a record, not across them. */
@@ -38,16 +41,16 @@ interface Part {
   flags: number
   misfits: boolean
   odd: boolean
-  view: DataView
+  /** Its next line's place. */
   at: number
 }
 
-const nowhere = new DataView(new ArrayBuffer(0))
-
+/** `dueBy`: lines that are due later are left out; undefined where there are none. */
 export const buildDump = (
   lines: SampleLines,
   names: Names,
   declared: Families,
+  dueBy: number | undefined,
   timestamps: boolean,
   size: number,
   source: string | undefined
@@ -59,6 +62,7 @@ export const buildDump = (
   let part: Part | undefined
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
+    if (dueBy !== undefined && lines.dueOf(slot) > dueBy) continue
     const name = records[at + NAME]!
     const place = declared.familyOf(name)
     if (part === undefined || family !== place) {
@@ -79,26 +83,45 @@ export const buildDump = (
     if (type === "counter" && (lines.text[value] === N || role === "created")) part.odd = true
     if (type === "info" && lines.text[value] !== ONE) part.odd = true
   }
-  for (const each of parts.values()) each.view = new DataView(Buffer.allocUnsafeSlow(each.length).buffer)
+  // Of each line where it begins and how long it is, family by family.
+  let shown = 0
+  for (const each of parts.values()) {
+    each.at = 2 * shown
+    shown += each.series
+  }
+  const places = new Int32Array(2 * shown)
   for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot)) {
     const at = slot * stride
+    if (dueBy !== undefined && lines.dueOf(slot) > dueBy) continue
     const place = declared.familyOf(records[at + NAME]!)
     if (family !== place) {
       family = place
       part = parts.get(family)
     }
-    lines.copy(slot, part!.view, part!.at)
-    part!.at += records[at + LENGTH]!
+    places[part!.at++] = records[at + START]!
+    places[part!.at++] = records[at + LENGTH]!
   }
-  const families = Array.from(parts, ([number, { names: used, series, length, flags, misfits, odd, view }]): Family => {
+  const { view } = lines
+  const families = Array.from(parts, ([number, { names: used, series, length, flags, misfits, odd, at }]): Family => {
     const said = declared.at(number)
     const { type } = said
     const numbered = type === "histogram" || type === "gaugehistogram" || type === "summary"
+    const copy = (to: DataView): void => copyLines(view, places, at - 2 * series, at, to)
     return {
       ...said,
       series,
       sampleNames: Array.from(used, (name) => names.textOf(name)),
-      bytes: new Uint8Array(view.buffer, 0, length),
+      get bytes() {
+        const bytes = allocateLines(length)
+        copy(new DataView(bytes.buffer))
+        return bytes
+      },
+      gather: (into) => {
+        into.begin(0)
+        into.reserve(length)
+        copy(into.view)
+        return into.bytes.subarray(0, length)
+      },
       conforms: orderless.has(type) && !odd,
       conformsText: !misfits,
       exemplars: (flags & HAS_EXEMPLAR) !== 0,
@@ -107,7 +130,16 @@ export const buildDump = (
       timestamps
     }
   })
-  return { source, families, series: lines.count, bytes: size }
+  return { source, families, series: shown, bytes: size }
+}
+
+/** Those whose places are there, one behind the other. */
+const copyLines = (from: DataView, places: Int32Array, first: number, end: number, to: DataView): void => {
+  let at = 0
+  for (let k = first; k < end; k += 2) {
+    copyText(from, places[k]!, to, at, places[k + 1]!)
+    at += places[k + 1]!
+  }
 }
 
 /** Whether the line may stand under its family's TYPE in text. */
@@ -133,7 +165,7 @@ const partOf = (parts: Map<number, Part>, family: number): Part => {
   let part = parts.get(family)
   if (part === undefined) {
     const sums = { series: 0, length: 0, flags: 0, misfits: false, odd: false, at: 0 }
-    part = { names: new Set(), ...sums, view: nowhere }
+    part = { names: new Set(), ...sums }
     parts.set(family, part)
   }
   return part

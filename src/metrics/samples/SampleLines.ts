@@ -3,9 +3,10 @@
  * no object for a line. A source may have hundreds of thousands of them, and each comes again all the time.
  *
  * It is the memory by which the source's next text is read (see read/Memory): in the order of their last update, which is the order
- * in which they mostly come again. It changes lines in place: they are handed out as copies only. Memory that lines left
- * behind is won back when more is needed, or when few are left.
+ * in which they mostly come again. It changes lines in place; only while a scrape looks at them they are left as they are, and what
+ * comes of them is put elsewhere. Memory that lines left behind is won back when more is needed, or when few are left.
  */
+import type { Loan } from "../../Loan.ts"
 import { ENDS, FIELDS, LENGTH, MISC, NAME, OWN, RAW, START, TAIL_SHIFT } from "../read/LineRecord.ts"
 import type { Names } from "../read/Names.ts"
 import type { Reading } from "../read/Reading.ts"
@@ -97,6 +98,11 @@ export class SampleLines {
     return this.places.stampOf(slot)
   }
 
+  /** The time by which it is due: its own, where its record has its sender's stamp; else below 0. */
+  dueOf(slot: number): number {
+    return this.places.dueOf(slot)
+  }
+
   /** The line of the same series as the reading's n-th, or -1. */
   find(reading: Reading, n: number, view: DataView): number {
     return this.finder.find(reading, n, view)
@@ -104,9 +110,9 @@ export class SampleLines {
 
   /**
    * The line in the slot comes again with another end. It is `length` bytes long and begins at `start`, of which only what stands from
-   * its value on is looked at. `ends`: what is to be known of that (ENDS).
+   * its value on is looked at. `ends`: what is to be known of that (ENDS). `time`: its own.
    */
-  renew(slot: number, from: DataView, start: number, length: number, ends: number, stamp: Stamp): void {
+  renew(slot: number, from: DataView, start: number, length: number, ends: number, stamp: Stamp, time: number): void {
     const { order, places, texts } = this
     const own = places.records
     const at = slot * INTS
@@ -117,7 +123,7 @@ export class SampleLines {
     this.size += length - own[at + LENGTH]!
     own[at + LENGTH] = length
     own[at + MISC] = (own[at + MISC]! & ~ENDS) | ends
-    places.stamp(slot, stamp)
+    places.stamp(slot, stamp, time)
     if (order.last === slot) return
     order.remove(slot)
     order.append(slot)
@@ -149,7 +155,7 @@ export class SampleLines {
     own[at + EPOCH] = epoch
     for (let i = 0; i < sent; i++) this.text[begin + i] = input[raw + i]!
     copyText(view, records[from + START]!, this.view, begin + sent, length)
-    this.link(slot, stamp)
+    this.link(slot, stamp, reading.options!.time)
   }
 
   /** The line in the slot, to be brought back. */
@@ -163,11 +169,11 @@ export class SampleLines {
 
   /** It is the slot's line again, in place of another spelling of the same series. */
   bringBack(slot: number, { record, text }: SavedLine): void {
-    const stamp = this.stampOf(slot)
+    const [stamp, due] = [this.stampOf(slot), this.dueOf(slot)]
     this.unlink(slot)
     this.texts.fit(slot, text.length, 0)
     this.text.set(text, this.describe(slot, record))
-    this.link(slot, stamp)
+    this.link(slot, stamp, due)
   }
 
   remove(slot: number): void {
@@ -183,9 +189,9 @@ export class SampleLines {
     this.texts.tidy()
   }
 
-  /** Copies the line to where there is room for it. */
-  copy(slot: number, to: DataView, at: number): void {
-    copyText(this.view, this.records[slot * INTS + START]!, to, at, this.records[slot * INTS + LENGTH]!)
+  /** All lines, where they are and as they are, until they are given back. */
+  lend(): Loan {
+    return this.texts.lend()
   }
 
   /** Sample names get other numbers. */
@@ -199,7 +205,7 @@ export class SampleLines {
     }
   }
 
-  /** The same lines in memory of their size, in the order of their last update. */
+  /** The same lines in memory of their size, in the order of their last update. They are not here any more. */
   compacted(): SampleLines {
     const other = new SampleLines()
     other.names.names = this.names.names
@@ -212,8 +218,9 @@ export class SampleLines {
       other.texts.place(to, sent + length)
       const begin = other.describe(to, this.records.subarray(slot * INTS, slot * INTS + BY_UPDATE))
       copyText(this.view, this.records[slot * INTS + START]! - sent, other.view, begin, sent + length)
-      other.link(to, this.stampOf(slot))
+      other.link(to, this.stampOf(slot), this.dueOf(slot))
     }
+    this.texts.free()
     return other
   }
 
@@ -230,10 +237,10 @@ export class SampleLines {
   }
 
   /** Into everything by which it is found: what is known of it and its text are there. */
-  private link(slot: number, stamp: Stamp): void {
+  private link(slot: number, stamp: Stamp, time: number): void {
     this.size += this.sizeOf(slot)
     this.finder.add(slot)
-    this.places.stamp(slot, stamp)
+    this.places.stamp(slot, stamp, time)
     this.order.append(slot)
   }
 

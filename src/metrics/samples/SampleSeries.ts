@@ -5,6 +5,7 @@
  * say nothing, as tailed single lines do: an untyped `foo_bucket` goes to the histogram `foo` once that was declared; of two
  * statements the later one counts. Synchronous; the Dump is built when one is asked for and kept until something changes.
  */
+import type { Loan } from "../../Loan.ts"
 import { resolveFamilies } from "../read/Families.ts"
 import { ENDS, FIELDS, LENGTH, MISC, NAME, OWN, START } from "../read/LineRecord.ts"
 import { fits, type ReadOptions } from "../read/Memory.ts"
@@ -25,6 +26,12 @@ const SPARSE = 2 / 3
 const SMALL = 64
 const MANY = 1024
 
+export interface Lent {
+  /** Good until the loan, of the memory that its lines lie in, is given back. */
+  readonly dump: Dump
+  readonly loan: Loan
+}
+
 export class SampleSeries {
   private lines = new SampleLines()
   private readonly known = new KnownLines()
@@ -33,6 +40,8 @@ export class SampleSeries {
   private epoch = 0
   private readonly said = new Declarations()
   private built: { readonly dump: Dump; readonly until: number } | undefined
+  /** By when all are due; as the last sweep found it. */
+  private allDue = 0
 
   get series(): number {
     return this.lines.count
@@ -94,6 +103,7 @@ export class SampleSeries {
     this.known.complete = reading.news === 0
     this.adopt(reading)
     const { view, records } = reading
+    const { time } = reading.options!
     // A series may come in another spelling, and later in the text in the one that is known: that one is needed then.
     let saved: Map<number, SavedLine> | undefined
     let known: ReadonlySet<number> | undefined
@@ -106,7 +116,7 @@ export class SampleSeries {
           saved!.delete(slot)
         }
         const at = n * FIELDS
-        lines.renew(slot, view, records[at + START]!, records[at + LENGTH]!, records[at + MISC]! & ENDS, stamp)
+        lines.renew(slot, view, records[at + START]!, records[at + LENGTH]!, records[at + MISC]! & ENDS, stamp, time)
         continue
       }
       const before = lines.find(reading, n, view)
@@ -128,29 +138,44 @@ export class SampleSeries {
   }
 
   /** A line of it comes again: the same as reading and adding it. */
-  renew({ slot, kept, end }: SingleLine, stamp: Stamp): void {
+  renew({ slot, kept, end, time }: SingleLine, stamp: Stamp): void {
     const { lines } = this
     this.built = undefined
-    lines.renew(slot, end.view, -kept, kept + end.length, 0, stamp)
+    lines.renew(slot, end.view, -kept, kept + end.length, 0, stamp, time)
     lines.tidy()
     if (this.known.lines !== lines.view) this.known.of(lines)
   }
 
-  /** The series that are not older than `expiry`, or undefined where there are none. Frees the others. */
-  dump(ages: Ages, now: Now, expiry: number): Dump | undefined {
-    if (this.built === undefined || now.mono > this.built.until) {
+  /**
+   * The series that are not older than `expiry` and due by `dueBy` (see DumpTime), or undefined where there are none. Frees those
+   * that are older.
+   */
+  look(ages: Ages, now: Now, expiry: number, dueBy = Number.POSITIVE_INFINITY): Lent | undefined {
+    // Where the pod's clock was put back, what is shown may not be due any more.
+    if (this.built === undefined || now.mono > this.built.until || this.allDue > dueBy) {
       const left = this.sweep(ages, now, expiry)
-      // Until the fence everything may turn out older than it seems.
-      const until = ages.settled ? now.mono + left : Number.NEGATIVE_INFINITY
-      this.built = { dump: this.build(), until }
+      const hides = this.allDue > dueBy
+      // Until the fence everything may turn out older than it seems, and what is hidden may be due the next time.
+      const until = ages.settled && !hides ? now.mono + left : Number.NEGATIVE_INFINITY
+      this.built = { dump: this.build(hides ? dueBy : undefined), until }
     }
-    return this.series === 0 ? undefined : this.built.dump
+    const { dump } = this.built
+    return dump.series === 0 ? undefined : { dump, loan: this.lines.lend() }
+  }
+
+  /** Whether some of it is due by then. */
+  hasDue(dueBy: number): boolean {
+    const { lines } = this
+    for (let slot = lines.firstSlot; slot >= 0; slot = lines.slotAfter(slot))
+      if (lines.dueOf(slot) <= dueBy) return true
+    return false
   }
 
   /** Frees expired series; answers the milliseconds until the next one expires. */
   sweep(ages: Ages, now: Now, expiry: number): number {
     const { lines } = this
     let left = expiry
+    let allDue = 0
     let expired = false
     for (let slot = 0; slot < lines.slots; slot++) {
       if (!lines.isTaken(slot)) continue
@@ -158,8 +183,12 @@ export class SampleSeries {
       if (rest < 0) {
         lines.remove(slot)
         expired = true
-      } else left = Math.min(left, rest)
+      } else {
+        left = Math.min(left, rest)
+        allDue = Math.max(allDue, lines.dueOf(slot))
+      }
     }
+    this.allDue = allDue
     if (expired) {
       this.built = undefined
       if (lines.slots > SMALL && lines.count < lines.slots * SPARSE) {
@@ -220,11 +249,12 @@ export class SampleSeries {
     return resolveFamilies(this.names, this.said.all(), format, allowReservedNames)
   }
 
-  private build(): Dump {
+  private build(dueBy: number | undefined): Dump {
     return buildDump(
       this.lines,
       this.names,
       this.families(),
+      dueBy,
       this.options?.timestamps === "event",
       this.bytes,
       this.options?.attach.source

@@ -26,6 +26,8 @@ export class SingleLine {
   slot = -1
   /** How much of it stands before its value. */
   kept = 0
+  /** Its own time. */
+  time = 0
   /** What the line has from its value on, canonical. */
   readonly end = new LineBuffer()
   private readonly reading = new LineEnd(this.end, new Failure())
@@ -44,6 +46,7 @@ export class SingleLine {
     const stop = length > 0 && input[length - 1] === LF ? length : length + 1
     const value = this.find(stop, known)
     if (value < 0) return false
+    this.time = time
     end.begin(0)
     reading.use(input, "text", timestamps === "event" ? timestampBytes(time) : undefined)
     name.names = known.names

@@ -1,9 +1,12 @@
 /**
  * SlotText: the text of slots in one piece of memory, each with its raw beginning, if any, and then its line. Where a slot's text is, is in
  * its record (see LineRecord). Memory that slots left behind is won back when more is needed.
+ *
+ * The memory is lent as it is: while somebody holds it nothing that was there changes, and a slot whose text is to change moves.
  */
+import { Loan } from "../../Loan.ts"
 import { LENGTH, OWN, RAW, START } from "../read/LineRecord.ts"
-import { SLACK } from "../text/LineMemory.ts"
+import { freeLines, SLACK } from "../text/LineMemory.ts"
 import { copyText } from "../text/Words.ts"
 
 /** Room for values that grow, so that they need no new place each time. */
@@ -21,6 +24,9 @@ export class SlotText {
   private records: Int32Array = new Int32Array(0)
   private used = 0
   private wasted = 0
+  private loan = new Loan(() => {})
+  /** What lies before it was lent. */
+  private lent = 0
 
   /** `room`: the field of a record that says how many bytes the slot has. */
   constructor(stride: number, room: number) {
@@ -32,19 +38,34 @@ export class SlotText {
     this.records = records
   }
 
+  /** All that is in it now, to be looked at as it is until it is given back. */
+  lend(): Loan {
+    this.lent = this.used
+    return this.loan.hold()
+  }
+
+  /** Nobody puts text here any more. */
+  free(): void {
+    this.loan.giveBack()
+  }
+
   /** The slot gives its bytes up. */
   leave(slot: number): void {
     this.wasted += this.records[slot * this.stride + this.room]!
   }
 
-  /** Room for a text of `length` bytes with its raw beginning, the first `keep` of them as they are: elsewhere, where it has too little. */
+  /**
+   * Room for a text of `length` bytes with its raw beginning, the first `keep` of them as they are: elsewhere, where it has too little or
+   * somebody looks at it.
+   */
   fit(slot: number, length: number, keep: number): void {
-    const at = slot * this.stride + this.room
+    const { records, room } = this
+    const at = slot * this.stride
     const most = length + GROWTH
-    if (length > this.records[at]!) this.move(slot, length, keep)
-    else if (this.records[at]! > 2 * most) {
-      this.wasted += this.records[at]! - most
-      this.records[at] = most
+    if (length > records[at + room]! || (records[at + RAW]! < this.lent && this.isHeld())) this.move(slot, length, keep)
+    else if (records[at + room]! > 2 * most) {
+      this.wasted += records[at + room]! - most
+      records[at + room] = most
     }
   }
 
@@ -53,8 +74,16 @@ export class SlotText {
     if (this.wasted > LEAST && this.wasted * 3 > this.used) this.gather(0)
   }
 
+  /** Whether somebody still looks at what was lent. */
+  private isHeld(): boolean {
+    if (this.loan.isShared) return true
+    this.lent = 0
+    return false
+  }
+
   private move(slot: number, length: number, keep: number): void {
     const { records, view } = this
+    const before = this.loan.hold()
     const at = slot * this.stride
     this.leave(slot)
     const sent = records[at + OWN]! >>> 16
@@ -64,6 +93,7 @@ export class SlotText {
     this.place(slot, length)
     records[at + START] = records[at + RAW]! + sent
     copyText(view, from, this.view, records[at + RAW]!, keep)
+    before.giveBack()
   }
 
   /** Finds room; RAW is where it begins. */
@@ -99,6 +129,8 @@ export class SlotText {
     this.bytes = bytes
     this.view = view
     this.used = live
-    this.wasted = 0
+    this.wasted = this.lent = 0
+    this.loan.giveBack()
+    this.loan = new Loan(() => freeLines(bytes))
   }
 }

@@ -7,6 +7,7 @@
  */
 import { FIELDS, LENGTH } from "../read/LineRecord.ts"
 import type { Stamp } from "../rounds/Ages.ts"
+import { freeLines } from "../text/LineMemory.ts"
 
 /** Integers of a slot, the three doubles among them. */
 export const INTS = 22
@@ -20,6 +21,7 @@ export const BY_UPDATE = FIELDS + 2
 export const BY_TEXT = FIELDS + 4
 export const BY_SERIES = FIELDS + 6
 const OFFSET = (FIELDS + 8) / 2
+/** The broker's. Where the record has its sender's: -1 less the line's own time, which only hides the line. */
 const TIMESTAMP = OFFSET + 1
 /** Negative where it was replayed. */
 const MONO = OFFSET + 2
@@ -79,26 +81,34 @@ export class Slots {
     const at = slot * DOUBLES
     const { doubles, last } = this
     const mono = doubles[at + MONO]!
+    const timestamp = doubles[at + TIMESTAMP]!
     last.offset = doubles[at + OFFSET]!
-    last.timestamp = doubles[at + TIMESTAMP]!
+    last.timestamp = timestamp < 0 ? Number.NEGATIVE_INFINITY : timestamp
     last.mono = Math.abs(mono)
     last.replayed = mono < 0 || Object.is(mono, -0)
     return last
   }
 
-  stamp(slot: number, { offset, timestamp, mono, replayed }: Stamp): void {
+  /** The time by which it is due: its own, where its record has its sender's stamp; else below 0. */
+  dueOf(slot: number): number {
+    return -1 - this.doubles[slot * DOUBLES + TIMESTAMP]!
+  }
+
+  /** `time`: the line's own. */
+  stamp(slot: number, { offset, timestamp, mono, replayed }: Stamp, time: number): void {
     const at = slot * DOUBLES
     const { doubles } = this
     doubles[at + OFFSET] = offset
-    doubles[at + TIMESTAMP] = timestamp
+    doubles[at + TIMESTAMP] = timestamp < 0 ? -1 - Math.max(0, time) : timestamp
     doubles[at + MONO] = replayed ? -mono : mono
   }
 
   private resize(slots: number): void {
-    const doubles = new Float64Array(slots * DOUBLES)
-    doubles.set(this.doubles)
-    this.doubles = doubles
-    this.records = new Int32Array(doubles.buffer)
+    const before = this.doubles
+    this.doubles = new Float64Array(slots * DOUBLES)
+    this.doubles.set(before)
+    this.records = new Int32Array(this.doubles.buffer)
     for (const keeper of this.keepers) keeper.use(this.records)
+    freeLines(before)
   }
 }

@@ -2,9 +2,10 @@
  * Dump: the parsed form of one round of one source, the type between parser, cache and renderer. Pure data.
  *
  * Immutable once built: a scrape's cut holds references to dumps and streams from them while newer rounds arrive,
- * so no byte of one may change. The series' own labels and the attached ones (`instance`, `job`, extra labels) are in
+ * so no byte of one may change until the cut has ended. The series' own labels and the attached ones (`instance`, `job`, extra labels) are in
  * the lines already; what differs between the two output formats is made by the renderer.
  */
+import type { LineBuffer } from "./LineBuffer.ts"
 
 export type MetricType =
   | "counter"
@@ -36,6 +37,8 @@ export interface Family {
    * dump's order: the lines of one histogram stay together, so names alternate. One line a series.
    */
   readonly bytes: Uint8Array
+  /** Where the lines lie apart (`bytes` is a copy then, made each time): puts them together in the buffer, good until its next use. */
+  readonly gather?: (into: LineBuffer) => Uint8Array
   /** The lines keep OpenMetrics' rules for the type (order, buckets, ranges). If not, that format shows them as unknown. */
   readonly conforms: boolean
   /**

@@ -2,8 +2,8 @@
  * LineMemory: the memory that the lines of dumps live in. Dumps are large and replaced all the time, and the garbage collector
  * learns late of memory outside its heap: left to it alone, a pod that catches up holds several times its live text.
  *
- * So lines may be freed at once. Only the cache may do that, and only with lines that it has shown to nobody: a scrape keeps
- * what it was given. Memory is freed by detaching it: whoever looks at it too late finds nothing there, never another
+ * So lines may be freed at once. Only their owner may do that, and only with lines that nobody looks at: a scrape is lent what it was
+ * given until it ends (see Loan). Memory is freed by detaching it: whoever looks at it too late finds nothing there, never another
  * dump's bytes. Whatever is not freed is the collector's, as always.
  */
 
@@ -25,7 +25,7 @@ const roundUp = (bytes: number): number => {
 export const allocateLines = (length: number): Uint8Array =>
   new Uint8Array(Buffer.allocUnsafeSlow(roundUp(length + SLACK)).buffer, 0, length)
 
-/** Nobody but the caller may have seen the lines, and the caller may not look at them any more. */
-export const freeLines = ({ buffer }: Uint8Array): void => {
+/** Nobody looks at the lines any more, the caller included. */
+export const freeLines = ({ buffer }: Pick<Uint8Array, "buffer">): void => {
   if (buffer instanceof ArrayBuffer && buffer.byteLength >= LEAST) buffer.transfer(0)
 }

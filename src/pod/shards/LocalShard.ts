@@ -10,7 +10,6 @@ import { Digest, digesting } from "../../metrics/body/Digest.ts"
 import { ChunkMemory } from "../../metrics/body/LineChunks.ts"
 import { answering, renderLines } from "../../metrics/body/Renderer.ts"
 import type { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
-import type { Dump } from "../../metrics/text/Dump.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import { partitionKey } from "../../transport/Transport.ts"
 import { refreshGauges } from "./EngineGauges.ts"
@@ -24,14 +23,6 @@ export interface LocalParts {
 }
 
 const sourcesPerPartition = 100
-/** Gives others their turn after each slice. */
-const inSlices = async <A>(work: Generator<undefined, A, unknown>): Promise<A> => {
-  for (;;) {
-    const step = work.next()
-    if (step.done === true) return step.value
-    await turn()
-  }
-}
 
 export const localShard = ({ shard, engine, cache, metrics }: LocalParts): ShardView => ({
   shard,
@@ -39,17 +30,27 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
     // The cut and its content: nothing may come between these lines.
     const ago = Number(process.hrtime.bigint() - arrivedAt) / 1e6
     const cut = engine.cut(ago)
-    let dumps: ReadonlyArray<Dump> = cache.collect(cut.partitions.map((p) => p.key))
+    const look = cache.collect(cut.partitions.map((p) => p.key))
     let digest = new Digest()
+    /** The dumps' memory is others'. */
+    let ended = false
+    /** Gives others their turn after each slice. Undefined where nobody wants it any more. */
+    const inSlices = async <A>(work: Generator<undefined, A, unknown>): Promise<A | undefined> => {
+      while (!ended) {
+        const step = work.next()
+        if (step.done === true) return step.value
+        await turn()
+      }
+      return undefined
+    }
     return {
       digest: Effect.gen(function* () {
-        const made = Effect.promise(() => inSlices(digesting(dumps)))
-        const [, all] = yield* Effect.all([cut.prove, made], { concurrency: "unbounded" })
+        const made = Effect.promise(() => inSlices(digesting(look.dumps)))
+        const [, all = digest] = yield* Effect.all([cut.prove, made], { concurrency: "unbounded" })
         digest = all
-        dumps = []
         return all.entries
       }),
-      fit: (questions) => Effect.promise(() => inSlices(answering(digest, questions))),
+      fit: (questions) => Effect.promise(async () => (await inSlices(answering(digest, questions))) ?? []),
       lines: (plan) => {
         const memory = new ChunkMemory()
         const chunks = renderLines(digest, plan, memory, (lines) => metrics.bodyLinesLeftOut.inc(lines))
@@ -60,6 +61,7 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
               // Whether or not the socket asks for a pause.
               if (!first) await turn()
               first = false
+              if (ended) return undefined
               const step = chunks.next()
               if (step.done === true) return undefined
               if (step.value !== undefined) return step.value
@@ -70,8 +72,9 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
         }
       },
       end: (delivered) => {
-        dumps = []
+        ended = true
         digest = new Digest()
+        look.end()
         if (delivered) cut.delivered()
       }
     }

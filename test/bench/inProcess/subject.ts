@@ -50,7 +50,7 @@ export class Subject {
   }
 
   dumps(): ReadonlyArray<Dump> {
-    return this.cache.content(() => ({ wall: Date.now(), mono: performance.now() })).dumps()
+    return this.cache.content(() => ({ wall: Date.now(), mono: performance.now() })).look().dumps
   }
 
   private count(): void {

@@ -212,7 +212,7 @@ class Pod {
   }
 
   shown(): ReadonlyArray<string> {
-    const lines = linesOf(this.contents.flatMap(({ dumps }) => dumps()))
+    const lines = linesOf(this.contents.flatMap(({ look }) => look().dumps))
     return [...new Set(lines.map((line) => /instance="([^"]*)"/.exec(line)![1]!))]
   }
 }
@@ -227,7 +227,7 @@ describe("sources on a full pod", () => {
     pod.take(1, { source: "another", v: "1.1", text: many(1, 1) })
     pod.take(0, { source: "honest", v: "1.3", text: many(11, 3) })
     assert.deepStrictEqual(pod.shown(), ["honest", "large"])
-    assert.include(linesOf(pod.contents[0]!.dumps()), 'a{n="10",instance="honest"} 3')
+    assert.include(linesOf(pod.contents[0]!.look().dumps), 'a{n="10",instance="honest"} 3')
     assert.deepStrictEqual([...pod.caches[1]!.takeTally().refused], [["pod-full", 1]])
   })
 
@@ -250,7 +250,7 @@ describe("sources on a full pod", () => {
     for (let i = 0; i < 2; i++) pod.take(0, { source: "s", text: many(1_000, i) })
     for (let i = 0; i < 2; i++) pod.take(0, { source: "t", text: many(1_000, i) })
     pod.take(0, { source: "s", text: many(2_001, 7) })
-    assert.lengthOf(linesOf(pod.contents[0]!.dumps()), 2_000)
+    assert.lengthOf(linesOf(pod.contents[0]!.look().dumps), 2_000)
     assert.deepStrictEqual([...pod.caches[0]!.takeTally().refused], [["pod-full", 1]])
   })
 
@@ -336,7 +336,7 @@ describe("sources on a full pod", () => {
               cache.clear()
               ;({ cache, fence } = open(from))
             }
-            for (const line of linesOf(cache.content(() => now).dumps())) {
+            for (const line of linesOf(cache.content(() => now).look().dumps)) {
               const [, name, value] = /instance="(.)"\} (\d+)/.exec(line)!
               shown++
               assert.isAtLeast(Number(value), best.get(name!) ?? 0, line)

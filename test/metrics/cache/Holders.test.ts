@@ -55,7 +55,7 @@ class Shard {
   }
 
   get lines(): ReadonlyArray<string> {
-    return linesOf(this.contents.flatMap((content) => content.dumps()))
+    return linesOf(this.contents.flatMap((content) => content.look().dumps))
   }
 }
 

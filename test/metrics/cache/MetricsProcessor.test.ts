@@ -27,7 +27,7 @@ const batch = (sent: ReadonlyArray<Sent>, from = 0, fence = 0): Batch => ({
   fence
 })
 
-const visible = Effect.map(MetricsCache, (cache) => linesOf(cache.collect([key])))
+const visible = Effect.map(MetricsCache, (cache) => linesOf(cache.collect([key]).dumps))
 
 const gauges = Effect.gen(function* () {
   const metrics = yield* SelfMetrics

@@ -90,7 +90,7 @@ class Pod {
   }
 
   get lines(): ReadonlyArray<string> {
-    return linesOf(this.content.dumps())
+    return linesOf(this.content.look().dumps)
   }
 
   refusedFor(): Readonly<Record<string, number>> {
@@ -130,7 +130,7 @@ describe("snapshots", () => {
     assert.strictEqual(pod.cache.committable(2), 1)
     pod.take({ v: "1.2", chunk: "1/2", text: `a 2\n${typed}b{x="1"} 2\n` })
     assert.deepStrictEqual(pod.lines, ['a{instance="s"} 2', 'b{x="1",instance="s"} 2', 'b{x="2",instance="s"} 2'])
-    const [dump] = pod.content.dumps()
+    const [dump] = pod.content.look().dumps
     assert.deepStrictEqual(
       [...dump!.families].map((f) => [f.name, f.type, f.series]),
       [
@@ -203,7 +203,7 @@ describe("snapshots", () => {
       `a{x="2",instance="s"} ${n}`,
       ...(n < 45 ? [] : [`b{instance="s"} ${n}`])
     ]
-    const cuts: Array<ReturnType<typeof pod.content.dumps>> = []
+    const cuts: Array<ReturnType<typeof pod.content.look>["dumps"]> = []
     const values: Array<number> = []
     for (let n = 10; n < 60; n++) {
       const [first, second] = text(n).split(/(?<=\n)(?=a\{x="2)/)
@@ -215,7 +215,7 @@ describe("snapshots", () => {
         )
       else pod.take({ v: `1.${n}`, chunk: "2/2", text: `b ${n}\n` }, { v: `1.${n}`, chunk: "1/2", text: text(n) })
       if (n % 7 > 2) continue
-      cuts.push(pod.content.dumps())
+      cuts.push(pod.content.look().dumps)
       values.push(n)
     }
     assert.deepStrictEqual(cuts.map(linesOf), values.map(shown))
@@ -262,6 +262,96 @@ describe("snapshots", () => {
       assert.deepStrictEqual(pod.lines, ['c{instance="u"} 1 1'])
       pod.wall = 10_000
       assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1 70000', 'c{instance="u"} 1 1'])
+    })
+
+    describe("of samples, where the stamps are the senders'", () => {
+      const take = (pod: Pod, ...sent: ReadonlyArray<Sent>) => {
+        for (const each of sent) pod.cache.take({ ...toRecord(pod.next++, each), sendersTime: true }, 0, pod.now)
+        pod.cache.reached(pod.next, 0, pod.now)
+        return pod
+      }
+      const sources = (pod: Pod) => pod.content.sources(9).map(({ source }) => source)
+
+      it("hides its own lines, whatever else comes of the source", () => {
+        const pod = take(event(), { text: "a 5", ts: far })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [[], []])
+        take(pod, { text: "b 1", ts: 1 })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [['b{instance="s"} 1 1'], ["s"]])
+        take(pod, { text: "c 1\nb 2\n", ts: 2, headers: { "k2p-time": "300000" } })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [[], []])
+        take(pod, { text: "b 3", ts: 3 }, { text: "d 1", ts: far })
+        assert.deepStrictEqual([pod.lines, sources(pod)], [['b{instance="s"} 3 3'], ["s"]])
+        // A known line, by itself.
+        take(pod, { text: "b 4", ts: far })
+        assert.deepStrictEqual(pod.lines, [])
+        assert.deepStrictEqual(take(pod, { text: "a 6", ts: 4 }).lines, ['a{instance="s"} 6 4'])
+      })
+
+      it("is shown as soon as it is due, though nothing comes, and hidden again by a clock that is put back", () => {
+        const pod = take(event(), { text: "a 1", ts: 70_000 }, { text: "b 1", ts: 1 })
+        for (const [wall, lines] of [
+          [9_999, 1],
+          [10_000, 2],
+          [99_000, 2],
+          [9_999, 1],
+          [10_000, 2]
+        ] as const) {
+          pod.wall = wall
+          assert.lengthOf(pod.lines, lines)
+        }
+      })
+
+      it("is hidden also where its lines were put into other memory", () => {
+        const pod = event()
+        for (let n = 0; n < 300; n++) take(pod, { text: `a{n="${n}"} 1`, ts: 1 })
+        pod.mono = expiry / 2
+        take(pod, { text: "b 1", ts: far }, { text: "c 1", ts: 1 })
+        assert.lengthOf(pod.lines, 301)
+        pod.mono = expiry + 1
+        assert.deepStrictEqual(pod.lines, ['c{instance="s"} 1 1'])
+      })
+
+      it("shows of each series the last line, if that is due, and no other", () => {
+        const line = fc.tuple(fc.constantFrom("a", 'a{x="1"}', 'a{ x="1" }', "b", "c"), fc.nat(99))
+        const step = fc.record({
+          lines: fc.array(line, { minLength: 1, maxLength: 3 }),
+          early: fc.constantFrom(-5, 0, 60_000, 60_001, 60_050, 60_200, far),
+          named: fc.boolean(),
+          sendersTime: fc.constantFrom(true, true, true, false),
+          wall: fc.constantFrom(0, 0, 1, 50, 200, -100),
+          mono: fc.constantFrom(0, 1, 60)
+        })
+        fc.assert(
+          fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+            const pod = event()
+            pod.wall = 1_000_000
+            const last = new Map<string, { line: string; due: number; mono: number }>()
+            for (const { lines, early, named, sendersTime, wall, mono } of steps) {
+              pod.wall += wall
+              pod.mono += mono
+              const time = pod.wall + early
+              const text = lines.map(([series, value]) => `${series} ${value}\n`).join("")
+              const how = named ? { ts: pod.wall, headers: { "k2p-time": String(time) } } : { ts: time }
+              pod.cache.take({ ...toRecord(pod.next++, { text, ...how }), sendersTime }, 0, pod.now)
+              pod.cache.reached(pod.next, 0, pod.now)
+              // The broker's stamp refuses what is too early.
+              if (sendersTime || how.ts + 60_000 >= time)
+                for (const [series, value] of lines) {
+                  const id = series.replaceAll(" ", "")
+                  const labelled = id.endsWith("}") ? id.replace("}", ',instance="s"}') : `${id}{instance="s"}`
+                  last.set(id, {
+                    line: `${labelled} ${value} ${time}`,
+                    due: sendersTime ? time - 60_000 : 0,
+                    mono: pod.mono
+                  })
+                }
+              const shown = [...last.values()].filter((l) => l.due <= pod.wall && pod.mono - l.mono <= expiry)
+              assert.deepStrictEqual(pod.lines, shown.map((l) => l.line).toSorted())
+            }
+          }),
+          { numRuns: 500, seed: 11 }
+        )
+      })
     })
   })
 
@@ -406,15 +496,21 @@ describe("expiry", () => {
     assert.lengthOf(next.passes(1).lines, 0)
   })
 
-  it("replayed content that nobody counted and that has its sender's stamp is not shown before its next round", () => {
-    const pod = new Pod()
-    pod.fence = 1
-    const record = { ...toRecord(0, { v: "1.1", text: "a 1\n" }), sendersTime: true }
-    pod.cache.take(record, pod.fence, pod.now)
-    pod.cache.reached(++pod.next, pod.fence, pod.now)
-    assert.deepStrictEqual(pod.lines, [])
-    assert.deepStrictEqual(pod.take({ v: "1.2", text: "a 2\n" }).lines, ['a{instance="s"} 2'])
-  })
+  it.each([
+    ["round", { v: "1.1" }, { v: "1.2" }],
+    ["sample", {}, {}]
+  ])(
+    "a replayed %s that nobody counted and that has its sender's stamp is not shown before its next round",
+    (_, first, next) => {
+      const pod = new Pod()
+      pod.fence = 1
+      const record = { ...toRecord(0, { ...first, text: "a 1\n" }), sendersTime: true }
+      pod.cache.take(record, pod.fence, pod.now)
+      pod.cache.reached(++pod.next, pod.fence, pod.now)
+      assert.deepStrictEqual(pod.lines, [])
+      assert.deepStrictEqual(pod.take({ ...next, text: "a 2\n" }).lines, ['a{instance="s"} 2'])
+    }
+  )
 
   it("in quarantine what comes before its end is remembered, not shown", () => {
     const pod = new Pod()
@@ -514,7 +610,7 @@ describe("samples", () => {
       { text: '# HELP h help\n# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 1\nh_sum 1\nh_count 1\n' },
       { text: 'h_bucket{le="1.0"} 2\n' }
     )
-    const [dump] = pod.content.dumps()
+    const [dump] = pod.content.look().dumps
     assert.deepStrictEqual(
       [...dump!.families].map((f) => [f.textName, f.type, f.help, f.series]),
       [["h", "histogram", "help", 4]]
@@ -525,7 +621,7 @@ describe("samples", () => {
 
   it("a declaration claims the series that came before it", () => {
     const pod = new Pod().take({ text: "h_count 1\nh_sum 1\n" }, { text: "# TYPE h summary\nh_count 2\n" })
-    const families = [...pod.content.dumps()[0]!.families].map((f) => [f.textName, f.sampleNames])
+    const families = [...pod.content.look().dumps[0]!.families].map((f) => [f.textName, f.sampleNames])
     assert.deepStrictEqual(families, [["h", ["h_sum", "h_count"]]])
   })
 
@@ -533,7 +629,7 @@ describe("samples", () => {
     const pod = new Pod().take({ text: '# TYPE a gauge\na{x="1"} 1\n' }, { text: '# TYPE a counter\na{x="2"} 2\n' })
     assert.deepStrictEqual(pod.lines, ['a{x="1",instance="s"} 1', 'a{x="2",instance="s"} 2'])
     assert.deepStrictEqual(
-      [...pod.content.dumps()[0]!.families].map((f) => f.type),
+      [...pod.content.look().dumps[0]!.families].map((f) => f.type),
       ["counter"]
     )
   })
@@ -558,7 +654,7 @@ describe("samples", () => {
 
   it("a dump that a scrape holds does not change", () => {
     const pod = new Pod().take({ text: "a 1\n" })
-    const cut = pod.content.dumps()
+    const cut = pod.content.look().dumps
     pod.take({ text: "a 2\n" })
     assert.deepStrictEqual(linesOf(cut), ['a{instance="s"} 1'])
   })
@@ -623,7 +719,7 @@ describe("limits", () => {
           const text = names.map((name) => `${name} 1\n`).join("")
           if (kind === "time") pod.passes(60)
           else if (kind === "sweep") pod.cache.sweep(pod.now)
-          else if (kind === "scrape") pod.content.dumps()
+          else if (kind === "scrape") pod.content.look().dumps
           else if (kind === "ended") pod.take({ source, text: null })
           else
             pod.take({

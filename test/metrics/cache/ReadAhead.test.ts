@@ -24,7 +24,8 @@ const cacheOf = (partition: number, gathers = pool(limits.podGatherBytes)): Part
   return new PartitionCache(tp, noTime, options, pod, new Homes(partition), new Holders(), gathers)
 }
 
-const shown = (cache: PartitionCache, mono = 0): ReadonlyArray<string> => linesOf(cache.content(() => at(mono)).dumps())
+const shown = (cache: PartitionCache, mono = 0): ReadonlyArray<string> =>
+  linesOf(cache.content(() => at(mono)).look().dumps)
 
 const count = 12_000
 const text = (value: number, name = "a"): string =>

@@ -36,7 +36,7 @@ class Pod {
   }
 
   lines(partition: number): ReadonlyArray<string> {
-    return linesOf(this.caches[partition]!.content(() => now).dumps())
+    return linesOf(this.caches[partition]!.content(() => now).look().dumps)
   }
 }
 

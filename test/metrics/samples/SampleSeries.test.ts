@@ -34,7 +34,7 @@ const add = (series: SampleSeries, text: string, at: Partial<typeof stamp> = {},
   return series
 }
 const linesOf = (series: SampleSeries, mono = 0, expiry = 1000): ReadonlyArray<string> =>
-  [...(series.dump(ages, { wall: 0, mono }, expiry)?.families ?? [])].flatMap((f) =>
+  [...(series.look(ages, { wall: 0, mono }, expiry)?.dump.families ?? [])].flatMap((f) =>
     Buffer.from(f.bytes).toString().trim().split("\n")
   )
 
@@ -105,10 +105,46 @@ describe("a line of a source in samples mode", () => {
 
   it("changes nothing that was handed out", () => {
     const series = add(new SampleSeries(), "a 1")
-    const before = series.dump(ages, now, 1000)!
+    const before = series.look(ages, now, 1000)!.dump
     for (const value of ["7", "12345678901234567890", "3"])
       assert.deepStrictEqual(linesOf(add(series, `a ${value}`)), [`a{instance="s",job="j"} ${value}`])
     assert.strictEqual(Buffer.from([...before.families][0]!.bytes).toString(), 'a{instance="s",job="j"} 1\n')
+  })
+
+  it("is what it was at the cut for as long as the scrape looks at it, whatever comes meanwhile, and gone then", () => {
+    const text = (value: string) => Array.from({ length: 200 }, (_, n) => `a{n="${n}"} ${value}${n}\n`).join("")
+    const shown = (value: string) =>
+      Array.from({ length: 200 }, (_, n) => `a{n="${n}",instance="s",job="j"} ${value}${n}\n`).join("")
+    const series = add(new SampleSeries(), text("1"))
+    const looks = ["2", "34567890123456", "5", "6"].map((value, n) => {
+      add(series, text(value))
+      // Some of the lines, one by one, and one in another spelling.
+      const look = { value, ...series.look(ages, now, 1000)! }
+      for (let k = n; k < 200; k += 7) add(series, `a{n="${k}"} 99`)
+      add(series, `a{ n = "${n}" } 98`)
+      return look
+    })
+    const textOf = (n: number) =>
+      Buffer.from([...looks[n]!.dump.families][0]!.bytes)
+        .toString()
+        .split("\n")
+        .toSorted()
+    for (let round = 0; round < 20; round++) add(series, text("7".repeat(round)))
+    for (const [n, { value, loan }] of looks.entries()) {
+      assert.deepStrictEqual(textOf(n), shown(value).split("\n").toSorted())
+      loan.giveBack()
+      add(series, text("8"))
+      assert.throws(() => textOf(n), TypeError)
+    }
+    assert.deepStrictEqual(linesOf(series).toSorted(), shown("8").trim().split("\n").toSorted())
+  })
+
+  it("changes where it is when nobody looks at it", () => {
+    const series = add(new SampleSeries(), "a 1")
+    const { dump, loan } = series.look(ages, now, 1000)!
+    loan.giveBack()
+    add(series, "a 2")
+    assert.strictEqual(Buffer.from([...dump.families][0]!.bytes).toString(), 'a{instance="s",job="j"} 2\n')
   })
 
   it("is whole where a record has it in another spelling, and in the known one behind that", () => {
@@ -134,7 +170,7 @@ describe("what is said of families", () => {
     const series = add(new SampleSeries(), "h_sum 1")
     add(series, "# TYPE h summary\n# HELP h x\n")
     add(series, "h_count 1")
-    const { families } = series.dump(ages, now, 1000)!
+    const { families } = series.look(ages, now, 1000)!.dump
     assert.deepStrictEqual(
       [...families].map(({ textName, type, help, series: n }) => [textName, type, help, n]),
       [["h", "summary", "x", 2]]
@@ -148,7 +184,7 @@ describe("what is said of families", () => {
     assert.isAbove(series.bytes, bytes + 1000)
     add(series, "# HELP a y\n# TYPE a gauge\n# TYPE a counter\n")
     assert.isBelow(series.bytes, bytes + 1000)
-    const [family] = series.dump(ages, now, 1000)!.families
+    const [family] = series.look(ages, now, 1000)!.dump.families
     assert.deepInclude(family, { type: "counter", help: "y" })
   })
 
@@ -157,7 +193,7 @@ describe("what is said of families", () => {
     const said = (type: string) => names.map((n) => `# TYPE f${n} ${type}\nf${n} 1\n`).join("")
     const series = add(add(new SampleSeries(), said("gauge")), said("counter"))
     assert.strictEqual(series.series, names.length)
-    assert.isTrue([...series.dump(ages, now, 1000)!.families].every((family) => family.type === "counter"))
+    assert.isTrue([...series.look(ages, now, 1000)!.dump.families].every((family) => family.type === "counter"))
   })
 })
 
@@ -280,8 +316,10 @@ describe("samples", () => {
               .filter(({ reason }) => reason === "reserved-name"),
             cache
               .content(() => now)
-              .dumps()
-              .flatMap((d) => [...d.families].map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })))
+              .look()
+              .dumps.flatMap((d) =>
+                [...d.families].map((f) => ({ ...f, gather: undefined, bytes: Buffer.from(f.bytes).toString() }))
+              )
           ]
           steps.forEach(({ text, k2pLabels, kind, passes }, offset) => {
             now.wall += passes

@@ -31,8 +31,12 @@ const isKnown = (series: SampleSeries, text: string, how = options): boolean =>
 /** All that can be seen of it. */
 const shown = (series: SampleSeries) => {
   const { bytes, first } = series
-  const dump = series.dump(new Ages(noTime.readAgo), { wall: 0, mono: 0 }, 1000)!
-  return { bytes, first, families: [...dump.families].map((f) => ({ ...f, bytes: Buffer.from(f.bytes).toString() })) }
+  const dump = series.look(new Ages(noTime.readAgo), { wall: 0, mono: 0 }, 1000)!.dump
+  return {
+    bytes,
+    first,
+    families: [...dump.families].map((f) => ({ ...f, gather: undefined, bytes: Buffer.from(f.bytes).toString() }))
+  }
 }
 
 const known = [

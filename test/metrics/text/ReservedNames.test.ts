@@ -39,7 +39,7 @@ class Pod {
   }
 
   get lines(): ReadonlyArray<string> {
-    return linesOf(this.cache.content(() => now).dumps()).map((line) =>
+    return linesOf(this.cache.content(() => now).look().dumps).map((line) =>
       line.replace('instance="s"', "").replace("{}", "")
     )
   }
@@ -116,7 +116,7 @@ describe("a name that Prometheus itself writes", () => {
         `${text}# TYPE up ${type}\n# TYPE up ${type}\n# TYPE up x\n`
       ]) {
         const pod = rounds(typed)
-        const { families } = pod.cache.content(() => now).dumps()[0]!
+        const { families } = pod.cache.content(() => now).look().dumps[0]!
         assert.deepStrictEqual(
           [...families].map(({ textName, type, help }) => [textName, type, help]),
           (type === "summary" ? [] : [["up_bucket", "unknown", ""]]).concat([
@@ -132,7 +132,7 @@ describe("a name that Prometheus itself writes", () => {
   it("in OpenMetrics is the gauge, not the counter, whose line is up_total", () => {
     const pod = rounds("# HELP up Times.\n# TYPE up counter\nup_total 1\nup 1\n# EOF\n", openMetrics)
     assert.deepStrictEqual(pod.lines, ["up_total 1"])
-    const [family] = pod.cache.content(() => now).dumps()[0]!.families
+    const [family] = pod.cache.content(() => now).look().dumps[0]!.families
     assert.deepStrictEqual([family!.name, family!.type, family!.help], ["up", "counter", "Times."])
     assert.deepStrictEqual(rounds("# TYPE up gauge\nup 1\n# TYPE a gauge\na 1\n# EOF\n", openMetrics).lines, ["a 1"])
   })

@@ -18,7 +18,11 @@ const ages = new Ages(() => undefined)
 const shown = ({ families, series, bytes, refused }: Dump): string =>
   JSON.stringify(
     {
-      families: [...families].map((family) => ({ ...family, bytes: Buffer.from(family.bytes).toString("latin1") })),
+      families: [...families].map((family) => ({
+        ...family,
+        gather: undefined,
+        bytes: Buffer.from(family.bytes).toString("latin1")
+      })),
       series,
       bytes,
       refused
@@ -88,7 +92,7 @@ const samples = ({ texts }: Chain): string | undefined => {
       return JSON.stringify([why, size])
     })
     if (told[0] !== told[1]) return `text ${round}: ${difference(told[0]!, told[1]!)}`
-    const [mine, others] = both.map((series) => series.dump(ages, now, 1000))
+    const [mine, others] = both.map((series) => series.look(ages, now, 1000)?.dump)
     if (mine === undefined || others === undefined) {
       if (mine !== others) return `text ${round}: shown one way only`
       continue

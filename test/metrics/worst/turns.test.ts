@@ -66,7 +66,7 @@ const open = (partition: number) =>
     processor.open({ topic: "metrics", partition }, noTime, new Homes(partition))
   )
 const visible = (partition: number) =>
-  Effect.map(MetricsCache, (cache) => linesOf(cache.collect([`metrics/${partition}`])))
+  Effect.map(MetricsCache, (cache) => linesOf(cache.collect([`metrics/${partition}`]).dumps))
 
 /** The most of each kind that was done in one turn, while these records are processed, a batch each; and all of it. */
 const worked = (sent: ReadonlyArray<Sent>, from = 0) =>

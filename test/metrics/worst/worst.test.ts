@@ -114,7 +114,7 @@ describe("memory", () => {
       `cut ${c}\n${Array.from({ length: 4000 }, (_, i) => `cut{b="${c * 4000 + i}"} 1\n`).join("")}own_${c} 1\n`
     const records = [1, 2].map((c) => toRecord(c, { v: "1.1", chunk: `${c}/2`, text: chunk(c) }))
     const { cache } = new Subject().take(records)
-    const [dump] = cache.content(() => ({ wall: 0, mono: 1 })).dumps()
+    const [dump] = cache.content(() => ({ wall: 0, mono: 1 })).look().dumps
     assert.strictEqual(dump!.series, 8003)
     const lines = [...dump!.families].reduce((sum, { bytes }) => sum + bytes.length, 0)
     // A line's record and its place.

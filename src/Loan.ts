@@ -1,6 +1,6 @@
 /**
- * Loan: the bytes of one fetched batch and how many hold them: the queue, and each part of the batch that was taken of it. When
- * the last one gives them back they are released, once. Who keeps bytes never gives them back: then they are the collector's.
+ * Loan: memory that others look at, and how many hold it: its owner, and each whom it was lent to. When the last one gives it back it is
+ * released, once. Who keeps it never gives it back: then it is the collector's.
  */
 export class Loan {
   private holders = 1
@@ -8,6 +8,11 @@ export class Loan {
 
   constructor(release: () => void) {
     this.release = release
+  }
+
+  /** Somebody besides its owner holds it. */
+  get isShared(): boolean {
+    return this.holders > 1
   }
 
   hold(): Loan {
