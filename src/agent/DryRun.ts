@@ -1,35 +1,36 @@
 /**
- * DryRun: what an agent with these options would send, for who sets one up: each file that matches with its id, its job and its
- * size, what pods would not show of it, and what no file matches. It reads files as the agent does, asks no broker, and writes
- * nothing anywhere.
+ * DryRun: what an agent with these options would send, for who sets one up: each file that matches and each endpoint with its id, its
+ * job and its size, what rules drop and pods would not show of it, and what no file matches. It reads files as the agent does, asks each
+ * endpoint once and no broker, and writes nothing anywhere.
  */
 import { constants } from "node:fs"
 import { access, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Clock, Effect, Logger } from "effect"
+import { Clock, Effect, Layer, Logger } from "effect"
 import { quoted } from "../metrics/rounds/Record.ts"
 import type { InputFormat } from "../metrics/text/Dump.ts"
+import { SelfMetrics } from "../SelfMetrics.ts"
 import type { AgentOptions } from "./AgentOptions.ts"
 import type { Round, RoundSink } from "./AgentSource.ts"
 import { checkDump, type DumpCheck } from "./dump/DumpCheck.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
 import { readEpoch } from "./Epoch.ts"
+import { Relabeller } from "./relabel/Relabeller.ts"
 import { baseFile, readNumber } from "./StateDir.ts"
-import { shownUrl } from "./scrape/ScrapeTarget.ts"
+import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 export interface Findings {
   /** What matches nothing, what may not be listed: for people. */
   readonly troubles: ReadonlyArray<string>
-  /** Endpoints to scrape, for people: they are not asked. */
-  readonly targets: ReadonlyArray<string>
-  readonly files: ReadonlyArray<FileFinding>
+  readonly sources: ReadonlyArray<SourceFinding>
   readonly state: { readonly text: string; readonly isWrong: boolean }
 }
 
-export interface FileFinding {
-  readonly path: string
+export interface SourceFinding {
+  /** The file's path, or the endpoint's URL without its secrets. */
+  readonly origin: string
   readonly source: string
   /** Why nothing of it would be sent; "" where something would. */
   readonly why: string
@@ -41,6 +42,8 @@ export interface DumpFinding {
   readonly format: InputFormat
   readonly bytes: number
   readonly chunks: number
+  /** Series that metric_relabel_configs leave out. */
+  readonly dropped: number
   readonly check: DumpCheck
 }
 
@@ -65,47 +68,60 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
       Effect.promise(() => mkdtemp(join(tmpdir(), "k2p-dry-run-"))),
       (dir) => Effect.promise(() => rm(dir, { recursive: true, force: true }))
     )
+    const scrapes = yield* ScrapeSource.make({ targets: options.targets, host, maxBytes: options.maxDumpBytes })
     const source = yield* DumpSource.make({
       ...{ dumps: globs, statics, excludes, host, stateDir, poll, settle, globEvery, expiry },
-      taken: [],
+      taken: scrapes.targets().map((target) => [target.source, target.url] as const),
       maxBytes: options.maxDumpBytes
     })
     const now = yield* Clock.currentTimeMillis
+    const relabeller = new Relabeller(options.relabel)
     const sink: RoundSink = {
       room: () => true,
       gone: () => {},
-      offer: (round) => Effect.sync(() => void dumps.set(round.source, judged(round, options, now)))
+      offer: (round) => Effect.sync(() => void dumps.set(round.origin, judged(round, relabeller, options, now)))
     }
     const settled = Effect.andThen(source.look(sink), Effect.sleep(poll)).pipe(
       Effect.repeat({
         until: () => source.areKnown() && source.files().every(({ state }) => state !== "settling")
       })
     )
-    yield* Effect.raceFirst(
+    const looked = Effect.raceFirst(
       source.lastLook,
       Effect.forever(Effect.andThen(source.look(sink), Effect.sleep(poll)))
     ).pipe(Effect.andThen(settled), Effect.timeoutOption(patience))
+    yield* Effect.all([looked, scrapes.once(sink)], { concurrency: "unbounded" })
     return {
       troubles: source.troubles(),
-      targets: options.targets.map(({ url }) => shownUrl(url)),
-      files: source.files().map(({ path, source: id, state, why }) => ({
-        ...{ path, source: id, dump: undefined },
-        ...(dumps.get(id) ?? { why: state === "settling" ? "it is written again and again without a pause" : why })
-      })),
+      sources: [
+        ...source.files().map(({ path, source: id, state, why }) => ({
+          ...{ origin: path, source: id, dump: undefined },
+          ...(dumps.get(path) ?? { why: state === "settling" ? "it is written again and again without a pause" : why })
+        })),
+        ...scrapes.targets().map(({ url, source: id, why }) => ({
+          ...{ origin: url, source: id, dump: undefined },
+          ...(dumps.get(url) ?? { why })
+        }))
+      ],
       state: yield* Effect.promise(() => stateOf(options))
     }
-  }).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
+  }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(SelfMetrics.layerBare, Logger.layer([]))))
 
 const judged = (
-  round: Round,
+  read: Round,
+  relabeller: Relabeller,
   { labels, expiry, maxRequestBytes }: AgentOptions,
   now: number
 ): { readonly dump: DumpFinding | undefined; readonly why: string } => {
+  const { text, dropped, nameless } = relabeller.relabel(read.source, read.text, read.format)
+  const round = { ...read, text }
   const encoded = encodeRound(round, `${now}.1`, labels, maxRequestBytes)
   if (encoded.kind === "refused") return { dump: undefined, why: encoded.why }
-  const { job, format, text, time } = round
+  const { format, time } = round
+  const job = round.labels?.job ?? labels.job ?? round.job
   const chunks = encoded.round.chunks.length
-  const dump = { job: labels.job ?? job, format, bytes: text.length, chunks, check: checkDump(text, format) }
+  const check = checkDump(text, format)
+  const dump = { job, format, bytes: text.length, chunks, dropped: dropped + nameless, check }
   const age = now - time
   const isOld = age >= expiry / 2
   return { dump, why: isOld ? `it was written ${Math.round(age / 1000)} s ago: the next dump is waited for` : "" }
@@ -141,14 +157,15 @@ const stateOf = async ({ stateDir, topic, partitionBase }: AgentOptions): Promis
 const shown = (name: string): string => (/^[\x20-\x7e\xa0-\u2027\u2030-\ud7ff]*$/.test(name) ? name : quoted(name))
 
 /** Pure. */
-export const report = ({ troubles, targets, files, state }: Findings): DryRun => {
+export const report = ({ troubles, sources, state }: Findings): DryRun => {
   const lines: Array<string> = []
   for (const trouble of troubles) lines.push(shown(trouble))
-  for (const target of targets) lines.push(`--scrape ${target}: not asked by a dry run`)
   let whole = 0
   let partly = 0
-  for (const { path, source, why, dump } of files) {
-    lines.push(`${shown(path)}: source ${shown(source)}${dump === undefined ? "" : `, ${sizeOf(dump)}`}`)
+  for (const { origin, source, why, dump } of sources) {
+    lines.push(`${shown(origin)}: source ${shown(source)}${dump === undefined ? "" : `, ${sizeOf(dump)}`}`)
+    if (dump !== undefined && dump.dropped > 0)
+      lines.push(`  ${dump.dropped} series are left out by metric_relabel_configs`)
     const refusal = dump?.check.refusal
     const lost = (dump?.check.refused ?? []).filter(({ reason }) => reason !== "metadata")
     if (why !== "") lines.push(`  not sent: ${why}`)
@@ -160,12 +177,12 @@ export const report = ({ troubles, targets, files, state }: Findings): DryRun =>
       lines.push(`  left out: ${count} line${count === 1 ? "" : "s"} (${reason}), first ${placeOf(place)}`)
     if (dump?.check.advice !== undefined) lines.push(`  ${dump.check.advice}`)
   }
-  const rest = files.length - whole - partly
+  const rest = sources.length - whole - partly
   lines.push(
     state.text,
-    `${files.length} file${files.length === 1 ? "" : "s"}: ${whole} would be shown whole, ${partly} in part, ${rest} not at all. Nothing was sent.`
+    `${sources.length} source${sources.length === 1 ? "" : "s"}: ${whole} would be shown whole, ${partly} in part, ${rest} not at all. Nothing was sent.`
   )
-  const isWell = whole === files.length && !state.isWrong && troubles.length === 0
+  const isWell = whole === sources.length && !state.isWrong && troubles.length === 0
   return { text: `${lines.join("\n")}\n`, isWell }
 }
 

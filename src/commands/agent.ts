@@ -55,7 +55,7 @@ const sending = (config: AgentConfig): Program =>
     yield* ignoreHangup
     for (const warning of config.connection.warnings) yield* Effect.logWarning(warning)
     yield* Effect.logInfo(
-      `kafka2prom ${version}: ${[...config.agent.dumps, ...config.agent.targets.map(({ url }) => shownUrl(url))].join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
+      `kafka2prom ${version}: ${[...config.agent.dumps, ...config.agent.staticDumps, ...config.agent.targets.map(({ url }) => shownUrl(url))].join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
     )
     let status = (): AgentStatus | undefined => undefined
     if (config.listen !== undefined) yield* ownServer(config.listen, () => status())

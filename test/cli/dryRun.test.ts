@@ -1,6 +1,7 @@
 /** `agent --dry-run` as who sets up an agent meets it: the real program, files as sites have them, and a broker that must not be asked. */
 import { spawn } from "node:child_process"
 import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises"
+import { createServer as createHttpServer } from "node:http"
 import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -58,8 +59,33 @@ describe("agent --dry-run", () => {
     assert.match(stdout, /\/shop\.prom: source edge\/shop, job till, text, 1 samples, 21 bytes, 1 chunk\n/)
     assert.match(stdout, /\/big\.om: source edge\/big, job till, OpenMetrics, 40000 samples, \d+ bytes, [23] chunks\n/)
     assert.match(stdout, /state directory state: no agent ran with it yet; .*the topic's partitions/)
-    assert.match(stdout, /2 files: 2 would be shown whole, 0 in part, 0 not at all\. Nothing was sent\.\n$/)
+    assert.match(stdout, /2 sources: 2 would be shown whole, 0 in part, 0 not at all\. Nothing was sent\.\n$/)
     assert.deepStrictEqual([code, stderr, asked, await readdir(dir)], [0, "", 0, ["dumps"]])
+  })
+
+  it("asks endpoints once, and leaves out what rules drop", async () => {
+    let scrapes = 0
+    const endpoint = createHttpServer((_, response) => {
+      scrapes++
+      response.writeHead(200, { "content-type": "text/plain" }).end("go_x 1\nb 2\n")
+    })
+    await new Promise<void>((resolve) => endpoint.listen(0, "127.0.0.1", resolve))
+    const { port } = endpoint.address() as { port: number }
+    await file("shop.prom", "a 1\ngo_y 2\n")
+    const rule = "{source_labels: [__name__], regex: go_.*, action: drop}"
+    const refusing = (broker.address() as { port: number }).port
+    const targets = `scrape: [{url: "http://127.0.0.1:${port}", name: till, job_name: tills}, "http://127.0.0.1:${refusing}"]`
+    await writeFile(join(dir, "agent.yaml"), `${targets}\nmetric_relabel_configs: [${rule}]\n`)
+    const { code, stdout } = await run(["--config", "agent.yaml", "--dump", "dumps/*.prom", "--state-dir", "state"])
+    await new Promise((resolve) => endpoint.close(resolve))
+    assert.match(
+      stdout,
+      /shop\.prom: source edge\/shop, job shop, text, 1 samples, 4 bytes.*\n {2}1 series are left out/
+    )
+    assert.match(stdout, /metrics: source edge\/till, job tills, text, 1 samples, 4 bytes.*\n {2}1 series are left out/)
+    assert.match(stdout, /http:\/\/127\.0\.0\.1:\d+\/metrics: source edge\/127\.0\.0\.1:\d+.*\n {2}not sent: /)
+    assert.match(stdout, /3 sources: 2 would be shown whole, 0 in part, 1 not at all/)
+    assert.deepStrictEqual([code, scrapes], [1, 1])
   })
 
   it("names what matches nothing and why, what is refused and where, and exits with 1", async () => {
@@ -90,7 +116,7 @@ describe("agent --dry-run", () => {
     assert.match(stdout, /open\.prom: .*\n {2}not sent: its last line has no end\n/)
     assert.match(stdout, /old\.prom: .*\n {2}not sent: it was last written 3[56]\d\d s ago/)
     assert.match(stdout, /state directory state: .*(EACCES|permission denied)/)
-    assert.match(stdout, /6 files: 1 would be shown whole, 1 in part, 4 not at all/)
+    assert.match(stdout, /6 sources: 1 would be shown whole, 1 in part, 4 not at all/)
     assert.include(stdout, "\\u001b")
     assert.notInclude(stdout, "\x1b")
     assert.deepStrictEqual([code, asked], [1, 0])

@@ -40,6 +40,8 @@ export interface TargetStatus {
 export interface ScrapeSource {
   /** Until it is interrupted. */
   readonly run: (sink: RoundSink) => Effect.Effect<never>
+  /** Asks each target once, all at the same time. */
+  readonly once: (sink: RoundSink) => Effect.Effect<void>
   readonly targets: () => ReadonlyArray<TargetStatus>
 }
 
@@ -162,9 +164,16 @@ export const make = Effect.fnUntraced(function* (options: ScrapeSourceOptions) {
     yield* succeed(one, time, body.length)
   })
 
-  const loop = (one: Scraped, sink: RoundSink): Effect.Effect<never> =>
+  const asking = <A>(one: Scraped, use: (exchange: Exchange) => Effect.Effect<A>): Effect.Effect<A> =>
     Effect.acquireUseRelease(
       Effect.sync(() => new Exchange(one.target)),
+      use,
+      (exchange) => Effect.sync(() => exchange.close())
+    )
+
+  const loop = (one: Scraped, sink: RoundSink): Effect.Effect<never> =>
+    asking(
+      one,
       Effect.fnUntraced(function* (exchange) {
         const { interval } = one.target
         let due = (yield* monotonic) + untilStart(one.source, interval, yield* Clock.currentTimeMillis)
@@ -173,8 +182,7 @@ export const make = Effect.fnUntraced(function* (options: ScrapeSourceOptions) {
           yield* scrape(one, exchange, sink)
           due += interval * Math.max(1, Math.ceil(((yield* monotonic) - due) / interval))
         }
-      }),
-      (exchange) => Effect.sync(() => exchange.close())
+      })
     )
 
   const source: ScrapeSource = {
@@ -183,6 +191,11 @@ export const make = Effect.fnUntraced(function* (options: ScrapeSourceOptions) {
         Effect.forEach(all, (one) => loop(one, sink), { concurrency: "unbounded", discard: true }),
         Effect.never
       ),
+    once: (sink) =>
+      Effect.forEach(all, (one) => asking(one, (exchange) => scrape(one, exchange, sink)), {
+        concurrency: "unbounded",
+        discard: true
+      }),
     targets: () =>
       all.map(({ url, source, state, why, lastSuccess, duration, bytes }) => ({
         url,
