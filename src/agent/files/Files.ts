@@ -1,11 +1,14 @@
 /**
  * Files: what the agent knows of the dump files, from what its looker says: the state of each, what is to be sent, and what a person
- * is to be told. Plain state without Effect; it touches no file, and goes through all of them only when somebody asks.
+ * is to be told; of what is not about one file Troubles and Answers know. Plain state without Effect; it touches no file, and
+ * goes through all of them only when somebody asks.
  */
 import type { Round } from "../AgentSource.ts"
 import { jobName } from "../SourceName.ts"
+import { Answers } from "./Answers.ts"
 import type { Place } from "./Holdings.ts"
 import { type Line, type Subject, tell } from "./Telling.ts"
+import { Troubles } from "./Troubles.ts"
 import type { FileState, FromLooker, Refused, RoundMessage } from "./Wire.ts"
 
 export interface FileStatus {
@@ -50,9 +53,6 @@ const nothingRefused: Refused = { refused: 0, first: [] }
 const moment = 1_000
 /** At the start, until the looker knows its files; ms. */
 const startMoment = 5_000
-/** No look at any file could end for so long, ms: the agent is of no use. */
-export const uselessAfter = 30_000
-
 export class Files {
   private readonly options: FilesOptions
   private readonly files = new Map<string, File>()
@@ -60,18 +60,16 @@ export class Files {
   private readonly changed = new Set<File>()
   private changedSince: number
   private isStarting = true
-  private readonly hung = new Set<string>()
-  private readonly troubles = new Map<string, string>()
+  private readonly answers: Answers
+  private readonly troubles = new Troubles()
   private lines: Array<Line> = []
   private sweptAt = 0
-  /** When some operation on files returned last, ms, monotonic. */
-  private answeredAt: number
   private rounds: Array<Round> = []
   private left: Array<string> = []
 
   constructor(options: FilesOptions) {
     this.options = options
-    this.answeredAt = options.now()
+    this.answers = new Answers(options.now)
     this.changedSince = options.now()
   }
 
@@ -101,7 +99,7 @@ export class Files {
   /** Another looker begins. */
   begins(): void {
     this.ids.clear()
-    this.hung.clear()
+    this.answers.begins()
   }
 
   sourceOf(id: number): string | undefined {
@@ -116,7 +114,7 @@ export class Files {
   status(): ReadonlyArray<FileStatus> {
     const now = this.options.now()
     return Array.from(this.files.values(), (file) => {
-      const isHung = this.hung.has(file.group)
+      const isHung = this.answers.isHung(file.group)
       return {
         path: file.path,
         source: file.source,
@@ -131,16 +129,12 @@ export class Files {
 
   /** Ms since some operation on dump files returned. */
   lookAge(): number {
-    return Math.max(0, this.options.now() - this.answeredAt)
+    return this.answers.age()
   }
 
   /** Why no file can be looked at; undefined where some can. */
   uselessness(): string | undefined {
-    const age = this.lookAge()
-    if (age < uselessAfter) return undefined
-    const groups =
-      this.hung.size === 0 ? "the looker does not answer" : `${[...this.hung].slice(0, 3).join(", ")} does not answer`
-    return `no look at any dump file could end for ${Math.round(age / 1000)} s: ${groups}. Restarting the agent mends no mount`
+    return this.answers.uselessness()
   }
 
   accept(message: FromLooker, body: Buffer): void {
@@ -149,10 +143,11 @@ export class Files {
     else if (message.t === "state") this.become(this.ids.get(message.id), message.state, message.why)
     else if (message.t === "old") this.isOld(message)
     else if (message.t === "round") this.round(message, body)
-    else if (message.t === "group") this.groupHangs(message.group, message.hung, message.ms)
-    else if (message.t === "trouble") this.trouble(message.key, message.text)
+    else if (message.t === "group")
+      this.line(this.answers.group(message.group, message.hung, message.ms, this.filesOf(message.group)))
+    else if (message.t === "trouble") this.line(this.troubles.note(message.key, message.text))
     else if (message.t === "walked") this.walked(message.complete)
-    else if (message.t === "beat") this.answeredAt = this.options.now() - message.ms
+    else if (message.t === "beat") this.answers.beat(message.ms)
   }
 
   private found(id: number, path: string, source: string, group: string): void {
@@ -216,30 +211,14 @@ export class Files {
     this.rounds.push({ source, job: jobName(path), origin: path, text, format, time, age })
   }
 
-  private groupHangs(group: string, hung: boolean, ms: number): void {
+  private filesOf(group: string): number {
     let files = 0
     for (const file of this.files.values()) if (file.group === group) files++
-    const what = `${files} dump file${files === 1 ? "" : "s"}`
-    if (hung) {
-      this.hung.add(group)
-      this.lines.push({
-        level: "warning",
-        text: `${group} has not answered for ${Math.round(ms / 1000)} s: ${what} of it, and what may be new in it, wait; all other files go on`
-      })
-    } else if (this.hung.delete(group))
-      this.lines.push({ level: "info", text: `${group} answers again: ${what} of it are read again` })
+    return files
   }
 
-  private trouble(key: string, text: string): void {
-    if ((this.troubles.get(key) ?? "") === text) return
-    const before = this.troubles.get(key)
-    if (text === "") {
-      this.troubles.delete(key)
-      this.lines.push({ level: "info", text: `over: ${before}` })
-    } else {
-      this.troubles.set(key, text)
-      this.lines.push({ level: "warning", text })
-    }
+  private line(line: Line | undefined): void {
+    if (line !== undefined) this.lines.push(line)
   }
 
   /** All that could be listed is. */
