@@ -100,6 +100,7 @@ export class Files {
   begins(): void {
     this.ids.clear()
     this.answers.begins()
+    this.troubles.begins()
   }
 
   sourceOf(id: number): string | undefined {
@@ -140,7 +141,7 @@ export class Files {
   accept(message: FromLooker, body: Buffer): void {
     if (message.t === "found") this.found(message.id, message.path, message.source, message.group)
     else if (message.t === "left") this.leave(message.id)
-    else if (message.t === "state") this.become(this.ids.get(message.id), message.state, message.why)
+    else if (message.t === "state") this.stands(message)
     else if (message.t === "old") this.isOld(message)
     else if (message.t === "round") this.round(message, body)
     else if (message.t === "group")
@@ -175,6 +176,12 @@ export class Files {
     this.options.forget(file.path)
     if (file.state !== "duplicate") this.left.push(file.source)
     this.become(file, "gone", "")
+  }
+
+  private stands({ id, state, why }: FromLooker & { t: "state" }): void {
+    const file = this.ids.get(id)
+    // Another looker knows what was taken, not how old it is: only a round ends that.
+    if (state !== "taken" || file?.state !== "stale") this.become(file, state, why)
   }
 
   private become(file: File | undefined, state: FileState, why: string): void {
@@ -228,6 +235,7 @@ export class Files {
     // What a looker before this one knew and this one did not find.
     const there = new Set(this.ids.values())
     for (const file of this.files.values()) if (!there.has(file)) this.drop(file)
+    this.lines.push(...this.troubles.sawAll())
   }
 
   /** Of a service that dumps less often than the pods expect, its own interval counts, as it does there. */
