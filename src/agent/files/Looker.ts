@@ -165,7 +165,11 @@ export class Looker {
     const { directory } = tail
     if (tail.goneSince !== undefined && now - tail.goneSince >= globEvery) {
       this.needsWalk = true
-      if (!tail.candidate.isListed) this.tails.leave(tail)
+      // No list of its directory says so. If it comes back it is another one.
+      if (!tail.candidate.isListed) {
+        this.tails.leave(tail)
+        return
+      }
     }
     const isWatched = directory.isWatched && !tail.isLink && tail.goneSince === undefined
     const every = isWatched ? this.seldom : tail.standing.isPresent ? poll : globEvery

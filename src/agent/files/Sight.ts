@@ -78,7 +78,8 @@ export class Sight {
     this.options = options
     this.isStatic = isStatic
     this.place = known?.place
-    this.taken = known?.taken ?? ""
+    // A static one is read again: what sends it from time to time begins with that.
+    this.taken = isStatic ? "" : (known?.taken ?? "")
   }
 
   /** Nothing waits to be taken. */
@@ -181,10 +182,8 @@ export class Sight {
   }
 
   private mayReread(now: number): void {
-    if (this.awaitsEnd && this.isOverdue(now)) {
-      this.awaitsEnd = false
-      this.reread = "again"
-    } else if (this.rereadAt !== undefined && now >= this.rereadAt) {
+    if (this.awaitsEnd && this.isOverdue(now)) this.reread = "again"
+    else if (this.rereadAt !== undefined && now >= this.rereadAt) {
       this.rereadAt = undefined
       this.reread = this.isStatic && this.outcome?.state === "taken" ? "again" : "doubt"
     }

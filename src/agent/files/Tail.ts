@@ -79,7 +79,7 @@ export class Tail {
     this.standing = new Standing(id, candidate.path, source, options.send)
     this.alarm = new Alarm(options.now, () => void this.look())
     this.isLink = candidate.isLink
-    // Until it is known where it leads it may hang by itself.
+    // Until it is known where it leads it may hang by itself, and if that is another disk, then too.
     this.group = candidate.isLink ? candidate.path : directory.group
   }
 
@@ -132,6 +132,7 @@ export class Tail {
   }
 
   private isUnreadable(error: unknown): void {
+    if (this.isClosed) return
     this.letGo()
     this.sight.gaveUp()
     const code = Disk.codeOf(error)
@@ -158,6 +159,7 @@ export class Tail {
     const { now, wall, rival } = this.options
     const look = await this.run(() => Disk.stat(this.candidate.raw))
     if (!this.isPlaced) await this.place(look)
+    if (this.isClosed) return
     this.appear()
     if (rival(this) !== undefined) return
     const next = this.sight.saw(look, now(), wall())
@@ -210,7 +212,7 @@ export class Tail {
     if (this.isLink) this.isLink = (await this.run(() => Disk.lstat(candidate.raw))).kind === "link"
     if (this.isLink) directory.links.add(this)
     const isElsewhere = this.isLink && !directory.id.startsWith(`${look.dev}:`)
-    this.group = isElsewhere ? `${candidate.path} (device ${look.dev})` : directory.group
+    this.group = isElsewhere ? candidate.path : directory.group
     if (this.standing.isPresent) this.standing.found(this.group)
   }
 

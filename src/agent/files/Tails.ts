@@ -54,7 +54,6 @@ export class Tails {
       tail.goneSince ??= now
       if (now - tail.goneSince < looker.globEvery) continue
       this.leave(tail)
-      this.remove(tail)
     }
     const fresh = [...candidates.values()]
       .filter(({ path }) => !this.tails.has(path))
@@ -68,7 +67,12 @@ export class Tails {
   }
 
   /** It is not there any more: its source id is another one's, if one wants it. */
-  leave({ standing, source, candidate }: Tail): void {
+  leave(tail: Tail): void {
+    const { standing, source, candidate, directory } = tail
+    tail.close()
+    this.tails.delete(candidate.path)
+    directory.files.delete(candidate.name)
+    directory.links.delete(tail)
     standing.left()
     const next = this.claims.leave(source, candidate.path)
     if (next !== undefined) void this.tails.get(next)?.look()
@@ -86,13 +90,5 @@ export class Tails {
     directory.files.set(name, tail)
     // In order: what is listed has its id before anything is looked at.
     if (isListed) this.claims.ask(source, path)
-  }
-
-  private remove(tail: Tail): void {
-    tail.close()
-    const { path, name } = tail.candidate
-    this.tails.delete(path)
-    tail.directory.files.delete(name)
-    tail.directory.links.delete(tail)
   }
 }

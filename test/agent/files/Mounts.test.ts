@@ -8,6 +8,7 @@ const table = [
   "31 30 0:41 / /mnt/a\\040b\\134c rw master:1 propagate_from:2 - cifs //server/x rw",
   "32 22 8:2 / /data rw - ext4 /dev/sdb1 rw",
   "33 32 0:42 / /data rw - fuse.sshfs host: rw",
+  "34 22 8:3 / /var rw - xfs /dev/sdc1 rw",
   "not a mount",
   ""
 ].join("\n")
@@ -40,6 +41,7 @@ describe("Mounts", () => {
 
   it("directories of a disk here hang by themselves, those of another machine's mount together", () => {
     assert.strictEqual(groupOf(mountOf(mounts, "/home/x"), "/home/x"), "/home/x")
+    assert.strictEqual(groupOf(mountOf(mounts, "/var/x"), "/var/x"), "/var/x")
     assert.strictEqual(groupOf(mountOf(mounts, "/mnt/x"), "/mnt/x"), "/mnt (nfs4)")
     assert.strictEqual(groupOf(mountOf(mounts, "/mnt/y"), "/mnt/y"), "/mnt (nfs4)")
   })
