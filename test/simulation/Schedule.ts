@@ -221,6 +221,13 @@ const pickFrom = (from: Kinds, r: () => number, int: Int): Fault => {
 /** When, in mixed histories, sources of other partitioners may come after all others'. */
 export const foreignersCome = 14_000
 
+/**
+ * What happens besides the faults, whichever of them are left out: before others come the placement is found out, for with the join of one
+ * more pod all keys are asked for. While it is not known nothing is promised of a growth (docs/growth.md).
+ */
+export const scripted = ({ partitioner }: Schedule): ReadonlyArray<Timed> =>
+  partitioner === "auto" ? [{ at: foreignersCome - 2_000, fault: { type: "join" } }] : []
+
 /** Of a kind that a history shall meet often; all others together weigh about a hundred. */
 const oftenWeight = 25
 const typeOf = (make: Maker): Fault["type"] =>
@@ -240,8 +247,7 @@ const stormy = (
     const share = weight * one(int, [0, 1, 1, 4])
     return [often.includes(typeOf(make)) ? share + oftenWeight : share, make]
   })
-  // Until then a placement is found out: with the join all keys are asked for.
-  const faults: Array<Timed> = profile === "mixedGrowth" ? [{ at: 7_000, fault: { type: "join" } }] : []
+  const faults: Array<Timed> = []
   let at = profile === "mixedGrowth" ? foreignersCome : 4_000
   for (let i = 0; i < count; i++) {
     // Faults come in clusters: a rebalance inside a rebalance, two faults at once.

@@ -16,7 +16,7 @@ import { carryOut, startPod } from "./Deeds.ts"
 import { GrowthPresence } from "./GrowthPresence.ts"
 import { Oracle } from "./Oracle.ts"
 import { type Acquired, PresenceJudge } from "./PresenceJudge.ts"
-import { growthWindowOf, isGrowth, type Schedule } from "./Schedule.ts"
+import { growthWindowOf, isGrowth, type Schedule, scripted } from "./Schedule.ts"
 import { scrape, scraper } from "./Scraping.ts"
 import { running, type Sim, wallNow } from "./Sim.ts"
 import { type Hearer, SimSource, topic } from "./SimAgent.ts"
@@ -333,7 +333,7 @@ export const play = (schedule: Schedule, parts: Parts = {}, options: { readonly 
     })
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(250), census)))
 
-    for (const { at, fault } of schedule.faults) {
+    for (const { at, fault } of [...scripted(schedule), ...schedule.faults]) {
       yield* Effect.sleep(Math.max(0, at - time.now))
       yield* carryOut(sim, fault)
     }

@@ -7,7 +7,7 @@ import { type FSWatcher, watch } from "node:fs"
 import * as Disk from "./Disk.ts"
 import { type RawPath, readName } from "./FileNames.ts"
 import type { Groups } from "./Groups.ts"
-import { isLocal, type Mount } from "./Mounts.ts"
+import { groupOf, isLocal, type Mount } from "./Mounts.ts"
 import type { Listed } from "./Walk.ts"
 
 /** What a directory knows of a dump file in it. */
@@ -222,9 +222,6 @@ export class Directory implements Listed {
     )
   }
 }
-
-export const groupOf = (mount: Mount, path: string): string =>
-  isLocal(mount.type) || mount.point === "/" ? path : `${mount.point} (${mount.type})`
 
 const sameNames = (a: ReadonlyMap<string, Disk.Entry>, b: ReadonlyMap<string, Disk.Entry>): boolean => {
   if (a.size !== b.size) return false

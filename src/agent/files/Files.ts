@@ -1,12 +1,16 @@
 /**
  * Files: what the agent knows of the dump files, from what its looker says: the state of each, what is to be sent, and what a person
- * is to be told. Plain state without Effect; it touches no file, and goes through all of them only when somebody asks.
+ * is to be told; of what is not about one file Troubles and Answers know. Plain state without Effect; it touches no file, and
+ * goes through all of them only when somebody asks.
  */
 import type { Round } from "../AgentSource.ts"
 import { jobName } from "../SourceName.ts"
+import { Answers } from "./Answers.ts"
 import type { Place } from "./Holdings.ts"
-import { type Judged, kindOf, tellRefusals } from "./Refusals.ts"
-import { type Line, type Subject, tell } from "./Telling.ts"
+import { News } from "./News.ts"
+import { type Judged, kindOf } from "./Refusals.ts"
+import type { Line, Subject } from "./Telling.ts"
+import { Troubles } from "./Troubles.ts"
 import type { FileState, FromLooker, Refused, RoundMessage } from "./Wire.ts"
 
 export interface FileStatus {
@@ -46,35 +50,22 @@ export interface FilesOptions {
   readonly forget: (path: string) => void
 }
 
-/** Changes are told together that come within so many ms. */
-const moment = 1_000
-/** At the start, until the looker knows its files; ms. */
-const startMoment = 5_000
-/** No look at any file could end for so long, ms: the agent is of no use. */
-export const uselessAfter = 30_000
-
 export class Files {
   private readonly options: FilesOptions
   private readonly files = new Map<string, File>()
   private readonly ids = new Map<number, File>()
-  private readonly changed = new Set<File>()
-  private readonly judged = new Set<File>()
-  private changedSince: number
-  private isStarting = true
   private hasWalked = false
-  private readonly hung = new Set<string>()
-  private readonly troubles = new Map<string, string>()
-  private lines: Array<Line> = []
+  private readonly answers: Answers
+  private readonly troubles = new Troubles()
+  private readonly news: News
   private sweptAt = 0
-  /** When some operation on files returned last, ms, monotonic. */
-  private answeredAt: number
   private rounds: Array<Round> = []
   private left: Array<string> = []
 
   constructor(options: FilesOptions) {
     this.options = options
-    this.answeredAt = options.now()
-    this.changedSince = options.now()
+    this.answers = new Answers(options.now)
+    this.news = new News(options.now)
   }
 
   /** What is to be sent, since the last call. */
@@ -91,20 +82,14 @@ export class Files {
   takeLines(): ReadonlyArray<Line> {
     const now = this.options.now()
     if (now - this.sweptAt >= Math.min(10_000, this.options.expiry / 6)) this.sweep(now)
-    const isDue = now - this.changedSince >= (this.isStarting ? startMoment : moment)
-    if (isDue) this.isStarting = false
-    if (isDue && this.changed.size + this.judged.size > 0) {
-      this.lines.push(...tell(this.changed), ...tellRefusals(this.judged))
-      this.changed.clear()
-      this.judged.clear()
-    }
-    return this.lines.length === 0 ? this.lines : this.lines.splice(0)
+    return this.news.take()
   }
 
   /** Another looker begins. */
   begins(): void {
     this.ids.clear()
-    this.hung.clear()
+    this.answers.begins()
+    this.troubles.begins()
   }
 
   sourceOf(id: number): string | undefined {
@@ -119,7 +104,7 @@ export class Files {
   status(): ReadonlyArray<FileStatus> {
     const now = this.options.now()
     return Array.from(this.files.values(), (file) => {
-      const isHung = this.hung.has(file.group)
+      const isHung = this.answers.isHung(file.group)
       return {
         path: file.path,
         source: file.source,
@@ -134,7 +119,7 @@ export class Files {
 
   /** What is wrong beside single files: a glob that matches nothing, a directory that may not be listed. For people. */
   openTroubles(): ReadonlyArray<string> {
-    return [...this.troubles.values()]
+    return this.troubles.open()
   }
 
   /** All files are known that could be found; or none can be, for long. */
@@ -144,28 +129,25 @@ export class Files {
 
   /** Ms since some operation on dump files returned. */
   lookAge(): number {
-    return Math.max(0, this.options.now() - this.answeredAt)
+    return this.answers.age()
   }
 
   /** Why no file can be looked at; undefined where some can. */
   uselessness(): string | undefined {
-    const age = this.lookAge()
-    if (age < uselessAfter) return undefined
-    const groups =
-      this.hung.size === 0 ? "the looker does not answer" : `${[...this.hung].slice(0, 3).join(", ")} does not answer`
-    return `no look at any dump file could end for ${Math.round(age / 1000)} s: ${groups}. Restarting the agent mends no mount`
+    return this.answers.uselessness()
   }
 
   accept(message: FromLooker, body: Buffer): void {
     if (message.t === "found") this.found(message.id, message.path, message.source, message.group)
     else if (message.t === "left") this.leave(message.id)
-    else if (message.t === "state") this.become(this.ids.get(message.id), message.state, message.why)
+    else if (message.t === "state") this.stands(message)
     else if (message.t === "old") this.isOld(message)
     else if (message.t === "round") this.round(message, body)
-    else if (message.t === "group") this.groupHangs(message.group, message.hung, message.ms)
-    else if (message.t === "trouble") this.trouble(message.key, message.text)
+    else if (message.t === "group")
+      this.news.add(this.answers.group(message.group, message.hung, message.ms, this.filesOf(message.group)))
+    else if (message.t === "trouble") this.news.add(this.troubles.note(message.key, message.text))
     else if (message.t === "walked") this.walked(message.complete)
-    else if (message.t === "beat") this.answeredAt = this.options.now() - message.ms
+    else if (message.t === "beat") this.answers.beat(message.ms)
   }
 
   private found(id: number, path: string, source: string, group: string): void {
@@ -195,17 +177,18 @@ export class Files {
     this.become(file, "gone", "")
   }
 
+  private stands({ id, state, why }: FromLooker & { t: "state" }): void {
+    const file = this.ids.get(id)
+    // Another looker knows what was taken, not how old it is: only a round ends that.
+    if (state !== "taken" || file?.state !== "stale") this.become(file, state, why)
+  }
+
   private become(file: File | undefined, state: FileState, why: string): void {
     if (file === undefined || (file.state === state && file.why === why)) return
     file.state = state
     file.why = why
     if (why !== "") file.lastError = `${state}: ${why}`
-    this.toTell(this.changed, file)
-  }
-
-  private toTell(these: Set<File>, file: File): void {
-    if (this.changed.size + this.judged.size === 0 && !this.isStarting) this.changedSince = this.options.now()
-    these.add(file)
+    this.news.ofFile(file)
   }
 
   private isOld({ id, age, place, taken }: FromLooker & { t: "old" }): void {
@@ -228,46 +211,27 @@ export class Files {
     }
     file.taken = taken
     file.refused = check
-    if (kindOf(check) !== file.toldRefusal) this.toTell(this.judged, file)
+    if (kindOf(check) !== file.toldRefusal) this.news.ofDump(file)
     this.options.note(path, place)
     this.become(file, "taken", "")
     this.rounds.push({ source, job: jobName(path), origin: path, text, format, time, age })
   }
 
-  private groupHangs(group: string, hung: boolean, ms: number): void {
+  private filesOf(group: string): number {
     let files = 0
     for (const file of this.files.values()) if (file.group === group) files++
-    const what = `${files} dump file${files === 1 ? "" : "s"}`
-    if (hung) {
-      this.hung.add(group)
-      this.lines.push({
-        level: "warning",
-        text: `${group} has not answered for ${Math.round(ms / 1000)} s: ${what} of it, and what may be new in it, wait; all other files go on`
-      })
-    } else if (this.hung.delete(group))
-      this.lines.push({ level: "info", text: `${group} answers again: ${what} of it are read again` })
-  }
-
-  private trouble(key: string, text: string): void {
-    if ((this.troubles.get(key) ?? "") === text) return
-    const before = this.troubles.get(key)
-    if (text === "") {
-      this.troubles.delete(key)
-      this.lines.push({ level: "info", text: `over: ${before}` })
-    } else {
-      this.troubles.set(key, text)
-      this.lines.push({ level: "warning", text })
-    }
+    return files
   }
 
   /** All that could be listed is. */
   private walked(complete: boolean): void {
     this.hasWalked = true
-    this.changedSince = Math.min(this.changedSince, this.options.now() - startMoment + moment)
+    this.news.allFound()
     if (!complete) return
     // What a looker before this one knew and this one did not find.
     const there = new Set(this.ids.values())
     for (const file of this.files.values()) if (!there.has(file)) this.drop(file)
+    for (const line of this.troubles.sawAll()) this.news.add(line)
   }
 
   /** Of a service that dumps less often than the pods expect, its own interval counts, as it does there. */

@@ -22,6 +22,8 @@ export interface LookerProcessOptions {
   readonly onStart: () => void
   /** For people. */
   readonly warn: (text: string) => void
+  /** Without a word from the looker for so long, ms, it hangs itself; 15 s. */
+  readonly silence?: number
 }
 
 /** TypeScript in a checkout, JavaScript in the package. */
@@ -30,8 +32,7 @@ const script = new URL(`./LookerMain${extname(import.meta.url)}`, import.meta.ur
 /** The heap is for names and states: dumps are outside of it, and of the series of one the parser knows its own bounds. */
 const flags = ["--disable-sigusr1", "--max-semi-space-size=1", "--max-old-space-size=1024", "--expose-gc"]
 const threads = "64"
-/** Without a word from the looker for so long, ms, it hangs itself. */
-const silence = 15_000
+const defaultSilence = 15_000
 /** Of its error output, for the line that tells of its end. */
 const keptOutput = 2_000
 /** One that lived so long, ms, had no trouble from its start. */
@@ -111,7 +112,7 @@ export class LookerProcess {
 
   private isSilent(): void {
     const ms = performance.now() - this.heardAt
-    if (this.child !== undefined && ms >= silence)
+    if (this.child !== undefined && ms >= (this.options.silence ?? defaultSilence))
       this.again(`the process that looks at the dump files has said nothing for ${Math.round(ms / 1000)} s`, [])
   }
 

@@ -39,3 +39,7 @@ export const mountOf = (mounts: ReadonlyArray<Mount>, path: string): Mount => {
   }
   return found
 }
+
+/** What hangs together: a mount of another machine, or one directory of a disk here. */
+export const groupOf = (mount: Mount, path: string): string =>
+  isLocal(mount.type) || mount.point === "/" ? path : `${mount.point} (${mount.type})`

@@ -28,9 +28,3 @@ export const doubtful = ({ mtimeNs }: Look, wall: number): number | undefined =>
   const since = wall - Number(mtimeNs / 1_000_000n)
   return since >= 0 && since < 2_000 ? 2_000 - since : undefined
 }
-
-/** When it was dumped, ms since the Unix epoch: the file's time where that is plausible, else when its change was seen. */
-export const dumpTime = ({ mtimeNs }: Look, lookBefore: number, seen: number, now: number): number => {
-  const mtime = Number(mtimeNs / 1_000_000n)
-  return Math.min(now, mtime >= lookBefore - 1_000 && mtime <= now ? mtime : seen)
-}

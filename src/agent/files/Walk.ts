@@ -7,7 +7,8 @@
  */
 import type { Entry } from "./Disk.ts"
 import { below, type FileName, type RawPath, rawBelow } from "./FileNames.ts"
-import { type Glob, matches, type Segment } from "./Glob.ts"
+import { type Glob, matches } from "./Glob.ts"
+import type { Segment } from "./Segment.ts"
 
 /** What is known of a directory. */
 export interface Listed {

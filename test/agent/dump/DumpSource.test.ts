@@ -1,8 +1,8 @@
 /** Real files and the real looker, a process of its own. It waits for rounds and conditions, never for time. */
 import {
   appendFile,
+  link,
   mkdir,
-  mkdtemp,
   open,
   readFile,
   rename,
@@ -12,87 +12,11 @@ import {
   utimes,
   writeFile
 } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Logger } from "effect"
-import type { Round, RoundSink } from "../../../src/agent/AgentSource.ts"
-import { type DumpSourceOptions, make } from "../../../src/agent/dump/DumpSource.ts"
+import { Effect, Fiber } from "effect"
+import { dump, files, io, replace, setUp, start } from "./dumpFiles.ts"
 
-class Recorder implements RoundSink {
-  readonly rounds: Array<Round> = []
-  readonly left: Array<string> = []
-  full = false
-  readonly room = () => !this.full
-  readonly offer = (round: Round) => Effect.sync(() => void this.rounds.push(round))
-  readonly gone = (source: string) => void this.left.push(source)
-}
-
-const files = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "k2p-dumps-"))),
-  (dir) => Effect.promise(() => rm(dir, { recursive: true, force: true }))
-)
-
-const start = Effect.fnUntraced(function* (
-  dir: string,
-  globs: ReadonlyArray<string>,
-  options: Partial<DumpSourceOptions> = {}
-) {
-  const sink = new Recorder()
-  const source = yield* make({
-    taken: [],
-    dumps: globs.map((glob) => join(dir, glob)),
-    ...{ statics: [], excludes: [], host: "h", maxBytes: 1_000_000, poll: 20, settle: 60, globEvery: 50 },
-    expiry: 90_000,
-    stateDir: join(dir, "state"),
-    ...options
-  })
-  const told: Array<string> = []
-  const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
-  const look = Effect.provide(source.look(sink), logger)
-  return {
-    ...{ sink, source, told },
-    /** The texts of the next rounds, at least `count`. */
-    take: Effect.fnUntraced(function* (count = 1) {
-      yield* until(look, () => sink.rounds.length >= count)
-      return sink.rounds.splice(0).map((round) => Buffer.from(round.text).toString())
-    }),
-    until: (holds: () => boolean) => until(look, holds),
-    states: () => source.files().map((file) => `${file.source} ${file.state}`)
-  }
-})
-
-const until = (look: Effect.Effect<void>, holds: () => boolean): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    for (;;) {
-      yield* look
-      if (holds()) return
-      yield* Effect.sleep(10)
-    }
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: 40_000,
-      orElse: () => Effect.die(new Error(`the condition never held: ${holds}`))
-    })
-  )
-
-const setUp = Effect.fnUntraced(function* (
-  globs: ReadonlyArray<string> = ["*.prom"],
-  options: Partial<DumpSourceOptions> = {}
-) {
-  const dir = yield* files
-  const started = yield* start(dir, globs, options)
-  return { dir, path: join(dir, "app.prom"), ...started }
-})
-
-const io = <A>(work: () => Promise<A>) => Effect.promise(work)
-const replace = (path: string, text: string) =>
-  io(async () => {
-    await writeFile(`${path}.tmp`, text)
-    await rename(`${path}.tmp`, path)
-  })
-
-const dump = (value: number) => `# TYPE a counter\na ${value}\n# TYPE b gauge\nb ${value}\n`
 const openMetrics = (value: number) => `# TYPE a counter\na_total ${value}\n# EOF\n`
 
 describe("DumpSource", () => {
@@ -426,6 +350,55 @@ describe("DumpSource", () => {
       assert.deepStrictEqual(states().toSorted(), ["h/app duplicate", "h/app taken"])
       yield* io(() => rm(join(dir, "a/app.prom")))
       assert.deepStrictEqual(yield* take(), [dump(2)])
+    })
+  )
+
+  it.live("a file that was another's rival is as old as it is when its id becomes its own", () =>
+    Effect.gen(function* () {
+      const dir = yield* files
+      for (const name of ["a", "b"]) {
+        yield* io(() => mkdir(join(dir, name)))
+        yield* replace(join(dir, name, "app.prom"), dump(1))
+      }
+      yield* io(() => utimes(join(dir, "b/app.prom"), 0, 0))
+      const { take, states, sink, until } = yield* start(dir, ["a/*.prom", "b/*.prom"])
+      yield* take()
+      yield* until(() => states().includes("h/app duplicate"))
+      yield* io(() => rm(join(dir, "a/app.prom")))
+      yield* until(() => states().join() === "h/app stale")
+      assert.deepStrictEqual(sink.rounds, [])
+    })
+  )
+
+  it.live("a file that is named, was moved away and comes back is a round again", () =>
+    Effect.gen(function* () {
+      const { dir, path, sink, take, until, states } = yield* setUp(["app.prom"])
+      yield* replace(path, dump(1))
+      yield* take()
+      yield* io(() => rename(path, join(dir, "away")))
+      yield* until(() => sink.left.length > 0)
+      yield* io(() => rename(join(dir, "away"), path))
+      assert.deepStrictEqual(yield* take(), [dump(1)])
+      assert.deepStrictEqual(states(), ["h/app taken"])
+    })
+  )
+
+  it.live("what a watch does not tell is found all the same, told, and polled for from then on", () =>
+    Effect.gen(function* () {
+      const { dir, path, take, told, until } = yield* setUp(["*.prom"], { expiry: 15_000 })
+      yield* replace(path, dump(1))
+      yield* take()
+      // Written by another name, in a directory that nobody watches.
+      yield* io(() => mkdir(join(dir, "elsewhere")))
+      const other = join(dir, "elsewhere/app")
+      yield* io(() => link(path, other))
+      yield* io(() => appendFile(other, dump(2)))
+      assert.deepStrictEqual(yield* take(), [dump(2)])
+      yield* until(() =>
+        told.some((text) => /the watch on .* missed a change of app.prom: its files are polled/.test(text))
+      )
+      yield* io(() => appendFile(other, dump(3)))
+      assert.deepStrictEqual(yield* take(), [dump(3)])
     })
   )
 

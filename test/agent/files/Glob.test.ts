@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, wri
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { expandBraces, fixedBase, matches, readGlob } from "../../../src/agent/files/Glob.ts"
+import { expandBraces } from "../../../src/agent/files/Braces.ts"
+import { fixedBase, matches, readGlob } from "../../../src/agent/files/Glob.ts"
 import { isTemporary, type Listed, walk } from "../../../src/agent/files/Walk.ts"
 
 let dir = ""

@@ -389,7 +389,12 @@ const walk = (
 ): HandoffState => {
   let s = initial
   let generationNow = 0
-  const feed = (e: HandoffEvent) => {
+  let isAnswered = false
+  const feed = (given: HandoffEvent) => {
+    // A coordinator counts generations upwards, and a sync is asked for when the join was answered.
+    if (given.type === "synced" && !isAnswered) return
+    const e = given.type === "joined" ? { ...given, generation: ++generationNow } : given
+    if (e.type === "joinSent" || e.type === "joined") isAnswered = e.type === "joined"
     const [next, actions] = step(s, e)
     see(s, e, next, actions)
     s = next
@@ -404,9 +409,8 @@ const walk = (
         break
       case "join":
         if (!mayJoin(s)) break
-        generationNow += 1
         feed(joinSent)
-        feed(joined(generationNow, s.memberId === "" ? `m${generationNow}` : s.memberId))
+        feed(joined(0, s.memberId === "" ? `m${generationNow}` : s.memberId))
         feed(synced(...r.assigned))
         break
       case "evictAny": {
