@@ -1,8 +1,10 @@
 /** The agent as a user starts it, beside mounts that hang and disks that are slow. No broker is needed: it reads without one. */
-import { mkdir, rename, writeFile } from "node:fs/promises"
+import { spawnSync } from "node:child_process"
+import { mkdir, rename, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterEach, assert, it } from "vitest"
 import { cannotMount, type HangingMount, mountHanging } from "../support/hangingMount.ts"
+import { lookersOf } from "../support/lookers.ts"
 import { openStage, type Running, type Stage } from "../support/processes.ts"
 import { describeWith } from "../support/tools.ts"
 import { until } from "../support/until.ts"
@@ -11,6 +13,14 @@ const replace = async (path: string, text: string): Promise<void> => {
   await writeFile(`${path}.tmp`, text)
   await rename(`${path}.tmp`, path)
 }
+
+/** Runs a command as a user who gets no watches. */
+const unwatched = (command: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...["--user", "--map-root-user", "sh", "-c", 'echo 0 > /proc/sys/user/max_inotify_watches && exec "$@"', "sh"],
+  ...command
+]
+const canUnshare = spawnSync("unshare", [...unwatched(["true"])]).status === 0
+const main = new URL("../../src/main.ts", import.meta.url).pathname
 
 const problem = cannotMount()
 if (problem !== undefined && process.env.K2P_REQUIRE_ALL === "1") throw new Error(problem)
@@ -32,17 +42,31 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
     return { stage, dir, mount }
   }
 
-  const startAgent = async (on: Stage, dir: string) => {
-    const globs = ["local/*.prom", "mnt/*.prom"].flatMap((glob) => ["--dump", join(dir, glob)])
-    const args = ["agent", "--brokers", "127.0.0.1:1", "--host", "h", "--state-dir", join(dir, "state"), ...globs]
-    const agent = on.program("agent", [...args, "--listen", "127.0.0.1:0"])
+  const startAgent = async (
+    on: Stage,
+    dir: string,
+    globs: ReadonlyArray<string> = ["local/*.prom", "mnt/*.prom"],
+    run: (args: ReadonlyArray<string>) => Running = (args) => on.program("agent", args)
+  ) => {
+    const dumps = globs.flatMap((glob) => ["--dump", join(dir, glob)])
+    const args = ["agent", "--brokers", "127.0.0.1:1", "--host", "h", "--state-dir", join(dir, "state"), ...dumps]
+    const agent = run([...args, "--listen", "127.0.0.1:0"])
     const [, url] = await agent.says(/listening on (http:\S+?)\/self/)
     const metrics = async () => await (await fetch(`${url}/self/metrics`)).text()
     const value = async (series: string): Promise<number | undefined> => {
       const line = (await metrics()).split("\n").find((text) => text.startsWith(`${series} `))
       return line === undefined ? undefined : Number(line.slice(series.length + 1))
     }
-    return { agent, url: url!, value }
+    const superseded = async () => (await value('k2p_agent_rounds_total{outcome="superseded"}')) ?? 0
+    /** Replaces the file as often, each time when the round before was seen. */
+    const isSeen = async (path: string, times: number) => {
+      for (let i = 0; i < times; i++) {
+        const before = await superseded()
+        await replace(path, `a ${i}\n`)
+        await until(async () => (await superseded()) > before, { what: `a change of ${path}` })
+      }
+    }
+    return { agent, url: url!, value, isSeen }
   }
 
   const isTaken = async (value: (series: string) => Promise<number | undefined>, source: string, within: number) => {
@@ -61,18 +85,13 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
       const { stage, dir, mount } = await setUp()
       await replace(join(dir, "local/a.prom"), "a 1\n")
       await replace(join(dir, "behind/b.prom"), "b 1\n")
-      const { agent, url, value } = await startAgent(stage, dir)
+      const { agent, url, value, isSeen } = await startAgent(stage, dir)
       await until(async () => (await value('k2p_agent_files{state="taken"}')) === 2, { what: "both files" })
       mount.hang()
       await agent.says(/mnt.* has not answered for/)
       assert.strictEqual(await value('k2p_agent_files{state="hung"}'), 1)
       // Each of these is seen while the other hangs.
-      const rounds = async () => (await value('k2p_agent_rounds_total{outcome="superseded"}')) ?? 0
-      for (let i = 0; i < 5; i++) {
-        const before = await rounds()
-        await replace(join(dir, "local/a.prom"), `a ${i}\n`)
-        await until(async () => (await rounds()) > before, { what: "the healthy file" })
-      }
+      await isSeen(join(dir, "local/a.prom"), 5)
       assert.strictEqual((await fetch(`${url}/healthz`)).status, 200)
       await ends(agent)
     }
@@ -95,6 +114,59 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
     await ends(agent)
   })
 
+  it.skipIf(problem !== undefined)(
+    "/healthz says 503 and why where no look can end, and 200 when looks end again",
+    async () => {
+      const { stage, dir, mount } = await setUp()
+      await replace(join(dir, "behind/b.prom"), "b 1\n")
+      const { agent, url, value } = await startAgent(stage, dir, ["mnt/*.prom"])
+      await until(() => isTaken(value, "b", 60), { what: "the file" })
+      const health = async () => {
+        const answer = await fetch(`${url}/healthz`)
+        return `${answer.status} ${await answer.text()}`
+      }
+      assert.match(await health(), /^200 ok/)
+      mount.hang()
+      await until(async () => (await health()).startsWith("503"), { what: "the agent to be of no use", within: 90_000 })
+      assert.match(await health(), /no look at any dump file could end for \d+ s: .*mnt.* does not answer\. Restarting/)
+      mount.goOn()
+      await until(async () => (await health()).startsWith("200"), { what: "the agent to be of use" })
+      await ends(agent)
+    },
+    150_000
+  )
+
+  it.skipIf(problem !== undefined)(
+    "where too many operations hang another looker takes over, tries those a few at a time, and goes on when they answer",
+    async () => {
+      const { stage, dir, mount } = await setUp()
+      const links = 40
+      await replace(join(dir, "local/a.prom"), "a 1\n")
+      for (let i = 0; i < links; i++) {
+        await replace(join(dir, `behind/b${i}.prom`), "b 1\n")
+        await symlink(join(dir, `mnt/b${i}.prom`), join(dir, `local/b${i}.prom`))
+      }
+      const { agent, value, isSeen } = await startAgent(stage, dir, ["local/*.prom"])
+      const taken = () => value('k2p_agent_files{state="taken"}')
+      await until(async () => (await taken()) === links + 1, { what: "all files" })
+      const [first] = await lookersOf(agent.pid)
+      mount.hang()
+      await agent.says(
+        /too many file operations hang at once: .* and \d+ more; those are tried a few at a time; another process/
+      )
+      await until(async () => (await lookersOf(agent.pid)).some((pid) => pid !== first), { what: "another looker" })
+      await until(async () => ((await value('k2p_agent_files{state="hung"}')) ?? 0) > 0, { what: "what hangs" })
+      await isSeen(join(dir, "local/a.prom"), 5)
+      assert.strictEqual(agent.out.stderr.split("too many file operations").length, 2)
+      // What the new one could not look at yet is not gone.
+      assert.notInclude(agent.out.stderr, " gone")
+      mount.goOn()
+      await until(async () => (await taken()) === links + 1, { what: "all files again" })
+      await ends(agent)
+    },
+    120_000
+  )
+
   it.skipIf(problem !== undefined)("a slow disk is read to its end", async () => {
     const { stage, dir } = await setUp(1_000_000)
     let text = ""
@@ -102,6 +174,23 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
     await replace(join(dir, "behind/b.prom"), text)
     const { agent, value } = await startAgent(stage, dir)
     await until(() => isTaken(value, "b", 60), { what: "a dump of 8 MB at 1 MB a second" })
+    await ends(agent)
+  })
+
+  it.skipIf(!canUnshare)("where nothing can be watched it is told, and files are polled", async () => {
+    stage = await openStage()
+    const on = stage
+    const { dir } = stage
+    await mkdir(join(dir, "local"))
+    await replace(join(dir, "local/a.prom"), "a 1\n")
+    const { agent, isSeen } = await startAgent(on, dir, ["local/*.prom"], (args) =>
+      on.run("agent", "unshare", unwatched([process.execPath, main, ...args]))
+    )
+    await agent.says(
+      /local and other directories cannot be watched \(ENOSPC.*\): their files are polled, which costs more; raise/
+    )
+    await isSeen(join(dir, "local/a.prom"), 5)
+    await replace(join(dir, "local/b.prom"), "b 1\n")
     await ends(agent)
   })
 })

@@ -227,8 +227,10 @@ export class Looker {
   private tellEmpty(): void {
     if (!this.tree.hasWalked || this.needsWalk) return
     const present = new Set<number>()
+    let complete = this.tree.unfinished.size === 0 && this.groups.check().length === 0
     for (const tail of this.tails) {
       // One that was not looked at yet may be there.
+      if (tail.lookedAt < 0) complete = false
       if (tail.standing.isPresent || tail.lookedAt < 0) present.add(tail.candidate.glob)
     }
     for (const [number, glob] of this.globs.entries()) {
@@ -237,7 +239,6 @@ export class Looker {
       const isMissing = this.tree.isMissing(glob.base)
       this.trouble(`${option} ${glob.text}`, isEmpty ? unmatched(option, glob, isMissing) : "")
     }
-    const complete = this.tree.unfinished.size === 0 && this.groups.check().length === 0
     if (!this.hasWalkedAll) {
       this.port.send({ t: "walked", complete })
       // What the start left behind; from here on little is made.

@@ -93,7 +93,7 @@ export type FromLooker =
   | { readonly t: "group"; readonly group: string; readonly hung: boolean; readonly ms: number }
   /** Something that is not about one file; "" where it is over. */
   | { readonly t: "trouble"; readonly key: string; readonly text: string }
-  /** All that could be listed is; `complete`: nothing hung meanwhile. */
+  /** All that could be listed is; `complete`: nothing hung meanwhile, and each file was looked at. */
   | { readonly t: "walked"; readonly complete: boolean }
   /** Once a second; `ms` since some operation on files returned. */
   | { readonly t: "beat"; readonly ms: number }
