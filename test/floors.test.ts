@@ -30,7 +30,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/samples", ["metrics/text", "metrics/read", "metrics/rounds"]],
   ["metrics/cache", ["metrics/text", "metrics/read", "metrics/rounds", "metrics/samples", "engine", "transport"]],
   ["metrics/body", ["metrics/text", "http"]],
-  ["metrics/scrape", ["metrics/text", "metrics/body", "http", "pod"]],
+  ["metrics/scrape", ["metrics/text", "metrics/body", "metrics/cache", "http", "pod", "engine", "transport"]],
   ["pod", ["http", "config", "engine", "transport"]],
   // A dump is checked by the pods' own reader.
   ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/cache"]]
@@ -46,22 +46,9 @@ const ground = ["Loan.ts", "SelfMetrics.ts", "Logging.ts", "LoopTurns.ts", "vers
 const waiting = new Map([
   ["pod/Pod.ts", ["metrics/scrape/MetricsRoute.ts", "metrics/scrape/SdRoute.ts"]],
   [
-    "pod/shards/LocalShard.ts",
-    ["metrics/body/Digest.ts", "metrics/body/LineChunks.ts", "metrics/body/Renderer.ts"].concat([
-      "metrics/cache/MetricsCache.ts"
-    ])
+    "pod/shards/WorkerSettings.ts",
+    ["metrics/cache/MetricsCache.ts", "metrics/cache/MetricsProcessor.ts", "metrics/scrape/MetricsShard.ts"]
   ],
-  ["pod/shards/Messages.ts", ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"]],
-  ["pod/shards/ShardHost.ts", ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"]],
-  ["pod/shards/ShardPort.ts", ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"]],
-  [
-    "pod/shards/ShardView.ts",
-    ["metrics/body/BodyPlan.ts", "metrics/body/FamilyMeta.ts", "metrics/body/LineChunks.ts"].concat([
-      "metrics/cache/MetricsCache.ts"
-    ])
-  ],
-  ["pod/shards/Shards.ts", ["metrics/cache/MetricsCache.ts"]],
-  ["pod/shards/WorkerSettings.ts", ["metrics/cache/MetricsCache.ts", "metrics/cache/MetricsProcessor.ts"]],
   ["pod/shards/Workers.ts", ["metrics/cache/PodSources.ts"]]
 ])
 

@@ -4,14 +4,13 @@
  */
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
-import { Backpressure } from "../engine/Backpressure.ts"
 import type { EngineFailed } from "../engine/Engine.ts"
 import { defaultEngineOptions } from "../engine/Options.ts"
 import type { ServerError } from "../http/Server.ts"
-import { MetricsCache } from "../metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../metrics/cache/MetricsProcessor.ts"
 import { runPod } from "../pod/Pod.ts"
 import { inThisThread } from "../pod/shards/Shards.ts"
+import { metricsParts } from "../pod/shards/WorkerSettings.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { version } from "../version.ts"
 
@@ -28,10 +27,10 @@ export interface DemoPod {
 export const startPod = (pod: DemoPod, topic: string, port: number) =>
   Effect.gen(function* () {
     const listening = yield* Deferred.make<Address>()
-    const parts = MetricsProcessor.layer(MetricsProcessor.defaultMetricsOptions).pipe(
-      Layer.provideMerge(MetricsCache.layer),
-      Layer.merge(Backpressure.layerPause)
-    )
+    const parts = metricsParts({
+      metrics: MetricsProcessor.defaultMetricsOptions,
+      backpressure: { strategy: "pause", adaptiveLag: 0 }
+    })
     const run = runPod(
       {
         listen: { host, port },

@@ -52,9 +52,9 @@ export class PodState {
     for (const place of this.places) place.view = undefined
   }
 
-  /** Every shard's state, also of those that do not run; `sources`: the most that are named, of all of them. */
-  reports(sources: number): Effect.Effect<ReadonlyArray<ShardReport>> {
-    const each = Math.floor(sources / this.places.length)
+  /** Every shard's state, also of those that do not run; with at most so many entries of the application's in all. */
+  reports(entries: number): Effect.Effect<ReadonlyArray<ShardReport>> {
+    const each = Math.floor(entries / this.places.length)
     return Effect.forEach(
       this.places,
       ({ shard, view, restarts }) =>

@@ -8,6 +8,7 @@ import { PartitionProcessor } from "../../src/engine/PartitionProcessor.ts"
 import { get, type Route, replyText } from "../../src/http/Route.ts"
 import { Server, type ServerError } from "../../src/http/Server.ts"
 import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
+import * as MetricsShard from "../../src/metrics/scrape/MetricsShard.ts"
 import { type PodOptions, runPod } from "../../src/pod/Pod.ts"
 import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
@@ -58,7 +59,7 @@ const startPod = Effect.gen(function* () {
   const closing = yield* Deferred.make<void>()
   const evicting = yield* Deferred.make<void>()
   const listening = yield* Deferred.make<string>()
-  const parts = processor(closing, evicting).pipe(
+  const parts = Layer.merge(processor(closing, evicting), MetricsShard.layer).pipe(
     Layer.provideMerge(MetricsCache.layer),
     Layer.merge(Backpressure.layerPause)
   )

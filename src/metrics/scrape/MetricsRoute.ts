@@ -19,7 +19,6 @@ import { type Outlet, ResponseOutlet, ResponseStalled } from "../../http/Outlet.
 import { type Route, replyText } from "../../http/Route.ts"
 import { Seldom, standsFor } from "../../http/Seldom.ts"
 import type { PodState } from "../../pod/PodState.ts"
-import type { Lines, ShardScrape } from "../../pod/shards/ShardView.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import type { BodyPlan } from "../body/BodyPlan.ts"
 import type { DigestEntry } from "../body/FamilyMeta.ts"
@@ -27,6 +26,7 @@ import { acceptsGzip, negotiate } from "../text/Negotiation.ts"
 import { deliver } from "./Delivery.ts"
 import { planBody } from "./Planning.ts"
 import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "./ScrapeSlots.ts"
+import { type Lines, ShardScrape } from "./ShardScrape.ts"
 
 /** For requests that name no timeout of their own, and the most that one may ask for. */
 const longestScrape = 120_000
@@ -194,7 +194,9 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
       const prometheus = timeoutOf(request)
       // The cut of every shard: nothing may come between these lines.
       const arrivedAt = process.hrtime.bigint()
-      const cuts = pod.views.filter((view) => asked.includes(view.shard)).map((view) => view.scrape(arrivedAt))
+      const cuts = pod.views
+        .filter((view) => asked.includes(view.shard))
+        .map((view) => new ShardScrape(view.open(undefined, arrivedAt)))
       const delivered = new Set<ShardScrape>()
       const ended = ending(slot.client)
       const socket = new ResponseOutlet(response)

@@ -9,9 +9,9 @@ import { Assignor } from "../../engine/group/Assignor.ts"
 import type { EngineOptions } from "../../engine/Options.ts"
 import type { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
 import * as Shard from "../../engine/Shard.ts"
-import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { Transport } from "../../transport/Transport.ts"
+import { ShardService } from "../ShardService.ts"
 import { localShard } from "./LocalShard.ts"
 import type { ShardView } from "./ShardView.ts"
 
@@ -33,7 +33,7 @@ export interface Shards<R> {
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
-type Parts = PartitionProcessor | MetricsCache | Backpressure
+type Parts = PartitionProcessor | ShardService | Backpressure
 
 /** A shard on this thread, in the Scope. `parts` is built anew for it. */
 export const openShard = (
@@ -54,7 +54,7 @@ export const openShard = (
       )
     )
     const engine = Context.get(services, Engine)
-    return { engine, view: localShard({ shard, engine, cache: Context.get(services, MetricsCache), metrics }) }
+    return { engine, view: localShard({ shard, engine, service: Context.get(services, ShardService), metrics }) }
   })
 
 /** One shard, on this thread. */

@@ -7,6 +7,7 @@ import type { EngineOptions } from "../../engine/Options.ts"
 import type { LogConfig } from "../../Logging.ts"
 import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
+import * as MetricsShard from "../../metrics/scrape/MetricsShard.ts"
 import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions.ts"
 
 /** Of any shard of the pod. */
@@ -57,7 +58,7 @@ export const workerSettings = (
 
 /** What a shard of metrics consists of besides its engine and its log. */
 export const metricsParts = ({ metrics, backpressure }: Pick<ShardSettings, "metrics" | "backpressure">) =>
-  MetricsProcessor.layer(metrics).pipe(
+  Layer.merge(MetricsProcessor.layer(metrics), MetricsShard.layer).pipe(
     Layer.provideMerge(MetricsCache.layer),
     Layer.merge(Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag))
   )
