@@ -6,7 +6,8 @@
  * with 1 and knows no settings file. Node's own `parseArgs`, driven by the tables of config/Settings, gives what is needed.
  */
 import { Effect } from "effect"
-import { agentConfig, checkConfig, demoConfig, serveConfig } from "./Config.ts"
+import { agentConfig, demoConfig } from "./Config.ts"
+import { checkConfig, checkSettings } from "./commands/CheckConfig.ts"
 import type { Program } from "./commands/Program.ts"
 import { readArguments } from "./config/Arguments.ts"
 import { type CommandHelp, commandHelp, programHelp } from "./config/Help.ts"
@@ -15,6 +16,9 @@ import { type Environment, type Outcome, type Resolved, resolve } from "./config
 import { optionName, type Table, variableName } from "./config/Setting.ts"
 import * as Settings from "./config/Settings.ts"
 import { readSettingsFile } from "./config/SettingsFile.ts"
+import metricsApp from "./metrics/MetricsApp.ts"
+import { podConfig } from "./pod/PodConfig.ts"
+import { podTable } from "./pod/PodSettings.ts"
 import { version } from "./version.ts"
 
 interface Command extends CommandHelp {
@@ -75,12 +79,12 @@ const commands: ReadonlyArray<Command> = [
     {
       name: "serve",
       about: "one pod: reads the topics as a member of the group and serves the metrics on /metrics.",
-      settings: Settings.serve,
+      settings: podTable(metricsApp),
       examples: ["kafka2prom serve --brokers kafka-1:9092,kafka-2:9092 --topic metrics --group-id k2p-eu"],
       exits: plainExits
     },
-    serveConfig,
-    async (config) => (await import("./commands/serve.ts")).serve(config)
+    (resolved) => podConfig(metricsApp, resolved),
+    async (config) => (await import("./commands/serve.ts")).serve(metricsApp, config)
   ),
   command(
     {
@@ -104,7 +108,7 @@ const commands: ReadonlyArray<Command> = [
     {
       name: "check",
       about: "talks to the brokers, says whether topics and group are as the promises need them, changes nothing.",
-      settings: Settings.check,
+      settings: checkSettings,
       examples: [
         "kafka2prom check --config k2p.yaml",
         "kafka2prom check --agent --brokers kafka-1:9092 --topic metrics      where an agent is to send"

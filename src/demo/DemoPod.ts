@@ -7,10 +7,11 @@ import { type Address, formatAddress } from "../config/Kind.ts"
 import type { EngineFailed } from "../engine/Engine.ts"
 import { defaultEngineOptions } from "../engine/Options.ts"
 import type { ServerError } from "../http/Server.ts"
-import * as MetricsProcessor from "../metrics/cache/MetricsProcessor.ts"
+import { defaultMetricsOptions } from "../metrics/cache/MetricsProcessor.ts"
+import metricsApp from "../metrics/MetricsApp.ts"
+import { metricsParts } from "../metrics/MetricsParts.ts"
 import { runPod } from "../pod/Pod.ts"
 import { inThisThread } from "../pod/shards/Shards.ts"
-import { metricsParts } from "../pod/shards/WorkerSettings.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { version } from "../version.ts"
 
@@ -27,10 +28,6 @@ export interface DemoPod {
 export const startPod = (pod: DemoPod, topic: string, port: number) =>
   Effect.gen(function* () {
     const listening = yield* Deferred.make<Address>()
-    const parts = metricsParts({
-      metrics: MetricsProcessor.defaultMetricsOptions,
-      backpressure: { strategy: "pause", adaptiveLag: 0 }
-    })
     const run = runPod(
       {
         listen: { host, port },
@@ -39,7 +36,12 @@ export const startPod = (pod: DemoPod, topic: string, port: number) =>
         settings: [],
         onListening: (address) => Deferred.doneUnsafe(listening, Effect.succeed(address))
       },
-      inThisThread({ ...defaultEngineOptions, topics: [topic], clientId: pod.name }, parts)
+      metricsParts,
+      inThisThread(metricsApp, metricsParts, {
+        engine: { ...defaultEngineOptions, topics: [topic], clientId: pod.name },
+        backpressure: { strategy: "pause", adaptiveLag: 0 },
+        application: defaultMetricsOptions
+      })
     ).pipe(Effect.provide(Layer.fresh(SelfMetrics.layerBare)))
     pod.fiber = yield* Effect.forkDetach(run)
     pod.address = yield* Effect.raceFirst(Deferred.await(listening), Fiber.join(pod.fiber))

@@ -4,23 +4,13 @@
  * and its shards tells each change here.
  */
 import { Effect } from "effect"
-import type { ShardPlace } from "./shards/Shards.ts"
+import type { ShardPlace } from "./shards/ShardPlace.ts"
 import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
-/** What the last whole scrape in a format found out about families whose sources disagree. */
-export interface FamilyConflicts {
-  readonly at: number
-  readonly count: number
-  /** Some of them. */
-  readonly families: ReadonlyArray<unknown>
-}
-
 export class PodState {
   readonly startedAt: number
-  /** By format. */
-  readonly conflicts = new Map<string, FamilyConflicts>()
   readonly places: ReadonlyArray<ShardPlace>
   #phase: PodPhase = "starting"
 

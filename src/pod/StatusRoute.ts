@@ -13,6 +13,8 @@ export interface StatusOptions {
   readonly version: string
   /** Without secrets. */
   readonly settings: ReadonlyArray<SettingStatus>
+  /** The application's own part. */
+  readonly application: () => object
 }
 
 export const statusOf = (pod: PodState, options: StatusOptions, now: number) =>
@@ -26,7 +28,7 @@ export const statusOf = (pod: PodState, options: StatusOptions, now: number) =>
       startedAt: pod.startedAt,
       uptimeSeconds: Math.round((now - pod.startedAt) / 1000),
       settings: options.settings,
-      familyConflicts: Object.fromEntries(pod.conflicts),
+      ...options.application(),
       shards
     }
   })

@@ -149,7 +149,7 @@ describe("several mistakes", () => {
     const lines = refused(["serve", "--backpressure", "x", "--expiry", "90"], { K2P_QUEUE_BYTES: "1", K2P_LISTEN: "y" })
     assert.deepStrictEqual(
       lines.map((line) => /(?:--|K2P_)[A-Za-z_-]+/.exec(line)?.[0]),
-      ["--brokers", "--expiry", "K2P_LISTEN", "--backpressure", "K2P_QUEUE_BYTES"]
+      ["--brokers", "K2P_LISTEN", "--backpressure", "K2P_QUEUE_BYTES", "--expiry"]
     )
   })
 

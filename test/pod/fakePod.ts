@@ -6,6 +6,7 @@ import type { Strategy } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine, type EngineStatus, type NotProven, type PartitionStatus } from "../../src/engine/Engine.ts"
 import { Server } from "../../src/http/Server.ts"
 import { MetricsCache, type PartitionContent } from "../../src/metrics/cache/MetricsCache.ts"
+import { metricsParts } from "../../src/metrics/MetricsParts.ts"
 import * as MetricsShard from "../../src/metrics/scrape/MetricsShard.ts"
 import type { Dump } from "../../src/metrics/text/Dump.ts"
 import { type PodOptions, podRoutes } from "../../src/pod/Pod.ts"
@@ -184,7 +185,12 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
       shards.push(fake)
     }
     pod.running()
-    const routes = podRoutes(pod, metrics, { version: "9.9.9", adminToken: undefined, settings: [], ...options })
+    const routes = podRoutes(
+      pod,
+      metrics,
+      { version: "9.9.9", adminToken: undefined, settings: [], ...options },
+      metricsParts.surface(pod, metrics)
+    )
     const draining = () => pod.phase === "leaving"
     const server = yield* Layer.build(
       Server.layer({

@@ -78,7 +78,20 @@ const stream = async (
   }
 }
 
-export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route => {
+/** What the last whole scrape in a format found out about families whose sources disagree. */
+export interface FormatConflicts {
+  readonly at: number
+  readonly count: number
+  /** Some of them. */
+  readonly families: BodyPlan["conflicts"]
+}
+
+/** `conflicts`: by format, kept up to date. */
+export const metricsRoute = (
+  pod: PodState,
+  metrics: SelfMetricsShape,
+  conflicts: Map<string, FormatConflicts>
+): Route => {
   const slots = new ScrapeSlots(pod.places.length)
   const told = { refused: new Seldom(), stalled: new Seldom() }
   const count = (outcome: Outcome, n = 1): void => metrics.scrapes.inc({ outcome }, n)
@@ -146,7 +159,7 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
       // A part of the pod knows a part of its conflicts.
       if (asked.length === pod.places.length) {
         metrics.typeConflicts.set(plan.typeConflicts)
-        pod.conflicts.set(format, { at: Date.now(), count: plan.typeConflicts, families: plan.conflicts })
+        conflicts.set(format, { at: Date.now(), count: plan.typeConflicts, families: plan.conflicts })
       }
       const lines = shown.map((cut, i) => cut.lines(plan.shards[i]!))
       response.writeHead(200, {
