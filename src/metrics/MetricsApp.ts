@@ -8,6 +8,7 @@ import { metricsConfig, metricsSettings } from "./MetricsSettings.ts"
 
 const app: App<MetricsOptions, typeof metricsSettings> = {
   name: "metrics",
+  about: "metrics of services, shown on /metrics.",
   // Its groups had this name before there were other applications.
   groupName: "sticky",
   module: import.meta.url,

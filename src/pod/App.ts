@@ -17,19 +17,24 @@ import type { SelfMetrics, SelfMetricsShape } from "../SelfMetrics.ts"
 import type { PodState } from "./PodState.ts"
 import type { ShardService } from "./ShardService.ts"
 
+/** Its functions are methods, so that an application of whatever settings is an App. */
 export interface App<S = unknown, T extends Table = Table> {
   /** One word of lower case letters. Members of two applications form no group: see `protocolOf`. */
   readonly name: string
   /** Where the group protocol's name has another word for it than its name. */
   readonly groupName?: string
+  /** One sentence for help. */
+  readonly about: string
   /** `import.meta.url` of the module whose default export this is. */
   readonly module: string
   /** Its options, beside the pod's own and under none of their names: flags, variables, the file's keys, help and status are made of them. */
   readonly settings: T
   /** What they mean together, or sentences that say what is wrong with them. Pure: nothing is started yet. */
-  readonly configure: (resolved: Resolved<T>) => Outcome<Configured<S>>
+  configure(resolved: Resolved<T>): Outcome<Configured<S>>
   /** Its code, which a process that runs something else never loads. */
-  readonly load: () => Promise<AppParts<S>>
+  load(): Promise<AppParts<S>>
+  /** Modules of what is put over it, see `extended`. */
+  readonly extensions?: ReadonlyArray<string>
 }
 
 export interface Configured<S> {
@@ -48,17 +53,21 @@ export interface AppParts<S> {
    * The settings of each of `count` shards, where a pod has several: shares of its limits, memory that they have together
    * (SharedArrayBuffer). Called once, on the main thread.
    */
-  readonly divide?: (settings: S, count: number) => (shard: number) => S
+  divide?(settings: S, count: number): (shard: number) => S
   /** The Layers of one shard, built anew for each. */
-  readonly layer: (settings: S) => AppLayer
+  layer(settings: S): AppLayer
   /** What the pod answers besides its own paths. Called once, on the main thread. */
   readonly surface: (pod: PodState, metrics: SelfMetricsShape) => Surface
 }
 
-export type AppLayer = Layer.Layer<PartitionProcessor | ShardService, unknown, SelfMetrics>
-
-/** What it may bring: its own Backpressure or Assignor goes before the pod's. The Assignor's protocol is the application's in any case. */
+/** What a shard is made of besides its engine and its log. */
 export type Brought = PartitionProcessor | ShardService | Backpressure | Assignor
+
+/**
+ * It must bring the first two. The pod's Backpressure and Assignor are there to build on; its own, where it brings one, goes before them. The
+ * Assignor's protocol is the application's in any case.
+ */
+export type AppLayer = Layer.Layer<PartitionProcessor | ShardService, unknown, Backpressure | Assignor | SelfMetrics>
 
 export interface Surface {
   /** Of the first, the log says where it is. */

@@ -55,6 +55,12 @@ export const podSettings = settings({
     about: "Where that cannot be told: how long what is new in a partition waits after its topic grew.",
     fallback: "10m"
   },
+  extension: {
+    kind: Kind.repeated("file", "the path of a module"),
+    about:
+      "A module of your own that changes how the pod works, with options of its own (docs/extending.md). Repeatable.",
+    otherwise: "none"
+  },
   ...program
 })
 

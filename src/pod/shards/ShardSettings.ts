@@ -18,8 +18,8 @@ export interface ThreadSettings<S> extends ShardSettings<S> {
 }
 
 export interface WorkerSettings<S> extends ThreadSettings<S> {
-  /** The URL of the application's module. */
-  readonly module: string
+  /** The URL of the application's module, then those of its extensions. */
+  readonly modules: ReadonlyArray<string>
   readonly shard: number
 }
 
@@ -30,7 +30,7 @@ export type Before = Pick<EngineOptions, "predecessors" | "hasBeenIn">
 export const workerSettings = <S>(
   { engine, backpressure, kafka, log }: ThreadSettings<unknown>,
   application: S,
-  module: string,
+  modules: ReadonlyArray<string>,
   shard: number,
   before: Before
 ): WorkerSettings<S> => {
@@ -41,7 +41,7 @@ export const workerSettings = <S>(
     application,
     kafka: { ...kafka, clientId },
     log,
-    module,
+    modules,
     shard
   }
 }

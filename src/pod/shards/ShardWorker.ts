@@ -10,6 +10,7 @@ import { loopTurns } from "../../LoopTurns.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { KafkaTransport } from "../../transport/kafka/KafkaTransport.ts"
 import type { App } from "../App.ts"
+import { type Extension, extended } from "../Extension.ts"
 import type { FromShard } from "./Messages.ts"
 import { hostShard } from "./ShardHost.ts"
 import type { WorkerSettings } from "./ShardSettings.ts"
@@ -22,7 +23,9 @@ const post = (message: FromShard): void => port.postMessage(message)
 const program = Effect.gen(function* () {
   const metrics = yield* SelfMetrics
   const leaving = yield* Deferred.make<void>()
-  const app = yield* Effect.promise(async () => ((await import(settings.module)) as { readonly default: App }).default)
+  const modules = yield* Effect.promise(() => Promise.all(settings.modules.map((url) => import(url))))
+  const [base, ...extensions] = modules.map((module: { readonly default: unknown }) => module.default)
+  const app = extended(base as App, extensions as ReadonlyArray<Extension>)
   const parts = yield* Effect.promise(() => app.load())
   const { engine, view } = yield* openShard(settings.shard, app, parts, settings)
   const turns = loopTurns()

@@ -9,7 +9,7 @@ import { Assignor } from "../../engine/group/Assignor.ts"
 import * as Shard from "../../engine/Shard.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { Transport } from "../../transport/Transport.ts"
-import { type App, type AppParts, type Brought, protocolOf } from "../App.ts"
+import { type App, type AppParts, protocolOf } from "../App.ts"
 import { ShardService } from "../ShardService.ts"
 import { localShard } from "./LocalShard.ts"
 import type { ShardPlace } from "./ShardPlace.ts"
@@ -44,11 +44,10 @@ export const openShard = <S>(
       new EngineFailed({
         message: `the application ${app.name} could not start: ${error instanceof Error ? error.message : String(error)}`
       })
-    const own = yield* Layer.build(Layer.fresh(parts.layer(application))).pipe(Effect.mapError(failed))
-    const usual = yield* Layer.build(
-      Layer.merge(Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag), Assignor.layer)
+    const usual = Layer.merge(Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag), Assignor.layer)
+    const services = yield* Layer.build(Layer.fresh(Layer.provideMerge(parts.layer(application), usual))).pipe(
+      Effect.mapError(failed)
     )
-    const services = Context.merge(usual, own as Context.Context<Brought>)
     const assignor = { ...Context.get(services, Assignor), protocol: protocolOf(app) }
     const engine = yield* Layer.build(Shard.layer(options)).pipe(
       Effect.provide(Context.add(services, Assignor, assignor)),

@@ -30,7 +30,7 @@ const script = new URL(`./ShardWorker${extname(import.meta.url)}`, import.meta.u
 
 /** Threads with a shard of the application on Kafka each, as many as there are to be. */
 export const onThreads = <S>(
-  { module }: Pick<App, "module">,
+  { module, extensions = [] }: Pick<App, "module" | "extensions">,
   { divide = (settings) => () => settings }: Pick<AppParts<S>, "divide">,
   settings: ThreadSettings<S>,
   count: number
@@ -42,7 +42,7 @@ export const onThreads = <S>(
     start: (shard, before) =>
       new Worker(script, {
         name: `shard-${shard}`,
-        workerData: workerSettings(settings, shareOf(shard), module, shard, before)
+        workerData: workerSettings(settings, shareOf(shard), [module, ...extensions], shard, before)
       })
   })
 }
