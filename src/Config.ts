@@ -1,22 +1,18 @@
 /**
- * Config: what each command is started with, from its settings together. Values that depend on one another meet here
- * (the lookback follows the expiry, the preset of Event Hubs fills what was not given); single values are config/Kind's.
+ * Config: what the agent and the demo are started with, from their settings together. Values that depend on one another meet here
+ * (the preset of Event Hubs fills what was not given); single values are config/Kind's. A pod's is pod/PodConfig, that of `check`
+ * commands/CheckConfig.
  * A Config exists whole or not at all: every mistake is found before anything starts. No Effect, no network.
  */
-import { createHash } from "node:crypto"
-import { availableParallelism } from "node:os"
 import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
 import { type RelabelRule, type RelabelSettings, relabelRule } from "./agent/relabel/RelabelRule.ts"
 import { address, defaultName, type ScrapeTarget, shownUrl } from "./agent/scrape/ScrapeTarget.ts"
 import { type Connection, readConnection } from "./config/Connection.ts"
-import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
+import { eventHubsCompressions } from "./config/EventHubs.ts"
 import type { Address } from "./config/Kind.ts"
-import type { Outcome, Resolved, SettingStatus } from "./config/Resolve.ts"
+import type { Outcome, Resolved } from "./config/Resolve.ts"
 import type * as Settings from "./config/Settings.ts"
-import type { Strategy } from "./engine/Backpressure.ts"
-import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
-import type { LogConfig } from "./Logging.ts"
-import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
+import { type LogConfig, readLog } from "./Logging.ts"
 import { type Acks, defaultMaxRequestBytes } from "./transport/Transport.ts"
 
 export interface DemoConfig {
@@ -28,39 +24,6 @@ export interface DemoConfig {
   readonly dumpEvery: number
 }
 
-export interface ServeConfig {
-  readonly connection: Connection
-  readonly engine: EngineOptions
-  readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
-  readonly metrics: MetricsOptions
-  /** Shards of the pod; the pod's limits are divided among them. */
-  readonly workers: number
-  readonly listen: Address
-  readonly adminToken: string | undefined
-  /** For the status page; secrets are not in it. */
-  readonly settings: ReadonlyArray<SettingStatus>
-  readonly log: LogConfig
-}
-
-export interface CheckConfig {
-  readonly connection: Connection
-  readonly topics: ReadonlyArray<string>
-  readonly group: string
-  readonly sessionTimeout: number
-  readonly lookback: number
-  /** Null: for pods. */
-  readonly agent: CheckedAgent | null
-  readonly log: LogConfig
-}
-
-export interface CheckedAgent {
-  /** Null: what the state directory kept, else the topic's partitions. */
-  readonly base: number | null
-  readonly stateDir: string
-  readonly acks: Acks
-  readonly requestBytes: number
-}
-
 export interface AgentConfig {
   readonly connection: Connection
   readonly agent: AgentOptions
@@ -69,138 +32,7 @@ export interface AgentConfig {
   readonly log: LogConfig
 }
 
-const readLog = (values: Resolved<typeof Settings.program>["values"]): LogConfig => ({
-  level: values.logLevel,
-  format: values.logFormat
-})
-
-/** The hub of the connection string is the topic where no other is named. */
-const readTopics = (
-  resolved: { readonly values: { readonly topic: ReadonlyArray<string> }; readonly origin: (key: "topic") => string },
-  connection: Connection
-): ReadonlyArray<string> =>
-  resolved.origin("topic") === "default" && connection.eventHubs?.topic !== undefined
-    ? [connection.eventHubs.topic]
-    : resolved.values.topic
-
-const readSessionTimeout = (
-  resolved: {
-    readonly values: { readonly sessionTimeout: number }
-    readonly origin: (key: "sessionTimeout") => string
-  },
-  connection: Connection
-): number =>
-  resolved.origin("sessionTimeout") === "default" && connection.eventHubs !== undefined
-    ? eventHubsTimeouts.sessionTimeout
-    : resolved.values.sessionTimeout
-
-/** Counts up when the rules change by which a batch or record can be read: owners of different rules may skip different ones. */
-const reading = 2
-
-export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<ServeConfig> => {
-  const { values } = resolved
-  const connection = readConnection(resolved)
-  const problems = "problems" in connection ? [...connection.problems] : []
-  // Two whole rounds of the largest kind may be under way, of one source and of others.
-  const gatherBytes = values.maxGatherBytes ?? 4 * values.maxSourceBytes
-  if (gatherBytes < 2 * values.maxSourceBytes)
-    problems.push("--max-gather-bytes is less than two rounds of --max-source-bytes: half of it has to hold one")
-  if (problems.length > 0 || "problems" in connection) return { problems }
-  const agreed = {
-    expiry: values.expiry,
-    timestamps: values.timestamps,
-    sourceLabel: values.sourceLabel,
-    allowReservedNames: values.allowReservedNames,
-    limits: {
-      maxSeries: values.maxSourceSeries,
-      maxBytes: values.maxSourceBytes,
-      maxLabels: values.maxLabels,
-      maxLabelValue: values.maxLabelValue,
-      maxHelp: values.maxHelp,
-      maxSources: values.maxSources,
-      partitionSeries: values.maxPartitionSeries,
-      partitionBytes: values.maxPartitionBytes,
-      rememberedSources: values.maxRememberedSources ?? 4 * values.maxSources,
-      gatherBytes
-    }
-  }
-  // The pod's own limits may differ: machines do.
-  const limits = {
-    ...agreed.limits,
-    podSeries: values.maxPodSeries,
-    podBytes: values.maxPodBytes,
-    podGatherBytes: values.maxPodGatherBytes
-  }
-  const lookback = values.lookback ?? values.expiry
-  const sessionTimeout = readSessionTimeout(resolved, connection.value)
-  return {
-    value: {
-      connection: connection.value,
-      engine: {
-        ...defaultEngineOptions,
-        group: values.groupId,
-        topics: readTopics(resolved, connection.value),
-        clientId: values.clientId,
-        sessionTimeout,
-        rebalanceTimeout: Math.max(defaultEngineOptions.rebalanceTimeout, sessionTimeout),
-        lookback,
-        lateness: values.expiry / 2,
-        queueRecords: values.queueRecords,
-        queueBytes: values.queueBytes,
-        maxRecordBytes: values.maxRecordBytes,
-        commit: values.commit,
-        partitioner: values.partitioner,
-        growthWindow: values.growthWindow,
-        settingsHash: createHash("sha256")
-          .update(
-            JSON.stringify({
-              ...agreed,
-              lookback,
-              maxRecordBytes: values.maxRecordBytes,
-              reading,
-              partitioner: values.partitioner,
-              growthWindow: values.growthWindow
-            })
-          )
-          .digest("hex")
-          .slice(0, 16)
-      },
-      backpressure: { strategy: values.backpressure, adaptiveLag: values.adaptiveLag },
-      metrics: { ...agreed, limits },
-      workers: values.workers ?? availableParallelism(),
-      listen: values.listen,
-      adminToken: values.adminToken,
-      settings: resolved.status,
-      log: readLog(values)
-    }
-  }
-}
-
-export const checkConfig = (resolved: Resolved<typeof Settings.check>): Outcome<CheckConfig> => {
-  const { values } = resolved
-  const connection = readConnection(resolved)
-  if ("problems" in connection) return connection
-  return {
-    value: {
-      connection: connection.value,
-      topics: readTopics(resolved, connection.value),
-      group: values.groupId,
-      sessionTimeout: readSessionTimeout(resolved, connection.value),
-      lookback: values.lookback ?? values.expiry,
-      agent: values.agent
-        ? {
-            base: values.partitionBase ?? null,
-            stateDir: values.stateDir,
-            acks: readAcks(values.acks),
-            requestBytes: values.maxRequestBytes
-          }
-        : null,
-      log: readLog(values)
-    }
-  }
-}
-
-const readAcks = (acks: "0" | "1" | "all"): Acks => (acks === "all" ? "all" : acks === "1" ? 1 : 0)
+export const readAcks = (acks: "0" | "1" | "all"): Acks => (acks === "all" ? "all" : acks === "1" ? 1 : 0)
 
 /** Each whole, with what it takes from the agent's settings. */
 const readTargets = (

@@ -6,6 +6,12 @@ export interface LogConfig {
   readonly format: "text" | "json"
 }
 
+/** From the settings that every command has. */
+export const readLog = (values: {
+  readonly logLevel: LogConfig["level"]
+  readonly logFormat: LogConfig["format"]
+}): LogConfig => ({ level: values.logLevel, format: values.logFormat })
+
 const levels = { debug: "Debug", info: "Info", warning: "Warn", error: "Error" } as const
 
 export const logging = (config: LogConfig): Layer.Layer<never> =>

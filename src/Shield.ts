@@ -9,8 +9,12 @@ let lost = 0
 /** Writes to stderr that failed. */
 export const logLinesLost = (): number => lost
 
-/** For the whole process, for good: the program's first step. */
+let held = false
+
+/** For the whole process, for good: the program's first step. Once is enough. */
 export const shield = (): void => {
+  if (held) return
+  held = true
   process.stderr.on("error", () => {
     lost++
   })

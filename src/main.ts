@@ -3,4 +3,5 @@
 import { shield } from "./Shield.ts"
 
 shield()
-await import("./run.ts")
+const { main } = await import("./run.ts")
+await main()

@@ -4,11 +4,11 @@
  */
 import { Effect, Schedule, type Scope } from "effect"
 import { baseFile, readNumber } from "../agent/StateDir.ts"
-import type { CheckConfig, CheckedAgent } from "../Config.ts"
 import { Assignor } from "../engine/group/Assignor.ts"
 import { logging } from "../Logging.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { type Inspection, Transport, TransportError } from "../transport/Transport.ts"
+import type { CheckConfig, CheckedAgent } from "./CheckConfig.ts"
 import { judge, report } from "./Findings.ts"
 import type { Program } from "./Program.ts"
 

@@ -1,14 +1,15 @@
 /**
- * serve: one pod on Kafka until it is told to stop (0) or its shards give up (1). What goes wrong later than the
+ * serve: one pod of an application on Kafka until it is told to stop (0) or its shards give up (1). What goes wrong later than the
  * settings is one clear line in the log; unreachable brokers are not that: the pod stays up, unready, and tries on.
  */
 import { Effect, Layer } from "effect"
-import type { ServeConfig } from "../Config.ts"
+import type { Table } from "../config/Setting.ts"
 import { logging } from "../Logging.ts"
+import type { App } from "../pod/App.ts"
 import { runPod } from "../pod/Pod.ts"
+import type { PodConfig } from "../pod/PodConfig.ts"
 import { inThisThread } from "../pod/shards/Shards.ts"
-import { metricsParts } from "../pod/shards/WorkerSettings.ts"
-import { metricsWorkers } from "../pod/shards/Workers.ts"
+import { onThreads } from "../pod/shards/Workers.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { version } from "../version.ts"
@@ -19,15 +20,7 @@ import type { Program } from "./Program.ts"
 /** Beyond the session timeout, which bounds the evictions: the last commit, the leave, the last answers. */
 const shutdownExtra = 20_000
 
-/** What each choice of `--timestamps` means to whoever sets up the Prometheus. */
-const timestampsMean: Readonly<Record<ServeConfig["metrics"]["timestamps"], string>> = {
-  event:
-    "samples carry the time of their dump; Prometheus needs track_timestamps_staleness: true to end at once what is gone, which it shows for five minutes otherwise",
-  scrape:
-    "samples carry no time and get that of the scrape; what is gone ends at once, rates over only a few dumps swing by whole dumps"
-}
-
-export const serve = (config: ServeConfig): Program => {
+export const serve = <S, T extends Table>(app: App<S, T>, config: PodConfig<S>): Program => {
   const { connection, engine, workers } = config
   const { kafka } = connection
   const pod = { ...config, version }
@@ -38,11 +31,11 @@ export const serve = (config: ServeConfig): Program => {
     yield* Effect.logInfo(
       `kafka2prom ${version}: group ${engine.group}, topics ${engine.topics.join(",")}, brokers ${kafka.brokers.join(",")}, ${workers === 1 ? "1 worker" : `${workers} workers`}`
     )
-    const { timestamps } = config.metrics
-    yield* Effect.logInfo(`timestamps ${timestamps}: ${timestampsMean[timestamps]} (docs/rate.md)`)
+    for (const note of config.notes) yield* Effect.logInfo(note)
+    const parts = yield* Effect.promise(() => app.load())
     return yield* workers === 1
-      ? runPod(pod, inThisThread(engine, metricsParts(config)))
-      : runPod(pod, metricsWorkers({ ...config, kafka }, workers))
+      ? runPod(pod, parts, inThisThread(app, parts, config))
+      : runPod(pod, parts, onThreads(app, parts, { ...config, kafka }, workers))
   }).pipe(
     Effect.catchTag(["EngineFailed", "ServerError"], (error) => Effect.as(Effect.logError(error.message), 1)),
     Effect.onInterrupt(() => Effect.logInfo("left the group, stopped")),

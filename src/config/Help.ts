@@ -39,21 +39,28 @@ const option = (key: string, setting: Setting<unknown>): string => {
   return `${head}\n      ${wrap(`${setting.about}${allowed} ${value} [${variableName(key)}]`.replace(/ {2,}/g, " "), 6)}`
 }
 
+export interface ProgramHelp {
+  readonly name: string
+  readonly version: string
+  readonly about: string
+}
+
 export interface CommandHelp {
   readonly name: string
   readonly about: string
   readonly settings: Table
+  /** Without the program's name. */
   readonly examples: ReadonlyArray<string>
   /** What the exit codes mean, where there is more to say than 0, 1 and 2. */
   readonly exits: ReadonlyArray<string>
 }
 
-export const commandHelp = (command: CommandHelp): string =>
+export const commandHelp = (program: string, command: CommandHelp): string =>
   [
-    `kafka2prom ${command.name}: ${command.about}`,
+    `${program} ${command.name}: ${command.about}`,
     "",
-    `Usage: kafka2prom ${command.name} [options]`,
-    ...command.examples.map((example) => `  ${example}`),
+    `Usage: ${program} ${command.name} [options]`,
+    ...command.examples.map((example) => `  ${program} ${example}`),
     "",
     "Options (a flag goes before its variable, which goes before the file of --config):",
     ...Object.entries(command.settings).map(([key, setting]) => option(key, setting)),
@@ -65,15 +72,15 @@ export const commandHelp = (command: CommandHelp): string =>
     ""
   ].join("\n")
 
-export const programHelp = (version: string, commands: ReadonlyArray<CommandHelp>): string =>
+export const programHelp = (program: ProgramHelp, commands: ReadonlyArray<CommandHelp>): string =>
   [
-    `kafka2prom ${version}: carries Prometheus metrics through Kafka and never shows an older value after a newer one.`,
+    `${program.name} ${program.version}: ${program.about}`,
     "",
-    "Usage: kafka2prom <command> [options]",
+    `Usage: ${program.name} <command> [options]`,
     "",
     ...commands.map((c) => `  ${c.name.padEnd(8)}${c.about}`),
     "",
-    "Each command explains its options: kafka2prom serve --help",
-    "Version: kafka2prom --version",
+    `Each command explains its options: ${program.name} serve --help`,
+    `Version: ${program.name} --version`,
     ""
   ].join("\n")

@@ -1,8 +1,8 @@
 /**
- * Settings: every option of every command, each described once. `--help`, errors, variables and the file's keys are
- * made of these tables. Limits of the values are the widest that make sense; what a value does is told in docs.
+ * Settings: the options that commands share, and those of the agent and the demo, each described once. `--help`, errors, variables and the
+ * file's keys are made of such tables; a pod's is in pod/PodSettings, an application's beside it. Limits of the values are the widest that
+ * make sense; what a value does is told in docs.
  */
-import { strategies } from "../engine/Backpressure.ts"
 import * as Kind from "./Kind.ts"
 import { relabelRules } from "./RelabelSettings.ts"
 import { scrapeInterval, scrapeTargets, scrapeTimeout } from "./ScrapeSettings.ts"
@@ -59,13 +59,7 @@ export const connection = settings({
   }
 })
 
-const expiry = {
-  kind: Kind.duration("1s", "1d"),
-  about: "Least time without a round after which a source leaves the endpoint.",
-  fallback: "90s"
-} as const
-
-const group = settings({
+export const group = settings({
   topic: { kind: Kind.topicList, about: "Topics to read.", fallback: "metrics" },
   groupId: {
     kind: Kind.text("name"),
@@ -76,151 +70,15 @@ const group = settings({
     kind: Kind.duration("3s", "30m"),
     about: "After this long without a sign of life another pod takes over.",
     fallback: "20s"
-  },
-  expiry,
-  lookback: {
-    kind: Kind.duration("1s", "7d"),
-    about: "How far back a new owner starts to read where the group left no note.",
-    otherwise: "the expiry"
   }
 })
 
-export const serve = settings({
-  ...connection,
-  ...group,
-  listen: { kind: Kind.listenAddress, about: "Where the HTTP server listens.", fallback: "0.0.0.0:9464" },
-  adminToken: {
-    kind: Kind.text("secret"),
-    about: "Bearer token that lets a request switch things; without it nothing can be switched.",
-    secret: true
-  },
-  workers: {
-    kind: Kind.integer(1, 1024),
-    about: "Threads that share the work, each a member of the group with its own partitions.",
-    otherwise: "as many as the machine has CPUs"
-  },
-  backpressure: {
-    kind: Kind.choice(...strategies),
-    about:
-      "When a partition's queue is full: wait; lose the oldest once more arrives than is processed; or wait until far behind and then lose.",
-    fallback: "pause"
-  },
-  adaptiveLag: {
-    kind: Kind.integer(1, 1e12),
-    about: "Records of lag beyond which the adaptive strategy loses the oldest where more arrives than is processed.",
-    fallback: "100000"
-  },
-  queueRecords: {
-    kind: Kind.integer(1, 10_000_000),
-    about: "Records that may wait for one partition, and what one fetch brings on top.",
-    fallback: "1000"
-  },
-  queueBytes: {
-    kind: Kind.size("64KiB", "16GiB"),
-    about: "Bytes that may wait for one partition, and one fetch.",
-    fallback: "16MiB"
-  },
-  maxRecordBytes: {
-    kind: Kind.size("1KiB", "512MiB"),
-    about: "Bytes of one record, as it is unpacked, beyond which it is refused by itself; the same in all pods.",
-    fallback: "64MiB"
-  },
-  timestamps: {
-    kind: Kind.choice("scrape", "event"),
-    about: "Samples with the time of their dump, or without one: then Prometheus gives them the scrape's.",
-    fallback: "event"
-  },
-  commit: {
-    kind: Kind.choice("visible", "scraped"),
-    about: "Commit what a scrape could have shown, or only what Prometheus fetched whole.",
-    fallback: "visible"
-  },
-  partitioner: {
-    kind: Kind.choice("auto", "murmur2", "crc32", "none"),
-    about: "How producers without round numbers place keys, for the day the topic grows (docs/growth.md).",
-    fallback: "auto"
-  },
-  growthWindow: {
-    kind: Kind.duration("0s", "1d"),
-    about: "Where that cannot be told: how long what is new in a partition waits after its topic grew.",
-    fallback: "10m"
-  },
-  sourceLabel: { kind: Kind.label, about: "The label that carries the source id.", fallback: "instance" },
-  allowReservedNames: {
-    kind: Kind.flag,
-    about:
-      "Show series of the names that Prometheus itself writes (up, scrape_duration_seconds, ALERTS and their like).",
-    fallback: "false"
-  },
-  maxSourceSeries: {
-    kind: Kind.integer(1, 100_000_000),
-    about: "Series of one source beyond which its round is refused.",
-    fallback: "200000"
-  },
-  maxSourceBytes: {
-    kind: Kind.size("1KiB", "4GiB"),
-    about: "Bytes of one source's round beyond which it is refused.",
-    fallback: "64MiB"
-  },
-  maxLabels: {
-    kind: Kind.integer(2, 10_000),
-    about: "Labels of one series, with the attached ones, beyond which it is left out.",
-    fallback: "256"
-  },
-  maxLabelValue: {
-    kind: Kind.size("64B", "1MiB"),
-    about: "Bytes of one label value, or of a name, beyond which its series is left out.",
-    fallback: "64KiB"
-  },
-  maxHelp: {
-    kind: Kind.size("0B", "1MiB"),
-    about: "Bytes of one HELP beyond which it is left out.",
-    fallback: "64KiB"
-  },
-  maxSources: {
-    kind: Kind.integer(1, 10_000_000),
-    about: "Sources of one partition beyond which a new one is refused, or takes the place of one that came once.",
-    fallback: "10000"
-  },
-  maxRememberedSources: {
-    kind: Kind.integer(1, 100_000_000),
-    about: "Sources of one partition whose round numbers are remembered, beyond which a new one is refused.",
-    otherwise: "four times --max-sources"
-  },
-  maxPartitionSeries: {
-    kind: Kind.integer(1, 1_000_000_000),
-    about: "Series of one partition beyond which new sources are refused; known ones may grow by a quarter.",
-    fallback: "2000000"
-  },
-  maxPartitionBytes: {
-    kind: Kind.size("1MiB", "256GiB"),
-    about: "Bytes of one partition beyond which new sources are refused; known ones may grow by a quarter.",
-    fallback: "512MiB"
-  },
-  maxPodSeries: {
-    kind: Kind.integer(1, 1_000_000_000),
-    about: "The same for series of the whole pod; each worker gets its share.",
-    fallback: "5000000"
-  },
-  maxPodBytes: {
-    kind: Kind.size("1MiB", "256GiB"),
-    about: "The same for bytes of the whole pod; each worker gets its share.",
-    fallback: "1GiB"
-  },
-  maxGatherBytes: {
-    kind: Kind.size("1KiB", "64GiB"),
-    about:
-      "Bytes of chunks in one partition, half of it of one source, after which a round that is still unfinished is given up.",
-    otherwise: "four times --max-source-bytes"
-  },
-  maxPodGatherBytes: {
-    kind: Kind.size("1KiB", "256GiB"),
-    about:
-      "Bytes that unfinished rounds may hold in the whole pod, beyond which those of the largest source are refused; each worker gets its share, and room for one round.",
-    fallback: "256MiB"
-  },
-  ...program
-})
+/** Of the pods of metrics and of their agents. */
+export const expiry = {
+  kind: Kind.duration("1s", "1d"),
+  about: "Least time without a round after which a source leaves the endpoint.",
+  fallback: "90s"
+} as const
 
 export const agent = settings({
   ...connection,
@@ -339,21 +197,6 @@ export const agent = settings({
     about: "Where to serve /api/v1/status, /self/metrics and /healthz.",
     otherwise: "no HTTP server"
   },
-  ...program
-})
-
-export const check = settings({
-  ...connection,
-  ...group,
-  agent: {
-    kind: Kind.flag,
-    about: "Look at what an agent needs instead: the topic, the right to write, sizes, the options below.",
-    fallback: "false"
-  },
-  stateDir: agent.stateDir,
-  partitionBase: agent.partitionBase,
-  acks: agent.acks,
-  maxRequestBytes: agent.maxRequestBytes,
   ...program
 })
 

@@ -4,12 +4,12 @@
  */
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
-import { Backpressure } from "../engine/Backpressure.ts"
 import type { EngineFailed } from "../engine/Engine.ts"
 import { defaultEngineOptions } from "../engine/Options.ts"
 import type { ServerError } from "../http/Server.ts"
-import { MetricsCache } from "../metrics/cache/MetricsCache.ts"
-import * as MetricsProcessor from "../metrics/cache/MetricsProcessor.ts"
+import { defaultMetricsOptions } from "../metrics/cache/MetricsProcessor.ts"
+import metricsApp from "../metrics/MetricsApp.ts"
+import { metricsParts } from "../metrics/MetricsParts.ts"
 import { runPod } from "../pod/Pod.ts"
 import { inThisThread } from "../pod/shards/Shards.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
@@ -28,10 +28,6 @@ export interface DemoPod {
 export const startPod = (pod: DemoPod, topic: string, port: number) =>
   Effect.gen(function* () {
     const listening = yield* Deferred.make<Address>()
-    const parts = MetricsProcessor.layer(MetricsProcessor.defaultMetricsOptions).pipe(
-      Layer.provideMerge(MetricsCache.layer),
-      Layer.merge(Backpressure.layerPause)
-    )
     const run = runPod(
       {
         listen: { host, port },
@@ -40,7 +36,12 @@ export const startPod = (pod: DemoPod, topic: string, port: number) =>
         settings: [],
         onListening: (address) => Deferred.doneUnsafe(listening, Effect.succeed(address))
       },
-      inThisThread({ ...defaultEngineOptions, topics: [topic], clientId: pod.name }, parts)
+      metricsParts,
+      inThisThread(metricsApp, metricsParts, {
+        engine: { ...defaultEngineOptions, topics: [topic], clientId: pod.name },
+        backpressure: { strategy: "pause", adaptiveLag: 0 },
+        application: defaultMetricsOptions
+      })
     ).pipe(Effect.provide(Layer.fresh(SelfMetrics.layerBare)))
     pod.fiber = yield* Effect.forkDetach(run)
     pod.address = yield* Effect.raceFirst(Deferred.await(listening), Fiber.join(pod.fiber))

@@ -4,23 +4,13 @@
  * and its shards tells each change here.
  */
 import { Effect } from "effect"
-import type { ShardPlace } from "./shards/Shards.ts"
+import type { ShardPlace } from "./shards/ShardPlace.ts"
 import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
-/** What the last whole scrape in a format found out about families whose sources disagree. */
-export interface FamilyConflicts {
-  readonly at: number
-  readonly count: number
-  /** Some of them. */
-  readonly families: ReadonlyArray<unknown>
-}
-
 export class PodState {
   readonly startedAt: number
-  /** By format. */
-  readonly conflicts = new Map<string, FamilyConflicts>()
   readonly places: ReadonlyArray<ShardPlace>
   #phase: PodPhase = "starting"
 
@@ -52,9 +42,9 @@ export class PodState {
     for (const place of this.places) place.view = undefined
   }
 
-  /** Every shard's state, also of those that do not run; `sources`: the most that are named, of all of them. */
-  reports(sources: number): Effect.Effect<ReadonlyArray<ShardReport>> {
-    const each = Math.floor(sources / this.places.length)
+  /** Every shard's state, also of those that do not run; with at most so many entries of the application's in all. */
+  reports(entries: number): Effect.Effect<ReadonlyArray<ShardReport>> {
+    const each = Math.floor(entries / this.places.length)
     return Effect.forEach(
       this.places,
       ({ shard, view, restarts }) =>

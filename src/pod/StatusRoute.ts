@@ -1,23 +1,24 @@
 /**
- * StatusRoute: GET /api/v1/status, the pod's whole state as JSON: each shard's own view, and per partition the sources
- * and refusals that an operator asks for. Bounded: a pod may carry thousands of sources, the answer names the first of
- * each partition and `sources` counts them all.
+ * StatusRoute: GET /api/v1/status, the pod's whole state as JSON: each shard's own view, and per partition what the
+ * application has to say of it. Bounded: an application may hold thousands of things, the answer names the first of them.
  */
 import { Effect } from "effect"
 import type { SettingStatus } from "../config/Resolve.ts"
 import { type Route, replyJson } from "../http/Route.ts"
 import type { PodState } from "./PodState.ts"
 
-const sourcesPerPod = 1_000
+const entriesPerPod = 1_000
 
 export interface StatusOptions {
   readonly version: string
   /** Without secrets. */
   readonly settings: ReadonlyArray<SettingStatus>
+  /** The application's own part. */
+  readonly application: () => object
 }
 
 export const statusOf = (pod: PodState, options: StatusOptions, now: number) =>
-  Effect.map(pod.reports(sourcesPerPod), (shards) => {
+  Effect.map(pod.reports(entriesPerPod), (shards) => {
     const reason = pod.unready(shards)
     return {
       version: options.version,
@@ -27,7 +28,7 @@ export const statusOf = (pod: PodState, options: StatusOptions, now: number) =>
       startedAt: pod.startedAt,
       uptimeSeconds: Math.round((now - pod.startedAt) / 1000),
       settings: options.settings,
-      familyConflicts: Object.fromEntries(pod.conflicts),
+      ...options.application(),
       shards
     }
   })

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import type { CheckConfig } from "../../src/Config.ts"
+import type { CheckConfig } from "../../src/commands/CheckConfig.ts"
 import { checked } from "../../src/commands/check.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"

@@ -35,9 +35,13 @@ const serve = ["serve", "--brokers", "a:1"]
 describe("one line names the option, the value and what is allowed", () => {
   const hub = "Endpoint=sb://ns1.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k"
   const cases: ReadonlyArray<[ReadonlyArray<string>, Environment, string]> = [
-    [[], {}, "kafka2prom: a command is missing: demo, serve, agent, check (kafka2prom --help explains them)"],
+    [[], {}, "kafka2prom: a command is missing: demo, serve, agent, check, run (kafka2prom --help explains them)"],
     [["srve"], {}, 'kafka2prom: unknown command "srve": did you mean serve?'],
-    [["--brokers", "a:1"], {}, "kafka2prom: a command must come first: it must be one of demo, serve, agent, check"],
+    [
+      ["--brokers", "a:1"],
+      {},
+      "kafka2prom: a command must come first: it must be one of demo, serve, agent, check, run"
+    ],
     [["serve"], {}, "kafka2prom serve: --brokers is missing (or K2P_BROKERS): host:port, separated by commas"],
     [
       ["agent", "--brokers", "a:1"],
@@ -149,7 +153,7 @@ describe("several mistakes", () => {
     const lines = refused(["serve", "--backpressure", "x", "--expiry", "90"], { K2P_QUEUE_BYTES: "1", K2P_LISTEN: "y" })
     assert.deepStrictEqual(
       lines.map((line) => /(?:--|K2P_)[A-Za-z_-]+/.exec(line)?.[0]),
-      ["--brokers", "--expiry", "K2P_LISTEN", "--backpressure", "K2P_QUEUE_BYTES"]
+      ["--brokers", "K2P_LISTEN", "--backpressure", "K2P_QUEUE_BYTES", "--expiry"]
     )
   })
 

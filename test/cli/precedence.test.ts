@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { defaultAgentOptions } from "../../src/agent/AgentOptions.ts"
-import { agentConfig, checkConfig, serveConfig } from "../../src/Config.ts"
+import { agentConfig } from "../../src/Config.ts"
+import { checkConfig, checkSettings } from "../../src/commands/CheckConfig.ts"
 import { readArguments } from "../../src/config/Arguments.ts"
 import { type Environment, type Outcome, type Resolved, resolve } from "../../src/config/Resolve.ts"
 import { optionName, type Table } from "../../src/config/Setting.ts"
@@ -10,7 +11,12 @@ import * as Settings from "../../src/config/Settings.ts"
 import { parseSettings } from "../../src/config/SettingsFile.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
 import { defaultCacheLimits, defaultMetricsOptions } from "../../src/metrics/cache/MetricsProcessor.ts"
+import metricsApp from "../../src/metrics/MetricsApp.ts"
 import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
+import { podConfig } from "../../src/pod/PodConfig.ts"
+import { podTable } from "../../src/pod/PodSettings.ts"
+
+const serveSettings = podTable(metricsApp)
 
 interface Given {
   readonly argv?: ReadonlyArray<string>
@@ -38,7 +44,7 @@ const problems = <A>(outcome: Outcome<A>): ReadonlyArray<string> => {
 
 const serve = (given: Given) => {
   const argv = given.argv?.includes("--brokers") ? given.argv : [...(given.argv ?? []), "--brokers", "a:1"]
-  return value(serveConfig(value(read(Settings.serve, { ...given, argv }))))
+  return value(podConfig(metricsApp, value(read(serveSettings, { ...given, argv }))))
 }
 
 const connectionString =
@@ -87,18 +93,18 @@ describe("precedence", () => {
 
 describe("values", () => {
   it("every default is a value of its own setting", () => {
-    for (const table of [Settings.serve, Settings.agent, Settings.check, Settings.demo] as ReadonlyArray<Table>)
+    for (const table of [serveSettings, Settings.agent, checkSettings, Settings.demo] as ReadonlyArray<Table>)
       for (const [key, setting] of Object.entries(table))
         if (setting.fallback !== undefined)
           assert.isTrue("value" in setting.kind.read([setting.fallback]), `${key} ${setting.fallback}`)
   })
 
   it("the defaults of --help are the defaults of the parts", () => {
-    const { engine, metrics, backpressure } = serve({})
+    const { engine, application, backpressure } = serve({})
     const { settingsHash: _, ...given } = engine
     const { settingsHash: __, ...own } = defaultEngineOptions
     assert.deepStrictEqual(given, own)
-    assert.deepStrictEqual(metrics, {
+    assert.deepStrictEqual(application, {
       ...defaultMetricsOptions,
       limits: { ...defaultParseLimits, ...defaultCacheLimits }
     })
@@ -127,7 +133,7 @@ describe("values", () => {
   ]
   for (const [text, ms] of durations)
     it(`the duration "${text}" is ${ms ?? "refused"}`, () => {
-      const reading = Settings.serve.expiry.kind.read([text])
+      const reading = serveSettings.expiry.kind.read([text])
       assert.strictEqual("value" in reading ? reading.value : undefined, ms)
     })
 
@@ -142,7 +148,7 @@ describe("values", () => {
   ]
   for (const [text, bytes] of sizes)
     it(`the size "${text}" is ${bytes ?? "refused"}`, () => {
-      const reading = Settings.serve.queueBytes.kind.read([text])
+      const reading = serveSettings.queueBytes.kind.read([text])
       assert.strictEqual("value" in reading ? reading.value : undefined, bytes)
     })
 
@@ -222,7 +228,7 @@ describe("values", () => {
 describe("Event Hubs", () => {
   it("the connection string sets brokers, TLS, login, topic and timeouts", () => {
     const config = value(
-      serveConfig(value(read(Settings.serve, { env: { K2P_EVENT_HUBS_CONNECTION_STRING: connectionString } })))
+      podConfig(metricsApp, value(read(serveSettings, { env: { K2P_EVENT_HUBS_CONNECTION_STRING: connectionString } })))
     )
     assert.deepStrictEqual(config.connection.kafka, {
       brokers: ["ns1.servicebus.windows.net:9093"],
@@ -247,7 +253,7 @@ describe("Event Hubs", () => {
       "--session-timeout",
       "10s"
     ]
-    const config = value(checkConfig(value(read(Settings.check, { argv }))))
+    const config = value(checkConfig(value(read(checkSettings, { argv }))))
     assert.deepStrictEqual(
       [config.topics, config.sessionTimeout, config.connection.kafka.brokers],
       [["t"], 10_000, ["private:9093"]]
@@ -276,7 +282,7 @@ describe("Event Hubs", () => {
   it("the local emulator speaks without TLS on Kafka's port", () => {
     const emulator = "Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=k;UseDevelopmentEmulator=true;"
     const config = value(
-      checkConfig(value(read(Settings.check, { argv: ["--event-hubs-connection-string", emulator] })))
+      checkConfig(value(read(checkSettings, { argv: ["--event-hubs-connection-string", emulator] })))
     )
     assert.deepStrictEqual(config.connection.kafka.brokers, ["localhost:9092"])
     assert.isUndefined(config.connection.kafka.tls)
@@ -292,7 +298,7 @@ describe("Event Hubs", () => {
       `Endpoint=sb://${word}:0;SharedAccessKeyName=${word};SharedAccessKey=${word}`
     ]
     for (const text of strings) {
-      const all = problems(checkConfig(value(read(Settings.check, { argv: ["--event-hubs-connection-string", text] }))))
+      const all = problems(checkConfig(value(read(checkSettings, { argv: ["--event-hubs-connection-string", text] }))))
       assert.match(all.join("\n"), /--event-hubs-connection-string is not usable/)
       assert.notInclude(all.join("\n"), word)
     }

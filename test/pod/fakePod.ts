@@ -6,9 +6,12 @@ import type { Strategy } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine, type EngineStatus, type NotProven, type PartitionStatus } from "../../src/engine/Engine.ts"
 import { Server } from "../../src/http/Server.ts"
 import { MetricsCache, type PartitionContent } from "../../src/metrics/cache/MetricsCache.ts"
+import { metricsParts } from "../../src/metrics/MetricsParts.ts"
+import * as MetricsShard from "../../src/metrics/scrape/MetricsShard.ts"
 import type { Dump } from "../../src/metrics/text/Dump.ts"
 import { type PodOptions, podRoutes } from "../../src/pod/Pod.ts"
 import { PodState } from "../../src/pod/PodState.ts"
+import { ShardService } from "../../src/pod/ShardService.ts"
 import { localShard } from "../../src/pod/shards/LocalShard.ts"
 import { hostShard } from "../../src/pod/shards/ShardHost.ts"
 import { ShardPort } from "../../src/pod/shards/ShardPort.ts"
@@ -172,13 +175,22 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
         refusals: () => [],
         ...options.content
       })
-      const view = localShard({ shard: place.shard, engine: engine.service, cache, metrics })
+      const answers = MetricsShard.layer.pipe(
+        Layer.provide([Layer.succeed(MetricsCache, cache), Layer.succeed(SelfMetrics, metrics)])
+      )
+      const service = Context.get(yield* Layer.build(Layer.fresh(answers)), ShardService)
+      const view = localShard({ shard: place.shard, engine: engine.service, service, metrics })
       if (options.overPort === true) fake.port = yield* overPort(view)
       place.view = fake.port ?? view
       shards.push(fake)
     }
     pod.running()
-    const routes = podRoutes(pod, metrics, { version: "9.9.9", adminToken: undefined, settings: [], ...options })
+    const routes = podRoutes(
+      pod,
+      metrics,
+      { version: "9.9.9", adminToken: undefined, settings: [], ...options },
+      metricsParts.surface(pod, metrics)
+    )
     const draining = () => pod.phase === "leaving"
     const server = yield* Layer.build(
       Server.layer({

@@ -2,12 +2,14 @@
 import { Agent, request as httpRequest } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
-import { Backpressure } from "../../src/engine/Backpressure.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
 import { PartitionProcessor } from "../../src/engine/PartitionProcessor.ts"
 import { get, type Route, replyText } from "../../src/http/Route.ts"
 import { Server, type ServerError } from "../../src/http/Server.ts"
 import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
+import metricsApp from "../../src/metrics/MetricsApp.ts"
+import { metricsParts } from "../../src/metrics/MetricsParts.ts"
+import * as MetricsShard from "../../src/metrics/scrape/MetricsShard.ts"
 import { type PodOptions, runPod } from "../../src/pod/Pod.ts"
 import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
@@ -58,16 +60,23 @@ const startPod = Effect.gen(function* () {
   const closing = yield* Deferred.make<void>()
   const evicting = yield* Deferred.make<void>()
   const listening = yield* Deferred.make<string>()
-  const parts = processor(closing, evicting).pipe(
-    Layer.provideMerge(MetricsCache.layer),
-    Layer.merge(Backpressure.layerPause)
-  )
+  const layer = () =>
+    Layer.merge(processor(closing, evicting), MetricsShard.layer).pipe(Layer.provide(MetricsCache.layer))
   const onListening = ({ port }: { readonly port: number }) => {
     Effect.runSync(Deferred.succeed(listening, `http://127.0.0.1:${port}`))
   }
   const fiber = yield* runPod(
     { ...options, onListening },
-    inThisThread({ ...defaultEngineOptions, clientId: "pod-1" }, parts)
+    metricsParts,
+    inThisThread(
+      metricsApp,
+      { layer },
+      {
+        engine: { ...defaultEngineOptions, clientId: "pod-1" },
+        backpressure: { strategy: "pause", adaptiveLag: 0 },
+        application: undefined
+      }
+    )
   ).pipe(Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)), Effect.forkScoped)
   // A failed assertion must not leave the pod waiting for it.
   yield* Effect.addFinalizer(() => Deferred.succeed(evicting, undefined))

@@ -1,13 +1,20 @@
 /** Pods as processes: `kafka2prom serve` on a port of its own, with what a scraper and an operator can ask it for. */
+import type { PartitionStatus } from "../../src/engine/Engine.ts"
+import type { PartitionDetails } from "../../src/metrics/scrape/MetricsShard.ts"
 import type { ShardReport } from "../../src/pod/shards/ShardView.ts"
 import type { Running, RunOptions, Stage } from "./processes.ts"
 import { until } from "./until.ts"
+
+/** A shard of metrics. */
+interface MetricsReport extends ShardReport {
+  readonly partitions: ReadonlyArray<PartitionStatus & PartitionDetails>
+}
 
 /** What these tests read of /api/v1/status. */
 export interface PodStatus {
   readonly ready: boolean
   readonly phase: string
-  readonly shards: ReadonlyArray<ShardReport>
+  readonly shards: ReadonlyArray<MetricsReport>
 }
 
 export interface Pod {
@@ -50,7 +57,7 @@ export const startPod = async (
 }
 
 /** Of all its shards. */
-export const partitionsOf = async (pod: Pod): Promise<ReadonlyArray<ShardReport["partitions"][number]>> =>
+export const partitionsOf = async (pod: Pod): Promise<ReadonlyArray<MetricsReport["partitions"][number]>> =>
   (await pod.status()).shards.flatMap((shard) => shard.partitions)
 
 export const visiblePartitions = async (pod: Pod): Promise<ReadonlyArray<number>> =>

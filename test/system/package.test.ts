@@ -2,7 +2,7 @@
  * The package as a team installs it: packed, unpacked beside nothing but the dependencies that it names, and run as compiled
  * JavaScript. What it imports by accident from the checkout or from the dev dependencies fails here.
  */
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -11,6 +11,7 @@ import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import pkg from "../../package.json" with { type: "json" }
 import { describeWith } from "../support/tools.ts"
+import { until } from "../support/until.ts"
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -80,5 +81,68 @@ describeWith(["npm", "tar"], "the packed package", () => {
        await dumpRegistry({ path: "app.prom" })()`
     )
     assert.include(await readFile(join(home, "app.prom"), "utf8"), "orders_total 4\n")
+  })
+
+  it("runs an application of a team's own, with the options that it brings, as a command of the package and of the team", async () => {
+    const home = await project("team", Object.keys(pkg.dependencies))
+    await writeFile(
+      join(home, "app.mjs"),
+      `import { Effect, Layer } from "effect"
+       import { Kind, PartitionProcessor, settings, ShardService } from "kafka2prom"
+       const service = Layer.succeed(ShardService, {
+         open: () => { throw new Error("nobody asks") },
+         ask: (question) => Effect.succeed([question, "answered"]),
+         details: (partitions) => partitions.map(() => ({}))
+       })
+       const processor = Layer.succeed(PartitionProcessor, { open: () => Effect.never })
+       export default {
+         name: "ours", about: "answers.", module: import.meta.url,
+         settings: settings({ oursWord: { kind: Kind.text("word"), about: "What it asks.", fallback: "well" } }),
+         configure: ({ values }) => ({ value: { settings: values.oursWord, agreed: {} } }),
+         load: async () => ({
+           layer: () => Layer.merge(processor, service),
+           surface: (pod) => ({
+             status: () => ({}),
+             routes: [{
+               method: "GET", path: "/asked", about: "asks",
+               handle: ({ response }) => Effect.map(
+                 Effect.forEach(pod.views, (view) => view.ask(view.shard)),
+                 (answers) => response.end(JSON.stringify(answers))
+               )
+             }]
+           })
+         })
+       }`
+    )
+    await writeFile(
+      join(home, "main.mjs"),
+      `import { main } from "kafka2prom"
+       import ours from "./app.mjs"
+       await main({ name: "team", version: "7.0.0", apps: [ours] })`
+    )
+    const kafka2prom = join(home, "node_modules", "kafka2prom", pkg.bin.kafka2prom)
+    const help = await run(process.execPath, [kafka2prom, "run", "./app.mjs", "--help"], { cwd: home })
+    assert.match(help.stdout, /--ours-word word\n {6}What it asks/)
+    assert.strictEqual((await run(process.execPath, ["main.mjs", "--version"], { cwd: home })).stdout, "team 7.0.0\n")
+    const args = ["--brokers", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--workers", "2"]
+    for (const command of [
+      [kafka2prom, "run", "./app.mjs"],
+      ["main.mjs", "ours"]
+    ]) {
+      const pod = spawn(process.execPath, [...command, ...args], { cwd: home })
+      try {
+        let told = ""
+        for await (const text of pod.stderr) {
+          told += String(text)
+          if (/listening on/.test(told)) break
+        }
+        // Nobody reads its log any more.
+        const base = /http:\/\/[^/]+/.exec(told)![0]
+        const asked = async () => (await fetch(`${base}/asked`)).text()
+        await until(async () => (await asked()) === '[[0,"answered"],[1,"answered"]]', { what: "both workers" })
+      } finally {
+        pod.kill("SIGKILL")
+      }
+    }
   })
 })

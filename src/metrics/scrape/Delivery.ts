@@ -4,10 +4,10 @@
  */
 
 import type { Outlet } from "../../http/Outlet.ts"
-import type { Lines } from "../../pod/shards/ShardView.ts"
 import { joinBody } from "../body/Body.ts"
 import type { BodyPlan } from "../body/BodyPlan.ts"
 import type { LineChunk } from "../body/LineChunks.ts"
+import type { Lines } from "./ShardScrape.ts"
 
 /** Answers when the last byte has left; fails when the client goes before. `sent`: bytes of text that the outlet took. */
 export const deliver = async (

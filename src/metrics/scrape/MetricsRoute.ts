@@ -19,7 +19,6 @@ import { type Outlet, ResponseOutlet, ResponseStalled } from "../../http/Outlet.
 import { type Route, replyText } from "../../http/Route.ts"
 import { Seldom, standsFor } from "../../http/Seldom.ts"
 import type { PodState } from "../../pod/PodState.ts"
-import type { Lines, ShardScrape } from "../../pod/shards/ShardView.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import type { BodyPlan } from "../body/BodyPlan.ts"
 import type { DigestEntry } from "../body/FamilyMeta.ts"
@@ -27,6 +26,7 @@ import { acceptsGzip, negotiate } from "../text/Negotiation.ts"
 import { deliver } from "./Delivery.ts"
 import { planBody } from "./Planning.ts"
 import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "./ScrapeSlots.ts"
+import { type Lines, ShardScrape } from "./ShardScrape.ts"
 
 /** For requests that name no timeout of their own, and the most that one may ask for. */
 const longestScrape = 120_000
@@ -78,7 +78,20 @@ const stream = async (
   }
 }
 
-export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route => {
+/** What the last whole scrape in a format found out about families whose sources disagree. */
+export interface FormatConflicts {
+  readonly at: number
+  readonly count: number
+  /** Some of them. */
+  readonly families: BodyPlan["conflicts"]
+}
+
+/** `conflicts`: by format, kept up to date. */
+export const metricsRoute = (
+  pod: PodState,
+  metrics: SelfMetricsShape,
+  conflicts: Map<string, FormatConflicts>
+): Route => {
   const slots = new ScrapeSlots(pod.places.length)
   const told = { refused: new Seldom(), stalled: new Seldom() }
   const count = (outcome: Outcome, n = 1): void => metrics.scrapes.inc({ outcome }, n)
@@ -146,7 +159,7 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
       // A part of the pod knows a part of its conflicts.
       if (asked.length === pod.places.length) {
         metrics.typeConflicts.set(plan.typeConflicts)
-        pod.conflicts.set(format, { at: Date.now(), count: plan.typeConflicts, families: plan.conflicts })
+        conflicts.set(format, { at: Date.now(), count: plan.typeConflicts, families: plan.conflicts })
       }
       const lines = shown.map((cut, i) => cut.lines(plan.shards[i]!))
       response.writeHead(200, {
@@ -194,7 +207,9 @@ export const metricsRoute = (pod: PodState, metrics: SelfMetricsShape): Route =>
       const prometheus = timeoutOf(request)
       // The cut of every shard: nothing may come between these lines.
       const arrivedAt = process.hrtime.bigint()
-      const cuts = pod.views.filter((view) => asked.includes(view.shard)).map((view) => view.scrape(arrivedAt))
+      const cuts = pod.views
+        .filter((view) => asked.includes(view.shard))
+        .map((view) => new ShardScrape(view.open(undefined, arrivedAt)))
       const delivered = new Set<ShardScrape>()
       const ended = ending(slot.client)
       const socket = new ResponseOutlet(response)

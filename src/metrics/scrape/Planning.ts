@@ -4,10 +4,10 @@
  */
 import { setImmediate as turn } from "node:timers/promises"
 import { Effect } from "effect"
-import type { ShardScrape } from "../../pod/shards/ShardView.ts"
 import { type BodyPlan, type PlanAnswer, planning } from "../body/BodyPlan.ts"
 import type { DigestEntry } from "../body/FamilyMeta.ts"
 import type { Output } from "../text/Negotiation.ts"
+import type { ShardScrape } from "./ShardScrape.ts"
 
 /**
  * `digests`: of these scrapes, in their order. A shard that has not answered a question after `patience` ms is taken to have said no: the

@@ -1,58 +1,46 @@
 /**
- * Messages: what the main thread and a worker say to each other about a shard. Plain data; chunks are handed over, not copied.
- * Messages of one side arrive in order, which is what puts a shard's cuts in the order of the scrapes' arrivals (rule 7).
+ * Messages: what the main thread and a worker say to each other about a shard. Plain data; memory is handed over, not copied.
+ * Messages of one side arrive in order, which is what puts a shard's cuts in the order of the requests' arrivals (rule 7). What an
+ * application says goes along as it is.
  */
 import type { Strategy } from "../../engine/Backpressure.ts"
-import type { ShardPlan, ShardQuestions } from "../../metrics/body/BodyPlan.ts"
-import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
-import type { LineChunk } from "../../metrics/body/LineChunks.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
 import type { ShardReport } from "./ShardView.ts"
 
-/** Chunks that may be on their way or waiting on the other side. */
+/** A channel's credit at its opening: pieces that may be on their way or waiting on the other side. */
 export const window = 2
 
-/** Families, or questions about them, in one message: what is sent is written and read in one turn. */
-export const familiesOfMessage = 2_000
-
 export type ToShard =
-  /** A scrape, from here on named by its id, until its end. */
-  | { readonly type: "cut"; readonly id: number; readonly arrivedAt: bigint }
-  | { readonly type: "fit"; readonly id: number; readonly questions: ShardQuestions }
-  /** A part of the plan; the lines are made when the last one has come. */
-  | { readonly type: "lines"; readonly id: number; readonly plan: ShardPlan; readonly last: boolean }
-  /** Room for one more chunk, and memory for it where there is some. */
+  /** Takes a cut for a channel, from here on named by its id, until its end. */
+  | { readonly type: "open"; readonly id: number; readonly request: unknown; readonly arrivedAt: bigint }
+  | { readonly type: "send"; readonly id: number; readonly message: unknown }
+  /** Credit for one more piece, and memory for it where there is some. */
   | { readonly type: "pull"; readonly id: number; readonly memory: ArrayBuffer | undefined }
-  | { readonly type: "end"; readonly id: number; readonly delivered: boolean }
+  | { readonly type: "end"; readonly id: number; readonly message: unknown }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   /** Leave the group and end. */
   | { readonly type: "leave" }
 
 export type Question =
-  | { readonly about: "report"; readonly sources: number }
+  | { readonly about: "report"; readonly entries: number }
   | { readonly about: "switch"; readonly strategy: Strategy; readonly tp: TopicPartition | undefined }
   | { readonly about: "metrics" }
   | { readonly about: "life" }
+  /** For the application. */
+  | { readonly about: "application"; readonly question: unknown }
 
-export type Answer = ShardReport | OwnMetrics | boolean
+/** Of each question; the type of an application's answer is known to it alone. */
+export type Answer = ShardReport | OwnMetrics | boolean | unknown
 
 export type FromShard =
   | { readonly type: "running" }
   /** The member ids that the group's coordinator may know the shard by now. */
   | { readonly type: "members"; readonly memberIds: ReadonlyArray<string> }
-  /** A part of it. */
-  | {
-      readonly type: "digest"
-      readonly id: number
-      readonly entries: ReadonlyArray<DigestEntry>
-      readonly last: boolean
-    }
-  | { readonly type: "fits"; readonly id: number; readonly fits: ReadonlyArray<boolean> }
-  | { readonly type: "unproven"; readonly id: number; readonly why: string }
-  | { readonly type: "chunk"; readonly id: number; readonly chunk: LineChunk }
+  | { readonly type: "piece"; readonly id: number; readonly message: unknown }
+  /** The channel has no further piece. */
   | { readonly type: "done"; readonly id: number }
-  /** A defect met this scrape alone. */
+  /** A defect met this channel alone. */
   | { readonly type: "fault"; readonly id: number; readonly why: string }
   | { readonly type: "answer"; readonly id: number; readonly value: Answer }
   /** The shard cannot go on; the thread ends by itself. */

@@ -1,33 +1,19 @@
 /**
  * ShardHost: a shard's view, offered through a port: the worker's end of ShardPort. A cut is taken within the handling of its
- * message, so cuts are in the messages' order. Of a body's lines it makes no more than there is room for on the other side.
+ * message, so cuts are in the messages' order. Of a channel's pieces it asks for no more than there is credit for.
  */
-import { setImmediate as turn } from "node:timers/promises"
 import { Cause, Effect, FiberSet } from "effect"
-import type { PlannedFamily } from "../../metrics/body/BodyPlan.ts"
-import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
-import type { LineChunk } from "../../metrics/body/LineChunks.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
-import {
-  type Answer,
-  type FromShard,
-  familiesOfMessage,
-  type Port,
-  type Question,
-  type ToShard,
-  window
-} from "./Messages.ts"
-import type { Lines, ShardScrape, ShardView } from "./ShardView.ts"
+import type { Channel } from "./Channel.ts"
+import { type Answer, type FromShard, type Port, type Question, type ToShard, window } from "./Messages.ts"
+import type { ShardView } from "./ShardView.ts"
 
-/** A scrape between its cut and its end. */
+/** A channel between its opening and its end. */
 interface Held {
-  readonly scrape: ShardScrape
-  /** Of the plan that comes in parts. */
-  readonly planned: Array<PlannedFamily>
-  lines: Lines | undefined
-  room: number
+  readonly channel: Channel
+  credit: number
   ended: boolean
-  /** There is room, or it ended. */
+  /** There is credit, or it ended. */
   wake: () => void
 }
 
@@ -46,7 +32,7 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
     const held = new Map<number, Held>()
     const post = (message: FromShard, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
       port.postMessage(message, transfer)
-    /** A defect costs the scrape that met it, or the answer, and is told. */
+    /** A defect costs the channel that met it, or the answer, and is told. */
     const guarded = (effect: Effect.Effect<void>, broken: (why: string) => void): void => {
       run(
         Effect.catchCause(effect, (cause) =>
@@ -60,94 +46,67 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
       )
     }
 
-    const digest = (id: number, { scrape }: Held): Effect.Effect<void> =>
-      scrape.digest.pipe(
-        Effect.match({
-          onSuccess: (entries) => Effect.promise(() => tell(id, entries)),
-          onFailure: ({ message }) => Effect.sync(() => post({ type: "unproven", id, why: message }))
-        }),
-        Effect.flatten
-      )
-
-    const tell = async (id: number, entries: ReadonlyArray<DigestEntry>): Promise<void> => {
-      for (let at = 0; ; at += familiesOfMessage) {
-        const part = entries.slice(at, at + familiesOfMessage)
-        const last = at + familiesOfMessage >= entries.length
-        if (held.has(id)) post({ type: "digest", id, entries: part, last })
-        if (last) return
-        await turn()
+    /** In the handling of the message itself: no fiber's turn lies in between. */
+    const attempt = <A>(id: number, work: () => A): A | undefined => {
+      try {
+        return work()
+      } catch (error) {
+        guarded(Effect.die(error), (why) => post({ type: "fault", id, why }))
+        return undefined
       }
     }
 
-    const give = async (id: number, each: Held, lines: Lines): Promise<void> => {
+    const pump = async (id: number, each: Held): Promise<void> => {
       for (;;) {
-        while (each.room === 0 && !each.ended)
+        while (each.credit === 0 && !each.ended)
           await new Promise<void>((resolve) => {
             each.wake = resolve
           })
         if (each.ended) return
-        const chunk: LineChunk | undefined = await lines.next()
+        const piece = await each.channel.pull()
         if (each.ended) return
-        if (chunk === undefined) return post({ type: "done", id })
-        each.room -= 1
-        post({ type: "chunk", id, chunk }, [chunk.bytes.buffer])
+        if (piece === undefined) return post({ type: "done", id })
+        each.credit -= 1
+        post({ type: "piece", id, message: piece.message }, piece.memory)
       }
     }
 
     const answer = (question: Question): Effect.Effect<Answer> => {
       switch (question.about) {
         case "report":
-          return view.report(question.sources)
+          return view.report(question.entries)
         case "switch":
           return view.setBackpressure(question.strategy, question.tp)
         case "metrics":
           return metrics
         case "life":
           return Effect.succeed(true)
+        case "application":
+          return view.ask(question.question)
       }
     }
 
     port.on("message", (received) => {
       const message = received as ToShard
       switch (message.type) {
-        case "cut": {
-          const { id } = message
-          const each: Held = {
-            scrape: view.scrape(message.arrivedAt),
-            planned: [],
-            lines: undefined,
-            room: window,
-            ended: false,
-            wake: () => {}
-          }
+        case "open": {
+          const { id, request, arrivedAt } = message
+          const channel = attempt(id, () => view.open(request, arrivedAt))
+          if (channel === undefined) return
+          const each: Held = { channel, credit: window, ended: false, wake: () => {} }
           held.set(id, each)
-          return guarded(digest(id, each), (why) => post({ type: "fault", id, why }))
+          return guarded(
+            Effect.promise(() => pump(id, each)),
+            (why) => post({ type: "fault", id, why })
+          )
         }
-        case "fit": {
-          const { id, questions } = message
-          const each = held.get(id)
-          if (each === undefined) return
-          const told = Effect.map(each.scrape.fit(questions), (fits) => post({ type: "fits", id, fits }))
-          return guarded(told, (why) => post({ type: "fault", id, why }))
-        }
-        case "lines": {
-          const { id, plan, last } = message
-          const each = held.get(id)
-          if (each === undefined) return
-          for (const family of plan.families) each.planned.push(family)
-          if (!last) return
-          const giving = Effect.suspend(() => {
-            const lines = each.scrape.lines({ ...plan, families: each.planned })
-            each.lines = lines
-            return Effect.promise(() => give(id, each, lines))
-          })
-          return guarded(giving, (why) => post({ type: "fault", id, why }))
-        }
+        case "send":
+          return attempt(message.id, () => held.get(message.id)?.channel.send(message.message))
         case "pull": {
           const each = held.get(message.id)
           if (each === undefined) return
-          if (message.memory !== undefined) each.lines?.free(message.memory)
-          each.room += 1
+          if (message.memory !== undefined) each.channel.giveBack(message.memory)
+          each.credit += 1
           return each.wake()
         }
         case "end": {
@@ -156,11 +115,14 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
           held.delete(message.id)
           each.ended = true
           each.wake()
-          return each.scrape.end(message.delivered)
+          return attempt(message.id, () => each.channel.end(message.message))
         }
         case "ask": {
           const { id, question } = message
-          const told = Effect.map(answer(question), (value) => post({ type: "answer", id, value }))
+          const told = Effect.map(
+            Effect.suspend(() => answer(question)),
+            (value) => post({ type: "answer", id, value })
+          )
           // Without an answer the other side takes the thread for silent.
           return guarded(told, () => {})
         }

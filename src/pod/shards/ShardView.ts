@@ -1,54 +1,30 @@
 /**
- * ShardView: one shard as the HTTP side of its pod sees it, whichever thread it runs on: its part of a scrape, its state, its
- * own metrics and the switch. `LocalShard` is the shard of this thread, `ShardPort` one behind a message port. Routes
+ * ShardView: one shard as the HTTP side of its pod sees it, whichever thread it runs on: channels and questions to its application, its
+ * state, its own metrics and the switch. `LocalShard` is the shard of this thread, `ShardPort` one behind a message port. Routes
  * work on a list of views and know no difference between one and several.
- *
- * A scrape goes cut, proof, digest, questions where there are some, lines. The order matters: what is cut when is rule 7, that nothing is shown before the
- * proof is rule 4.
  */
 import type { Effect } from "effect"
 import type { Strategy } from "../../engine/Backpressure.ts"
-import type { EngineStatus, NotProven, PartitionStatus } from "../../engine/Engine.ts"
-import type { ShardPlan, ShardQuestions } from "../../metrics/body/BodyPlan.ts"
-import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
-import type { LineChunk } from "../../metrics/body/LineChunks.ts"
-import type { RefusalStatus, SourceStatus } from "../../metrics/cache/MetricsCache.ts"
+import type { EngineStatus, PartitionStatus } from "../../engine/Engine.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
+import type { Channel } from "./Channel.ts"
 
 export interface ShardView {
   readonly shard: number
   /**
-   * Takes the cut: now, or when the shard's thread comes to it, in the order of the calls; of what was owned at `arrivedAt`
-   * (process.hrtime.bigint(): one clock for all threads) and still is at the cut. `end` must be called, once.
+   * Takes a cut for the request: now, or when the shard's thread comes to it, in the order of the calls; of what was owned at
+   * `arrivedAt` (process.hrtime.bigint(): one clock for all threads) and still is at the cut.
    */
-  readonly scrape: (arrivedAt: bigint) => ShardScrape
-  /** With at most so many sources in each partition, and in all of them together. */
-  readonly report: (sources: number) => Effect.Effect<ShardReport>
+  readonly open: (request: unknown, arrivedAt: bigint) => Channel
+  /** Asks the shard's application; undefined where no answer came in time. */
+  readonly ask: (question: unknown) => Effect.Effect<unknown>
+  /** With at most so many entries of the application's. */
+  readonly report: (entries: number) => Effect.Effect<ShardReport>
   /** One partition, or all where none is named. False where the shard does not own it. */
   readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => Effect.Effect<boolean>
   /** Its own metrics as of now, where they are not in the process's registry already. */
   readonly metrics: Effect.Effect<OwnMetrics>
-}
-
-export interface ShardScrape {
-  /** What there is in the cut, when its ownership is proved. */
-  readonly digest: Effect.Effect<ReadonlyArray<DigestEntry>, NotProven>
-  /** What the plan asks about the lines of families in dispute; false for each where the shard does not answer. After the digest. */
-  readonly fit: (questions: ShardQuestions) => Effect.Effect<ReadonlyArray<boolean>>
-  /** The lines that the plan wants of the digest. Once, after the digest. */
-  readonly lines: (plan: ShardPlan) => Lines
-  /** Nothing more is wanted. `delivered`: a body with the lines was sent whole to a Prometheus. */
-  readonly end: (delivered: boolean) => void
-}
-
-export interface Lines {
-  /** One at a time, in order; undefined after the last. Made when asked for, or little earlier. */
-  readonly next: () => Promise<LineChunk | undefined>
-  /** The memory of a chunk that nobody reads any more, the kernel included: it is written over. Need not be told. */
-  readonly free: (memory: ArrayBuffer) => void
-  /** The shard is gone and its remaining lines with it. */
-  readonly broken: () => boolean
 }
 
 export interface ShardReport extends Omit<EngineStatus, "partitions" | "state"> {
@@ -57,12 +33,8 @@ export interface ShardReport extends Omit<EngineStatus, "partitions" | "state"> 
   readonly state: EngineStatus["state"] | "starting" | "silent"
   /** How often its thread had to be started again. */
   readonly workerRestarts: number
-  readonly partitions: ReadonlyArray<
-    PartitionStatus & {
-      readonly sourceList: ReadonlyArray<SourceStatus>
-      readonly refusals: ReadonlyArray<RefusalStatus>
-    }
-  >
+  /** Each together with what the application says of it. */
+  readonly partitions: ReadonlyArray<PartitionStatus>
 }
 
 /** Of a shard that cannot tell. */

@@ -1,5 +1,5 @@
 /**
- * ShardWorker: what a worker thread runs: one shard, offered to the main thread through the port. It ends when it is told to
+ * ShardWorker: what a worker thread runs: one shard of the application whose module it is told, offered to the main thread through the port. It ends when it is told to
  * leave, or when its engine gives up: it says so first, so that nothing more of it is shown, and then leaves in order. SIGTERM and
  * SIGINT are the main thread's.
  */
@@ -9,19 +9,25 @@ import { logging } from "../../Logging.ts"
 import { loopTurns } from "../../LoopTurns.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { KafkaTransport } from "../../transport/kafka/KafkaTransport.ts"
+import type { App } from "../App.ts"
+import { type Extension, extended } from "../Extension.ts"
 import type { FromShard } from "./Messages.ts"
 import { hostShard } from "./ShardHost.ts"
+import type { WorkerSettings } from "./ShardSettings.ts"
 import { openShard } from "./Shards.ts"
-import { metricsParts, type WorkerSettings } from "./WorkerSettings.ts"
 
 const port = parentPort!
-const settings = workerData as WorkerSettings
+const settings = workerData as WorkerSettings<unknown>
 const post = (message: FromShard): void => port.postMessage(message)
 
 const program = Effect.gen(function* () {
   const metrics = yield* SelfMetrics
   const leaving = yield* Deferred.make<void>()
-  const { engine, view } = yield* openShard(settings.shard, settings.engine, metricsParts(settings))
+  const modules = yield* Effect.promise(() => Promise.all(settings.modules.map((url) => import(url))))
+  const [base, ...extensions] = modules.map((module: { readonly default: unknown }) => module.default)
+  const app = extended(base as App, extensions as ReadonlyArray<Extension>)
+  const parts = yield* Effect.promise(() => app.load())
+  const { engine, view } = yield* openShard(settings.shard, app, parts, settings)
   const turns = loopTurns()
   yield* hostShard({
     port,

@@ -1,28 +1,20 @@
 /**
- * Shards: the shards of a pod, and where they run: on this thread (`inThisThread`: one, whose transport and processor the caller
- * brings; the demo runs several such pods on one embedded log), or on worker threads (`Workers`).
+ * Shards: the shards of a pod, and where they run: on this thread (`inThisThread`: one, whose transport the caller brings; the demo runs
+ * several such pods on one embedded log), or on worker threads (`Workers`).
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import type { Backpressure } from "../../engine/Backpressure.ts"
+import { Backpressure } from "../../engine/Backpressure.ts"
 import { Engine, EngineFailed } from "../../engine/Engine.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
-import type { EngineOptions } from "../../engine/Options.ts"
-import type { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
 import * as Shard from "../../engine/Shard.ts"
-import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { Transport } from "../../transport/Transport.ts"
+import { type App, type AppParts, protocolOf } from "../App.ts"
+import { ShardService } from "../ShardService.ts"
 import { localShard } from "./LocalShard.ts"
+import type { ShardPlace } from "./ShardPlace.ts"
+import type { ShardSettings } from "./ShardSettings.ts"
 import type { ShardView } from "./ShardView.ts"
-
-/** A shard's place in its pod; its number never changes. */
-export interface ShardPlace {
-  readonly shard: number
-  /** Absent while the shard is not running. */
-  view: ShardView | undefined
-  /** How often its thread had to be started again. */
-  restarts: number
-}
 
 /** The shards of a pod, run by whoever knows where. */
 export interface Shards<R> {
@@ -33,13 +25,14 @@ export interface Shards<R> {
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
-type Parts = PartitionProcessor | MetricsCache | Backpressure
+type Named = Pick<App, "name" | "groupName">
 
-/** A shard on this thread, in the Scope. `parts` is built anew for it. */
-export const openShard = (
+/** A shard on this thread, in the Scope. The application's Layers are built anew for it, before the engine, and closed after it. */
+export const openShard = <S>(
   shard: number,
-  options: EngineOptions,
-  parts: Layer.Layer<Parts, never, SelfMetrics>
+  app: Named,
+  parts: Pick<AppParts<S>, "layer">,
+  { engine: options, backpressure, application }: ShardSettings<S>
 ): Effect.Effect<
   { readonly engine: Engine["Service"]; readonly view: ShardView },
   EngineFailed,
@@ -47,24 +40,34 @@ export const openShard = (
 > =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
-    const layer = Shard.layer(options).pipe(Layer.provide(Assignor.layer), Layer.provideMerge(Layer.fresh(parts)))
-    const services = yield* Layer.build(layer).pipe(
+    const failed = (error: unknown) =>
+      new EngineFailed({
+        message: `the application ${app.name} could not start: ${error instanceof Error ? error.message : String(error)}`
+      })
+    const usual = Layer.merge(Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag), Assignor.layer)
+    const services = yield* Layer.build(Layer.fresh(Layer.provideMerge(parts.layer(application), usual))).pipe(
+      Effect.mapError(failed)
+    )
+    const assignor = { ...Context.get(services, Assignor), protocol: protocolOf(app) }
+    const engine = yield* Layer.build(Shard.layer(options)).pipe(
+      Effect.provide(Context.add(services, Assignor, assignor)),
+      Effect.map(Context.get(Engine)),
       Effect.catchTag("TransportError", (error) =>
         Effect.fail(new EngineFailed({ message: `the engine could not start: ${error.message}` }))
       )
     )
-    const engine = Context.get(services, Engine)
-    return { engine, view: localShard({ shard, engine, cache: Context.get(services, MetricsCache), metrics }) }
+    return { engine, view: localShard({ shard, engine, service: Context.get(services, ShardService), metrics }) }
   })
 
 /** One shard, on this thread. */
-export const inThisThread = (
-  options: EngineOptions,
-  parts: Layer.Layer<Parts, never, SelfMetrics>
+export const inThisThread = <S>(
+  app: Named,
+  parts: Pick<AppParts<S>, "layer">,
+  settings: ShardSettings<S>
 ): Shards<Transport | SelfMetrics> => ({
   count: 1,
   start: (places) =>
-    Effect.map(openShard(0, options, parts), ({ engine, view }) => {
+    Effect.map(openShard(0, app, parts, settings), ({ engine, view }) => {
       places[0]!.view = view
       return engine.failed
     })

@@ -8,11 +8,12 @@ import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
 import { Deferred, Effect } from "effect"
 import { EngineFailed } from "../../engine/Engine.ts"
-import { PodSources } from "../../metrics/cache/PodSources.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
-import type { ShardPlace, Shards } from "./Shards.ts"
+import type { App, AppParts } from "../App.ts"
+import type { ShardPlace } from "./ShardPlace.ts"
+import { type Before, type ThreadSettings, workerSettings } from "./ShardSettings.ts"
+import type { Shards } from "./Shards.ts"
 import { ShardThread } from "./ShardThread.ts"
-import { type Before, type ShardSettings, workerSettings } from "./WorkerSettings.ts"
 
 export interface WorkersOptions {
   readonly count: number
@@ -27,16 +28,21 @@ export interface WorkersOptions {
 /** TypeScript in a checkout, JavaScript in the package. */
 const script = new URL(`./ShardWorker${extname(import.meta.url)}`, import.meta.url)
 
-/** Threads with a shard of metrics on Kafka each. */
-export const metricsWorkers = (settings: ShardSettings, count: number): Shards<SelfMetrics> => {
-  const sources = PodSources.memory()
+/** Threads with a shard of the application on Kafka each, as many as there are to be. */
+export const onThreads = <S>(
+  { module, extensions = [] }: Pick<App, "module" | "extensions">,
+  { divide = (settings) => () => settings }: Pick<AppParts<S>, "divide">,
+  settings: ThreadSettings<S>,
+  count: number
+): Shards<SelfMetrics> => {
+  const shareOf = divide(settings.application, count)
   return onWorkers({
     count,
     sessionTimeout: settings.engine.sessionTimeout,
     start: (shard, before) =>
       new Worker(script, {
         name: `shard-${shard}`,
-        workerData: workerSettings(settings, shard, count, before, sources)
+        workerData: workerSettings(settings, shareOf(shard), [module, ...extensions], shard, before)
       })
   })
 }

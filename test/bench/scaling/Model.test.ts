@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { serve } from "../../../src/config/Settings.ts"
 import { assignTwoStep } from "../../../src/engine/group/Assignor.ts"
 import { encodeAssignment, encodeClaims } from "../../../src/engine/group/Claims.ts"
 import { defaultEngineOptions } from "../../../src/engine/Options.ts"
 import { encodeCommitMetadata } from "../../../src/engine/partition/CommitMetadata.ts"
+import metricsApp from "../../../src/metrics/MetricsApp.ts"
+import { podTable } from "../../../src/pod/PodSettings.ts"
 import { assumptions, defaults, loadOf, settings } from "./Figures.ts"
 import { limitsOf } from "./Limits.ts"
 import { type Coefficients, coresOf, type Given, type Load, planOf, readingCpu, residentOf, volumeOf } from "./Model.ts"
@@ -173,7 +174,7 @@ describe("the model's numbers of the protocol", () => {
   it("are the pace of heartbeats and commits and the limits that a pod has by default", () => {
     assert.strictEqual(settings.heartbeatsPerSecond, 1_000 / defaultEngineOptions.heartbeatInterval)
     assert.strictEqual(settings.commitsPerSecond, 1_000 / defaultEngineOptions.commitInterval)
-    const shown = JSON.stringify(serve)
+    const shown = JSON.stringify(podTable(metricsApp))
     assert.include(shown, `"fallback":"${settings.maxPodSeries}"`)
     assert.strictEqual(settings.maxPodBytes, 1024 ** 3)
   })

@@ -1,7 +1,7 @@
 /** Unfinished: chunks of rounds that wait for others, where a pod has no memory for all of them. */
 import { assert, it } from "@effect/vitest"
 import { Budget } from "../../../src/metrics/cache/Budget.ts"
-import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
+import { defaultCacheLimits, defaultMetricsOptions } from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { UnfinishedPool } from "../../../src/metrics/cache/Unfinished.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
@@ -17,7 +17,7 @@ class Pod {
   private next = 0
 
   constructor() {
-    const limits = { ...defaultParseLimits, ...defaultCacheLimits }
+    const limits = { ...defaultParseLimits, ...defaultCacheLimits, defaultMetricsOptions }
     const options = { expiry: 100, timestamps: "scrape", sourceLabel: "instance", limits } as const
     const budget = new Budget("pod", { series: 1e9, bytes: 1e12 })
     this.caches = [0, 1].map(
@@ -74,11 +74,10 @@ it("what is complete, superseded, given up or closed holds nothing any more", ()
 })
 
 it("a pod's share of each worker has room for one round", async () => {
-  const { workerSettings } = await import("../../../src/pod/shards/WorkerSettings.ts")
+  const { metricsParts } = await import("../../../src/metrics/MetricsParts.ts")
   const limits = { ...defaultParseLimits, ...defaultCacheLimits, maxBytes: 1000, podGatherBytes: 8000 }
-  const settings = { engine: { clientId: "a" }, kafka: {}, metrics: { limits } } as never
-  const shares = [1, 4, 100].map(
-    (count) => workerSettings(settings, 0, count, {} as never).metrics.limits.podGatherBytes
+  const shares = [4, 100].map(
+    (count) => metricsParts.divide!({ ...defaultMetricsOptions, limits }, count)(0).limits.podGatherBytes
   )
-  assert.deepStrictEqual(shares, [8000, 2000, 1000])
+  assert.deepStrictEqual(shares, [2000, 1000])
 })

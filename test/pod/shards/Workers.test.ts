@@ -1,7 +1,7 @@
 /** Threads that die, of whatever: shown no more at once, replaced by one that knows whom it replaces, the others untouched. */
 import { BroadcastChannel, Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { PodState } from "../../../src/pod/PodState.ts"
 import { onWorkers, type WorkersOptions } from "../../../src/pod/shards/Workers.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
@@ -83,17 +83,18 @@ describe("a worker thread", () => {
     )
 
   test(
-    "that died shows nothing of a scrape that was under way",
+    "that died says nothing on a channel that was open",
     Effect.gen(function* () {
       const { pod, die, events } = yield* threads()
       const view = pod.places[0]!.view!
+      const under = view.open("anything", process.hrtime.bigint())
       die(0, "silent")
       yield* Effect.promise(() => until(() => events.some(({ event }) => event === "silent"), { what: "its silence" }))
-      const scrape = view.scrape(process.hrtime.bigint())
-      const digest = yield* Effect.exit(scrape.digest)
-      assert.isTrue(Exit.isFailure(digest) && Cause.pretty(digest.cause).includes("the shard's thread is gone"))
-      // And none that comes later.
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(view.scrape(process.hrtime.bigint()).digest)))
+      // And of one that comes later.
+      for (const channel of [under, view.open("anything", process.hrtime.bigint())]) {
+        assert.isUndefined(yield* Effect.promise(() => channel.pull()))
+        assert.isTrue(channel.isLost())
+      }
     })
   )
 

@@ -1,5 +1,5 @@
 /**
- * A worker of the test's own in the place of ShardWorker: it says what a shard's thread says, and dies when and how it is told to
+ * A worker of the test's own in the place of ShardWorker: it says what a shard's thread says, nothing on its channels, and dies when and how it is told to
  * (`die:` messages over a BroadcastChannel named after the test).
  */
 import { BroadcastChannel, parentPort, workerData } from "node:worker_threads"
@@ -18,7 +18,6 @@ parentPort.on("message", (message) => {
     control.close()
     parentPort.close()
   } else if (message.type === "ask" && message.question.about === "life") answer(message.id, true)
-  else if (message.type === "cut") parentPort.postMessage({ type: "digest", id: message.id, entries: [] })
 })
 control.onmessage = ({ data }) => {
   if (data.shard !== shard || data.event !== "die") return

@@ -1,0 +1,72 @@
+/** CheckConfig: what `check` is started with: options of pods of metrics, and of agents where it looks at what these need. No network. */
+
+import { readAcks } from "../Config.ts"
+import { type Connection, readConnection } from "../config/Connection.ts"
+import { readSessionTimeout, readTopics } from "../config/Group.ts"
+import * as Kind from "../config/Kind.ts"
+import type { Outcome, Resolved } from "../config/Resolve.ts"
+import { settings } from "../config/Setting.ts"
+import { agent, connection, group, program } from "../config/Settings.ts"
+import { type LogConfig, readLog } from "../Logging.ts"
+import { metricsSettings } from "../metrics/MetricsSettings.ts"
+import type { Acks } from "../transport/Transport.ts"
+
+export const checkSettings = settings({
+  ...connection,
+  ...group,
+  expiry: metricsSettings.expiry,
+  lookback: metricsSettings.lookback,
+  agent: {
+    kind: Kind.flag,
+    about: "Look at what an agent needs instead: the topic, the right to write, sizes, the options below.",
+    fallback: "false"
+  },
+  stateDir: agent.stateDir,
+  partitionBase: agent.partitionBase,
+  acks: agent.acks,
+  maxRequestBytes: agent.maxRequestBytes,
+  ...program
+})
+
+export interface CheckConfig {
+  readonly connection: Connection
+  readonly topics: ReadonlyArray<string>
+  readonly group: string
+  readonly sessionTimeout: number
+  readonly lookback: number
+  /** Null: for pods. */
+  readonly agent: CheckedAgent | null
+  readonly log: LogConfig
+}
+
+export interface CheckedAgent {
+  /** Null: what the state directory kept, else the topic's partitions. */
+  readonly base: number | null
+  readonly stateDir: string
+  readonly acks: Acks
+  readonly requestBytes: number
+}
+
+export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<CheckConfig> => {
+  const { values } = resolved
+  const connection = readConnection(resolved)
+  if ("problems" in connection) return connection
+  return {
+    value: {
+      connection: connection.value,
+      topics: readTopics(resolved, connection.value),
+      group: values.groupId,
+      sessionTimeout: readSessionTimeout(resolved, connection.value),
+      lookback: values.lookback ?? values.expiry,
+      agent: values.agent
+        ? {
+            base: values.partitionBase ?? null,
+            stateDir: values.stateDir,
+            acks: readAcks(values.acks),
+            requestBytes: values.maxRequestBytes
+          }
+        : null,
+      log: readLog(values)
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/** MetricsShard: what a shard of metrics answers on its own thread: scrapes, and for status the sources and refusals of each partition. */
+import { Effect, Layer } from "effect"
+import { ShardService } from "../../pod/ShardService.ts"
+import { SelfMetrics } from "../../SelfMetrics.ts"
+import { partitionKey } from "../../transport/Transport.ts"
+import { MetricsCache, type RefusalStatus, type SourceStatus } from "../cache/MetricsCache.ts"
+import { scrapeChannel } from "./ScrapeChannel.ts"
+
+/** What status says of a partition besides what the engine does. */
+export interface PartitionDetails {
+  readonly sourceList: ReadonlyArray<SourceStatus>
+  readonly refusals: ReadonlyArray<RefusalStatus>
+}
+
+const sourcesPerPartition = 100
+
+export const layer: Layer.Layer<ShardService, never, MetricsCache | SelfMetrics> = Layer.effect(
+  ShardService,
+  Effect.gen(function* () {
+    const cache = yield* MetricsCache
+    const metrics = yield* SelfMetrics
+    const run = Effect.runPromiseWith(yield* Effect.context<never>())
+    const leftOut = (lines: number): void => metrics.bodyLinesLeftOut.inc(lines)
+    return ShardService.of({
+      open: (_, cut) => scrapeChannel({ cut, look: cache.collect(cut.partitions.map((p) => p.key)), run, leftOut }),
+      ask: () => Effect.succeed(undefined),
+      details: (partitions, entries) => {
+        let left = entries
+        return partitions.map((tp): PartitionDetails => {
+          const content = cache.get(partitionKey(tp))
+          const sourceList = content?.sources(Math.min(left, sourcesPerPartition)) ?? []
+          left -= sourceList.length
+          return { sourceList, refusals: content?.refusals() ?? [] }
+        })
+      }
+    })
+  })
+)

@@ -1,0 +1,10 @@
+/** ShardPlace: a shard's place in its pod, which its threads come and go in. Its number never changes. */
+import type { ShardView } from "./ShardView.ts"
+
+export interface ShardPlace {
+  readonly shard: number
+  /** Absent while the shard is not running. */
+  view: ShardView | undefined
+  /** How often its thread had to be started again. */
+  restarts: number
+}

@@ -1,0 +1,141 @@
+/** An application that is no metrics, with an extension over it, in a real pod on the embedded log: by the same doors as metrics. */
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, type Scope } from "effect"
+import { Assignor } from "../../src/engine/group/Assignor.ts"
+import { defaultEngineOptions } from "../../src/engine/Options.ts"
+import metricsApp from "../../src/metrics/MetricsApp.ts"
+import { type App, protocolOf } from "../../src/pod/App.ts"
+import { type Extension, extended } from "../../src/pod/Extension.ts"
+import { runPod } from "../../src/pod/Pod.ts"
+import { inThisThread } from "../../src/pod/shards/Shards.ts"
+import { SelfMetrics } from "../../src/SelfMetrics.ts"
+import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { Transport } from "../../src/transport/Transport.ts"
+import counts from "./apps/counts.ts"
+import skipping from "./apps/skipping.ts"
+import { ask } from "./fakePod.ts"
+
+const backpressure = { strategy: "pause", adaptiveLag: 0 } as const
+
+const start = <S>(app: App<S>, application: S) =>
+  Effect.gen(function* () {
+    const log = yield* EmbeddedLog
+    const listening = yield* Deferred.make<string>()
+    const parts = yield* Effect.promise(() => app.load())
+    const engine = { ...defaultEngineOptions, topics: ["orders"] }
+    const pod = runPod(
+      {
+        listen: { host: "127.0.0.1", port: 0 },
+        version: "1",
+        adminToken: undefined,
+        settings: [],
+        onListening: ({ port }) => Deferred.doneUnsafe(listening, Effect.succeed(`http://127.0.0.1:${port}`))
+      },
+      parts,
+      inThisThread(app, parts, { engine, backpressure, application })
+    ).pipe(Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)))
+    const fiber = yield* Effect.forkScoped(pod)
+    return { fiber, base: yield* Deferred.await(listening) }
+  })
+
+const produce = (...keys: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const log = yield* EmbeddedLog
+    const producer = yield* log.transport.producer({ clientId: "p", acks: 1, compression: "none" })
+    yield* producer.produce(
+      keys.map((key, i) => ({ topic: "orders", partition: i % 2, key: Buffer.from(key), value: null, headers: {} }))
+    )
+  })
+
+const json = (url: string) => Effect.promise(async () => JSON.parse((await ask(url)).body.toString()) as unknown)
+const eventually = (url: string, wanted: unknown) =>
+  Effect.gen(function* () {
+    while (JSON.stringify(yield* json(url)) !== JSON.stringify(wanted)) yield* Effect.yieldNow
+  })
+
+const test = (name: string, body: Effect.Effect<void, unknown, EmbeddedLog | Scope.Scope>) =>
+  it.live(name, () => Effect.scoped(body).pipe(Effect.provide([EmbeddedLog.layer(), Logger.layer([])])))
+
+describe("an application of one's own", () => {
+  test(
+    "shows what it made of the records, proved and asked, in status, and under a group protocol of its own",
+    Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      yield* log.createTopic("orders", 2)
+      const { base } = yield* start(counts, 5)
+      yield* eventually(`${base}/counts`, { "orders/0": 5, "orders/1": 5 })
+      yield* produce("a", "b", "c")
+      yield* eventually(`${base}/counts`, { "orders/0": 7, "orders/1": 6 })
+      assert.deepStrictEqual(yield* json(`${base}/total`), [13])
+      const status = (yield* json(`${base}/api/v1/status`)) as {
+        readonly counting: boolean
+        readonly shards: ReadonlyArray<{ readonly partitions: ReadonlyArray<{ readonly counted: number }> }>
+      }
+      assert.isTrue(status.counting)
+      assert.deepStrictEqual(
+        status.shards[0]!.partitions.map(({ counted }) => counted),
+        [7, 6]
+      )
+      assert.strictEqual((yield* Effect.promise(() => ask(`${base}/metrics`))).status, 404)
+      const { group } = yield* log.transport.inspect([], "kafka2prom")
+      assert.strictEqual(group?.protocol, "k2p-counts-v1")
+      assert.strictEqual(protocolOf(metricsApp), (yield* Assignor).protocol)
+    }).pipe(Effect.provide(Assignor.layer))
+  )
+
+  test(
+    "that throws in answering costs that answer",
+    Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      yield* log.createTopic("orders", 2)
+      const { base } = yield* start(counts, 1)
+      yield* eventually(`${base}/total`, [2])
+      assert.strictEqual((yield* Effect.promise(() => ask(`${base}/counts?broken`))).status, 500)
+      yield* eventually(`${base}/counts`, { "orders/0": 1, "orders/1": 1 })
+    })
+  )
+
+  test(
+    "that cannot start ends the pod with its name and its reason",
+    Effect.gen(function* () {
+      const layer = () => Layer.effectContext(Effect.fail(new Error("no disk is left")))
+      const refusing = { ...counts, load: async () => ({ ...(await counts.load()), layer }) }
+      const { fiber } = yield* start(refusing, 1)
+      const exit = yield* Effect.exit(Fiber.join(fiber))
+      assert.isTrue(
+        Exit.isFailure(exit) &&
+          Cause.pretty(exit.cause).includes("the application counts could not start: no disk is left")
+      )
+    })
+  )
+})
+
+describe("an extension", () => {
+  test(
+    "stands around the application's own processor, and others around it",
+    Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      yield* log.createTopic("orders", 2)
+      const other = { ...skipping, name: "other" }
+      const app = extended(counts, [skipping as Extension, other as Extension])
+      assert.deepStrictEqual(app.extensions, [skipping.module, skipping.module])
+      const { base } = yield* start(app as App, { application: 0, extensions: ["b", "d"] })
+      yield* eventually(`${base}/total`, [0])
+      yield* produce("a", "b", "c", "d", "e")
+      yield* eventually(`${base}/total`, [3])
+    })
+  )
+
+  it("says what must be agreed on, and leaves an application alone that has none", () => {
+    assert.strictEqual(extended(counts, []) as unknown, counts)
+    const app = extended(counts, [skipping as Extension])
+    const configured = app.configure({ values: { countFrom: 3, skipKey: "x" } } as never)
+    assert.deepStrictEqual(configured, {
+      value: {
+        settings: { application: 3, extensions: ["x"] },
+        agreed: { from: 3, extensions: [["skipping", { key: "x" }]] },
+        notes: ["counts records", "skips x"]
+      }
+    })
+  })
+})

@@ -1,0 +1,118 @@
+/** An application that is no metrics: it counts the records of each partition and shows the sums on /counts, proved, and /total, asked. */
+import { Context, Effect, Layer } from "effect"
+import * as Kind from "../../../src/config/Kind.ts"
+import { settings } from "../../../src/config/Setting.ts"
+import { type Batch, PartitionProcessor, ProcessorError } from "../../../src/engine/PartitionProcessor.ts"
+import { replyJson } from "../../../src/http/Route.ts"
+import type { App } from "../../../src/pod/App.ts"
+import { ShardService } from "../../../src/pod/ShardService.ts"
+import type { Piece } from "../../../src/pod/shards/Channel.ts"
+import { partitionKey } from "../../../src/transport/Transport.ts"
+
+class Counts extends Context.Service<Counts, Map<string, number>>()("test/Counts") {}
+
+const table = settings({
+  countFrom: { kind: Kind.integer(0, 1_000), about: "What an empty partition has.", fallback: "0" }
+})
+
+const processor = (from: number) =>
+  Layer.effect(
+    PartitionProcessor,
+    Effect.map(Counts, (counts) =>
+      PartitionProcessor.of({
+        open: (tp) =>
+          Effect.gen(function* () {
+            const key = partitionKey(tp)
+            counts.set(key, from)
+            yield* Effect.addFinalizer(() => Effect.sync(() => counts.delete(key)))
+            return {
+              process: ({ records }: Batch) =>
+                records.some(({ key: name }) => name !== null && Buffer.from(name).toString() === "poison")
+                  ? Effect.fail(new ProcessorError({ message: "poison" }))
+                  : Effect.sync(() => void counts.set(key, (counts.get(key) ?? 0) + records.length)),
+              dropped: () => Effect.void,
+              committable: (position: number) => position,
+              lowest: () => 0,
+              size: () => ({ sources: 0, series: 0, bytes: 0 })
+            }
+          })
+      })
+    )
+  )
+
+const answers = Layer.effect(
+  ShardService,
+  Effect.gen(function* () {
+    const counts = yield* Counts
+    const run = Effect.runPromiseWith(yield* Effect.context<never>())
+    return ShardService.of({
+      open: (request, cut) => {
+        const found = cut.partitions.map(({ key }) => [key, counts.get(key)] as const)
+        async function* talk(): AsyncGenerator<Piece, undefined, undefined> {
+          if (request === "broken") throw new Error("a team's mistake")
+          if (!(await run(Effect.match(cut.prove, { onSuccess: () => true, onFailure: () => false })))) return
+          for (const message of found) yield { message }
+        }
+        const talking = talk()
+        return {
+          send: () => {},
+          pull: async () => (await talking.next()).value,
+          giveBack: () => {},
+          isLost: () => false,
+          end: () => {}
+        }
+      },
+      ask: () => Effect.sync(() => [...counts.values()].reduce((sum, n) => sum + n, 0)),
+      details: (partitions) => partitions.map((tp) => ({ counted: counts.get(partitionKey(tp)) ?? null }))
+    })
+  })
+)
+
+const app: App<number, typeof table> = {
+  name: "counts",
+  about: "counts records.",
+  module: import.meta.url,
+  settings: table,
+  configure: ({ values }) =>
+    values.countFrom === 666
+      ? { problems: ["--count-from is 666: nobody counts from there"] }
+      : { value: { settings: values.countFrom, agreed: { from: values.countFrom }, notes: ["counts records"] } },
+  load: async () => ({
+    divide: (from, count) => (shard) => (shard === 0 ? from : from + count),
+    layer: (from) => Layer.merge(processor(from), answers).pipe(Layer.provide(Layer.sync(Counts, () => new Map()))),
+    surface: (pod) => ({
+      routes: [
+        {
+          method: "GET",
+          path: "/counts",
+          about: "records by partition",
+          handle: ({ request, response }) =>
+            Effect.promise(async () => {
+              const all: Array<unknown> = []
+              const what = request.url?.includes("broken") ? "broken" : "all"
+              const channels = pod.views.map((view) => view.open(what, process.hrtime.bigint()))
+              for (const channel of channels) {
+                for (let piece = await channel.pull(); piece !== undefined; piece = await channel.pull())
+                  all.push(piece.message)
+                channel.end(undefined)
+              }
+              replyJson(response, 200, Object.fromEntries(all as Array<[string, number]>))
+            })
+        },
+        {
+          method: "GET",
+          path: "/total",
+          about: "all records",
+          handle: ({ response }) =>
+            Effect.map(
+              Effect.forEach(pod.views, (view) => view.ask("total")),
+              (totals) => replyJson(response, 200, totals)
+            )
+        }
+      ],
+      status: () => ({ counting: true })
+    })
+  })
+}
+
+export default app
