@@ -148,7 +148,6 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
         queueRecords: values.queueRecords,
         queueBytes: values.queueBytes,
         maxRecordBytes: values.maxRecordBytes,
-        commit: values.commit,
         partitioner: values.partitioner,
         growthWindow: values.growthWindow,
         settingsHash: createHash("sha256")
@@ -166,7 +165,7 @@ export const serveConfig = (resolved: Resolved<typeof Settings.serve>): Outcome<
           .slice(0, 16)
       },
       backpressure: { strategy: values.backpressure, adaptiveLag: values.adaptiveLag },
-      metrics: { ...agreed, limits },
+      metrics: { ...agreed, commit: values.commit, limits },
       workers: values.workers ?? availableParallelism(),
       listen: values.listen,
       adminToken: values.adminToken,

@@ -128,6 +128,11 @@ const make = (defaults: boolean) => {
       ["topic", "partition", "reason"]
     ),
     actorRestarts: counter("k2p_actor_restarts_total", "Restarts of a partition's actor after a failure.", partition),
+    moduleFailures: counter(
+      "k2p_module_failures_total",
+      "Functions of a processor or a strategy that failed, by the module's name and the function's; each cost its partition's actor a restart, or what it drained.",
+      ["module", "function"]
+    ),
     rebalances: counter("k2p_rebalances_total", "Generations that this member synced."),
     membershipsLost: counter(
       "k2p_memberships_lost_total",

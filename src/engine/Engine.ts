@@ -21,8 +21,6 @@ export interface Cut {
    * Succeeds at once for a cut without partitions.
    */
   readonly prove: Effect.Effect<void, NotProven>
-  /** To be called when a body made of this cut was sent whole to a Prometheus (for `--commit scraped`). */
-  readonly delivered: () => void
 }
 
 /** This pod cannot prove that it still owns what it would show: it shows nothing (P9). */
@@ -60,9 +58,8 @@ export interface PartitionStatus {
   readonly quarantine: Quarantine | null
   /** Batches that nobody can read, and the last of them. */
   readonly skipped: { readonly batches: number; readonly last: Unreadable | null }
-  readonly sources: number
-  readonly series: number
-  readonly bytes: number
+  /** What its processor says that it holds, by names of its own; empty where none is at work. */
+  readonly holds: Readonly<Record<string, number>>
   readonly growth: GrowthStatus
 }
 

@@ -34,7 +34,6 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
   const known = i.led(p.key) && p.highWatermark >= 0
   const working = p.processing !== undefined
   const remainder = p.queue.remainder(i.options.queueRecords, i.options.queueBytes)
-  const size = p.processing?.size() ?? { sources: 0, series: 0, bytes: 0 }
   return {
     topic: p.tp.topic,
     partition: p.tp.partition,
@@ -64,7 +63,7 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
       placement: p.homes.placement ?? null,
       waitingFor: p.homes.open
     },
-    ...size
+    holds: p.processing?.status() ?? {}
   }
 }
 

@@ -66,9 +66,7 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   trouble: null,
   quarantine: null,
   skipped: { batches: 0, last: null },
-  sources: 1,
-  series: 1,
-  bytes: 10,
+  holds: { sources: 1, series: 1, bytes: 10 },
   ...change
 })
 
@@ -99,10 +97,7 @@ export class FakeEngine {
       return {
         generation: 3,
         partitions: this.owned.map((tp) => ({ tp, key: partitionKey(tp), position: 10 })),
-        prove: Effect.suspend(() => this.prove),
-        delivered: () => {
-          this.delivered += 1
-        }
+        prove: Effect.suspend(() => this.prove)
       }
     },
     status: () => this.status,
@@ -167,10 +162,15 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
       const engine = new FakeEngine()
       const fake: { -readonly [K in keyof FakeShard]: FakeShard[K] } = { engine, dumps: [], port: undefined }
       yield* cache.enter("metrics/0", {
-        look: () => ({ dumps: fake.dumps, end: () => {} }),
         sources: () => [],
         refusals: () => [],
-        ...options.content
+        ...options.content,
+        look: () => ({
+          ...(options.content?.look?.() ?? { dumps: fake.dumps, end: () => {} }),
+          delivered: () => {
+            engine.delivered += 1
+          }
+        })
       })
       const view = localShard({ shard: place.shard, engine: engine.service, cache, metrics })
       if (options.overPort === true) fake.port = yield* overPort(view)

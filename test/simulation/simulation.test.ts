@@ -125,6 +125,16 @@ describe("histories of their own", () => {
     playMany("calmGrowth", 8)
   })
 
+  it("what comes is made durable once, whatever freezes, dies or is handed over meanwhile", {
+    timeout: 300_000
+  }, () => {
+    playMany("durable", 60)
+  })
+
+  it("what is handed over in good order is not read again", { timeout: 300_000 }, () => {
+    playMany("handedOver", 20)
+  })
+
   it("coordinators that were deposed and still answer heartbeats neither stop nor lose anything", {
     timeout: 300_000
   }, () => {

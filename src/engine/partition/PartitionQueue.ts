@@ -4,15 +4,13 @@
  * the remainder, is one fetched batch at most, because a batch is queued whole (refetching a part of it would cost more than it saves).
  * A batch's bytes are lent: they are released when nothing of it is queued or being processed any more.
  *
- * Dropped records keep their place in the order as a marker: of each source the first and the last of them, and the one of the
- * highest round, without values, so that the actor can tell its processor in time whose content was skipped, from where on, and
- * what may not be shown after it: a marker may reach over the fence, and what counts there is whether anything *before* it
- * went; and rounds may come in any order. The marker is bounded by the partition's sources. With a marker
+ * Dropped records keep their place in the order as a gap: the processor's, who says what it must know of them. With a gap
  * the records after it are taken, too, and held for the next take: were they dropped in their turn meanwhile, a slow
- * actor under steady overload would be given nothing but markers.
+ * actor under steady overload would be given nothing but gaps.
  */
 import { Loan } from "../../Loan.ts"
 import type { LogRecord } from "../../transport/Transport.ts"
+import type { Gap } from "../PartitionProcessor.ts"
 
 export type QueueItem =
   | {
@@ -24,7 +22,7 @@ export type QueueItem =
       /** To be returned by whoever keeps nothing of the records' bytes; without it they are never released. */
       readonly loan: Loan
     }
-  | { readonly type: "dropped"; readonly records: ReadonlyArray<LogRecord>; readonly next: number }
+  | { readonly type: "dropped"; readonly gap: Gap | undefined; readonly next: number }
 
 /** What a record counts against the byte bound: its value and key plus a flat rate for the object around them. */
 export const recordBytes = (r: LogRecord): number => (r.value?.length ?? 0) + (r.key?.length ?? 0) + 100
@@ -42,47 +40,23 @@ const nothingToRelease = (): void => {}
 /** Stands where a batch was: the queue must not keep alive what was taken from it. */
 const gone: Entry = { records: [], head: 0, next: -1, loan: new Loan(nothingToRelease) }
 
-/** Whose record it is, as records name their source: by the key, without one by the header. */
-const sourceOf = (r: LogRecord): string =>
-  r.key === null ? `-${latin1(r.headers["k2p-source"])}` : `+${latin1(r.key)}`
-
-const latin1 = (bytes: Uint8Array | undefined): string =>
-  bytes === undefined ? "" : Buffer.from(bytes).toString("latin1")
-
-interface Skipped {
-  readonly first: LogRecord
-  last: LogRecord
-  highest: LogRecord
-}
-
-const roundForm = /^(\d+)\.(\d+)$/
-
-/** Whether the record is of a higher round, as records number them. */
-const isHigher = (a: LogRecord, b: LogRecord): boolean => {
-  const mine = roundForm.exec(latin1(a.headers["k2p-round"]))
-  const other = roundForm.exec(latin1(b.headers["k2p-round"]))
-  if (mine === null || other === null) return mine !== null
-  const epochs = Number(mine[1]) - Number(other[1])
-  return epochs === 0 ? Number(mine[2]) > Number(other[2]) : epochs > 0
-}
-
-/** A copy without the value: a view into the fetched bytes would keep all of them alive, beyond every bound. */
-const withoutValue = (r: LogRecord): LogRecord => {
-  const headers: Record<string, Uint8Array> = {}
-  for (const name in r.headers) headers[name] = Buffer.from(r.headers[name]!)
-  return { ...r, key: r.key === null ? null : Buffer.from(r.key), value: null, headers }
-}
-
 export class PartitionQueue {
   private readonly entries: Array<Entry> = []
   private first = 0
-  private skipped = new Map<string, Skipped>()
+  private gap: Gap | undefined
+  /** Where the present gap ends; -1 where there is none. */
   private droppedNext = -1
-  /** What comes after the marker that was taken last. */
+  /** What comes after the gap that was taken last. */
   private held: QueueItem | undefined
   /** What is queued and may still be dropped. */
   records = 0
   bytes = 0
+  private readonly beginGap: (() => Gap) | undefined
+
+  /** `beginGap`: absent where nobody wants to know what was dropped. */
+  constructor(beginGap?: () => Gap) {
+    this.beginGap = beginGap
+  }
 
   /** `release`: of the records' bytes. */
   push(records: ReadonlyArray<LogRecord>, next: number, release: () => void = nothingToRelease): void {
@@ -114,14 +88,8 @@ export class PartitionQueue {
       this.records -= 1
       this.bytes -= recordBytes(record)
       dropped += 1
-      const source = sourceOf(record)
-      const bare = withoutValue(record)
-      const before = this.skipped.get(source)
-      if (before === undefined) this.skipped.set(source, { first: bare, last: bare, highest: bare })
-      else {
-        before.last = bare
-        if (isHigher(bare, before.highest)) before.highest = bare
-      }
+      this.gap ??= this.beginGap?.()
+      this.gap?.add(record)
       this.droppedNext = record.offset + 1
       if (entry.head === entry.records.length) {
         this.droppedNext = entry.next
@@ -139,12 +107,8 @@ export class PartitionQueue {
       return item
     }
     if (this.droppedNext >= 0) {
-      const records = [...this.skipped.values()].flatMap(({ first, last, highest }) => [
-        ...new Set([first, last, highest])
-      ])
-      records.sort((a, b) => a.offset - b.offset)
-      const item: QueueItem = { type: "dropped", records, next: this.droppedNext }
-      this.skipped = new Map()
+      const item: QueueItem = { type: "dropped", gap: this.gap, next: this.droppedNext }
+      this.gap = undefined
       this.droppedNext = -1
       this.held = this.takeRecords(maxBytes)
       return item

@@ -6,11 +6,11 @@
 import { Effect } from "effect"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import type { GroupClient } from "../../transport/Transport.ts"
-import type { Backpressure, Strategy } from "../Backpressure.ts"
+import { type Backpressure, type Decision, decidePause, type Pressure, type Strategy } from "../Backpressure.ts"
 import type { EngineOptions } from "../Options.ts"
 import type { Signal } from "../Signal.ts"
 import { declared, isBehind, keepsUp, look } from "./Overload.ts"
-import type { Partition } from "./Partition.ts"
+import type { Fault, Partition } from "./Partition.ts"
 
 export interface ReliefHost {
   readonly client: GroupClient
@@ -23,6 +23,10 @@ export interface ReliefHost {
   /** Notified whenever a partition becomes fetchable or has to be looked at. */
   readonly signal: Signal
   readonly warn: (line: string) => void
+  /** The processor takes it that records are dropped. */
+  readonly mayDrop: boolean
+  /** A strategy failed: the incarnation is to end. */
+  readonly failed: (p: Partition, fault: Fault) => void
 }
 
 export interface Relief {
@@ -64,6 +68,18 @@ export const makeRelief = (host: ReliefHost): Relief => {
     if (line !== undefined) host.warn(line)
   }
 
+  const decide = (p: Partition, pressure: Pressure): Decision => {
+    let decision: Decision
+    try {
+      decision = host.backpressure.decide(p.strategy, pressure, p.paused)
+    } catch (cause) {
+      host.failed(p, { module: p.strategy, function: "decide", cause })
+      return "pause"
+    }
+    // What may not be dropped waits.
+    return decision === "drop" && !host.mayDrop ? decidePause(pressure, p.paused) : decision
+  }
+
   const press = (p: Partition): void => {
     if (p.caughtUp) p.overload = keepsUp
     const pressure = {
@@ -75,7 +91,7 @@ export const makeRelief = (host: ReliefHost): Relief => {
       behind: isBehind(p.overload),
       dropping: p.dropping
     }
-    const decision = host.backpressure.decide(p.strategy, pressure, p.paused)
+    const decision = decide(p, pressure)
     p.dropping = decision === "drop"
     if (p.dropping) {
       drop(p)

@@ -75,7 +75,7 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
         ended = true
         digest = new Digest()
         look.end()
-        if (delivered) cut.delivered()
+        if (delivered) look.delivered?.()
       }
     }
   },
@@ -91,7 +91,9 @@ export const localShard = ({ shard, engine, cache, metrics }: LocalParts): Shard
           const content = cache.get(partitionKey(p))
           const sourceList = content?.sources(Math.min(left, sourcesPerPartition)) ?? []
           left -= sourceList.length
-          return { ...p, sourceList, refusals: content?.refusals() ?? [] }
+          const { holds, ...rest } = p
+          const { sources = 0, series = 0, bytes = 0 } = holds
+          return { ...rest, sources, series, bytes, sourceList, refusals: content?.refusals() ?? [] }
         })
       }
     }),

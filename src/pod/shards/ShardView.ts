@@ -58,7 +58,10 @@ export interface ShardReport extends Omit<EngineStatus, "partitions" | "state"> 
   /** How often its thread had to be started again. */
   readonly workerRestarts: number
   readonly partitions: ReadonlyArray<
-    PartitionStatus & {
+    Omit<PartitionStatus, "holds"> & {
+      readonly sources: number
+      readonly series: number
+      readonly bytes: number
       readonly sourceList: ReadonlyArray<SourceStatus>
       readonly refusals: ReadonlyArray<RefusalStatus>
     }

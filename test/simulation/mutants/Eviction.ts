@@ -5,9 +5,10 @@ import { balance } from "../../../src/engine/group/Balance.ts"
 import type { Claims } from "../../../src/engine/group/Claims.ts"
 import type { Ownership } from "../../../src/engine/group/Handoff.ts"
 import type { Ownerships } from "../../../src/engine/partition/Ownerships.ts"
+import type { Partition } from "../../../src/engine/partition/Partition.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing, stepping } from "./Mutant.ts"
-import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, telling } from "./Stories.ts"
+import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, lostWhileDraining, telling } from "./Stories.ts"
 
 interface Inside {
   readonly host: {
@@ -52,6 +53,40 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
         claims:
           (real: (...args: ReadonlyArray<unknown>) => Claims) =>
           (...args: ReadonlyArray<unknown>) => ({ ...real(...args), evicting: [] })
+      })
+    ]
+  },
+  {
+    rule: "1 drained, then committed",
+    breaks: "the last commit is computed before the drain",
+    found: "durable",
+    profile: "handedOver",
+    modules: () => [
+      patching("engine/partition/Partition", (prototype) => {
+        const { hide, commit } = prototype as unknown as Pick<Partition, "hide" | "commit">
+        const early = new WeakMap<Partition, ReturnType<Partition["commit"]>>()
+        prototype.hide = function (this: Partition, exposable: boolean) {
+          early.set(this, commit.call(this, exposable, this.sentAt))
+          hide.call(this, exposable)
+        } as never
+        prototype.commit = function (this: Partition, exposable: boolean, now: number) {
+          return early.has(this) ? early.get(this) : commit.call(this, exposable, now)
+        } as never
+      })
+    ]
+  },
+  {
+    rule: "1 a loss ends the drain",
+    breaks: "what is lost while it drains is drained to the end, and committed",
+    found: "durable",
+    profile: "durable",
+    histories: telling(lostWhileDraining),
+    modules: () => [
+      patching("engine/partition/Ownerships", (prototype) => {
+        const { hide } = prototype as unknown as Pick<Ownerships, "hide">
+        prototype.hide = function (this: Ownerships, tp: TopicPartition) {
+          hide.call(this, tp, true)
+        } as never
       })
     ]
   },
