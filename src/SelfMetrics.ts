@@ -133,6 +133,11 @@ const make = (defaults: boolean) => {
       "Functions of a processor or a strategy that failed, by the module's name and the function's; each cost its partition's actor a restart, or what it drained.",
       ["module", "function"]
     ),
+    wishesRefused: counter(
+      "k2p_assignor_wishes_refused_total",
+      "Wishes of the assignor that were refused while this member led, by the assignor's name and reason; another assignment was made instead.",
+      ["module", "reason"]
+    ),
     rebalances: counter("k2p_rebalances_total", "Generations that this member synced."),
     membershipsLost: counter(
       "k2p_memberships_lost_total",

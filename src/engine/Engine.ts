@@ -95,6 +95,8 @@ export interface EngineStatus {
   readonly leaseMs: number
   /** Why the brokers do not let it in now, though they did; it tries on. null where they do. */
   readonly refused: string | null
+  /** Of the assignor, while this member led: how many of its wishes were refused, and the last of them in words. */
+  readonly wishes: { readonly assignor: string; readonly refused: number; readonly last: string | null }
   /** Completed at least one join and its lease is valid: what /readyz says. */
   readonly ready: boolean
   readonly settingsHash: string

@@ -11,6 +11,7 @@ import { partitionKey, Transport, type TransportError } from "../transport/Trans
 import { Backpressure } from "./Backpressure.ts"
 import { type Cut, Engine, EngineFailed, NotProven } from "./Engine.ts"
 import { Admission } from "./group/Admission.ts"
+import { Assigning, refusedWishes } from "./group/Assigning.ts"
 import { Assignor } from "./group/Assignor.ts"
 import { farewellLoop, leaveAll } from "./group/Farewells.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./group/Handoff.ts"
@@ -243,11 +244,16 @@ const make = (options: EngineOptions) =>
       }
     }
 
+    for (const reason of refusedWishes) metrics.wishesRefused.inc({ module: assignor.name, reason }, 0)
+    const assigning = new Assigning(assignor, (reason, told) => {
+      metrics.wishesRefused.inc({ module: assignor.name, reason })
+      fork(Effect.logWarning(told))
+    })
     const membership: MembershipHost = {
       client,
       options,
       metrics,
-      assignor,
+      assigning,
       topology,
       growth,
       now,
@@ -353,6 +359,7 @@ const make = (options: EngineOptions) =>
           leader,
           settingsDiffer,
           refused: admission.problem,
+          wishes: { assignor: assignor.name, refused: assigning.refusals, last: assigning.lastRefusal },
           bounds,
           now: now(),
           partitions: [...partitions()],

@@ -13,6 +13,7 @@ export interface StatusInput {
   readonly leader: boolean
   readonly settingsDiffer: ReadonlyArray<string>
   readonly refused: string | null
+  readonly wishes: EngineStatus["wishes"]
   readonly bounds: LeaseBounds
   readonly now: number
   readonly partitions: ReadonlyArray<Partition>
@@ -81,6 +82,7 @@ export const shardStatus = (i: StatusInput): EngineStatus => {
     state: s.leaving || s.phase === "left" ? "leaving" : s.synced < 0 ? "joining" : "member",
     leaseMs: Number.isFinite(leaseMs) ? Math.round(leaseMs) : -1,
     refused: i.refused,
+    wishes: i.wishes,
     ready: s.synced >= 0 && !s.leaving && (i.partitions.length === 0 ? membership : leased),
     settingsHash: options.settingsHash,
     settingsDiffer: i.settingsDiffer,

@@ -84,6 +84,7 @@ export class FakeEngine {
     state: "member",
     leaseMs: 15_000,
     refused: null,
+    wishes: { assignor: "balanced", refused: 0, last: null },
     ready: true,
     settingsHash: "abc",
     settingsDiffer: [],

@@ -79,6 +79,7 @@ export const absent = (shard: number, state: "starting" | "silent", restarts = 0
   leader: false,
   leaseMs: -1,
   refused: null,
+  wishes: { assignor: "", refused: 0, last: null },
   ready: false,
   settingsHash: "",
   settingsDiffer: [],

@@ -1,8 +1,7 @@
 /** Eviction: mutants of rules 1 and 6: who holds a partition, and when it is really let go. */
-import { Effect, Layer } from "effect"
-import { Assignor, type Claimant } from "../../../src/engine/group/Assignor.ts"
-import { balance } from "../../../src/engine/group/Balance.ts"
+import { Effect } from "effect"
 import type { Claims } from "../../../src/engine/group/Claims.ts"
+import type { Standing, Wish } from "../../../src/engine/group/Grant.ts"
 import type { Ownership } from "../../../src/engine/group/Handoff.ts"
 import type { Ownerships } from "../../../src/engine/partition/Ownerships.ts"
 import type { Partition } from "../../../src/engine/partition/Partition.ts"
@@ -17,9 +16,20 @@ interface Inside {
   }
 }
 
-const assignor = (
-  assign: (members: ReadonlyArray<Claimant>, all: ReadonlyArray<TopicPartition>) => Map<string, Array<TopicPartition>>
-) => Layer.succeed(Assignor, { protocol: "k2p-mutant", assign })
+/** Whatever is wished for is given at once. */
+const granting = (
+  of: (wish: Wish, memberIds: ReadonlyArray<string>) => (key: string, i: number) => string | undefined
+) =>
+  replacing("engine/group/Grant", {
+    grant:
+      () =>
+      (wish: Wish, { kept }: Standing, all: ReadonlyArray<TopicPartition>) => {
+        const ids = kept.map(({ memberId }) => memberId).sort()
+        const to = of(wish, ids)
+        const assignments = new Map(ids.map((id) => [id, all.filter((tp, i) => to(partitionKey(tp), i) === id)]))
+        return { assignments, moves: 0 }
+      }
+  })
 
 export const evictionMutants: ReadonlyArray<Mutant> = [
   {
@@ -122,27 +132,14 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     breaks: "the leader ignores the members' claims",
     found: "older",
     histories: telling(hearsLate),
-    parts: {
-      assignor: assignor((members, all) => {
-        const ids = members.map((m) => m.memberId).sort()
-        return new Map(ids.map((id, i) => [id, all.filter((_, k) => k % ids.length === i)]))
-      })
-    }
+    modules: () => [granting((_, ids) => (_key, i) => ids[i % ids.length])]
   },
   {
     rule: "6 two steps",
     breaks: "the leader hands over in one step, to the same owners as in two",
     found: "older",
     histories: telling(hearsLate),
-    parts: {
-      assignor: assignor((members, all) => {
-        const held = members.map((m) => ({ memberId: m.memberId, keys: m.claims.live }))
-        const target = balance(held, all.map(partitionKey), new Map())
-        return new Map(
-          members.map((m) => [m.memberId, all.filter((tp) => target.get(partitionKey(tp)) === m.memberId)])
-        )
-      })
-    }
+    modules: () => [granting((wish) => (key) => wish.get(key))]
   },
   {
     rule: "6 the second step",
