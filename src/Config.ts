@@ -13,7 +13,7 @@ import { eventHubsCompressions, eventHubsTimeouts } from "./config/EventHubs.ts"
 import type { Address } from "./config/Kind.ts"
 import type { Outcome, Resolved, SettingStatus } from "./config/Resolve.ts"
 import type * as Settings from "./config/Settings.ts"
-import type { Strategy } from "./engine/Backpressure.ts"
+import type { StrategyName } from "./engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
 import type { LogConfig } from "./Logging.ts"
 import type { MetricsOptions } from "./metrics/cache/MetricsProcessor.ts"
@@ -31,7 +31,7 @@ export interface DemoConfig {
 export interface ServeConfig {
   readonly connection: Connection
   readonly engine: EngineOptions
-  readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
+  readonly backpressure: { readonly strategy: StrategyName; readonly adaptiveLag: number }
   readonly metrics: MetricsOptions
   /** Shards of the pod; the pod's limits are divided among them. */
   readonly workers: number

@@ -112,6 +112,11 @@ const make = (defaults: boolean) => {
       "Records dropped by backpressure, never seen by the processor.",
       partition
     ),
+    strategyDrops: counter(
+      "k2p_strategy_drops_total",
+      "Records dropped by backpressure, by the strategy that did it.",
+      ["strategy"]
+    ),
     recordsLost: counter(
       "k2p_records_lost_total",
       "Offsets that the log no longer had when this pod came to read them.",

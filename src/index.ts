@@ -3,7 +3,19 @@ export { Agent, AgentFailed } from "./agent/Agent.ts"
 export { type AgentOptions, defaultAgentOptions } from "./agent/AgentOptions.ts"
 export { dumpRegistry, type RegistryDumpOptions } from "./agent/service/RegistryDump.ts"
 export { RegistryDump } from "./agent/service/RegistryDumpLayer.ts"
-export { Backpressure, type Decision, type Pressure, type Strategy } from "./engine/Backpressure.ts"
+export {
+  Backpressure,
+  type Decision,
+  type Drop,
+  decideAdaptive,
+  decideDropFront,
+  decidePause,
+  type Pressure,
+  type Queued,
+  type RecordHead,
+  type Strategy,
+  type StrategyName
+} from "./engine/Backpressure.ts"
 export { type Cut, Engine, EngineFailed, type EngineStatus, NotProven, type PartitionStatus } from "./engine/Engine.ts"
 export { Assignor } from "./engine/group/Assignor.ts"
 export type { Holder } from "./engine/group/Balance.ts"

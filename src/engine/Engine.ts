@@ -4,7 +4,7 @@
  */
 import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition, Unreadable } from "../transport/Transport.ts"
-import type { Strategy } from "./Backpressure.ts"
+import type { StrategyName } from "./Backpressure.ts"
 import type { Quarantine } from "./partition/Quarantine.ts"
 import type { TroubleStatus } from "./partition/Trouble.ts"
 
@@ -47,7 +47,7 @@ export interface PartitionStatus {
   readonly queue: { readonly records: number; readonly bytes: number; readonly paused: boolean }
   /** What waits beyond them: the rest of one answer of the log. */
   readonly remainder: { readonly records: number; readonly bytes: number }
-  readonly backpressure: Strategy
+  readonly backpressure: StrategyName
   readonly dropped: number
   /** Wall clock, ms: it drops since then, because its actor is behind. */
   readonly droppingSince: number | null
@@ -113,8 +113,8 @@ export class Engine extends Context.Service<
     /** `ago`: ms since the request arrived. */
     readonly cut: (ago?: number) => Cut
     readonly status: () => EngineStatus
-    /** One partition while it is owned here, or all, also those that come later, where none is named. False where the partition is not owned here. */
-    readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => boolean
+    /** One partition while it is owned here, or all, also those that come later, where none is named. False where the partition is not owned here, or there is no such strategy. */
+    readonly setBackpressure: (strategy: StrategyName, tp?: TopicPartition) => boolean
     /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
     readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>
     /** Waits until the member ids that the coordinator may know this shard by are others than `known`, and answers them: whoever outlives it must make them leave. */

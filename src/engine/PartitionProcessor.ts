@@ -50,9 +50,9 @@ export interface Batch {
   readonly fence: number
 }
 
-/** Records in a row that backpressure drops unseen. Begun with the first of them, and passed in order with `process`. */
+/** Records in a row that backpressure drops unseen. Begun with one of them, and passed in order with `process`. */
 export interface Gap {
-  /** The next one, in the order of offsets. What is kept of it is a copy: its bytes are freed. */
+  /** One of them, in any order. What is kept of it is a copy: its bytes are freed. */
   readonly add: (record: LogRecord) => void
   /** The actor comes to the gap, which ends before `next`. Content that records below the fence replaced must go (rule 2). */
   readonly pass: (next: number, fence: number) => Effect.Effect<void, ProcessorError>

@@ -74,7 +74,8 @@ const make = (options: EngineOptions) =>
     let staleTopology = true
     let settingsDiffer: ReadonlyArray<string> = []
     /** What partitions start with: a switch of the whole pod holds for those that come later, too. */
-    let strategy = backpressure.initial
+    let strategy = backpressure.strategies.get(backpressure.initial)!
+    for (const name of backpressure.strategies.keys()) metrics.strategyDrops.inc({ strategy: name }, 0)
     const signal = new Signal()
     const topology = new Topology(client, options.topics, (topic, count) => growth.counted(topic, count))
     const bounds = {
@@ -161,7 +162,6 @@ const make = (options: EngineOptions) =>
       client,
       options,
       metrics,
-      backpressure,
       mayDrop: processor.needs.mayDrop,
       now,
       wallClock: () => clock.currentTimeMillisUnsafe(),
@@ -366,7 +366,9 @@ const make = (options: EngineOptions) =>
           handoffs: log.entries,
           led: (key) => topology.leader(key) !== undefined
         }),
-      setBackpressure: (wanted, tp) => {
+      setBackpressure: (name, tp) => {
+        const wanted = backpressure.strategies.get(name)
+        if (wanted === undefined) return false
         if (tp === undefined) strategy = wanted
         const chosen = [...partitions()].filter((p) => tp === undefined || p.key === partitionKey(tp))
         for (const p of chosen) relief.switchTo(p, wanted)

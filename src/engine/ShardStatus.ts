@@ -52,7 +52,7 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
       paused: p.paused
     },
     remainder,
-    backpressure: p.strategy,
+    backpressure: p.strategy.name,
     dropped: p.drops.total,
     droppingSince: p.drops.since ?? null,
     restarts: p.restartCount,

@@ -3,9 +3,9 @@
  * counted by the module's and the function's name; no other partition notices, the pod goes on, and every processor that was opened is closed.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Backpressure } from "../../src/engine/Backpressure.ts"
+import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
 import { type Opening, type PartitionProcessor, type Processing, shown } from "../../src/engine/PartitionProcessor.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { partitionKey } from "../../src/transport/Transport.ts"
@@ -230,6 +230,9 @@ describe("a processor whose function throws", () => {
     )
 })
 
+const strategy = (one: Pick<Strategy, "name" | "decide">) =>
+  Backpressure.layer(one.name, 0, [{ ...one, about: "a test's", drops: true }])
+
 describe("a strategy that throws", () => {
   it.effect("costs the partition that it was asked about a restart", () =>
     withLog(
@@ -237,9 +240,9 @@ describe("a strategy that throws", () => {
       Effect.gen(function* () {
         const { processor, seen } = clumsy(() => ({}))
         let left = 0
-        const strategies = Layer.succeed(Backpressure, {
-          initial: "pause",
-          decide: (_, { records }) => (records > 0 && left-- > 0 ? fail("decide") : "fetch")
+        const strategies = strategy({
+          name: "clumsy-too",
+          decide: ({ records }) => (records > 0 && left-- > 0 ? fail("decide") : "fetch")
         })
         const pod = yield* startShardPod("a", { processor, strategies })
         yield* passUntil("both visible", () => visible(pod) === 2)
@@ -248,9 +251,32 @@ describe("a strategy that throws", () => {
         yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 3))
         yield* passUntil("restarted", () => pod.engine.status().partitions[0]?.restarts === 1)
         yield* passUntil("visible again", () => visible(pod) === 2)
-        assert.deepStrictEqual(yield* failures(pod), ["pause decide 1"])
+        assert.deepStrictEqual(yield* failures(pod), ["clumsy-too decide 1"])
         yield* passing(pod.stop)
         assert.deepStrictEqual([...seen.closed].sort(), [...seen.opened].sort())
+      })
+    )
+  )
+
+  it.effect("in ranking what waits costs the same", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const { processor } = clumsy(() => ({}))
+        let left = 0
+        const strategies = strategy({
+          name: "clumsy-too",
+          decide: ({ records }) =>
+            records > 1 ? { down: { records: 0, bytes: 0 }, rank: () => (left-- > 0 ? fail("rank") : 0) } : "fetch"
+        })
+        const pod = yield* startShardPod("a", { processor, strategies })
+        yield* passUntil("visible", () => visible(pod) === 1)
+        left = 1
+        yield* passing(produce(0, 3))
+        yield* passUntil("restarted", () => pod.engine.status().partitions[0]?.restarts === 1)
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 3))
+        assert.deepStrictEqual(yield* failures(pod), ["clumsy-too rank 1"])
+        yield* passing(pod.stop)
       })
     )
   )

@@ -2,7 +2,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 import { MessageChannel } from "node:worker_threads"
 import { Context, Effect, Layer, type Scope } from "effect"
-import type { Strategy } from "../../src/engine/Backpressure.ts"
+import type { StrategyName } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine, type EngineStatus, type NotProven, type PartitionStatus } from "../../src/engine/Engine.ts"
 import { Server } from "../../src/http/Server.ts"
 import { MetricsCache, type PartitionContent } from "../../src/metrics/cache/MetricsCache.ts"
@@ -75,7 +75,7 @@ export class FakeEngine {
   prove: Effect.Effect<void, NotProven> = Effect.void
   cuts = 0
   delivered = 0
-  switched: Array<[Strategy, string]> = []
+  switched: Array<[StrategyName, string]> = []
   status: EngineStatus = {
     group: "k2p",
     memberId: "m-1",

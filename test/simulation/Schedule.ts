@@ -10,7 +10,7 @@
  * coordinator: there it can be judged whether all is back at once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  * `durable` is what can happen to pods that write what comes to a store, `handedOver` joins and leaves alone.
  */
-import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
+import { type StrategyName, strategies } from "../../src/engine/Backpressure.ts"
 import type { Placement } from "../../src/transport/Placement.ts"
 import { unreadableReasons } from "../../src/transport/Transport.ts"
 import { random } from "../support/random.ts"
@@ -52,7 +52,7 @@ export interface Schedule {
   readonly commit: "visible" | "scraped"
   /** Every second pod has stricter limits, as in the middle of a rollout. */
   readonly mixedLimits: boolean
-  readonly backpressure: Strategy
+  readonly backpressure: StrategyName
   /** Ms that each record takes in every pod: without it no scrape would meet a replay on its way. */
   readonly pace: number
   /** Ms that a group request takes on its way, at most. */

@@ -3,7 +3,7 @@
  * processing and in evicting, frozen, killed (its fibers just never go on) and stopped cleanly.
  */
 import { Clock, Context, Effect, Exit, Layer, Scope, Semaphore } from "effect"
-import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
+import { Backpressure, type StrategyName } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine } from "../../src/engine/Engine.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
@@ -57,7 +57,7 @@ export interface Scrape {
 export interface PodSettings {
   readonly commit: "visible" | "scraped"
   readonly engine: Partial<EngineOptions>
-  readonly backpressure: Strategy
+  readonly backpressure: StrategyName
   /** Ms that each record takes. */
   readonly pace: number
   /** Limits below those that `wide` dumps need. */

@@ -3,7 +3,7 @@
  * sees goes through the real cut, the real proof and the real eviction.
  */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
-import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
+import { Backpressure, type StrategyName } from "../../src/engine/Backpressure.ts"
 import { Engine } from "../../src/engine/Engine.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
@@ -26,7 +26,7 @@ export interface ShardPod {
 
 export interface ShardPodOptions {
   readonly engine?: Partial<EngineOptions>
-  readonly backpressure?: Strategy
+  readonly backpressure?: StrategyName
   /** Called for each record before it is applied; may fail, die or wait. */
   readonly onRecord?: (record: LogRecord, key: string) => Effect.Effect<void, ProcessorError>
   /** Runs while a partition is being opened. */

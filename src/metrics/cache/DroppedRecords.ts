@@ -14,7 +14,7 @@ const latin1 = (bytes: Uint8Array | undefined): string =>
   bytes === undefined ? "" : Buffer.from(bytes).toString("latin1")
 
 interface Skipped {
-  readonly first: LogRecord
+  first: LogRecord
   last: LogRecord
   highest: LogRecord
 }
@@ -40,14 +40,15 @@ const withoutValue = (r: LogRecord): LogRecord => {
 export class DroppedRecords {
   private readonly skipped = new Map<string, Skipped>()
 
-  /** In the order of offsets. */
+  /** In any order. */
   add(record: LogRecord): void {
     const source = sourceOf(record)
     const bare = withoutValue(record)
     const before = this.skipped.get(source)
     if (before === undefined) this.skipped.set(source, { first: bare, last: bare, highest: bare })
     else {
-      before.last = bare
+      if (bare.offset < before.first.offset) before.first = bare
+      if (bare.offset > before.last.offset) before.last = bare
       if (isHigher(bare, before.highest)) before.highest = bare
     }
   }

@@ -2,7 +2,7 @@
  * Messages: what the main thread and a worker say to each other about a shard. Plain data; chunks are handed over, not copied.
  * Messages of one side arrive in order, which is what puts a shard's cuts in the order of the scrapes' arrivals (rule 7).
  */
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { ShardPlan, ShardQuestions } from "../../metrics/body/BodyPlan.ts"
 import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
 import type { LineChunk } from "../../metrics/body/LineChunks.ts"
@@ -31,7 +31,7 @@ export type ToShard =
 
 export type Question =
   | { readonly about: "report"; readonly sources: number }
-  | { readonly about: "switch"; readonly strategy: Strategy; readonly tp: TopicPartition | undefined }
+  | { readonly about: "switch"; readonly strategy: StrategyName; readonly tp: TopicPartition | undefined }
   | { readonly about: "metrics" }
   | { readonly about: "life" }
 

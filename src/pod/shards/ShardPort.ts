@@ -5,7 +5,7 @@
  */
 import { setImmediate as turn } from "node:timers/promises"
 import { Effect } from "effect"
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import { NotProven } from "../../engine/Engine.ts"
 import type { ShardPlan, ShardQuestions } from "../../metrics/body/BodyPlan.ts"
 import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
@@ -65,7 +65,7 @@ export class ShardPort implements ShardView {
     )
   }
 
-  setBackpressure(strategy: Strategy, tp?: TopicPartition): Effect.Effect<boolean> {
+  setBackpressure(strategy: StrategyName, tp?: TopicPartition): Effect.Effect<boolean> {
     return Effect.map(this.ask({ about: "switch", strategy, tp }), (value) => value === true)
   }
 

@@ -7,7 +7,7 @@
  * proof is rule 4.
  */
 import type { Effect } from "effect"
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { EngineStatus, NotProven, PartitionStatus } from "../../engine/Engine.ts"
 import type { ShardPlan, ShardQuestions } from "../../metrics/body/BodyPlan.ts"
 import type { DigestEntry } from "../../metrics/body/FamilyMeta.ts"
@@ -26,7 +26,7 @@ export interface ShardView {
   /** With at most so many sources in each partition, and in all of them together. */
   readonly report: (sources: number) => Effect.Effect<ShardReport>
   /** One partition, or all where none is named. False where the shard does not own it. */
-  readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => Effect.Effect<boolean>
+  readonly setBackpressure: (strategy: StrategyName, tp?: TopicPartition) => Effect.Effect<boolean>
   /** Its own metrics as of now, where they are not in the process's registry already. */
   readonly metrics: Effect.Effect<OwnMetrics>
 }

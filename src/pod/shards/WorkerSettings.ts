@@ -1,7 +1,7 @@
 /** WorkerSettings: what a worker thread is started with: plain data, so that it can be handed to another thread. */
 
 import { Layer } from "effect"
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import type { EngineOptions } from "../../engine/Options.ts"
 import type { LogConfig } from "../../Logging.ts"
@@ -13,7 +13,7 @@ import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions
 export interface ShardSettings {
   readonly engine: EngineOptions
   readonly metrics: MetricsProcessor.MetricsOptions
-  readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
+  readonly backpressure: { readonly strategy: StrategyName; readonly adaptiveLag: number }
   readonly kafka: KafkaOptions
   readonly log: LogConfig
 }

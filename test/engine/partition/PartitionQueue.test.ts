@@ -120,8 +120,9 @@ class Model {
         break
       }
       case "drop": {
-        const n = this.queue.dropFront(o.records, o.bytes)
+        const { records: n, from, next } = this.queue.dropFront(o.records, o.bytes)
         const gone = this.waiting.splice(0, n)
+        if (n > 0) assert.deepStrictEqual([from, next], [gone[0]!.offset, gone[n - 1]!.offset + 1])
         this.untold.push(...gone)
         this.dropped += n
         const within = this.waiting.length <= o.records && this.bytes <= o.bytes
@@ -196,7 +197,6 @@ class Model {
       this.taken + this.dropped + (this.held?.length ?? 0) + this.waiting.length,
       "produced = taken + dropped + queued"
     )
-    assert.strictEqual(this.queue.oldest, this.waiting[0]?.offset ?? -1)
     for (const [records, bytes] of [
       [1, 1],
       [3, 500],
@@ -344,7 +344,7 @@ describe("what is dropped", () => {
   it("is told before what comes after it, once", () => {
     const q = new PartitionQueue()
     q.push([record(0), record(1), record(2)], 3)
-    assert.strictEqual(q.dropFront(1, 10_000), 2)
+    assert.deepStrictEqual(q.dropFront(1, 10_000), { records: 2, from: 0, next: 2 })
     assert.deepInclude(q.take(10_000), { type: "dropped", next: 2 })
     assert.deepInclude(q.take(10_000), { type: "records", next: 3 })
     assert.isUndefined(q.take(10_000))
@@ -367,6 +367,102 @@ describe("what is dropped", () => {
     q.push([record(0), record(1)], 2)
     q.dropFront(1, 10_000)
     assert.deepStrictEqual(q.take(1), { type: "dropped", gap: undefined, next: 1 })
+  })
+})
+
+describe("what is dropped by rank", () => {
+  const byKey = ({ key }: { readonly key: Uint8Array | null }) => Number(Buffer.from(key ?? []).toString())
+  const all = (q: PartitionQueue) => {
+    const items: Array<readonly [type: string, offsets: ReadonlyArray<number>, next: number]> = []
+    for (let item = q.take(10_000); item !== undefined; item = q.take(10_000))
+      items.push([item.type, offsets(item)!, item.next])
+    return items
+  }
+
+  it("goes lowest first, of equal rank the oldest, and keeps its place in the order; the newest stays", () => {
+    const q = new PartitionQueue(keeping)
+    q.push(
+      ["1", "0", "1", "0", "0"].map((key, offset) => record(offset, key)),
+      7
+    )
+    assert.deepStrictEqual(q.dropRanked(3, 10_000, byKey), { records: 2, from: 1, next: 4 })
+    assert.deepStrictEqual(all(q), [
+      ["records", [0], 1],
+      ["dropped", [1], 2],
+      ["records", [2], 3],
+      ["dropped", [3], 4],
+      ["records", [4], 7]
+    ])
+  })
+
+  it("is not touched where all is within the bounds", () => {
+    const q = new PartitionQueue(keeping)
+    const batch = [record(0, "1"), record(1, "0")]
+    q.push(batch, 2)
+    assert.strictEqual(q.dropRanked(2, 10_000, byKey).records, 0)
+    assert.strictEqual(recordsOf(q.take(10_000)!), batch)
+  })
+
+  it("is told or taken, once and in order, whatever else is dropped and taken; every batch is released once", () => {
+    const op = fc.oneof(
+      fc.record({ op: fc.constant("push" as const), keys: fc.array(fc.nat(3), { maxLength: 6 }), gap: fc.nat(2) }),
+      fc.record({ op: fc.constant("ranked" as const), records: fc.nat(12), bytes: fc.nat(2_000) }),
+      fc.record({ op: fc.constant("front" as const), records: fc.nat(12), bytes: fc.nat(2_000) }),
+      fc.record({ op: fc.constant("take" as const), bytes: fc.integer({ min: 1, max: 600 }) })
+    )
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 40 }), (ops) => {
+        const q = new PartitionQueue(keeping)
+        const pushed: Array<number> = []
+        const seen: Array<number> = []
+        const released: Array<number> = []
+        let [fetched, batches, position, dropped, told] = [0, 0, 0, 0, 0]
+        const took = (item: QueueItem | undefined) => {
+          if (item === undefined) return
+          const given = offsets(item)!.toSorted((a, b) => a - b)
+          for (const offset of given) assert.isTrue(position <= offset && offset < item.next, "in its place")
+          position = item.next
+          seen.push(...given)
+          if (item.type === "records") item.loan.giveBack()
+          else told += given.length
+        }
+        for (const o of ops) {
+          if (o.op === "push") {
+            const batch = o.keys.map((key, i) => record(fetched + o.gap + i, String(key)))
+            fetched += o.gap + batch.length
+            const n = batches++
+            q.push(batch, fetched, () => released.push(n))
+            pushed.push(...batch.map(({ offset }) => offset))
+          } else if (o.op === "take") took(q.take(o.bytes))
+          else {
+            const before = [...q.heads()]
+            const count = o.op === "front" ? q.dropFront(o.records, o.bytes) : q.dropRanked(o.records, o.bytes, byKey)
+            dropped += count.records
+            const left = [...q.heads()]
+            assert.isTrue((left.length <= o.records && q.bytes <= o.bytes) || left.length <= 1)
+            assert.deepStrictEqual(left.at(-1)?.offset, before.at(-1)?.offset)
+            const gone = before.filter(({ offset }) => !left.some((l) => l.offset === offset))
+            assert.strictEqual(gone.length, count.records)
+            if (o.op === "ranked" && gone.length > 0 && left.length > 1)
+              assert.isAtMost(Math.max(...gone.map(byKey)), Math.min(...left.slice(0, -1).map(byKey)))
+          }
+          const waiting = [...q.heads()]
+          assert.strictEqual(q.records, waiting.length)
+          assert.strictEqual(
+            q.bytes,
+            waiting.reduce((sum, { bytes }) => sum + bytes, 0)
+          )
+        }
+        while (!q.empty) took(q.take(500))
+        assert.deepStrictEqual([seen, told], [pushed, dropped])
+        assert.strictEqual(position, fetched)
+        assert.deepStrictEqual(
+          released.toSorted((a, b) => a - b),
+          Array.from({ length: batches }, (_, n) => n)
+        )
+      }),
+      { numRuns: 1_000 }
+    )
   })
 })
 

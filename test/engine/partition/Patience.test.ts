@@ -1,5 +1,6 @@
 /** How long polls wait, and who reads a partition meanwhile. */
 import { assert, describe, it } from "vitest"
+import { decidePause } from "../../../src/engine/Backpressure.ts"
 import { type Processing, shown } from "../../../src/engine/PartitionProcessor.ts"
 import { Partition } from "../../../src/engine/partition/Partition.ts"
 import { askedOf, Patience } from "../../../src/engine/partition/Patience.ts"
@@ -17,7 +18,7 @@ const partition = (n: number, fence = 0): Partition => {
     tp: { topic: "t", partition: n },
     needs: shown,
     generation: 1,
-    strategy: "pause",
+    strategy: { name: "pause", about: "", drops: false, decide: decidePause },
     now: 0,
     leastHeadroom: 1_000,
     settings: ""
