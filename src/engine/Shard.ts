@@ -35,6 +35,7 @@ import { PartitionProcessor } from "./PartitionProcessor.ts"
 import type { ActorHost } from "./partition/Actor.ts"
 import { makeCommitter } from "./partition/Committer.ts"
 import { type FetcherOptions, runFetcher } from "./partition/Fetcher.ts"
+import { guardedFunctions } from "./partition/GuardedProcessing.ts"
 import { Ownerships } from "./partition/Ownerships.ts"
 import type { Fault, Partition } from "./partition/Partition.ts"
 import { makeRelief } from "./partition/Relief.ts"
@@ -75,7 +76,12 @@ const make = (options: EngineOptions) =>
     let settingsDiffer: ReadonlyArray<string> = []
     /** What partitions start with: a switch of the whole pod holds for those that come later, too. */
     let strategy = backpressure.strategies.get(backpressure.initial)!
-    for (const name of backpressure.strategies.keys()) metrics.strategyDrops.inc({ strategy: name }, 0)
+    // What may happen is counted from zero.
+    for (const name of backpressure.strategies.keys()) {
+      metrics.strategyDrops.inc({ strategy: name }, 0)
+      metrics.moduleFailures.inc({ module: name, function: "decide" }, 0)
+    }
+    for (const name of guardedFunctions) metrics.moduleFailures.inc({ module: processor.name, function: name }, 0)
     const signal = new Signal()
     const topology = new Topology(client, options.topics, (topic, count) => growth.counted(topic, count))
     const bounds = {

@@ -101,7 +101,8 @@ const drains = (draining: (opening: Opening) => Effect.Effect<void, ProcessorErr
 const failures = (pod: ShardPod) =>
   Effect.map(
     Effect.promise(() => pod.metrics.moduleFailures.get()),
-    ({ values }) => values.map(({ labels, value }) => [labels.module, labels.function, value])
+    ({ values }) =>
+      values.filter(({ value }) => value > 0).map(({ labels, value }) => [labels.module, labels.function, value])
   )
 
 describe("what is made durable", () => {

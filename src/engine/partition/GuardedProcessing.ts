@@ -6,6 +6,9 @@
 import { Effect } from "effect"
 import { type Gap, type Processing, ProcessorError } from "../PartitionProcessor.ts"
 
+/** Those of a processor's that may fail, by the names that the metrics have. */
+export const guardedFunctions = ["open", "process", "gap", "drain", "committable", "lowest", "grown", "keys", "status"]
+
 /** `name`: of the function. */
 export type Failed = (name: string, cause: unknown) => void
 

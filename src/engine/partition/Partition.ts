@@ -140,6 +140,7 @@ export class Partition {
 
   /** A new incarnation looks where to start. An eviction that was decided meanwhile is never undone. */
   prepare(): void {
+    this.fault = undefined
     if (this.phase !== "evicting") this.phase = "preparing"
   }
 
@@ -171,7 +172,6 @@ export class Partition {
     this.paused = this.dropping = false
     this.overload = keepsUp
     this.reread = undefined
-    this.fault = undefined
     this.trouble = undefined
     this.processing = processing
     if (this.phase !== "evicting") this.phase = "replaying"
