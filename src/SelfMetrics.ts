@@ -112,6 +112,11 @@ const make = (defaults: boolean) => {
       "Records dropped by backpressure, never seen by the processor.",
       partition
     ),
+    strategyDrops: counter(
+      "k2p_strategy_drops_total",
+      "Records dropped by backpressure, by the strategy that did it.",
+      ["strategy"]
+    ),
     recordsLost: counter(
       "k2p_records_lost_total",
       "Offsets that the log no longer had when this pod came to read them.",
@@ -128,6 +133,16 @@ const make = (defaults: boolean) => {
       ["topic", "partition", "reason"]
     ),
     actorRestarts: counter("k2p_actor_restarts_total", "Restarts of a partition's actor after a failure.", partition),
+    moduleFailures: counter(
+      "k2p_module_failures_total",
+      "Functions of a processor or a strategy that failed, by the module's name and the function's; each cost its partition's actor a restart, or what it drained.",
+      ["module", "function"]
+    ),
+    wishesRefused: counter(
+      "k2p_assignor_wishes_refused_total",
+      "Wishes of the assignor that were refused while this member led, by the assignor's name and reason; another assignment was made instead.",
+      ["module", "reason"]
+    ),
     rebalances: counter("k2p_rebalances_total", "Generations that this member synced."),
     membershipsLost: counter(
       "k2p_memberships_lost_total",

@@ -5,11 +5,37 @@ export { dumpRegistry, type RegistryDumpOptions } from "./agent/service/Registry
 export { RegistryDump } from "./agent/service/RegistryDumpLayer.ts"
 export * as Kind from "./config/Kind.ts"
 export { type Setting, settings, type Table } from "./config/Setting.ts"
-export { Backpressure, type Decision, type Pressure, type Strategy } from "./engine/Backpressure.ts"
+export {
+  Backpressure,
+  type Decision,
+  type Drop,
+  decideAdaptive,
+  decideDropFront,
+  decidePause,
+  type Pressure,
+  type Queued,
+  type RecordHead,
+  type Strategy,
+  type StrategyName
+} from "./engine/Backpressure.ts"
 export { type Cut, Engine, EngineFailed, type EngineStatus, NotProven, type PartitionStatus } from "./engine/Engine.ts"
-export { type Assignments, Assignor, type Claimant } from "./engine/group/Assignor.ts"
+export { Assignor } from "./engine/group/Assignor.ts"
+export type { Holder } from "./engine/group/Balance.ts"
+export type { Wish } from "./engine/group/Grant.ts"
 export { defaultEngineOptions, type EngineOptions } from "./engine/Options.ts"
-export { type Batch, PartitionProcessor, type Processing, ProcessorError } from "./engine/PartitionProcessor.ts"
+export {
+  type Batch,
+  type Beginning,
+  durable,
+  type Gap,
+  type LogTime,
+  type Needs,
+  type Opening,
+  PartitionProcessor,
+  type Processing,
+  ProcessorError,
+  shown
+} from "./engine/PartitionProcessor.ts"
 export * as Shard from "./engine/Shard.ts"
 export { get, type Route, reply, replyJson, replyText } from "./http/Route.ts"
 export { MetricsCache, type PartitionContent } from "./metrics/cache/MetricsCache.ts"

@@ -11,12 +11,15 @@
  * An answer of the log may be larger than the queue has room for: its rest, the remainder, waits behind it, and the partition is not
  * fetched meanwhile. So beside the queue's bounds a partition holds at most one answer, and nothing is dropped for its size.
  *
- * The decision is pure arithmetic over one partition's numbers, taken per batch. Teams bring other strategies as a Layer.
+ * A team brings strategies of its own under names of their own (`Backpressure.layer`). What is dropped is told to the partition's processor and
+ * counted, whoever dropped it; a strategy that throws costs the partition that it was asked about a restart of its actor.
  */
 import { Context, Layer } from "effect"
+import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 
-export type Strategy = "pause" | "drop-front" | "adaptive"
-export const strategies: ReadonlyArray<Strategy> = ["pause", "drop-front", "adaptive"]
+export type StrategyName = string
+/** The built-in ones. */
+export const strategies = ["pause", "drop-front", "adaptive"] as const
 
 /** One partition's numbers at a decision. */
 export interface Pressure {
@@ -32,14 +35,50 @@ export interface Pressure {
   readonly dropping: boolean
 }
 
-/** `fetch`: go on reading. `pause`: stop reading this partition. `drop`: go on reading, drop the queue's front down to its bounds. */
-export type Decision = "fetch" | "pause" | "drop"
+/** A record that waits, without its value. Its bytes are lent: whoever keeps them beyond the decision makes a copy. */
+export interface RecordHead extends Pick<LogRecord, "offset" | "timestamp" | "key" | "headers"> {
+  /** What it counts against the queue's bound. */
+  readonly bytes: number
+}
+
+/** One partition as a strategy sees it. */
+export interface Queued extends Pressure {
+  readonly tp: TopicPartition
+  /**
+   * Ms for which the oldest record that is not processed is known to be in the log, counted by its owners and by no sender's clock. In steps
+   * of about a quarter of the expiry; 0: it may just have come.
+   */
+  readonly lagMs: number
+  /** The records that wait, oldest first. To be gone over within the decision. */
+  readonly waiting: () => Iterable<RecordHead>
+}
+
+/** Records go until so much is left, but never the newest one: those of the lowest rank first, of equal rank the oldest. */
+export interface Drop {
+  readonly down: { readonly records: number; readonly bytes: number }
+  /** Asked once for each record that waits. Absent: the oldest go. */
+  readonly rank?: (head: RecordHead) => number
+}
+
+/** `fetch`: go on reading. `pause`: stop reading this partition. `drop`: go on reading, drop the oldest down to the queue's bounds. */
+export type Decision = "fetch" | "pause" | "drop" | Drop
+
+export interface Strategy {
+  /** As it is called in options, requests, the status and the metrics. */
+  readonly name: StrategyName
+  /** One sentence, for help. */
+  readonly about: string
+  /** It may drop: so it is looked at, at some cost, whether the actor keeps up. */
+  readonly drops: boolean
+  /** Called whenever the queue or the position moved: at once, and it must not keep what it is given. `paused`: what the partition does now. */
+  readonly decide: (queue: Queued, paused: boolean) => Decision
+}
 
 const full = (p: Pressure): boolean => p.records >= p.maxRecords || p.bytes >= p.maxBytes
 const relaxed = (p: Pressure): boolean => p.records * 2 <= p.maxRecords && p.bytes * 2 <= p.maxBytes
 
 /** Pause when full, go on at half: `paused` is what the partition does now. */
-export const decidePause = (p: Pressure, paused: boolean): Decision =>
+export const decidePause = (p: Pressure, paused: boolean): "fetch" | "pause" =>
   full(p) || (paused && !relaxed(p)) ? "pause" : "fetch"
 
 export const decideDropFront = (p: Pressure, paused: boolean): Decision => (p.behind ? "drop" : decidePause(p, paused))
@@ -48,24 +87,47 @@ export const decideDropFront = (p: Pressure, paused: boolean): Decision => (p.be
 export const decideAdaptive = (p: Pressure, paused: boolean, lagBound: number): Decision =>
   p.lag > lagBound || p.dropping ? decideDropFront(p, paused) : decidePause(p, paused)
 
+/** `lagBound`: records of lag at which `adaptive` starts to drop. */
+const builtIn = (lagBound: number): ReadonlyArray<Strategy> => [
+  {
+    name: "pause",
+    about: "wait until the queue is half empty; nothing is lost while the topic keeps it",
+    drops: false,
+    decide: decidePause
+  },
+  {
+    name: "drop-front",
+    about: "lose the oldest where more arrives than is processed",
+    drops: true,
+    decide: decideDropFront
+  },
+  {
+    name: "adaptive",
+    about: "wait, and lose the oldest once the lag passes a bound",
+    drops: true,
+    decide: (p, paused) => decideAdaptive(p, paused, lagBound)
+  }
+]
+
 export class Backpressure extends Context.Service<
   Backpressure,
   {
-    /** The strategy that partitions start with. */
-    readonly initial: Strategy
-    readonly decide: (strategy: Strategy, pressure: Pressure, paused: boolean) => Decision
+    /** The strategy that partitions start with; one of `strategies`. */
+    readonly initial: StrategyName
+    readonly strategies: ReadonlyMap<StrategyName, Strategy>
   }
 >()("k2p/engine/Backpressure") {
-  /** `lagBound`: records of lag at which `adaptive` starts to drop. */
-  static readonly layer = (initial: Strategy, lagBound = 100_000): Layer.Layer<Backpressure> =>
-    Layer.succeed(Backpressure, {
-      initial,
-      decide: (strategy, pressure, paused) =>
-        strategy === "pause"
-          ? decidePause(pressure, paused)
-          : strategy === "drop-front"
-            ? decideDropFront(pressure, paused)
-            : decideAdaptive(pressure, paused, lagBound)
+  /** The built-in strategies and `more`, of which one with a built-in's name takes its place. `lagBound`: of `adaptive`, in records. */
+  static readonly layer = (
+    initial: StrategyName,
+    lagBound = 100_000,
+    more: ReadonlyArray<Strategy> = []
+  ): Layer.Layer<Backpressure> =>
+    Layer.sync(Backpressure, () => {
+      const known = new Map([...builtIn(lagBound), ...more].map((strategy) => [strategy.name, strategy]))
+      if (!known.has(initial))
+        throw new Error(`there is no strategy ${initial}; there are ${[...known.keys()].join(", ")}`)
+      return { initial, strategies: known }
     })
   static readonly layerPause = Backpressure.layer("pause")
   static readonly layerDropFront = Backpressure.layer("drop-front")

@@ -4,7 +4,7 @@
  */
 import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition, Unreadable } from "../transport/Transport.ts"
-import type { Strategy } from "./Backpressure.ts"
+import type { StrategyName } from "./Backpressure.ts"
 import type { Quarantine } from "./partition/Quarantine.ts"
 import type { TroubleStatus } from "./partition/Trouble.ts"
 
@@ -21,8 +21,6 @@ export interface Cut {
    * Succeeds at once for a cut without partitions.
    */
   readonly prove: Effect.Effect<void, NotProven>
-  /** To be called when a body made of this cut was sent whole to a Prometheus (for `--commit scraped`). */
-  readonly delivered: () => void
 }
 
 /** This pod cannot prove that it still owns what it would show: it shows nothing (P9). */
@@ -49,7 +47,7 @@ export interface PartitionStatus {
   readonly queue: { readonly records: number; readonly bytes: number; readonly paused: boolean }
   /** What waits beyond them: the rest of one answer of the log. */
   readonly remainder: { readonly records: number; readonly bytes: number }
-  readonly backpressure: Strategy
+  readonly backpressure: StrategyName
   readonly dropped: number
   /** Wall clock, ms: it drops since then, because its actor is behind. */
   readonly droppingSince: number | null
@@ -60,9 +58,8 @@ export interface PartitionStatus {
   readonly quarantine: Quarantine | null
   /** Batches that nobody can read, and the last of them. */
   readonly skipped: { readonly batches: number; readonly last: Unreadable | null }
-  readonly sources: number
-  readonly series: number
-  readonly bytes: number
+  /** What its processor says that it holds, by names of its own; empty where none is at work. */
+  readonly holds: Readonly<Record<string, number>>
   readonly growth: GrowthStatus
 }
 
@@ -98,6 +95,8 @@ export interface EngineStatus {
   readonly leaseMs: number
   /** Why the brokers do not let it in now, though they did; it tries on. null where they do. */
   readonly refused: string | null
+  /** Of the assignor, while this member led: how many of its wishes were refused, and the last of them in words. */
+  readonly wishes: { readonly assignor: string; readonly refused: number; readonly last: string | null }
   /** Completed at least one join and its lease is valid: what /readyz says. */
   readonly ready: boolean
   readonly settingsHash: string
@@ -114,8 +113,8 @@ export class Engine extends Context.Service<
     /** `ago`: ms since the request arrived. */
     readonly cut: (ago?: number) => Cut
     readonly status: () => EngineStatus
-    /** One partition while it is owned here, or all, also those that come later, where none is named. False where the partition is not owned here. */
-    readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => boolean
+    /** One partition while it is owned here, or all, also those that come later, where none is named. False where the partition is not owned here, or there is no such strategy. */
+    readonly setBackpressure: (strategy: StrategyName, tp?: TopicPartition) => boolean
     /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
     readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>
     /** Waits until the member ids that the coordinator may know this shard by are others than `known`, and answers them: whoever outlives it must make them leave. */

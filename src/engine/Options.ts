@@ -32,7 +32,6 @@ export interface EngineOptions {
   readonly fetchMaxBytesPartition: number
   /** Of a record with its key and headers: a longer one is refused by itself. All members must agree on it. */
   readonly maxRecordBytes: number
-  readonly commit: "visible" | "scraped"
   /** How producers place keys that have no number of their own. `auto`: found out. `none`: by none that is known. */
   readonly partitioner: "auto" | Placement | "none"
   /** Where that is not known: how long what is new in a partition waits after its topic grew. */
@@ -70,7 +69,6 @@ export const defaultEngineOptions: EngineOptions = {
   fetchMaxBytes: 8 * 1024 * 1024,
   fetchMaxBytesPartition: 1024 * 1024,
   maxRecordBytes: defaultMaxRecordBytes,
-  commit: "visible",
   partitioner: "auto",
   growthWindow: 600_000,
   rebalanceForLoadEvery: 600_000,

@@ -5,9 +5,14 @@
  * One `open` per incarnation of an actor. Closing its Scope is the eviction: when the close has returned, nothing
  * of the partition may be seen outside any more. The engine awaits it before it lets the group give the partition away.
  * Metrics: metrics/cache/MetricsProcessor. Others (a log archive) bring a Layer of their own.
+ *
+ * A mistake in it costs its partition: whatever throws, dies or fails ends the incarnation, which is closed, counted and logged with the
+ * processor's name, and another one begins from the last commit. Plain functions here are called between two steps of the
+ * engine: they must answer at once, and change nothing but what they say.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import type { NotProven } from "./Engine.ts"
 import type { Homes } from "./growth/Homes.ts"
 
 /** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. */
@@ -16,12 +21,71 @@ export class ProcessorError extends Schema.TaggedError<ProcessorError>()("Proces
   cause: Schema.optionalKey(Schema.Defect())
 }) {}
 
+/** What a processor needs of the engine; the same for all its partitions, for as long as the group lives. */
+export interface Needs {
+  /**
+   * Whether anything of it is shown. If so, a new owner replays hidden up to the fence, nothing is processed beyond the reservation, and C
+   * moves over what could be seen. Else there is no fence and no reservation: C follows `committable` from the first record on.
+   */
+  readonly shows: boolean
+  /** Where a group begins that never committed the partition: at the log's start, its end, or `lookback` before its end. */
+  readonly newGroup: "start" | "end" | "lookback"
+  /** Where a log begins that is another one than was read before. From `start` on, records may be older than what was shown. */
+  readonly newLog: "start" | "end"
+  /** Whether backpressure may drop records of it. If not, a strategy that would drops nothing: the partition pauses. */
+  readonly mayDrop: boolean
+}
+
+/** Content that a scrape may see: nothing older is ever shown. */
+export const shown: Needs = { shows: true, newGroup: "lookback", newLog: "end", mayDrop: true }
+
+/** Content that is kept elsewhere: every record from the first one on, nothing dropped. */
+export const durable: Needs = { shows: false, newGroup: "start", newLog: "start", mayDrop: false }
+
 export interface Batch {
   readonly records: ReadonlyArray<LogRecord>
   /** The position after the batch; past its last record, and past gaps. */
   readonly next: number
   /** Records before this offset are a replay: another owner may have exposed them already. Nothing is exposed until it is reached. */
   readonly fence: number
+}
+
+/** Records in a row that backpressure drops unseen. Begun with one of them, and passed in order with `process`. */
+export interface Gap {
+  /** One of them, in any order. What is kept of it is a copy: its bytes are freed. */
+  readonly add: (record: LogRecord) => void
+  /** The actor comes to the gap, which ends before `next`. Content that records below the fence replaced must go (rule 2). */
+  readonly pass: (next: number, fence: number) => Effect.Effect<void, ProcessorError>
+}
+
+/** Where an incarnation begins, in offsets; see the handoff's rules 2, 3 and 9. */
+export interface Beginning {
+  readonly start: number
+  /** `start` where nothing is shown. */
+  readonly fence: number
+  /** C. */
+  readonly committed: number
+  readonly logEnd: number
+  /** The log is another one than was read before. */
+  readonly restarted: boolean
+}
+
+/** What an incarnation is told. */
+export interface Opening {
+  readonly tp: TopicPartition
+  readonly plan: Beginning
+  /**
+   * The group's generation in which this owner got the partition: of two owners the later one has the higher, as long as the group lives. It
+   * says nothing about two incarnations of one owner.
+   */
+  readonly generation: number
+  /** Whether it is owned at this instant, as far as this pod knows: its lease holds. True while it drains. */
+  readonly owned: () => boolean
+  /** A heartbeat proves that it is still owned, or not. To be asked right before a side effect that two owners must not have. */
+  readonly prove: Effect.Effect<void, NotProven>
+  readonly time: LogTime
+  /** Which keys may be shown of this partition, in case that its topic grew. */
+  readonly homes: Homes
 }
 
 /**
@@ -54,13 +118,23 @@ export interface Processing {
   readonly borrows?: boolean
   /**
    * In offset order, each offset once per incarnation; after a restart or a handoff the same records come again and
-   * must be decided alike (design.md rule 8: by the log alone, never by the clock or the history of this pod).
-   * Bad records are the processor's to refuse and count; failing is for its own defects only.
+   * must be decided alike (by the log alone, never by the clock or the history of this pod).
+   * Bad records are the processor's to refuse and count; failing is for its own defects only. An eviction interrupts it, but for a
+   * processor that drains: its batch is finished first.
    */
   readonly process: (batch: Batch) => Effect.Effect<void, ProcessorError>
-  /** Records that backpressure dropped unseen, in order with `process`. Below the fence their source's content must go (rule 2). */
-  readonly dropped: (batch: Batch) => Effect.Effect<void, ProcessorError>
-  /** The highest offset that may be committed when everything before `position` was processed: the first chunk of an unfinished round holds it back. At most `position`. */
+  /** Records are about to be dropped. Absent: nobody wants to know. */
+  readonly gap?: () => Gap
+  /**
+   * Makes durable what is not yet. Only in an orderly handoff: hidden, its last batch finished, and still owned; C is computed afterwards. A
+   * quarter of the session timeout is all there is, for all partitions at once; then it is interrupted, as by the loss of the partition, after which
+   * nothing is committed. What becomes of its last side effect is unknown then, and the next owner may do it again.
+   */
+  readonly drain?: Effect.Effect<void, ProcessorError>
+  /**
+   * The highest offset that may be committed when everything before `position` was processed, and shown where it shows anything: what is not
+   * durable yet, or a part of something unfinished, holds it back. At most `position`.
+   */
   readonly committable: (position: number) => number
   /** L: the lowest offset whose content a new owner must read again to hold all that this one holds. At most `position`. */
   readonly lowest: (position: number) => number
@@ -71,18 +145,16 @@ export interface Processing {
   readonly grown?: () => void
   /** The keys of what is held, as far as a producer's partitioner placed them: by which `--partitioner auto` finds out which one. */
   readonly keys?: () => Iterable<Uint8Array>
-  /** For status: constant-time reads. */
-  readonly size: () => { readonly sources: number; readonly series: number; readonly bytes: number }
+  /** For people: what it holds, by names of its own. Constant-time reads. */
+  readonly status: () => Readonly<Record<string, number>>
 }
 
 export class PartitionProcessor extends Context.Service<
   PartitionProcessor,
   {
-    /** `homes`: which keys may be shown of this partition, in case that its topic grew. */
-    readonly open: (
-      tp: TopicPartition,
-      time: LogTime,
-      homes: Homes
-    ) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
+    /** For the log and the metrics. */
+    readonly name: string
+    readonly needs: Needs
+    readonly open: (opening: Opening) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
   }
 >()("k2p/engine/PartitionProcessor") {}

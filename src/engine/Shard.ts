@@ -9,13 +9,14 @@ import { Cause, Clock, Deferred, Effect, Exit, Layer, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { partitionKey, Transport, type TransportError } from "../transport/Transport.ts"
 import { Backpressure } from "./Backpressure.ts"
-import { type Cut, Engine, EngineFailed } from "./Engine.ts"
+import { type Cut, Engine, EngineFailed, NotProven } from "./Engine.ts"
 import { Admission } from "./group/Admission.ts"
+import { Assigning, refusedWishes } from "./group/Assigning.ts"
 import { Assignor } from "./group/Assignor.ts"
 import { farewellLoop, leaveAll } from "./group/Farewells.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./group/Handoff.ts"
 import { Heartbeats } from "./group/Heartbeats.ts"
-import { leaseValid } from "./group/Lease.ts"
+import { leaseValid, membershipValid } from "./group/Lease.ts"
 import { Loads } from "./group/Loads.ts"
 import {
   heartbeatLoop,
@@ -34,7 +35,9 @@ import { PartitionProcessor } from "./PartitionProcessor.ts"
 import type { ActorHost } from "./partition/Actor.ts"
 import { makeCommitter } from "./partition/Committer.ts"
 import { type FetcherOptions, runFetcher } from "./partition/Fetcher.ts"
+import { guardedFunctions } from "./partition/GuardedProcessing.ts"
 import { Ownerships } from "./partition/Ownerships.ts"
+import type { Fault, Partition } from "./partition/Partition.ts"
 import { makeRelief } from "./partition/Relief.ts"
 import { keepTime } from "./partition/Timekeeper.ts"
 import { shardStatus } from "./ShardStatus.ts"
@@ -72,7 +75,13 @@ const make = (options: EngineOptions) =>
     let staleTopology = true
     let settingsDiffer: ReadonlyArray<string> = []
     /** What partitions start with: a switch of the whole pod holds for those that come later, too. */
-    let strategy = backpressure.initial
+    let strategy = backpressure.strategies.get(backpressure.initial)!
+    // What may happen is counted from zero.
+    for (const name of backpressure.strategies.keys()) {
+      metrics.strategyDrops.inc({ strategy: name }, 0)
+      metrics.moduleFailures.inc({ module: name, function: "decide" }, 0)
+    }
+    for (const name of guardedFunctions) metrics.moduleFailures.inc({ module: processor.name, function: name }, 0)
     const signal = new Signal()
     const topology = new Topology(client, options.topics, (topic, count) => growth.counted(topic, count))
     const bounds = {
@@ -124,6 +133,9 @@ const make = (options: EngineOptions) =>
       now,
       leaseValid: lease,
       strategy: () => strategy,
+      needs: processor.needs,
+      module: processor.name,
+      generation: () => state.synced,
       log,
       run: (effect, scope = shard) => runIn(scope, effect),
       evicted: (key) => dispatch({ type: "evicted", key })
@@ -147,16 +159,22 @@ const make = (options: EngineOptions) =>
       }
     })
 
+    /** It is in no cut and no commit from here on; the first mistake is the one that is told. */
+    const fault = (p: Partition, mistake: Fault): void => {
+      p.fault ??= mistake
+      ownerships.nudge(p)
+    }
     const relief = makeRelief({
       client,
       options,
       metrics,
-      backpressure,
+      mayDrop: processor.needs.mayDrop,
       now,
       wallClock: () => clock.currentTimeMillisUnsafe(),
       partitions,
       signal,
-      warn: (line) => fork(Effect.logWarning(line))
+      warn: (line) => fork(Effect.logWarning(line)),
+      failed: fault
     })
     const growth = new Growth({
       client,
@@ -194,6 +212,16 @@ const make = (options: EngineOptions) =>
         if (p.reservationShort) committer.wake()
         signal.notify()
       },
+      ownership: (p) => {
+        // Without the lease's commit: who has made none yet may make something durable.
+        const owned = () => membershipValid(state.lease, bounds, now()) && p.mayCommit && ownerships.get(p.tp) === p
+        const proven = Effect.suspend(() =>
+          owned() ? Effect.void : Effect.fail(new NotProven({ message: `${p.key} is not owned any more` }))
+        )
+        const heard = Effect.suspend(() => prove(membership, state.memberId))
+        return { owned, prove: Effect.andThen(proven, Effect.andThen(heard, proven)) }
+      },
+      failed: fault,
       began: (p, plan) => {
         log.note(p, "acquired", now() - p.acquiredAt, `${plan.why}; start ${plan.start}, fence ${plan.fence}`)
         committer.wake()
@@ -222,11 +250,16 @@ const make = (options: EngineOptions) =>
       }
     }
 
+    for (const reason of refusedWishes) metrics.wishesRefused.inc({ module: assignor.name, reason }, 0)
+    const assigning = new Assigning(assignor, (reason, told) => {
+      metrics.wishesRefused.inc({ module: assignor.name, reason })
+      fork(Effect.logWarning(told))
+    })
     const membership: MembershipHost = {
       client,
       options,
       metrics,
-      assignor,
+      assigning,
       topology,
       growth,
       now,
@@ -298,7 +331,8 @@ const make = (options: EngineOptions) =>
           .until(() => state.owned.size === 0)
           .pipe(
             Effect.timeoutOrElse({
-              duration: options.sessionTimeout / 2,
+              // Half of it for the evictions, a quarter for what they drain.
+              duration: (options.sessionTimeout * 3) / 4,
               orElse: () => Effect.logWarning("leaving without having evicted everything in time")
             })
           )
@@ -315,15 +349,10 @@ const make = (options: EngineOptions) =>
       const shown =
         lease() && !state.leaving ? [...partitions()].filter((p) => p.visible && p.acquiredAt <= arrivedAt) : []
       for (const p of shown) p.exposed = Math.max(p.exposed, p.reaching)
-      const positions = shown.map((p) => ({ p, incarnation: p.incarnation, position: p.position }))
       return {
         generation,
-        partitions: positions.map(({ p, position }) => ({ tp: p.tp, key: p.key, position })),
-        prove: shown.length === 0 ? Effect.void : prove(membership, memberId),
-        delivered: () => {
-          for (const { p, incarnation, position } of positions)
-            if (p.incarnation === incarnation) p.scraped = Math.max(p.scraped, position)
-        }
+        partitions: shown.map((p) => ({ tp: p.tp, key: p.key, position: p.position })),
+        prove: shown.length === 0 ? Effect.void : prove(membership, memberId)
       }
     }
 
@@ -336,13 +365,16 @@ const make = (options: EngineOptions) =>
           leader,
           settingsDiffer,
           refused: admission.problem,
+          wishes: { assignor: assignor.name, refused: assigning.refusals, last: assigning.lastRefusal },
           bounds,
           now: now(),
           partitions: [...partitions()],
           handoffs: log.entries,
           led: (key) => topology.leader(key) !== undefined
         }),
-      setBackpressure: (wanted, tp) => {
+      setBackpressure: (name, tp) => {
+        const wanted = backpressure.strategies.get(name)
+        if (wanted === undefined) return false
         if (tp === undefined) strategy = wanted
         const chosen = [...partitions()].filter((p) => tp === undefined || p.key === partitionKey(tp))
         for (const p of chosen) relief.switchTo(p, wanted)
@@ -351,7 +383,8 @@ const make = (options: EngineOptions) =>
       caughtUp: (tp, offset) =>
         signal.until(() => {
           const p = ownerships.get(tp)
-          return p?.visible === true && p.position >= offset
+          if (p === undefined || p.position < offset) return false
+          return p.needs.shows ? p.visible : p.serves
         }),
       idsChanged: (known) =>
         Effect.map(

@@ -13,6 +13,7 @@ export interface StatusInput {
   readonly leader: boolean
   readonly settingsDiffer: ReadonlyArray<string>
   readonly refused: string | null
+  readonly wishes: EngineStatus["wishes"]
   readonly bounds: LeaseBounds
   readonly now: number
   readonly partitions: ReadonlyArray<Partition>
@@ -34,7 +35,6 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
   const known = i.led(p.key) && p.highWatermark >= 0
   const working = p.processing !== undefined
   const remainder = p.queue.remainder(i.options.queueRecords, i.options.queueBytes)
-  const size = p.processing?.size() ?? { sources: 0, series: 0, bytes: 0 }
   return {
     topic: p.tp.topic,
     partition: p.tp.partition,
@@ -52,7 +52,7 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
       paused: p.paused
     },
     remainder,
-    backpressure: p.strategy,
+    backpressure: p.strategy.name,
     dropped: p.drops.total,
     droppingSince: p.drops.since ?? null,
     restarts: p.restartCount,
@@ -64,7 +64,7 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
       placement: p.homes.placement ?? null,
       waitingFor: p.homes.open
     },
-    ...size
+    holds: p.processing?.status() ?? {}
   }
 }
 
@@ -82,6 +82,7 @@ export const shardStatus = (i: StatusInput): EngineStatus => {
     state: s.leaving || s.phase === "left" ? "leaving" : s.synced < 0 ? "joining" : "member",
     leaseMs: Number.isFinite(leaseMs) ? Math.round(leaseMs) : -1,
     refused: i.refused,
+    wishes: i.wishes,
     ready: s.synced >= 0 && !s.leaving && (i.partitions.length === 0 ? membership : leased),
     settingsHash: options.settingsHash,
     settingsDiffer: i.settingsDiffer,

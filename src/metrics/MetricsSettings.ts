@@ -144,9 +144,9 @@ export const metricsConfig = ({ values }: Resolved<typeof metricsSettings>): Out
   }
   return {
     value: {
-      settings: { ...agreed, limits },
+      settings: { ...agreed, commit: values.commit, limits },
       agreed,
-      engine: { commit: values.commit, lateness: values.expiry / 2, lookback: values.lookback ?? values.expiry },
+      engine: { lateness: values.expiry / 2, lookback: values.lookback ?? values.expiry },
       notes: [`timestamps ${values.timestamps}: ${timestampsMean[values.timestamps]} (docs/rate.md)`]
     }
   }

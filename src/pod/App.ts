@@ -43,7 +43,7 @@ export interface Configured<S> {
   /** What all members of the group must agree on, members in a fixed order: a difference is shown in status. Plain data. */
   readonly agreed: object
   /** How the engine works for it, where not by default. */
-  readonly engine?: Partial<Pick<EngineOptions, "commit" | "lateness" | "lookback">>
+  readonly engine?: Partial<Pick<EngineOptions, "lateness" | "lookback">>
   /** Lines for the log, once at the start. */
   readonly notes?: ReadonlyArray<string>
 }

@@ -7,7 +7,7 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 import { Effect, Schema } from "effect"
-import { type Strategy, strategies } from "../engine/Backpressure.ts"
+import { type StrategyName, strategies } from "../engine/Backpressure.ts"
 import { type Route, replyJson, replyText } from "../http/Route.ts"
 import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import type { PodState } from "./PodState.ts"
@@ -39,7 +39,7 @@ const readBody = async (request: IncomingMessage): Promise<string> => {
 }
 
 export interface Switch {
-  readonly strategy: Strategy
+  readonly strategy: StrategyName
   readonly tp: TopicPartition | undefined
 }
 

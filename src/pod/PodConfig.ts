@@ -9,7 +9,7 @@ import { readSessionTimeout, readTopics } from "../config/Group.ts"
 import type { Address } from "../config/Kind.ts"
 import type { Outcome, Resolved, SettingStatus } from "../config/Resolve.ts"
 import type { Table } from "../config/Setting.ts"
-import type { Strategy } from "../engine/Backpressure.ts"
+import type { StrategyName } from "../engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "../engine/Options.ts"
 import { type LogConfig, readLog } from "../Logging.ts"
 import type { App } from "./App.ts"
@@ -18,7 +18,7 @@ import type { podSettings } from "./PodSettings.ts"
 export interface PodConfig<S> {
   readonly connection: Connection
   readonly engine: EngineOptions
-  readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
+  readonly backpressure: { readonly strategy: StrategyName; readonly adaptiveLag: number }
   /** The application's. */
   readonly application: S
   readonly notes: ReadonlyArray<string>

@@ -12,7 +12,8 @@ import {
   decideDropFront,
   decidePause,
   type Pressure,
-  type Strategy,
+  type Queued,
+  type StrategyName,
   strategies
 } from "../../src/engine/Backpressure.ts"
 import { isBehind, keepsUp, look, type Overload } from "../../src/engine/partition/Overload.ts"
@@ -28,6 +29,13 @@ const pressure = (p: Partial<Pressure>): Pressure => ({
   behind: false,
   dropping: false,
   ...p
+})
+
+const queued = (p: Partial<Pressure>): Queued => ({
+  ...pressure(p),
+  tp: { topic: "t", partition: 0 },
+  lagMs: 0,
+  waiting: () => []
 })
 
 describe("pause", () => {
@@ -89,8 +97,8 @@ describe("adaptive", () => {
 })
 
 describe("the service", () => {
-  const decideAs = (strategy: Strategy, p: Partial<Pressure>, lagBound?: number) =>
-    Effect.map(Backpressure, (b) => b.decide(strategy, pressure(p), false)).pipe(
+  const decideAs = (strategy: StrategyName, p: Partial<Pressure>, lagBound?: number) =>
+    Effect.map(Backpressure, (b) => b.strategies.get(strategy)!.decide(queued(p), false)).pipe(
       Effect.provide(Backpressure.layer("pause", lagBound))
     )
 
@@ -162,7 +170,7 @@ class Loop {
     const decision = this.decide(p, this.paused)
     this.dropping = decision === "drop"
     this.paused = decision === "pause"
-    if (this.dropping) this.dropped += this.queue.dropFront(maxRecords, maxBytes)
+    if (this.dropping) this.dropped += this.queue.dropFront(maxRecords, maxBytes).records
   }
 
   step(s: Step): void {

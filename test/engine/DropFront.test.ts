@@ -5,7 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
-import type { Strategy } from "../../src/engine/Backpressure.ts"
+import type { StrategyName } from "../../src/engine/Backpressure.ts"
 import type { PartitionStatus } from "../../src/engine/Engine.ts"
 import type { EngineOptions } from "../../src/engine/Options.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
@@ -24,7 +24,7 @@ interface World {
   readonly log: EmbeddedLog["Service"]
   readonly produce: (records: number, bytes?: number) => Effect.Effect<void>
   readonly start: (options?: {
-    readonly strategy?: Strategy
+    readonly strategy?: StrategyName
     readonly engine?: Partial<EngineOptions>
     /** Ms. */
     readonly perRecord?: () => number

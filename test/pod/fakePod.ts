@@ -2,7 +2,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 import { MessageChannel } from "node:worker_threads"
 import { Context, Effect, Layer, type Scope } from "effect"
-import type { Strategy } from "../../src/engine/Backpressure.ts"
+import type { StrategyName } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine, type EngineStatus, type NotProven, type PartitionStatus } from "../../src/engine/Engine.ts"
 import { Server } from "../../src/http/Server.ts"
 import { MetricsCache, type PartitionContent } from "../../src/metrics/cache/MetricsCache.ts"
@@ -69,9 +69,7 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   trouble: null,
   quarantine: null,
   skipped: { batches: 0, last: null },
-  sources: 1,
-  series: 1,
-  bytes: 10,
+  holds: { sources: 1, series: 1, bytes: 10 },
   ...change
 })
 
@@ -80,7 +78,7 @@ export class FakeEngine {
   prove: Effect.Effect<void, NotProven> = Effect.void
   cuts = 0
   delivered = 0
-  switched: Array<[Strategy, string]> = []
+  switched: Array<[StrategyName, string]> = []
   status: EngineStatus = {
     group: "k2p",
     memberId: "m-1",
@@ -89,6 +87,7 @@ export class FakeEngine {
     state: "member",
     leaseMs: 15_000,
     refused: null,
+    wishes: { assignor: "balanced", refused: 0, last: null },
     ready: true,
     settingsHash: "abc",
     settingsDiffer: [],
@@ -102,10 +101,7 @@ export class FakeEngine {
       return {
         generation: 3,
         partitions: this.owned.map((tp) => ({ tp, key: partitionKey(tp), position: 10 })),
-        prove: Effect.suspend(() => this.prove),
-        delivered: () => {
-          this.delivered += 1
-        }
+        prove: Effect.suspend(() => this.prove)
       }
     },
     status: () => this.status,
@@ -170,10 +166,15 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
       const engine = new FakeEngine()
       const fake: { -readonly [K in keyof FakeShard]: FakeShard[K] } = { engine, dumps: [], port: undefined }
       yield* cache.enter("metrics/0", {
-        look: () => ({ dumps: fake.dumps, end: () => {} }),
         sources: () => [],
         refusals: () => [],
-        ...options.content
+        ...options.content,
+        look: () => ({
+          ...(options.content?.look?.() ?? { dumps: fake.dumps, end: () => {} }),
+          delivered: () => {
+            engine.delivered += 1
+          }
+        })
       })
       const answers = MetricsShard.layer.pipe(
         Layer.provide([Layer.succeed(MetricsCache, cache), Layer.succeed(SelfMetrics, metrics)])

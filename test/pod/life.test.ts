@@ -3,7 +3,7 @@ import { Agent, request as httpRequest } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
-import { PartitionProcessor } from "../../src/engine/PartitionProcessor.ts"
+import { PartitionProcessor, shown } from "../../src/engine/PartitionProcessor.ts"
 import { get, type Route, replyText } from "../../src/http/Route.ts"
 import { Server, type ServerError } from "../../src/http/Server.ts"
 import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
@@ -14,7 +14,7 @@ import { type PodOptions, runPod } from "../../src/pod/Pod.ts"
 import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
-import { partitionKey, type TopicPartition, Transport } from "../../src/transport/Transport.ts"
+import { partitionKey, Transport } from "../../src/transport/Transport.ts"
 import { ask, gauge } from "./fakePod.ts"
 
 const keepAlive = { Connection: "keep-alive" }
@@ -27,7 +27,9 @@ const processor = (closing: Deferred.Deferred<void>, evicting: Deferred.Deferred
     Effect.gen(function* () {
       const cache = yield* MetricsCache
       return PartitionProcessor.of({
-        open: (tp: TopicPartition) =>
+        name: "held",
+        needs: shown,
+        open: ({ tp }) =>
           Effect.gen(function* () {
             const look = () => ({ dumps: [gauge("held", partitionKey(tp))], end: () => {} })
             const content = { look, sources: () => [], refusals: () => [] }
@@ -37,10 +39,9 @@ const processor = (closing: Deferred.Deferred<void>, evicting: Deferred.Deferred
             )
             return {
               process: () => Effect.void,
-              dropped: () => Effect.void,
               committable: (position) => position,
               lowest: (position) => position,
-              size: () => ({ sources: 1, series: 1, bytes: 1 })
+              status: () => ({ sources: 1, series: 1, bytes: 1 })
             }
           })
       })

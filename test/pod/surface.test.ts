@@ -61,7 +61,7 @@ describe("status", () => {
     async (pod) => {
       pod.engine.status = {
         ...pod.engine.status,
-        partitions: [partitionStatus(0, { sources: 5_000 }), partitionStatus(1)]
+        partitions: [partitionStatus(0, { holds: { sources: 5_000 } }), partitionStatus(1)]
       }
       const { status, headers, body } = await ask(`${pod.base}/api/v1/status`)
       const state = JSON.parse(body.toString())

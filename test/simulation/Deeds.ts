@@ -21,8 +21,8 @@ export const startPod = (sim: Sim): Effect.Effect<void, never, Scope.Scope> =>
     sim.pods.push(pod)
     sim.tell(() => `${pod.name} starts`)
     const settings = {
+      commit: schedule.commit,
       engine: {
-        commit: schedule.commit,
         topics: [topic],
         ...(isGrowth(schedule.profile)
           ? { partitioner: schedule.partitioner ?? ("murmur2" as const), growthWindow: growthWindowOf(schedule) }
@@ -32,7 +32,8 @@ export const startPod = (sim: Sim): Effect.Effect<void, never, Scope.Scope> =>
       // Unequal, so that of two who show the same one is behind.
       pace: schedule.pace * [1, 0.2, 2][index % 3]!,
       strict: schedule.mixedLimits && index % 2 === 1,
-      judge: sim.actors
+      judge: sim.actors,
+      ...(sim.archive === undefined ? {} : { archive: sim.archive })
     }
     yield* pod.start(log.transport, settings, parts)
     const ends = Effect.catch(pod.engine.failed, (e) =>

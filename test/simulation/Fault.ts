@@ -2,7 +2,7 @@
  * Fault: what can happen to a simulated world, as plain data. Where a fault names a pod, source or partition, the number counts among
  * those that there are then. Several in one (`zombie`, `doubt`, `relay` …) are Plots; how each is done is Deeds' to know.
  */
-import type { Strategy } from "../../src/engine/Backpressure.ts"
+import type { StrategyName } from "../../src/engine/Backpressure.ts"
 import type { UnreadableReason } from "../../src/transport/Transport.ts"
 
 export type Fault =
@@ -49,7 +49,7 @@ export type Fault =
   /** All leave, a tool sets the group's offsets to what they are, which needs an empty group, and others come. */
   | { readonly type: "toolResets"; readonly pods: number; readonly down: number }
   | { readonly type: "slowJoin"; readonly pod: number; readonly by: number }
-  | { readonly type: "strategy"; readonly pod: number; readonly strategy: Strategy }
+  | { readonly type: "strategy"; readonly pod: number; readonly strategy: StrategyName }
   | { readonly type: "failActor"; readonly pod: number; readonly times: number }
   | { readonly type: "abortScrapes"; readonly ms: number }
   | { readonly type: "slowScrapes"; readonly ms: number; readonly by: number }

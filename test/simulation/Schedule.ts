@@ -8,8 +8,9 @@
  * row, and producers that hear of it late. `mixedGrowth` is `growth` with producers of other partitioners beside those whose placement
  * the group knows, there before it was found out or coming later. `paused` is joins and leaves around pauses of the
  * coordinator: there it can be judged whether all is back at once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
+ * `durable` is what can happen to pods that write what comes to a store, `handedOver` joins and leaves alone.
  */
-import { type Strategy, strategies } from "../../src/engine/Backpressure.ts"
+import { type StrategyName, strategies } from "../../src/engine/Backpressure.ts"
 import type { Placement } from "../../src/transport/Placement.ts"
 import { unreadableReasons } from "../../src/transport/Transport.ts"
 import { random } from "../support/random.ts"
@@ -31,6 +32,11 @@ export type Profile =
   | "growth"
   | "calmGrowth"
   | "mixedGrowth"
+  | "durable"
+  | "handedOver"
+
+/** Profiles in which pods show nothing, but make durable what comes. */
+export const isDurable = (profile: Profile): boolean => profile === "durable" || profile === "handedOver"
 
 /** Profiles in which producers place keys. */
 export const isGrowth = (profile: Profile): boolean =>
@@ -46,7 +52,7 @@ export interface Schedule {
   readonly commit: "visible" | "scraped"
   /** Every second pod has stricter limits, as in the middle of a rollout. */
   readonly mixedLimits: boolean
-  readonly backpressure: Strategy
+  readonly backpressure: StrategyName
   /** Ms that each record takes in every pod: without it no scrape would meet a replay on its way. */
   readonly pace: number
   /** Ms that a group request takes on its way, at most. */
@@ -286,6 +292,39 @@ const calm = (count: number, profile: Profile, r: () => number, int: Int): Reado
   return faults
 }
 
+/** What may happen where nothing is shown, and nothing in the log is lost. */
+const ofDurable: ReadonlySet<Fault["type"]> = new Set([
+  ...([
+    "join",
+    "leave",
+    "crash",
+    "freeze",
+    "cut",
+    "delay",
+    "loseHeartbeats",
+    "lateCommit",
+    "lostCommitAnswers"
+  ] as const),
+  ...([
+    "failSync",
+    "loseJoin",
+    "slowJoin",
+    "slowEviction",
+    "slowPod",
+    "failActor",
+    "moveCoordinator",
+    "burst"
+  ] as const),
+  ...(["zombie", "relay", "dieRejoining", "pauseCoordinator", "moveLeader", "wallJump"] as const)
+])
+
+/** Joins and leaves, each of which ends before the next one begins. */
+const orderly = (count: number, r: () => number, int: Int): ReadonlyArray<Timed> =>
+  Array.from({ length: count }, (_, i) => ({
+    at: 5_000 + 7_000 * i + int(1_000),
+    fault: r() < 0.5 ? { type: "join" } : { type: "leave", pod: int(5) }
+  }))
+
 /** What drop-front is for: pods that cannot process all that comes. */
 export const withFloods = (faults: ReadonlyArray<Timed>, r: () => number): ReadonlyArray<Timed> => {
   const int = (n: number) => Math.floor(r() * n)
@@ -344,11 +383,15 @@ export const makeSchedule = (
     pace: one(int, profile === "paused" ? [0, 0, 2, 2] : [0, 5, 20, 60]),
     latency: one(int, profile === "paused" ? [0, 5, 5, 20] : [0, 5, 40, 150]),
     faults:
-      profile === "paused"
-        ? pauses(r, int)
-        : quiet
-          ? calm(count, profile, r, int)
-          : stormy(count, { profile, often: options.often ?? [] }, r, int),
+      profile === "handedOver"
+        ? orderly(count, r, int)
+        : profile === "paused"
+          ? pauses(r, int)
+          : quiet
+            ? calm(count, profile, r, int)
+            : stormy(count, { profile, often: options.often ?? [] }, r, int).filter(
+                ({ fault }) => profile !== "durable" || ofDurable.has(fault.type)
+              ),
     // Drawn last: the rest of a seed's history is as it was.
     lateCuts: one(int, [0, 0, 30, 400]),
     stamps: one(int, ["broker", "senders"]),
@@ -357,7 +400,9 @@ export const makeSchedule = (
       : {}),
     ...(profile === "mixedGrowth" ? { partitioner: one(int, ["murmur2", "crc32", "auto"] as const) } : {})
   }
-  const flooded = made.backpressure === "pause" ? made : { ...made, faults: withFloods(made.faults, r) }
+  // Nothing of it may be dropped.
+  const flooded =
+    made.backpressure === "pause" || isDurable(profile) ? made : { ...made, faults: withFloods(made.faults, r) }
   // Whoever has to find the placement out again finds the others there: a mix leaves it open.
   return made.partitioner === "auto"
     ? { ...flooded, faults: flooded.faults.filter(({ fault }) => fault.type !== "toolResets") }

@@ -81,13 +81,13 @@ export const scrape = (
     if (abort === "before the body") return undefined
     const look = content()
     const values = proven ? bodyOf(look.dumps, number % wholeEvery === 0) : new Map<string, number>()
+    if (proven && abort === "never") look.delivered?.()
     look.end()
     sim.presence?.answered({ cut: number, at, pod: pod.name, values })
     if (!proven) return undefined
     if (abort === "within the body")
       for (const series of [...values.keys()].slice(values.size >> 1)) values.delete(series)
     sim.oracle.scrape({ cut: number, at, pod: pod.name, values, whole: abort === "never" })
-    if (abort === "never") cut.delivered()
     return values
   }).pipe(Effect.timeoutOrElse({ duration: scrapeTimeout, orElse: () => Effect.succeed(undefined) }))
 

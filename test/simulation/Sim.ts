@@ -9,6 +9,7 @@ import type { Oracle } from "./Oracle.ts"
 import type { PresenceJudge } from "./PresenceJudge.ts"
 import type { Schedule } from "./Schedule.ts"
 import type { SimSource } from "./SimAgent.ts"
+import type { SimArchive } from "./SimArchive.ts"
 import type { Parts, SimPod } from "./SimPod.ts"
 
 /** What becomes of requests for a while. */
@@ -27,6 +28,8 @@ export interface Sim {
   readonly oracle: Oracle
   readonly commits: CommitJudge
   readonly actors: ActorJudge
+  /** In durable histories: what all pods write to. */
+  readonly archive: SimArchive | undefined
   /** In calm histories. */
   readonly presence: Pick<PresenceJudge, "answered" | "disturbed" | "paused" | "end" | "longestGap"> | undefined
   /** No pod is hampered: there P1 holds even where a log goes back. */

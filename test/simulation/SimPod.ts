@@ -3,11 +3,11 @@
  * processing and in evicting, frozen, killed (its fibers just never go on) and stopped cleanly.
  */
 import { Clock, Context, Effect, Exit, Layer, Scope, Semaphore } from "effect"
-import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
+import { Backpressure, type StrategyName } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine } from "../../src/engine/Engine.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
-import { PartitionProcessor, type Processing } from "../../src/engine/PartitionProcessor.ts"
+import { type Batch, PartitionProcessor, type ProcessorError } from "../../src/engine/PartitionProcessor.ts"
 import * as Shard from "../../src/engine/Shard.ts"
 import { type Look, MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/metrics/cache/MetricsProcessor.ts"
@@ -15,6 +15,7 @@ import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { partitionKey, Transport } from "../../src/transport/Transport.ts"
 import type { ActorJudge } from "./ActorJudge.ts"
 import { PodClock } from "./PodClock.ts"
+import type { SimArchive } from "./SimArchive.ts"
 import { throughClock } from "./SimTransport.ts"
 
 /** Short, so that a minute of virtual time holds many handoffs; the proportions are the defaults'. */
@@ -54,13 +55,16 @@ export interface Scrape {
 }
 
 export interface PodSettings {
+  readonly commit: "visible" | "scraped"
   readonly engine: Partial<EngineOptions>
-  readonly backpressure: Strategy
+  readonly backpressure: StrategyName
   /** Ms that each record takes. */
   readonly pace: number
   /** Limits below those that `wide` dumps need. */
   readonly strict: boolean
   readonly judge: ActorJudge
+  /** What it writes to, instead of showing anything. */
+  readonly archive?: SimArchive
 }
 
 export class SimPod {
@@ -103,6 +107,7 @@ export class SimPod {
       // Agents' clocks are off by minutes here: with their own time samples would be hidden until they are due.
       timestamps: "scrape" as const,
       expiry: simExpiry,
+      commit: settings.commit,
       limits: settings.strict ? { ...limits, maxLabelValue: 100 } : limits
     }
     const hampered = Layer.effect(
@@ -110,7 +115,13 @@ export class SimPod {
       Effect.map(PartitionProcessor, (inner) =>
         PartitionProcessor.of(this.hamper((parts.processor ?? ((p) => p))(inner)))
       )
-    ).pipe(Layer.provide(MetricsProcessor.layer(metrics)))
+    ).pipe(
+      Layer.provide(
+        settings.archive === undefined
+          ? MetricsProcessor.layer(metrics)
+          : Layer.succeed(PartitionProcessor, settings.archive.processor(this))
+      )
+    )
     const engine = { ...simEngine, ...settings.engine, ...parts.engine, clientId: this.name }
     const deposed = () => Number(this.base.monotonicTimeNanosUnsafe()) / 1e6 < this.deposedUntil
     const transport = (parts.transport ?? ((t) => t))(throughClock(log, this.clock, deposed), this.clock)
@@ -132,49 +143,69 @@ export class SimPod {
     )
   }
 
+  memberId(): string {
+    return this.engine.status().memberId
+  }
+
+  /** Ms that it takes to make something durable. */
+  writing(): number {
+    return 40 + 10 * this.pace + this.recordDelay
+  }
+
   /** Slow in processing and in evicting, and failing, as it is told. */
   private hamper(inner: PartitionProcessor["Service"]): PartitionProcessor["Service"] {
     return {
-      open: (tp, time, homes) =>
+      name: inner.name,
+      needs: inner.needs,
+      open: (opening) =>
         Effect.gen({ self: this }, function* () {
+          const { tp } = opening
           const key = partitionKey(tp)
           const counted = () =>
             this.engine.status().partitions.find((p) => p.topic === tp.topic && p.partition === tp.partition)
               ?.dropped ?? 0
           const watched = this.judge.opened(this.name, key, counted)
           yield* Effect.addFinalizer(() => Effect.sync(watched.closed))
-          const processing = yield* inner.open(tp, time, homes)
+          const processing = yield* inner.open(opening)
           yield* Effect.addFinalizer(() => Effect.suspend(() => Effect.sleep(this.evictionDelay)))
-          const watching =
-            (how: "processed" | "dropped", work: Processing["process"]): Processing["process"] =>
-            (batch) =>
-              Effect.suspend(() => Effect.ensuring(work(batch), Effect.sync(watched.given(batch, how))))
+          const watch = (batch: Batch, how: "processed" | "dropped", work: Effect.Effect<void, ProcessorError>) =>
+            Effect.suspend(() => Effect.ensuring(work, Effect.sync(watched.given(batch, how))))
           return {
             ...processing,
-            dropped: watching("dropped", processing.dropped),
-            process: watching("processed", (batch) =>
-              Effect.suspend(() => {
-                if (this.failures > 0) {
-                  this.failures -= 1
-                  return Effect.die(new Error("a defect, by the schedule"))
-                }
-                const delay = this.pace + this.recordDelay
-                if (delay === 0) return processing.process(batch)
-                // One by one, so that scrapes meet a batch on its way.
-                return Effect.forEach(
-                  batch.records.length === 0 ? [undefined] : batch.records,
-                  (record, i) => {
-                    const next = i + 1 < batch.records.length ? record!.offset + 1 : batch.next
-                    const records = record === undefined ? [] : [record]
-                    return Effect.andThen(
-                      Effect.sleep(this.pace + this.recordDelay),
-                      processing.process({ ...batch, records, next })
-                    )
-                  },
-                  { discard: true }
-                )
-              })
-            )
+            gap: () => {
+              const gap = processing.gap?.()
+              return {
+                add: (record) => gap?.add(record),
+                pass: (next, fence) =>
+                  watch({ records: [], next, fence }, "dropped", gap?.pass(next, fence) ?? Effect.void)
+              }
+            },
+            process: (batch) =>
+              watch(
+                batch,
+                "processed",
+                Effect.suspend(() => {
+                  if (this.failures > 0) {
+                    this.failures -= 1
+                    return Effect.die(new Error("a defect, by the schedule"))
+                  }
+                  const delay = this.pace + this.recordDelay
+                  if (delay === 0) return processing.process(batch)
+                  // One by one, so that scrapes meet a batch on its way.
+                  return Effect.forEach(
+                    batch.records.length === 0 ? [undefined] : batch.records,
+                    (record, i) => {
+                      const next = i + 1 < batch.records.length ? record!.offset + 1 : batch.next
+                      const records = record === undefined ? [] : [record]
+                      return Effect.andThen(
+                        Effect.sleep(this.pace + this.recordDelay),
+                        processing.process({ ...batch, records, next })
+                      )
+                    },
+                    { discard: true }
+                  )
+                })
+              )
           }
         })
     }

@@ -7,6 +7,7 @@
 import { Effect, Fiber, Logger } from "effect"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { placing } from "../../src/transport/Placement.ts"
+import { partitionKey } from "../../src/transport/Transport.ts"
 import { random } from "../support/random.ts"
 import { VirtualTime } from "../support/virtualTime.ts"
 import { ActorJudge } from "./ActorJudge.ts"
@@ -16,10 +17,11 @@ import { carryOut, startPod } from "./Deeds.ts"
 import { GrowthPresence } from "./GrowthPresence.ts"
 import { Oracle } from "./Oracle.ts"
 import { type Acquired, PresenceJudge } from "./PresenceJudge.ts"
-import { growthWindowOf, isGrowth, type Schedule, scripted } from "./Schedule.ts"
+import { growthWindowOf, isDurable, isGrowth, type Schedule, scripted } from "./Schedule.ts"
 import { scrape, scraper } from "./Scraping.ts"
 import { running, type Sim, wallNow } from "./Sim.ts"
 import { type Hearer, SimSource, topic } from "./SimAgent.ts"
+import { SimArchive } from "./SimArchive.ts"
 import { type Parts, type SimPod, simEngine, simExpiry } from "./SimPod.ts"
 
 export interface Outcome {
@@ -73,6 +75,7 @@ const countsOf = ({ partitions, faults }: Schedule): ReadonlyArray<number> => {
 
 const judgeCommits = (schedule: Schedule): boolean =>
   schedule.commit === "scraped" &&
+  !isDurable(schedule.profile) &&
   schedule.profile !== "logBack" &&
   schedule.profile !== "calmLogBack" &&
   // What moved is passed over unseen until all know.
@@ -171,6 +174,9 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       oracle,
       commits,
       actors,
+      archive: isDurable(schedule.profile)
+        ? new SimArchive(oracle.violations, schedule.profile === "handedOver")
+        : undefined,
       presence:
         presence !== undefined && schedule.profile === "calmGrowth"
           ? new GrowthPresence(presence, oracle, moves, longestMove)
@@ -246,9 +252,16 @@ const looksMisplaced = (schedule: Schedule, source: SimSource, i: number): boole
   return hash % counts.at(-1)! !== source.partition && counts.some((count) => hash % count === source.partition)
 }
 
+/** In durable histories: what more than `most` records are missing of. */
+const notDurable = (sim: Sim, most?: number): ReadonlyArray<string> =>
+  Array.from({ length: sim.partitions }, (_, partition) => ({ topic, partition })).flatMap(
+    (tp) => sim.archive?.missing(partitionKey(tp), sim.log.end(tp), most) ?? []
+  )
+
 /** What is not as it must be when everything is quiet. */
 const unsettled = (sim: Sim) =>
   Effect.gen(function* () {
+    if (sim.archive !== undefined) return notDurable(sim)
     const last = new Map<string, Array<{ pod: string; value: number }>>()
     for (const pod of running(sim)) {
       const values = yield* scrape(sim, pod, { slow: 0, abort: "never" })
@@ -298,7 +311,7 @@ const heal = (sim: Sim) =>
 /** All pods leave at once. One that a plot kills on its way out never finishes, which is no fault of its own. */
 const leaveAll = (sim: Sim) =>
   Effect.gen(function* () {
-    for (const pod of running(sim)) yield* Effect.forkDetach(pod.stop)
+    for (const pod of running(sim)) yield* Effect.forkDetach(pod.stop, { startImmediately: true })
     const since = sim.time.now
     while (sim.pods.some((p) => p.state === "leaving")) {
       yield* Effect.sleep(100)
@@ -345,6 +358,8 @@ export const play = (schedule: Schedule, parts: Parts = {}, options: { readonly 
     stats.longestGap = sim.presence?.longestGap ?? 0
     for (const fiber of scrapers) yield* Fiber.interrupt(fiber)
     yield* leaveAll(sim)
+    // All have drained what they held, unless one died late.
+    if (schedule.profile === "handedOver") oracle.violations.push(...notDurable(sim, 0))
   }).pipe(Effect.scoped)
 
   const logger = Logger.make<unknown, void>(({ message, logLevel }) => {

@@ -1,9 +1,11 @@
 /** What the simulation must be itself, and the histories that have runs of their own. */
 import { assert, describe, it } from "@effect/vitest"
+import { picksWhenFull } from "./dropsWhenFull.ts"
 import { Oracle } from "./Oracle.ts"
-import { noTotals, replay, runSeed, shrink, tell } from "./Runner.ts"
-import { makeSchedule, type Profile } from "./Schedule.ts"
+import { explain, noTotals, replay, runSeed, shrink, tell } from "./Runner.ts"
+import { makeSchedule, type Profile, type Schedule } from "./Schedule.ts"
 import { play } from "./World.ts"
+import { wilful, wilfulAssignor } from "./wilfulAssignors.ts"
 
 const fresh = Date.now() % 1_000_000_000
 
@@ -124,6 +126,37 @@ describe("histories of their own", () => {
   }, () => {
     playMany("calmGrowth", 8)
   })
+
+  it("what comes is made durable once, whatever freezes, dies or is handed over meanwhile", {
+    timeout: 300_000
+  }, () => {
+    playMany("durable", 60)
+  })
+
+  it("what is handed over in good order is not read again", { timeout: 300_000 }, () => {
+    playMany("handedOver", 20)
+  })
+
+  it("where a strategy drops what it likes, from the middle of what waits too, nothing older is shown", {
+    timeout: 300_000
+  }, () => {
+    for (let seed = fresh; seed < fresh + 30; seed++) {
+      const schedule: Schedule = { ...makeSchedule(seed), backpressure: "drop-front" }
+      const parts = { backpressure: picksWhenFull("drop-front") }
+      const { violations } = play(schedule, parts)
+      if (violations.length > 0) assert.fail(explain(schedule, parts))
+    }
+  })
+
+  for (const name of wilful)
+    it(`whatever an assignor answers, nothing older is shown, and all is shown: ${name}`, { timeout: 300_000 }, () => {
+      for (let seed = fresh; seed < fresh + 8; seed++) {
+        const schedule = makeSchedule(seed)
+        const parts = { assignor: wilfulAssignor(name, seed) }
+        const { violations } = play(schedule, parts)
+        if (violations.length > 0) assert.fail(explain(schedule, parts))
+      }
+    })
 
   it("coordinators that were deposed and still answer heartbeats neither stop nor lose anything", {
     timeout: 300_000

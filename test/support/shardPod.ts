@@ -3,11 +3,11 @@
  * sees goes through the real cut, the real proof and the real eviction.
  */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
-import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
+import { Backpressure, type StrategyName } from "../../src/engine/Backpressure.ts"
 import { Engine } from "../../src/engine/Engine.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
-import { PartitionProcessor, ProcessorError } from "../../src/engine/PartitionProcessor.ts"
+import { PartitionProcessor, ProcessorError, shown } from "../../src/engine/PartitionProcessor.ts"
 import * as Shard from "../../src/engine/Shard.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
@@ -26,7 +26,7 @@ export interface ShardPod {
 
 export interface ShardPodOptions {
   readonly engine?: Partial<EngineOptions>
-  readonly backpressure?: Strategy
+  readonly backpressure?: StrategyName
   /** Called for each record before it is applied; may fail, die or wait. */
   readonly onRecord?: (record: LogRecord, key: string) => Effect.Effect<void, ProcessorError>
   /** Runs while a partition is being opened. */
@@ -34,6 +34,10 @@ export interface ShardPodOptions {
   /** Runs while a partition is being closed. */
   readonly onClose?: Effect.Effect<void>
   readonly trace?: Array<string>
+  /** Instead of the one that keeps the last value of every key. */
+  readonly processor?: PartitionProcessor["Service"]
+  readonly assignor?: Layer.Layer<Assignor>
+  readonly strategies?: Layer.Layer<Backpressure>
   /** Changes what comes of a fetch. */
   readonly onFetched?: (fetched: Fetched) => Fetched
 }
@@ -53,7 +57,9 @@ const recording = (
   trace: Array<string>,
   options: ShardPodOptions
 ): PartitionProcessor["Service"] => ({
-  open: (tp) =>
+  name: "values",
+  needs: shown,
+  open: ({ tp }) =>
     Effect.gen(function* () {
       const key = partitionKey(tp)
       const values = new Map<string, number>()
@@ -84,17 +90,20 @@ const recording = (
               offsets.set(name, record.offset)
             }
           }),
-        dropped: (batch) =>
-          Effect.sync(() => {
-            trace.push(`${name} dropped ${key} to ${batch.next}`)
-          }),
+        gap: () => ({
+          add: () => {},
+          pass: (next) =>
+            Effect.sync(() => {
+              trace.push(`${name} dropped ${key} to ${next}`)
+            })
+        }),
         grown: () => {
           trace.push(`${name} ${key} grown`)
         },
         keys: () => [...values.keys()].map((id) => Buffer.from(id)),
         committable: (position) => position,
         lowest: (position) => Math.min(position, ...offsets.values()),
-        size: () => ({ sources: values.size, series: values.size, bytes: 0 })
+        status: () => ({ values: values.size })
       }
     })
 })
@@ -112,9 +121,9 @@ export const startShardPod = (
       Layer.provideMerge(SelfMetrics.layerBare),
       Layer.provide([
         Layer.succeed(Transport, fetching(log.transport, options.onFetched ?? ((fetched) => fetched))),
-        Layer.succeed(PartitionProcessor, recording(name, live, trace, options)),
-        Backpressure.layer(options.backpressure ?? "pause"),
-        Assignor.layer
+        Layer.succeed(PartitionProcessor, options.processor ?? recording(name, live, trace, options)),
+        options.strategies ?? Backpressure.layer(options.backpressure ?? "pause"),
+        options.assignor ?? Assignor.layer
       ])
     )
     const scope = yield* Scope.make()

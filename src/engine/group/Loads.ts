@@ -6,7 +6,7 @@
  */
 
 import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
-import type { Assignments, Claimant } from "./Assignor.ts"
+import type { Assignments, Claimant } from "./Grant.ts"
 import { leastLoad } from "./Load.ts"
 
 type BytesPerSecond = ReadonlyMap<string, number>

@@ -13,7 +13,7 @@ import type { Growth } from "../growth/Growth.ts"
 import type { EngineOptions } from "../Options.ts"
 import type { Signal } from "../Signal.ts"
 import type { Admission } from "./Admission.ts"
-import type { Assignor } from "./Assignor.ts"
+import type { Assigning } from "./Assigning.ts"
 import {
   assignedCounts,
   claimedCounts,
@@ -31,7 +31,7 @@ export interface MembershipHost {
   readonly client: GroupClient
   readonly options: EngineOptions
   readonly metrics: SelfMetricsShape
-  readonly assignor: Assignor["Service"]
+  readonly assigning: Assigning
   readonly topology: Topology
   readonly growth: Growth
   readonly now: () => number
@@ -55,7 +55,7 @@ export const timedOut = (op: string) => () =>
 
 const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> =>
   Effect.gen(function* () {
-    const { client, options, assignor, topology } = host
+    const { client, options, assigning, topology } = host
     const s = host.state()
     const claimed = claims(s, options.settingsHash, host.loads.claim())
     const joined = yield* client
@@ -64,7 +64,9 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
           memberId: s.memberId,
           sessionTimeout: options.sessionTimeout,
           rebalanceTimeout: options.rebalanceTimeout,
-          protocols: [{ name: assignor.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }]
+          protocols: [
+            { name: assigning.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }
+          ]
         },
         (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
       )
@@ -96,7 +98,7 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
       )
       const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
       const partitions = topology.assign()
-      const given = assignor.assign(members, partitions, host.loads.hear(members, partitions))
+      const given = assigning.assign(members, partitions, host.loads.hear(members, partitions))
       host.loads.assigned(members, partitions, given)
       const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
       assignments = members.map((m) => ({

@@ -9,8 +9,15 @@
 import { Cause, Effect, Exit, type Scope } from "effect"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import { EngineFailed } from "../Engine.ts"
-import type { Batch, PartitionProcessor, ProcessorError } from "../PartitionProcessor.ts"
-import type { Partition } from "./Partition.ts"
+import {
+  type Batch,
+  type Opening,
+  type PartitionProcessor,
+  type Processing,
+  ProcessorError
+} from "../PartitionProcessor.ts"
+import { guarded } from "./GuardedProcessing.ts"
+import type { Fault, Partition } from "./Partition.ts"
 import { type PreparationHost, prepareRetrying } from "./Preparation.ts"
 import { quarantined } from "./Quarantine.ts"
 import type { StartPlan } from "./StartPlan.ts"
@@ -27,28 +34,42 @@ export interface ActorHost extends PreparationHost {
   /** The queue shrank or the position moved: backpressure decides, waiters look again. */
   readonly moved: (p: Partition) => void
   readonly began: (p: Partition, plan: StartPlan) => void
+  /** What a processor is told of its ownership, for as long as that lasts. */
+  readonly ownership: (p: Partition) => Pick<Opening, "owned" | "prove">
+  /** A function of a team's failed: the incarnation is to end. */
+  readonly failed: (p: Partition, fault: Fault) => void
 }
+
+/** A processor's own mistake is found by its name. */
+const faultError = ({ module, function: name, cause }: Fault): ProcessorError =>
+  new ProcessorError({
+    message: `${name} of ${module} failed: ${cause instanceof Error ? cause.message : cause}`,
+    cause
+  })
 
 const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError> =>
   Effect.gen(function* () {
     const processing = p.processing!
     const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
-    while (p.reread === undefined) {
+    while (!p.stops) {
       const item = p.queue.take(takeBytes)
       if (item === undefined) {
-        yield* p.signal.until(() => !p.queue.empty || p.reread !== undefined)
+        yield* p.signal.until(() => !p.queue.empty || p.stops)
         continue
       }
       if (item.next > p.allowed) {
         p.wanted = item.next
         host.wake()
-        yield* p.signal.until(() => item.next <= p.allowed || p.reread !== undefined)
-        if (p.reread !== undefined) return
+        yield* p.signal.until(() => item.next <= p.allowed || p.stops)
+        if (p.stops) return
       }
       p.reaching = item.next
-      const batch: Batch = { records: item.records, next: item.next, fence: p.fence }
-      if (item.type === "dropped") yield* processing.dropped(batch)
-      else {
+      if (item.type === "dropped") {
+        p.calling = "gap"
+        if (item.gap !== undefined) yield* item.gap.pass(item.next, p.fence)
+      } else {
+        p.calling = "process"
+        const batch: Batch = { records: item.records, next: item.next, fence: p.fence }
         yield* processing.process(batch)
         const newest = item.records.findLast((r) => r.tooLarge === undefined)
         if (newest !== undefined && newest.offset > (p.witness?.offset ?? -1)) p.knows(witnessOf(newest))
@@ -64,12 +85,36 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
     }
   })
 
+/** Whatever it is that its processor has not made durable yet. How long that may take is the eviction's to know, which interrupts it. */
+const drain = (host: ActorHost, p: Partition, effect: NonNullable<Processing["drain"]>): Effect.Effect<void> =>
+  effect.pipe(
+    Effect.catchCause((cause) => {
+      host.metrics.moduleFailures.inc({ module: host.processor.name, function: "drain" })
+      return Effect.logError(
+        `the processor ${host.processor.name} of ${p.key} failed to make durable what it held: its next owner reads it again`,
+        cause
+      )
+    }),
+    Effect.andThen(
+      Effect.sync(() => {
+        p.drained = true
+        p.signal.notify()
+      })
+    )
+  )
+
 const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError, Scope.Scope> =>
   Effect.gen(function* () {
     p.prepare()
     const { plan, askedAt, knownAt } = yield* prepareRetrying(host, p)
     p.takeTime(plan, knownAt)
-    const processing = yield* host.processor.open(p.tp, timeOf(p, host.now, host.options), p.homes)
+    p.calling = "open"
+    const { tp, generation, homes } = p
+    const time = timeOf(p, host.now, host.options)
+    const opened = yield* host.processor.open({ tp, plan, generation, time, homes, ...host.ownership(p) })
+    const processing = guarded(opened, (name, cause) =>
+      host.failed(p, { module: host.processor.name, function: name, cause })
+    )
     // Runs before the processor's own finalizers: hidden first, then gone.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -83,7 +128,9 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     }
     if (plan.restarted) {
       host.metrics.logsRestarted.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
-      yield* Effect.logError(`${p.key}: ${plan.why}; only what arrives from offset ${plan.start} on is shown`)
+      yield* Effect.logError(
+        `${p.key}: ${plan.why}; it is read from offset ${plan.start} on, and nothing is shown that was in it before offset ${plan.fence}`
+      )
     }
     p.begin(plan, processing)
     if (p.quarantine?.until === null) yield* Effect.logWarning(quarantined(p, plan.why))
@@ -93,6 +140,11 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     p.load.begin(plan.logEnd, host.now())
     host.began(p, plan)
     yield* work(host, p)
+    if (p.fault !== undefined) return yield* faultError(p.fault)
+    if (!p.drains) return
+    yield* drain(host, p, processing.drain!)
+    // Its content stays what it is until the last commit is made of it.
+    yield* Effect.never
   })
 
 /** Runs until interrupted (the partition is evicted) or until the partition failed too often. */
@@ -100,6 +152,8 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never, En
   Effect.gen(function* () {
     const { maxRestarts, restartWindow } = host.options
     const exit = yield* Effect.exit(Effect.scoped(incarnation(host, p)))
+    // An eviction may wait for it.
+    p.signal.notify()
     if (p.reread !== undefined && Exit.isSuccess(exit)) {
       p.rereads = p.movedSinceReread ? 1 : p.rereads + 1
       p.movedSinceReread = false
@@ -115,13 +169,19 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never, En
     p.restarts = [...p.restarts.filter((t) => now - t < restartWindow), now]
     p.restartCount += 1
     host.metrics.actorRestarts.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
+    const fault = p.fault ?? { module: host.processor.name, function: p.calling }
+    host.metrics.moduleFailures.inc({ module: fault.module, function: fault.function })
     const times = p.restarts.length
     const what = `the actor of ${p.key} failed at offset ${p.position}`
+    const where = `in ${fault.function} of ${fault.module}`
     if (times > maxRestarts) {
-      yield* Effect.logError(`${what} and ${times - 1} restarts did not help: this pod leaves the group`, exit.cause)
-      return yield* new EngineFailed({ message: `${what} ${times} times: ${Cause.squash(exit.cause)}` })
+      yield* Effect.logError(
+        `${what}, ${where}, and ${times - 1} restarts did not help: this pod leaves the group`,
+        exit.cause
+      )
+      return yield* new EngineFailed({ message: `${what} ${times} times, ${where}: ${Cause.squash(exit.cause)}` })
     }
     const pause = Math.min(5_000, 50 * 2 ** (times - 1))
-    yield* Effect.logWarning(`${what}; restart ${times} of ${maxRestarts} in ${pause} ms`, exit.cause)
+    yield* Effect.logWarning(`${what}, ${where}; restart ${times} of ${maxRestarts} in ${pause} ms`, exit.cause)
     yield* Effect.sleep(pause)
   }).pipe(Effect.forever)

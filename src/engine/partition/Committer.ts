@@ -130,8 +130,9 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
       const repeat = host.now() - lastSuccess > options.sessionTimeout / 4
       const batch: Array<Prepared> = []
       for (const p of host.partitions()) {
-        if (p.processing === undefined || p.phase === "evicting" || !p.mayCommit) continue
-        const c = p.commit(exposable, options.commit, host.now())
+        if (p.phase === "evicting") continue
+        const c = p.commit(exposable, host.now())
+        if (c === undefined) continue
         const untimely = host.now() - p.sentAt > markInterval(options)
         // One in doubt is repeated, too: only a confirmation in a later generation ends the doubt.
         const again = repeat || untimely || p.reservation.confirmed === null || inDoubt(p.reservation)

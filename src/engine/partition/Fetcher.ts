@@ -48,7 +48,11 @@ interface Node {
 }
 
 const readable = (p: Partition): boolean =>
-  p.processing !== undefined && !p.paused && p.reread === undefined && p.trouble?.resting !== true
+  p.processing !== undefined &&
+  p.phase !== "evicting" &&
+  !p.paused &&
+  p.reread === undefined &&
+  p.trouble?.resting !== true
 
 /** What passes by itself when leaders move, told only where it lasts. */
 const passingCodes: ReadonlySet<string> = new Set(["NOT_LEADER", "UNKNOWN_TOPIC_OR_PARTITION"])

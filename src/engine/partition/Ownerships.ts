@@ -1,7 +1,8 @@
 /**
  * Ownerships: the partitions that this member holds, each with the Scope that is its ownership. Rule 1 of the handoff lives
- * here: hide (one instant), stop the actor, close the Scope so that the content leaves the scrapes, try to commit, and only then
- * report `evicted`, which lets the group give the partition away. Nothing here decides who owns what.
+ * here: hide (one instant), stop the actor, let its processor make durable what is not yet, fix the last commit, close the Scope so that
+ * the content leaves the scrapes, try to commit, and only then report `evicted`, which lets the group give the partition away. Nothing
+ * here decides who owns what.
  */
 import { Clock, Effect, Exit, Scope } from "effect"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
@@ -10,14 +11,14 @@ import type { Strategy } from "../Backpressure.ts"
 import { EngineFailed } from "../Engine.ts"
 import type { HandoffLog } from "../HandoffLog.ts"
 import type { EngineOptions } from "../Options.ts"
+import type { Needs } from "../PartitionProcessor.ts"
 import { type ActorHost, runActor } from "./Actor.ts"
 import type { Committer } from "./Committer.ts"
-import { Partition, type PartitionCommit } from "./Partition.ts"
+import { Partition } from "./Partition.ts"
 
 interface Owned {
   readonly partition: Partition
   readonly scope: Scope.Closeable
-  last: PartitionCommit | undefined
   started: boolean
   evicting: boolean
 }
@@ -28,6 +29,11 @@ export interface OwnershipsHost {
   readonly now: () => number
   readonly leaseValid: () => boolean
   readonly strategy: () => Strategy
+  readonly needs: Needs
+  /** The processor's name. */
+  readonly module: string
+  /** The group's, as last synced. */
+  readonly generation: () => number
   readonly log: HandoffLog
   /** Starts an effect now, owned by the Scope (the shard's where none is given); a defect in it ends the shard. */
   readonly run: (effect: Effect.Effect<unknown, EngineFailed>, scope?: Scope.Scope) => void
@@ -63,18 +69,20 @@ export class Ownerships {
   /** It is owned from here on, so that whatever comes next can evict it; its actor is started by `start`. */
   acquire(tp: TopicPartition): void {
     const { host } = this
-    const partition = new Partition(
+    const partition = new Partition({
       tp,
-      host.strategy(),
-      host.now(),
-      host.options.leastHeadroom,
-      host.options.settingsHash
-    )
+      needs: host.needs,
+      generation: host.generation(),
+      strategy: host.strategy(),
+      now: host.now(),
+      leastHeadroom: host.options.leastHeadroom,
+      settings: host.options.settingsHash
+    })
     const scope = Scope.makeUnsafe()
     // What may happen to it is counted from zero.
     for (const reason of unreadableReasons)
       host.metrics.batchesSkipped.inc({ topic: tp.topic, partition: String(tp.partition), reason }, 0)
-    this.owned.set(partition.key, { partition, scope, last: undefined, started: false, evicting: false })
+    this.owned.set(partition.key, { partition, scope, started: false, evicting: false })
   }
 
   /**
@@ -88,29 +96,41 @@ export class Ownerships {
     this.host.run(Effect.andThen(Effect.yieldNow, runActor(actors, o.partition)), o.scope)
   }
 
-  /** From here on no cut contains the partition; its last commit is what was true at this instant, or none where ownership was lost. */
+  /** From here on no cut contains the partition. `commit`: false where ownership was lost. */
   hide(tp: TopicPartition, commit: boolean): void {
     const o = this.owned.get(partitionKey(tp))
     if (o === undefined) return
     const { partition: p } = o
     p.mayCommit &&= commit
-    if (p.phase !== "evicting" && p.processing !== undefined && p.mayCommit)
-      o.last = p.commit(this.host.leaseValid(), this.host.options.commit, this.host.now())
-    p.phase = "evicting"
+    if (p.phase !== "evicting") p.hide(this.host.leaseValid())
   }
 
-  /** After `hide`. A loss while the eviction is under way was taken in by `hide`: the eviction itself just goes on. */
+  /** Its actor, or whoever waits for it, looks again, when everything that is under way now is done. */
+  nudge(p: Partition): void {
+    this.host.run(
+      Effect.andThen(
+        Effect.yieldNow,
+        Effect.sync(() => p.signal.notify())
+      )
+    )
+  }
+
+  /** After `hide`. A loss while the eviction is under way was taken in by `hide`: it ends a drain, and the eviction goes on. */
   evict(tp: TopicPartition, committer: Committer, why: string): void {
     const key = partitionKey(tp)
     const o = this.owned.get(key)
-    if (o === undefined || o.evicting) return
+    if (o === undefined) return
+    if (o.partition.processing?.drain !== undefined) this.nudge(o.partition)
+    if (o.evicting) return
     o.evicting = true
     const { host } = this
     const { partition: p } = o
+    const since = host.now()
     const eviction = Effect.gen({ self: this }, function* () {
-      const since = host.now()
+      // One instant: what its processor says now is what it leaves.
+      const last = p.commit(false, host.now())
       yield* Scope.close(o.scope, Exit.void)
-      if (o.last !== undefined) yield* committer.final(p, o.last)
+      if (last !== undefined) yield* committer.final(p, last)
       this.owned.delete(key)
       this.forget(p)
       const took = host.now() - since
@@ -120,19 +140,37 @@ export class Ownerships {
       yield* Effect.logInfo(`${key} is evicted after ${Math.round(took)} ms: ${why}`)
       host.evicted(key)
     })
-    host.run(
-      eviction.pipe(
+    const inTime = eviction.pipe(
+      Effect.timeoutOrElse({
+        duration: host.options.sessionTimeout / 2,
+        orElse: () =>
+          Effect.fail(
+            new EngineFailed({
+              message: `evicting ${key} took longer than half the session timeout: this pod must end`
+            })
+          )
+      })
+    )
+    host.run(p.drains ? Effect.andThen(this.drained(p), inTime) : inTime)
+  }
+
+  /** Its processor has made durable what it held, or has had its time, or must not go on: all drains run at once, each in its actor. */
+  private drained(p: Partition): Effect.Effect<void> {
+    const { host } = this
+    const time = host.options.sessionTimeout / 4
+    return p.signal
+      .until(() => !p.drains)
+      .pipe(
         Effect.timeoutOrElse({
-          duration: host.options.sessionTimeout / 2,
-          orElse: () =>
-            Effect.fail(
-              new EngineFailed({
-                message: `evicting ${key} took longer than half the session timeout: this pod must end`
-              })
+          duration: time,
+          orElse: () => {
+            host.metrics.moduleFailures.inc({ module: host.module, function: "drain" })
+            return Effect.logError(
+              `the processor ${host.module} of ${p.key} did not make durable what it held within ${time} ms: it is interrupted, and its next owner reads it again`
             )
+          }
         })
       )
-    )
   }
 
   /** Gauges of a partition end with its ownership; counters stay, as counters do. */

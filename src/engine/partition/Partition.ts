@@ -11,7 +11,7 @@ import type { Strategy } from "../Backpressure.ts"
 import type { PartitionPhase } from "../Engine.ts"
 import { Load } from "../group/Load.ts"
 import { Homes } from "../growth/Homes.ts"
-import type { Processing } from "../PartitionProcessor.ts"
+import type { Needs, Processing } from "../PartitionProcessor.ts"
 import { Signal } from "../Signal.ts"
 import { encodeCommitMetadata, judgedBy, maxUnread } from "./CommitMetadata.ts"
 import { DropLog } from "./DropLog.ts"
@@ -25,8 +25,32 @@ import type { StartPlan } from "./StartPlan.ts"
 import type { Trouble } from "./Trouble.ts"
 import { newerWitness, type Witness } from "./Witness.ts"
 
+/** How it was acquired. */
+export interface Acquisition {
+  readonly tp: TopicPartition
+  readonly needs: Needs
+  readonly generation: number
+  readonly strategy: Strategy
+  /** Monotonic, ms. */
+  readonly now: number
+  readonly leastHeadroom: number
+  /** A hash of those that all members must agree on. */
+  readonly settings: string
+}
+
+/** A function of a team's that threw, or answered what it may not. */
+export interface Fault {
+  /** The name of what it belongs to. */
+  readonly module: string
+  readonly function: string
+  readonly cause: unknown
+}
+
 export class Partition {
   readonly tp: TopicPartition
+  readonly needs: Needs
+  /** The group's, when it was acquired. */
+  readonly generation: number
   readonly key: string
   readonly acquiredAt: number
   private readonly leastHeadroom: number
@@ -54,8 +78,8 @@ export class Partition {
   reservation: Reservation = unreserved
   /** The next offset after the newest content that a cut contained. */
   exposed = 0
-  /** The same for bodies that were sent whole to a Prometheus. */
-  scraped = 0
+  /** The position when it was hidden, as far as a cut could have shown it; -1: nothing more. */
+  private shownLast = -1
   /** The newest record that is known of the log, by this owner or an earlier one. */
   witness: Witness | null = null
   /** L as last planned: it never falls, in one owner or across owners. */
@@ -80,6 +104,12 @@ export class Partition {
   processing: Processing | undefined
   /** Ends the current incarnation without counting a failure: the log moved under us. */
   reread: string | undefined
+  /** Ends the current incarnation, which from this instant on shows and commits nothing. */
+  fault: Fault | undefined
+  /** Whose function runs now: whatever fails is its failure. */
+  calling: "open" | "process" | "gap" = "open"
+  /** The drain of its eviction is over, however. */
+  drained = false
   /** How often in a row it started over without having processed anything in between. */
   rereads = 0
   movedSinceReread = false
@@ -95,9 +125,11 @@ export class Partition {
   private lastCommitPosition = 0
   private pace = 0
 
-  constructor(tp: TopicPartition, strategy: Strategy, now: number, leastHeadroom: number, settings: string) {
+  constructor({ tp, needs, generation, strategy, now, leastHeadroom, settings }: Acquisition) {
     this.judgedBy = judgedBy(settings)
     this.tp = tp
+    this.needs = needs
+    this.generation = generation
     this.key = partitionKey(tp)
     this.homes = new Homes(tp.partition)
     this.strategy = strategy
@@ -108,6 +140,7 @@ export class Partition {
 
   /** A new incarnation looks where to start. An eviction that was decided meanwhile is never undone. */
   prepare(): void {
+    this.fault = undefined
     if (this.phase !== "evicting") this.phase = "preparing"
   }
 
@@ -125,13 +158,13 @@ export class Partition {
   }
 
   begin(plan: StartPlan, processing: Processing): void {
-    this.queue = new PartitionQueue()
+    this.queue = new PartitionQueue(processing.gap)
     this.incarnation += 1
     this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = plan.start
     this.fence = plan.fence
     this.committed = plan.restarted ? plan.committed : Math.max(this.committed, plan.committed)
     if (plan.restarted) {
-      this.exposed = this.scraped = plan.start
+      this.exposed = plan.start
       this.witness = null
       this.homes.restarted(plan.start)
     }
@@ -167,6 +200,7 @@ export class Partition {
    */
   quarantinedBy(stretch: Unreadable): boolean {
     if (this.unread.includes(stretch.next)) return false
+    if (!this.needs.shows) return false
     if (this.judgedBefore === null || stretch.from >= this.fence) {
       if (this.unread.length < maxUnread) this.unread = [...this.unread, stretch.next]
       return false
@@ -189,14 +223,35 @@ export class Partition {
     this.queue = new PartitionQueue()
   }
 
+  /** No cut contains it from here on; what a cut could have shown until now may still be committed. `exposable`: the lease holds. */
+  hide(exposable: boolean): void {
+    this.shownLast = exposable && this.visible ? this.position : -1
+    this.phase = "evicting"
+  }
+
   /** Rules 2 and 9: past the fence, and nothing processed beyond the reservation. The lease is the caller's to check. */
   get visible(): boolean {
-    return this.phase === "serving" && this.processing !== undefined && exposeLimit(this.reservation) >= this.reaching
+    return this.needs.shows && this.serves && exposeLimit(this.reservation) >= this.reaching
+  }
+
+  /** Its processor is at work, past the fence. */
+  get serves(): boolean {
+    return this.phase === "serving" && this.processing !== undefined && this.fault === undefined
   }
 
   /** The actor may process up to here: hidden content up to the fence, shown content up to the limit. */
   get allowed(): number {
-    return Math.max(this.fence, exposeLimit(this.reservation))
+    return this.needs.shows ? Math.max(this.fence, exposeLimit(this.reservation)) : Number.POSITIVE_INFINITY
+  }
+
+  /** The actor takes no further batch: its incarnation is to end, or its processor is to be drained. */
+  get stops(): boolean {
+    return this.reread !== undefined || this.fault !== undefined || this.drains
+  }
+
+  /** An eviction waits for its processor to make durable what is not yet. */
+  get drains(): boolean {
+    return this.phase === "evicting" && this.mayCommit && !this.drained && this.processing?.drain !== undefined
   }
 
   /** The actor has nothing left to do: all that the log is known to have is processed. */
@@ -214,28 +269,42 @@ export class Partition {
   /** A new R is worth a commit now, without waiting for the interval. */
   get reservationShort(): boolean {
     const limit = exposeLimit(this.reservation)
-    return this.processing !== undefined && (limit < this.wanted || limit - this.position < this.headroom / 2)
+    if (!this.needs.shows || this.processing === undefined) return false
+    return limit < this.wanted || limit - this.position < this.headroom / 2
   }
 
   private get headroom(): number {
     return Math.max(this.leastHeadroom, this.pace * 4)
   }
 
-  /**
-   * The commit that is true now. C moves only over what a cut could have shown (`exposable`: the lease holds, too);
-   * R covers the fence, everything exposed and the way to the next commit; L is where a new owner must begin.
-   */
-  commit(exposable: boolean, mode: "visible" | "scraped", now: number): PartitionCommit {
-    const p = this.processing!
-    if (exposable && this.visible) {
-      const shown = mode === "visible" ? this.position : Math.min(this.scraped, this.position)
-      this.committed = Math.max(this.committed, p.committable(shown))
-    }
+  /** Up to where C may be committed: what a cut could have shown, or, where nothing is shown, all that was processed. */
+  private mayCommitTo(exposable: boolean): number {
+    if (!this.needs.shows) return this.position
+    if (this.phase === "evicting") return this.shownLast
+    return exposable && this.visible ? this.position : -1
+  }
+
+  /** The reach of a commit: the fence, everything exposed and the way to the next commit. Where nothing is shown R says nothing. */
+  private reserve(): number {
     this.pace = Math.max(0, this.position - this.lastCommitPosition)
     this.lastCommitPosition = this.position
+    if (!this.needs.shows) return Math.max(this.reservation.sent, this.committed)
     const reach = Math.max(this.position, this.wanted) + this.headroom
-    const r = nextReservation(this.reservation, this.fence, this.exposed, reach)
+    return nextReservation(this.reservation, this.fence, this.exposed, reach)
+  }
+
+  /**
+   * The commit that is true now, `exposable`: the lease holds; undefined where its processor failed to say. C moves only over what a
+   * cut could have shown; R says how far this owner may show; L is where a new owner must begin.
+   */
+  commit(exposable: boolean, now: number): PartitionCommit | undefined {
+    const p = this.processing
+    if (p === undefined || this.fault !== undefined || !this.mayCommit) return undefined
+    const upTo = this.mayCommitTo(exposable)
+    if (upTo >= 0) this.committed = Math.max(this.committed, p.committable(upTo))
+    const r = this.reserve()
     this.lowest = Math.max(this.lowest, Math.min(p.lowest(this.position), this.position, this.committed))
+    if (this.fault !== undefined) return undefined
     this.marks.keepFrom(this.lowest)
     this.unread = this.unread.filter((end) => end > this.lowest)
     const { committed: offset, lowest, witness } = this

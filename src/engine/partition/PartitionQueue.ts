@@ -4,15 +4,15 @@
  * the remainder, is one fetched batch at most, because a batch is queued whole (refetching a part of it would cost more than it saves).
  * A batch's bytes are lent: they are released when nothing of it is queued or being processed any more.
  *
- * Dropped records keep their place in the order as a marker: of each source the first and the last of them, and the one of the
- * highest round, without values, so that the actor can tell its processor in time whose content was skipped, from where on, and
- * what may not be shown after it: a marker may reach over the fence, and what counts there is whether anything *before* it
- * went; and rounds may come in any order. The marker is bounded by the partition's sources. With a marker
+ * Dropped records, the oldest or whichever a strategy picks, keep their place in the order as a gap: the processor's, who says what it must
+ * know of them. With a gap
  * the records after it are taken, too, and held for the next take: were they dropped in their turn meanwhile, a slow
- * actor under steady overload would be given nothing but markers.
+ * actor under steady overload would be given nothing but gaps.
  */
 import { Loan } from "../../Loan.ts"
 import type { LogRecord } from "../../transport/Transport.ts"
+import type { RecordHead } from "../Backpressure.ts"
+import type { Gap } from "../PartitionProcessor.ts"
 
 export type QueueItem =
   | {
@@ -24,12 +24,21 @@ export type QueueItem =
       /** To be returned by whoever keeps nothing of the records' bytes; without it they are never released. */
       readonly loan: Loan
     }
-  | { readonly type: "dropped"; readonly records: ReadonlyArray<LogRecord>; readonly next: number }
+  | { readonly type: "dropped"; readonly gap: Gap | undefined; readonly next: number }
+
+/** What was dropped at a time: how many, the oldest's offset, and the one after the newest's. */
+export interface Dropped {
+  records: number
+  from: number
+  next: number
+}
 
 /** What a record counts against the byte bound: its value and key plus a flat rate for the object around them. */
 export const recordBytes = (r: LogRecord): number => (r.value?.length ?? 0) + (r.key?.length ?? 0) + 100
 
+/** A batch, or a part of one; or, without records, a gap where some were dropped. */
 interface Entry {
+  readonly dropped?: { readonly gap: Gap | undefined }
   readonly records: ReadonlyArray<LogRecord>
   /** First record of `records` that is still queued. */
   head: number
@@ -42,47 +51,20 @@ const nothingToRelease = (): void => {}
 /** Stands where a batch was: the queue must not keep alive what was taken from it. */
 const gone: Entry = { records: [], head: 0, next: -1, loan: new Loan(nothingToRelease) }
 
-/** Whose record it is, as records name their source: by the key, without one by the header. */
-const sourceOf = (r: LogRecord): string =>
-  r.key === null ? `-${latin1(r.headers["k2p-source"])}` : `+${latin1(r.key)}`
-
-const latin1 = (bytes: Uint8Array | undefined): string =>
-  bytes === undefined ? "" : Buffer.from(bytes).toString("latin1")
-
-interface Skipped {
-  readonly first: LogRecord
-  last: LogRecord
-  highest: LogRecord
-}
-
-const roundForm = /^(\d+)\.(\d+)$/
-
-/** Whether the record is of a higher round, as records number them. */
-const isHigher = (a: LogRecord, b: LogRecord): boolean => {
-  const mine = roundForm.exec(latin1(a.headers["k2p-round"]))
-  const other = roundForm.exec(latin1(b.headers["k2p-round"]))
-  if (mine === null || other === null) return mine !== null
-  const epochs = Number(mine[1]) - Number(other[1])
-  return epochs === 0 ? Number(mine[2]) > Number(other[2]) : epochs > 0
-}
-
-/** A copy without the value: a view into the fetched bytes would keep all of them alive, beyond every bound. */
-const withoutValue = (r: LogRecord): LogRecord => {
-  const headers: Record<string, Uint8Array> = {}
-  for (const name in r.headers) headers[name] = Buffer.from(r.headers[name]!)
-  return { ...r, key: r.key === null ? null : Buffer.from(r.key), value: null, headers }
-}
-
 export class PartitionQueue {
   private readonly entries: Array<Entry> = []
   private first = 0
-  private skipped = new Map<string, Skipped>()
-  private droppedNext = -1
-  /** What comes after the marker that was taken last. */
+  /** What comes after the gap that was taken last. */
   private held: QueueItem | undefined
   /** What is queued and may still be dropped. */
   records = 0
   bytes = 0
+  private readonly beginGap: (() => Gap) | undefined
+
+  /** `beginGap`: absent where nobody wants to know what was dropped. */
+  constructor(beginGap?: () => Gap) {
+    this.beginGap = beginGap
+  }
 
   /** `release`: of the records' bytes. */
   push(records: ReadonlyArray<LogRecord>, next: number, release: () => void = nothingToRelease): void {
@@ -98,37 +80,82 @@ export class PartitionQueue {
     for (const r of records) this.bytes += recordBytes(r)
   }
 
-  /** Drops the oldest records until the queue is within the bounds, but never the newest one. Answers how many. */
-  dropFront(maxRecords: number, maxBytes: number): number {
-    let dropped = 0
+  /** Drops the oldest records until the queue is within the bounds, but never the newest one. */
+  dropFront(maxRecords: number, maxBytes: number): Dropped {
+    const dropped = { records: 0, from: -1, next: -1 }
     while (this.records > 1 && (this.records > maxRecords || this.bytes > maxBytes)) {
-      const entry = this.entries[this.first]!
+      let at = this.first
+      while (this.entries[at]!.dropped !== undefined) at += 1
+      const { gap, index } = this.gapBefore(at)
+      const entry = this.entries[index + 1]!
       const record = entry.records[entry.head]
-      if (record === undefined) {
-        // A batch without records still moves the position.
-        this.droppedNext = entry.next
-        this.shift()
-        continue
+      if (record !== undefined) {
+        entry.head += 1
+        this.forget(record, gap, dropped)
+        gap.next = record.offset + 1
       }
-      entry.head += 1
-      this.records -= 1
-      this.bytes -= recordBytes(record)
-      dropped += 1
-      const source = sourceOf(record)
-      const bare = withoutValue(record)
-      const before = this.skipped.get(source)
-      if (before === undefined) this.skipped.set(source, { first: bare, last: bare, highest: bare })
-      else {
-        before.last = bare
-        if (isHigher(bare, before.highest)) before.highest = bare
-      }
-      this.droppedNext = record.offset + 1
-      if (entry.head === entry.records.length) {
-        this.droppedNext = entry.next
-        this.shift()
+      // A batch without records still moves the position.
+      if (entry.head >= entry.records.length) {
+        gap.next = entry.next
+        this.remove(index + 1)
       }
     }
     return dropped
+  }
+
+  /** The same, but those of the lowest rank first, and of equal rank the oldest. Costs a look at all that wait. */
+  dropRanked(maxRecords: number, maxBytes: number, rank: (head: RecordHead) => number): Dropped {
+    const dropped = { records: 0, from: -1, next: -1 }
+    const heads = [...this.heads()]
+    const newest = heads.pop()
+    const order = heads.map((head, i) => ({ head, i, rank: rank(head) })).sort((a, b) => a.rank - b.rank || a.i - b.i)
+    const going = new Set<number>()
+    let [records, bytes] = [this.records, this.bytes]
+    for (const { head } of order) {
+      if (records <= maxRecords && bytes <= maxBytes) break
+      going.add(head.offset)
+      records -= 1
+      bytes -= head.bytes
+    }
+    if (newest === undefined || going.size === 0) return dropped
+    const entries = this.entries.splice(0).slice(this.first)
+    this.first = 0
+    for (const entry of entries) this.sift(entry, going, dropped)
+    return dropped
+  }
+
+  /** Puts the entry back, in parts where some of its records go. */
+  private sift(entry: Entry, going: ReadonlySet<number>, dropped: Dropped): void {
+    const { records, loan } = entry
+    if (!records.some((record, n) => n >= entry.head && going.has(record.offset))) {
+      this.entries.push(entry)
+      return
+    }
+    for (let from = entry.head; from < records.length; ) {
+      const goes = going.has(records[from]!.offset)
+      let end = from
+      while (end < records.length && going.has(records[end]!.offset) === goes) end += 1
+      const next = end === records.length ? entry.next : records[end]!.offset
+      if (goes) {
+        const { gap } = this.gapBefore(this.entries.length)
+        for (let n = from; n < end; n++) this.forget(records[n]!, gap, dropped)
+        gap.next = next
+      } else this.entries.push({ records: records.slice(from, end), head: 0, next, loan: loan.hold() })
+      from = end
+    }
+    loan.giveBack()
+  }
+
+  /** The records that wait, oldest first. */
+  *heads(): Iterable<RecordHead> {
+    for (let i = this.first; i < this.entries.length; i++) {
+      const { records, head } = this.entries[i]!
+      for (let n = head; n < records.length; n++) {
+        const record = records[n]!
+        const { offset, timestamp, key, headers } = record
+        yield { offset, timestamp, key, headers, bytes: recordBytes(record) }
+      }
+    }
   }
 
   /** The next item in order, at most about `maxBytes` of records; undefined where the queue is empty. */
@@ -138,18 +165,47 @@ export class PartitionQueue {
       this.held = undefined
       return item
     }
-    if (this.droppedNext >= 0) {
-      const records = [...this.skipped.values()].flatMap(({ first, last, highest }) => [
-        ...new Set([first, last, highest])
-      ])
-      records.sort((a, b) => a.offset - b.offset)
-      const item: QueueItem = { type: "dropped", records, next: this.droppedNext }
-      this.skipped = new Map()
-      this.droppedNext = -1
-      this.held = this.takeRecords(maxBytes)
-      return item
+    const entry = this.entries[this.first]
+    if (entry?.dropped === undefined) return this.takeRecords(maxBytes)
+    this.shift()
+    if (this.entries[this.first]?.dropped === undefined) this.held = this.takeRecords(maxBytes)
+    return { type: "dropped", gap: entry.dropped.gap, next: entry.next }
+  }
+
+  /** The gap that ends where the entry begins: a new one, where there is none. */
+  private gapBefore(at: number): { readonly gap: Entry; readonly index: number } {
+    const before = at > this.first ? this.entries[at - 1]! : undefined
+    if (before?.dropped !== undefined) return { gap: before, index: at - 1 }
+    const gap: Entry = { dropped: { gap: this.beginGap?.() }, records: [], head: 0, next: -1, loan: gone.loan }
+    if (at > this.first || this.first === 0) {
+      this.entries.splice(at, 0, gap)
+      return { gap, index: at }
     }
-    return this.takeRecords(maxBytes)
+    // In the place of what was taken.
+    this.first -= 1
+    this.entries[this.first] = gap
+    return { gap, index: this.first }
+  }
+
+  /** The batch that follows the first gap is used up. */
+  private remove(at: number): void {
+    this.entries[at]!.loan.giveBack()
+    if (at - 1 !== this.first) {
+      this.entries.splice(at, 1)
+      return
+    }
+    this.entries[at] = this.entries[this.first]!
+    this.entries[this.first] = gone
+    this.first += 1
+  }
+
+  private forget(record: LogRecord, { dropped }: Entry, count: Dropped): void {
+    dropped?.gap?.add(record)
+    this.records -= 1
+    this.bytes -= recordBytes(record)
+    if (count.records === 0 || record.offset < count.from) count.from = record.offset
+    count.next = Math.max(count.next, record.offset + 1)
+    count.records += 1
   }
 
   private takeRecords(maxBytes: number): QueueItem | undefined {
@@ -168,15 +224,6 @@ export class PartitionQueue {
     if (last) this.shift()
     else entry.head = end
     return { type: "records", records, next, bytes, loan }
-  }
-
-  /** The offset of the oldest record that is queued; -1 where there is none. */
-  get oldest(): number {
-    for (let i = this.first; i < this.entries.length; i++) {
-      const { records, head } = this.entries[i]!
-      if (head < records.length) return records[head]!.offset
-    }
-    return -1
   }
 
   /** What waits beyond the bounds, behind the records that are within them. The oldest is within, however large. For status: it counts. */
@@ -198,11 +245,12 @@ export class PartitionQueue {
   }
 
   get empty(): boolean {
-    return this.first === this.entries.length && this.droppedNext < 0 && this.held === undefined
+    return this.first === this.entries.length && this.held === undefined
   }
 
   private shift(): void {
-    this.entries[this.first]!.loan.giveBack()
+    const entry = this.entries[this.first]!
+    if (entry.dropped === undefined) entry.loan.giveBack()
     this.entries[this.first] = gone
     this.first += 1
     if (this.first > 64 && this.first * 2 > this.entries.length) {

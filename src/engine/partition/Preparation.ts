@@ -121,9 +121,11 @@ const prepare = (host: PreparationHost, p: Partition): Effect.Effect<Prepared, T
     const knownAt = host.now()
     const lookbackOffset = lookback.get(p.key) ?? logEnd
     const oldest = Math.min(lookbackOffset, logEnd - 1)
-    const senders = metadata === null && oldest >= logStart && (yield* sendersTime(host, p, oldest))
+    const looksBack = p.needs.shows || p.needs.newGroup === "lookback"
+    const senders = looksBack && metadata === null && oldest >= logStart && (yield* sendersTime(host, p, oldest))
     host.growth.begin(p, metadata?.homes)
     const plan = planStart({
+      needs: p.needs,
       committed: c === undefined ? null : { offset: c.offset, metadata },
       logStart,
       logEnd,

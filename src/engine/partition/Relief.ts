@@ -6,23 +6,26 @@
 import { Effect } from "effect"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import type { GroupClient } from "../../transport/Transport.ts"
-import type { Backpressure, Strategy } from "../Backpressure.ts"
+import { type Decision, type Drop, decidePause, type Queued, type Strategy } from "../Backpressure.ts"
 import type { EngineOptions } from "../Options.ts"
 import type { Signal } from "../Signal.ts"
 import { declared, isBehind, keepsUp, look } from "./Overload.ts"
-import type { Partition } from "./Partition.ts"
+import type { Fault, Partition } from "./Partition.ts"
 
 export interface ReliefHost {
   readonly client: GroupClient
   readonly options: EngineOptions
   readonly metrics: SelfMetricsShape
-  readonly backpressure: Backpressure["Service"]
   readonly now: () => number
   readonly wallClock: () => number
   readonly partitions: () => Iterable<Partition>
   /** Notified whenever a partition becomes fetchable or has to be looked at. */
   readonly signal: Signal
   readonly warn: (line: string) => void
+  /** The processor takes it that records are dropped. */
+  readonly mayDrop: boolean
+  /** A strategy failed: the incarnation is to end. */
+  readonly failed: (p: Partition, fault: Fault) => void
 }
 
 export interface Relief {
@@ -43,30 +46,64 @@ const pace = 250
 const watched = (p: Partition): boolean =>
   (p.paused || p.highWatermark > p.fetchPosition) &&
   !p.dropping &&
-  p.strategy !== "pause" &&
+  p.strategy.drops &&
   p.processing !== undefined &&
   p.phase !== "evicting"
 
 export const makeRelief = (host: ReliefHost): Relief => {
   const { options, metrics, signal } = host
 
-  const drop = (p: Partition): void => {
-    const { queue } = p
-    const from = queue.oldest
-    const dropped = queue.dropFront(options.queueRecords, options.queueBytes)
-    if (dropped === 0) return
-    p.drops.add(dropped, from, queue.oldest, host.wallClock())
-    metrics.recordsDropped.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, dropped)
+  const drop = (p: Partition, { down, rank }: Drop): void => {
+    const { queue, strategy } = p
+    const { records, from, next } =
+      rank === undefined
+        ? queue.dropFront(down.records, down.bytes)
+        : queue.dropRanked(down.records, down.bytes, guardedRank(p, rank))
+    if (records === 0) return
+    p.drops.add(records, from, next, host.wallClock())
+    metrics.recordsDropped.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, records)
+    metrics.strategyDrops.inc({ strategy: strategy.name }, records)
   }
+
+  const guardedRank =
+    (p: Partition, rank: NonNullable<Drop["rank"]>): NonNullable<Drop["rank"]> =>
+    (head) => {
+      if (p.fault !== undefined) return 0
+      try {
+        return rank(head)
+      } catch (cause) {
+        host.failed(p, { module: p.strategy.name, function: "rank", cause })
+        return 0
+      }
+    }
 
   const tell = (p: Partition): void => {
     const line = p.drops.due(host.now(), p.lag, p.fence)
     if (line !== undefined) host.warn(line)
   }
 
+  const within = { down: { records: options.queueRecords, bytes: options.queueBytes } }
+
+  const decide = (p: Partition, queued: Queued): "fetch" | "pause" | Drop => {
+    let decision: Decision
+    try {
+      decision = p.strategy.decide(queued, p.paused)
+    } catch (cause) {
+      host.failed(p, { module: p.strategy.name, function: "decide", cause })
+      return "pause"
+    }
+    if (decision === "fetch" || decision === "pause") return decision
+    // What may not be dropped waits.
+    if (!host.mayDrop) return decidePause(queued, p.paused)
+    return decision === "drop" ? within : decision
+  }
+
   const press = (p: Partition): void => {
     if (p.caughtUp) p.overload = keepsUp
-    const pressure = {
+    const queued: Queued = {
+      tp: p.tp,
+      lagMs: p.caughtUp ? 0 : p.marks.appendedAgo(p.position, host.now()),
+      waiting: () => p.queue.heads(),
       records: p.queue.records,
       bytes: p.queue.bytes,
       maxRecords: options.queueRecords,
@@ -75,10 +112,10 @@ export const makeRelief = (host: ReliefHost): Relief => {
       behind: isBehind(p.overload),
       dropping: p.dropping
     }
-    const decision = host.backpressure.decide(p.strategy, pressure, p.paused)
-    p.dropping = decision === "drop"
-    if (p.dropping) {
-      drop(p)
+    const decision = decide(p, queued)
+    p.dropping = typeof decision === "object"
+    if (typeof decision === "object") {
+      drop(p, decision)
       tell(p)
     } else {
       const line = p.drops.end(
@@ -161,7 +198,7 @@ export const makeRelief = (host: ReliefHost): Relief => {
     },
     switchTo: (p, strategy) => {
       const full = p.paused || p.dropping
-      if (strategy === "pause") p.overload = keepsUp
+      if (!strategy.drops) p.overload = keepsUp
       // Who asks for the emergency mode means what waits now.
       else if (strategy !== p.strategy && full) p.overload = declared
       p.strategy = strategy

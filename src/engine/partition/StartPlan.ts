@@ -2,11 +2,13 @@
  * StartPlan: where a new owner begins to read a partition and up to where it stays hidden (rules 2, 3 and 9 of the
  * handoff). Pure: from the commit, the log's bounds and the lookback to one plan.
  */
+import type { Beginning, Needs } from "../PartitionProcessor.ts"
 import type { CommitMetadata } from "./CommitMetadata.ts"
 import type { MarkAgo } from "./Marks.ts"
 import type { Quarantine } from "./Quarantine.ts"
 
 export interface PlanInput {
+  readonly needs: Needs
   /** C and its metadata as the coordinator gave them; null where the group never committed this partition. */
   readonly committed: { readonly offset: number; readonly metadata: CommitMetadata | null } | null
   readonly logStart: number
@@ -23,11 +25,8 @@ export interface PlanInput {
   readonly replaced: number | null
 }
 
-export interface StartPlan {
-  readonly start: number
-  /** C to go on committing until something newer was exposed. */
-  readonly committed: number
-  readonly fence: number
+/** `committed`: C to go on committing until something newer may be. */
+export interface StartPlan extends Beginning {
   /** L to go on from: it never falls. */
   readonly lowest: number
   readonly marks: ReadonlyArray<MarkAgo>
@@ -36,59 +35,54 @@ export interface StartPlan {
   readonly judgedBy: string | null
   /** Where batches end that no owner ever read. */
   readonly unread: ReadonlyArray<number>
-  /** As it was when the plan was made. */
-  readonly logEnd: number
   /** Offsets that retention took before anybody committed them. */
   readonly lost: number
-  /** The log went back: everything before `start` belongs to a log that is gone. */
-  readonly restarted: boolean
   /** One sentence for the log and status. */
   readonly why: string
 }
 
 const noTime = { marks: [], quarantine: null, judgedBy: null, unread: [] } as const
 
-/** Rule 9. Nothing that is in a new log now may be shown. */
-const newLog = (logEnd: number, why: string): StartPlan => ({
-  start: logEnd,
-  committed: logEnd,
-  fence: logEnd,
-  lowest: logEnd,
-  ...noTime,
-  logEnd,
-  lost: 0,
-  restarted: true,
-  why
-})
+/** Rule 9. Nothing that is in a new log now may be shown; what is not shown may be had from its start. */
+const newLog = ({ needs, logStart, logEnd }: PlanInput, why: string): StartPlan => {
+  const start = needs.newLog === "start" ? logStart : logEnd
+  const fence = needs.shows ? logEnd : start
+  return { start, committed: start, fence, lowest: start, ...noTime, logEnd, lost: 0, restarted: true, why }
+}
+
+/** Up to `end`, and all that this owner exposed. */
+const fenceOf = ({ needs, exposed }: PlanInput, start: number, end: number): number =>
+  needs.shows ? Math.max(end, exposed) : start
 
 const clamp = (n: number, low: number, high: number): number => Math.min(Math.max(n, low), high)
 
 export const planStart = (i: PlanInput): StartPlan => {
-  const { logStart, logEnd, committed: c } = i
+  const { needs, logStart, logEnd, committed: c } = i
   const lookback = clamp(i.lookbackOffset, logStart, logEnd)
   const known = Math.max(c?.offset ?? 0, i.seen)
   if (known > logEnd)
     return newLog(
-      logEnd,
+      i,
       `the log ends at ${logEnd}, before offset ${known} that was committed or read before: it was truncated or recreated`
     )
   if (i.replaced !== null)
     return newLog(
-      logEnd,
+      i,
       `the record at offset ${i.replaced} is not the one that was read there before: the log was truncated or recreated, and grew again`
     )
   if (c === null) {
     // Nobody exposed anything without a commit, so there is nothing to be older than.
-    const fence = Math.max(logEnd, i.exposed)
-    const start = i.sendersTime ? logEnd : lookback
-    const why = i.sendersTime ? "no commit yet, and no time by which to look back" : "no commit yet"
+    const untimed = needs.newGroup === "lookback" && i.sendersTime
+    const start = needs.newGroup === "start" ? logStart : needs.newGroup === "end" || untimed ? logEnd : lookback
+    const fence = fenceOf(i, start, logEnd)
+    const why = untimed ? "no commit yet, and no time by which to look back" : "no commit yet"
     return { start, committed: start, fence, lowest: start, ...noTime, logEnd, lost: 0, restarted: false, why }
   }
   if (c.offset < logStart) {
     return {
       start: logStart,
       committed: logStart,
-      fence: Math.max(logEnd, i.exposed),
+      fence: fenceOf(i, logStart, logEnd),
       lowest: logStart,
       marks: c.metadata?.marks ?? [],
       quarantine: c.metadata?.quarantine ?? null,
@@ -101,15 +95,16 @@ export const planStart = (i: PlanInput): StartPlan => {
     }
   }
   if (c.metadata === null) {
-    const start = Math.min(lookback, c.offset)
+    // What is durable need not be read again.
+    const start = needs.shows ? Math.min(lookback, c.offset) : c.offset
     return {
       start,
       committed: c.offset,
-      fence: Math.max(logEnd, i.exposed),
+      fence: fenceOf(i, start, logEnd),
       lowest: start,
       marks: [],
       // Whoever showed what, and when, is in the metadata that is gone.
-      quarantine: { until: null },
+      quarantine: needs.shows ? { until: null } : null,
       judgedBy: "",
       unread: [],
       logEnd,
@@ -122,7 +117,7 @@ export const planStart = (i: PlanInput): StartPlan => {
   return {
     start,
     committed: c.offset,
-    fence: Math.max(Math.min(logEnd, Math.max(c.metadata.reservation, c.offset)), i.exposed),
+    fence: fenceOf(i, start, Math.min(logEnd, Math.max(c.metadata.reservation, c.offset))),
     lowest: start,
     marks: c.metadata.marks,
     quarantine: c.metadata.quarantine,

@@ -11,6 +11,8 @@ export interface Look {
   readonly dumps: ReadonlyArray<Dump>
   /** Nobody looks at the dumps any more: their memory is others'. Once; who keeps them never calls it. */
   readonly end: () => void
+  /** A body made of it was sent whole to a Prometheus. Absent: nobody wants to know. */
+  readonly delivered?: () => void
 }
 
 /** The live content of one partition. Synchronous, so that a cut is one instant. */
@@ -84,6 +86,9 @@ export class MetricsCache extends Context.Service<
             dumps: looks.flatMap(({ dumps }) => dumps),
             end: () => {
               for (const look of looks) look.end()
+            },
+            delivered: () => {
+              for (const look of looks) look.delivered?.()
             }
           }
         },

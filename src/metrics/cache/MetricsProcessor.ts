@@ -7,13 +7,15 @@
  * scrape or a heartbeat for long.
  */
 import { Clock, Effect, Layer } from "effect"
-import { type Batch, PartitionProcessor, ProcessorError } from "../../engine/PartitionProcessor.ts"
+import { type Batch, PartitionProcessor, ProcessorError, shown } from "../../engine/PartitionProcessor.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../SelfMetrics.ts"
 import { type LogRecord, partitionKey } from "../../transport/Transport.ts"
 import type { Now } from "../rounds/Ages.ts"
 import { defaultParseLimits, lineReasons, type ParseLimits } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
 import type { CacheLimits } from "./CacheOptions.ts"
+import { Delivered } from "./Delivered.ts"
+import { DroppedRecords } from "./DroppedRecords.ts"
 import { Holders } from "./Holders.ts"
 import { MetricsCache } from "./MetricsCache.ts"
 import { PartitionCache } from "./PartitionCache.ts"
@@ -42,6 +44,11 @@ export interface MetricsOptions {
   /** `event`: samples carry their own or their dump's time. `scrape`: none does, as from a direct scrape. */
   readonly timestamps: "scrape" | "event"
   readonly sourceLabel: string
+  /**
+   * What must have happened to content before its offset is committed. `visible`: a cut could have shown it. `scraped`: a body with it was sent
+   * whole to a Prometheus.
+   */
+  readonly commit: "visible" | "scraped"
   /** Those of the cache that are not given are `defaultCacheLimits`'. */
   readonly limits: ParseLimits & Partial<CacheLimits>
   /** Whether names that Prometheus itself writes are shown. */
@@ -54,6 +61,7 @@ export const defaultMetricsOptions: MetricsOptions = {
   expiry: 90_000,
   timestamps: "event",
   sourceLabel: "instance",
+  commit: "visible",
   allowReservedNames: false,
   limits: defaultParseLimits
 }
@@ -86,7 +94,9 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       })
 
       return PartitionProcessor.of({
-        open: Effect.fn("MetricsProcessor.open")(function* (tp, time, homes) {
+        name: "metrics",
+        needs: shown,
+        open: Effect.fn("MetricsProcessor.open")(function* ({ tp, plan, time, homes }) {
           const key = partitionKey(tp)
           const cache = new PartitionCache(tp, time, { ...options, limits }, pod, homes, holders, unfinished)
           const report = reporter(cache, metrics)
@@ -96,7 +106,9 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
               report()
             })
           )
-          yield* visible.enter(key, cache.content(now))
+          const delivered = options.commit === "scraped" ? new Delivered(plan.start) : undefined
+          const content = cache.content(now)
+          yield* visible.enter(key, delivered === undefined ? content : delivered.watching(content))
           yield* Effect.sync(() => {
             cache.sweep(now())
             return report()
@@ -130,7 +142,10 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
                 cost += done === undefined ? (record.value?.length ?? 0) + recordCost : sliceBytes
               }
               const rest = i < records.length
-              if (!rest) cache.reached(batch.next, batch.fence, now())
+              if (!rest) {
+                cache.reached(batch.next, batch.fence, now())
+                delivered?.reached(batch.next)
+              }
               const logged = logDefects(key, report())
               if (work !== undefined)
                 return Effect.andThen(
@@ -151,16 +166,23 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
               const take: Taking["take"] = (record, at, ahead) => cache.take(record, batch.fence, at, ahead)
               return guarded(slice(batch, { ahead: (record) => cache.ahead.of(record), take }, 0))
             },
-            dropped: (batch) => {
-              const from = batch.records[0]?.offset ?? batch.next
-              const take: Taking["take"] = (record, at) => cache.drop(record, from, batch.fence, at)
-              return guarded(slice(batch, { ahead: () => undefined, take }, 0))
+            gap: () => {
+              const dropped = new DroppedRecords()
+              return {
+                add: (record) => dropped.add(record),
+                pass: (next, fence) => {
+                  const records = dropped.all()
+                  const from = records[0]?.offset ?? next
+                  const take: Taking["take"] = (record, at) => cache.drop(record, from, fence, at)
+                  return guarded(slice({ records, next, fence }, { ahead: () => undefined, take }, 0))
+                }
+              }
             },
             grown: () => cache.grown(now()),
             keys: () => cache.keys(),
-            committable: (position) => cache.committable(position),
+            committable: (position) => cache.committable(delivered === undefined ? position : delivered.upTo(position)),
             lowest: (position) => cache.lowest(position),
-            size: () => cache.size()
+            status: () => cache.size()
           }
         })
       })

@@ -93,7 +93,7 @@ export const scrapeChannel = ({ cut, look, run, leftOut }: ScrapeParts): Channel
       ended = true
       heard.end()
       look.end()
-      if ((delivered as End) === true) cut.delivered()
+      if ((delivered as End) === true) look.delivered?.()
     }
   }
 }

@@ -3,7 +3,7 @@
  * Messages of one side arrive in order, which is what puts a shard's cuts in the order of the requests' arrivals (rule 7). What an
  * application says goes along as it is.
  */
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
 import type { ShardReport } from "./ShardView.ts"
@@ -24,7 +24,7 @@ export type ToShard =
 
 export type Question =
   | { readonly about: "report"; readonly entries: number }
-  | { readonly about: "switch"; readonly strategy: Strategy; readonly tp: TopicPartition | undefined }
+  | { readonly about: "switch"; readonly strategy: StrategyName; readonly tp: TopicPartition | undefined }
   | { readonly about: "metrics" }
   | { readonly about: "life" }
   /** For the application. */

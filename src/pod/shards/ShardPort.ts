@@ -3,7 +3,7 @@
  * answered for it. When it is `lost`, everything that waits for it ends at once, and what a channel has brought so far may still be pulled.
  */
 import { Effect } from "effect"
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
 import type { Channel, Piece } from "./Channel.ts"
@@ -65,7 +65,7 @@ export class ShardPort implements ShardView {
     )
   }
 
-  setBackpressure(strategy: Strategy, tp?: TopicPartition): Effect.Effect<boolean> {
+  setBackpressure(strategy: StrategyName, tp?: TopicPartition): Effect.Effect<boolean> {
     return Effect.map(this.answer({ about: "switch", strategy, tp }), (value) => value === true)
   }
 

@@ -1,12 +1,12 @@
 /** ShardSettings: what a shard is started with, on whichever thread. Plain data, so that it can be handed to another one. */
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { EngineOptions } from "../../engine/Options.ts"
 import type { LogConfig } from "../../Logging.ts"
 import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions.ts"
 
 export interface ShardSettings<S> {
   readonly engine: EngineOptions
-  readonly backpressure: { readonly strategy: Strategy; readonly adaptiveLag: number }
+  readonly backpressure: { readonly strategy: StrategyName; readonly adaptiveLag: number }
   /** The application's. */
   readonly application: S
 }

@@ -4,7 +4,7 @@
  * work on a list of views and know no difference between one and several.
  */
 import type { Effect } from "effect"
-import type { Strategy } from "../../engine/Backpressure.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { EngineStatus, PartitionStatus } from "../../engine/Engine.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
@@ -22,7 +22,7 @@ export interface ShardView {
   /** With at most so many entries of the application's. */
   readonly report: (entries: number) => Effect.Effect<ShardReport>
   /** One partition, or all where none is named. False where the shard does not own it. */
-  readonly setBackpressure: (strategy: Strategy, tp?: TopicPartition) => Effect.Effect<boolean>
+  readonly setBackpressure: (strategy: StrategyName, tp?: TopicPartition) => Effect.Effect<boolean>
   /** Its own metrics as of now, where they are not in the process's registry already. */
   readonly metrics: Effect.Effect<OwnMetrics>
 }
@@ -33,8 +33,8 @@ export interface ShardReport extends Omit<EngineStatus, "partitions" | "state"> 
   readonly state: EngineStatus["state"] | "starting" | "silent"
   /** How often its thread had to be started again. */
   readonly workerRestarts: number
-  /** Each together with what the application says of it. */
-  readonly partitions: ReadonlyArray<PartitionStatus>
+  /** Each together with what its processor holds and what the application says of it. */
+  readonly partitions: ReadonlyArray<Omit<PartitionStatus, "holds">>
 }
 
 /** Of a shard that cannot tell. */
@@ -48,6 +48,7 @@ export const absent = (shard: number, state: "starting" | "silent", restarts = 0
   leader: false,
   leaseMs: -1,
   refused: null,
+  wishes: { assignor: "", refused: 0, last: null },
   ready: false,
   settingsHash: "",
   settingsDiffer: [],

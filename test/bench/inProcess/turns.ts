@@ -10,14 +10,13 @@ import { setImmediate as turn } from "node:timers/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Effect, Layer } from "effect"
-import { Homes } from "../../../src/engine/growth/Homes.ts"
 import { PartitionProcessor } from "../../../src/engine/PartitionProcessor.ts"
 import { loopTurns } from "../../../src/LoopTurns.ts"
 import { MetricsCache } from "../../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
-import { noTime } from "../../support/logTime.ts"
+import { openingOf } from "../../support/opening.ts"
 import { mixedService, sourceName } from "../dumps/mixed.ts"
 import { numbered, type Unnumbered } from "./subject.ts"
 
@@ -142,7 +141,7 @@ export const measureTurns = (name: string, scale: number): Promise<Turns> =>
     const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0)
     const batches = batchesOf(records)
     const processor = yield* PartitionProcessor
-    const processing = yield* processor.open({ topic: "metrics", partition: 0 }, noTime, new Homes(0))
+    const processing = yield* processor.open(openingOf({ topic: "metrics", partition: 0 }))
     collect()
     yield* Effect.promise(() => turn())
     const turns = loopTurns()

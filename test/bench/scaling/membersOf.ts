@@ -1,6 +1,7 @@
 /** A group of any size as its leader sees it: partitions dealt out evenly, each with a load. */
-import type { Claimant } from "../../../src/engine/group/Assignor.ts"
+
 import { noClaims } from "../../../src/engine/group/Claims.ts"
+import type { Claimant } from "../../../src/engine/group/Grant.ts"
 import { partitionKey } from "../../../src/transport/Transport.ts"
 
 export const topic = "metrics"

@@ -5,8 +5,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type Assignments, assignTwoStep, type Claimant, unassigned } from "../../../src/engine/group/Assignor.ts"
+import { assignTwoStep } from "../../../src/engine/group/Assignor.ts"
 import type { Claims } from "../../../src/engine/group/Claims.ts"
+import type { Assignments, Claimant } from "../../../src/engine/group/Grant.ts"
 import {
   claims,
   type HandoffEvent,
@@ -30,6 +31,8 @@ const claimOf = (c: Partial<Claims>): Claims => ({
   loads: new Map(),
   ...c
 })
+const unassigned = (a: Assignments, tps: ReadonlyArray<TopicPartition>) =>
+  tps.length - sum([...a.values()].map((given) => given.length))
 const keysOf = (a: Assignments, memberId: string) => (a.get(memberId) ?? []).map(partitionKey)
 
 /** The fewest partitions that any balanced outcome takes away from those who hold so many each. */

@@ -6,7 +6,9 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import fc from "fast-check"
+import type { Gap } from "../../../src/engine/PartitionProcessor.ts"
 import { PartitionQueue, type QueueItem, recordBytes } from "../../../src/engine/partition/PartitionQueue.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 
@@ -18,7 +20,19 @@ const record = (offset: number, key: string | null = "s", size = 10, source?: st
   value: Buffer.alloc(size),
   headers: source === undefined ? {} : { "k2p-source": bytes(source) }
 })
-const offsets = (item: QueueItem | undefined) => item?.records.map((r) => r.offset)
+
+/** Remembers all that was dropped. */
+class Kept implements Gap {
+  readonly records: Array<LogRecord> = []
+  add(record: LogRecord): void {
+    this.records.push(record)
+  }
+  readonly pass = () => Effect.void
+}
+const keeping = () => new Kept()
+const recordsOf = (item: QueueItem): ReadonlyArray<LogRecord> =>
+  item.type === "records" ? item.records : item.gap instanceof Kept ? item.gap.records : []
+const offsets = (item: QueueItem | undefined) => item && recordsOf(item).map((r) => r.offset)
 
 interface Push {
   readonly op: "push"
@@ -63,7 +77,7 @@ const ops: fc.Arbitrary<ReadonlyArray<Op>> = fc.array(
 
 /** The queue as a list of records, and what must be true after each operation. */
 class Model {
-  readonly queue = new PartitionQueue()
+  readonly queue = new PartitionQueue(keeping)
   pushed = 0
   taken = 0
   dropped = 0
@@ -106,8 +120,9 @@ class Model {
         break
       }
       case "drop": {
-        const n = this.queue.dropFront(o.records, o.bytes)
+        const { records: n, from, next } = this.queue.dropFront(o.records, o.bytes)
         const gone = this.waiting.splice(0, n)
+        if (n > 0) assert.deepStrictEqual([from, next], [gone[0]!.offset, gone[n - 1]!.offset + 1])
         this.untold.push(...gone)
         this.dropped += n
         const within = this.waiting.length <= o.records && this.bytes <= o.bytes
@@ -137,7 +152,7 @@ class Model {
     this.position = item.next
     if (item.type === "dropped") {
       assert.isUndefined(this.held, "after a marker come records, not the next marker")
-      this.assertMarker(item)
+      this.assertGap(item)
       this.untold = []
       this.heldAsked = maxBytes
       if (!this.queue.empty) this.held = this.waiting.splice(0, this.waiting.length - this.queue.records)
@@ -156,25 +171,18 @@ class Model {
       const allButLast = sizes.slice(0, -1).reduce((a, b) => a + b, 0)
       assert.isTrue(sizes.length <= 1 || allButLast < asked, "at most one record more than asked for")
     }
-    for (const r of item.records) assert.isBelow(r.offset, item.next)
+    for (const r of recordsOf(item)) assert.isBelow(r.offset, item.next)
     const next = [...(this.held ?? []), ...this.untold, ...this.waiting][0]
     assert.isTrue(next === undefined || item.next <= next.offset, "nothing queued is passed over")
     if (this.waiting.length === 0 && this.queue.empty) assert.strictEqual(item.next, this.fetchPosition)
   }
 
-  /** Of each source the first and the last of what was dropped, without values, in order. */
-  private assertMarker(item: QueueItem): void {
-    const sources = new Map<string, Array<number>>()
-    for (const r of this.untold) {
-      const source = r.key === null ? "no key" : `key ${Buffer.from(r.key)}`
-      sources.set(source, [...(sources.get(source) ?? []), r.offset])
-    }
-    const expected = [...sources.values()].flatMap((all) => [...new Set([all[0]!, all[all.length - 1]!])])
+  /** Its gap was told of all that was dropped, in order. */
+  private assertGap(item: QueueItem): void {
     assert.deepStrictEqual(
       offsets(item),
-      expected.sort((a, b) => a - b)
+      this.untold.map((r) => r.offset)
     )
-    for (const r of item.records) assert.isNull(r.value)
   }
 
   private get bytes(): number {
@@ -189,7 +197,6 @@ class Model {
       this.taken + this.dropped + (this.held?.length ?? 0) + this.waiting.length,
       "produced = taken + dropped + queued"
     )
-    assert.strictEqual(this.queue.oldest, this.waiting[0]?.offset ?? -1)
     for (const [records, bytes] of [
       [1, 1],
       [3, 500],
@@ -290,7 +297,7 @@ describe("what is taken", () => {
     const q = new PartitionQueue()
     const batch = [record(0), record(1)]
     q.push(batch, 2)
-    assert.strictEqual(q.take(10_000)?.records, batch)
+    assert.strictEqual(recordsOf(q.take(10_000)!), batch)
   })
 
   it("a part of a batch ends at the next record, the rest at the batch's own end", () => {
@@ -337,66 +344,125 @@ describe("what is dropped", () => {
   it("is told before what comes after it, once", () => {
     const q = new PartitionQueue()
     q.push([record(0), record(1), record(2)], 3)
-    assert.strictEqual(q.dropFront(1, 10_000), 2)
+    assert.deepStrictEqual(q.dropFront(1, 10_000), { records: 2, from: 0, next: 2 })
     assert.deepInclude(q.take(10_000), { type: "dropped", next: 2 })
     assert.deepInclude(q.take(10_000), { type: "records", next: 3 })
     assert.isUndefined(q.take(10_000))
   })
 
-  it("keeps of each source the first, too: before the fence or after it makes a difference to the processor", () => {
-    const q = new PartitionQueue()
-    q.push(
-      [95, 99, 101, 105, 106].map((offset) => record(offset, offset === 99 ? "other" : "s")),
-      107
-    )
-    q.dropFront(1, 10_000)
-    assert.deepStrictEqual(offsets(q.take(1)), [95, 99, 105])
-  })
-
-  it("keeps of each source the one of the highest round, too: rounds come in any order", () => {
-    const rounds = [undefined, "2.7", "1.90", "2.10", "2.9", "x.99", "2.10", undefined]
-    const q = new PartitionQueue()
-    q.push(
-      [...rounds, "1.1"].map((round, offset) => ({
-        ...record(offset),
-        headers: round === undefined ? {} : { "k2p-round": bytes(round) }
-      })),
-      rounds.length + 1
-    )
-    q.dropFront(1, 10_000)
-    assert.deepStrictEqual(offsets(q.take(1)), [0, 3, 7])
-  })
-
-  it("tells sources apart that have no key but a header", () => {
-    const q = new PartitionQueue()
-    q.push([record(0, null, 1, "x"), record(1, null, 1, "y"), record(2, null), record(3, ""), record(4)], 5)
-    q.dropFront(1, 10_000)
-    assert.deepStrictEqual(offsets(q.take(1)), [0, 1, 2, 3])
-  })
-
-  it("keeps keys that are not text apart", () => {
-    const q = new PartitionQueue()
-    const raw = (offset: number, byte: number): LogRecord => ({ ...record(offset), key: Uint8Array.of(byte) })
-    q.push([raw(0, 0xfe), raw(1, 0xff), record(2)], 3)
+  it("is told to a gap each: a new one begins with the first record after it was taken", () => {
+    const q = new PartitionQueue(keeping)
+    q.push([record(0), record(1), record(2)], 3)
+    q.dropFront(2, 10_000)
     q.dropFront(1, 10_000)
     assert.deepStrictEqual(offsets(q.take(1)), [0, 1])
+    q.take(1)
+    q.push([record(3), record(4)], 5)
+    q.dropFront(1, 10_000)
+    assert.deepStrictEqual(offsets(q.take(1)), [3])
   })
 
-  it("keeps nothing of the fetched bytes alive: keys and headers are copies", () => {
-    const fetched = Buffer.alloc(1_024 * 1_024, "k")
+  it("is passed over where nobody wants to know", () => {
     const q = new PartitionQueue()
-    const view = (offset: number): LogRecord => ({
-      ...record(offset),
-      key: fetched.subarray(0, 3),
-      headers: { "k2p-round": fetched.subarray(3, 6) }
-    })
-    q.push([view(0), view(1)], 2)
+    q.push([record(0), record(1)], 2)
     q.dropFront(1, 10_000)
-    const [told] = q.take(1)!.records
-    for (const kept of [told!.key!, told!.headers["k2p-round"]!]) {
-      assert.strictEqual(Buffer.from(kept).toString(), "kkk")
-      assert.notStrictEqual(kept.buffer, fetched.buffer)
-    }
+    assert.deepStrictEqual(q.take(1), { type: "dropped", gap: undefined, next: 1 })
+  })
+})
+
+describe("what is dropped by rank", () => {
+  const byKey = ({ key }: { readonly key: Uint8Array | null }) => Number(Buffer.from(key ?? []).toString())
+  const all = (q: PartitionQueue) => {
+    const items: Array<readonly [type: string, offsets: ReadonlyArray<number>, next: number]> = []
+    for (let item = q.take(10_000); item !== undefined; item = q.take(10_000))
+      items.push([item.type, offsets(item)!, item.next])
+    return items
+  }
+
+  it("goes lowest first, of equal rank the oldest, and keeps its place in the order; the newest stays", () => {
+    const q = new PartitionQueue(keeping)
+    q.push(
+      ["1", "0", "1", "0", "0"].map((key, offset) => record(offset, key)),
+      7
+    )
+    assert.deepStrictEqual(q.dropRanked(3, 10_000, byKey), { records: 2, from: 1, next: 4 })
+    assert.deepStrictEqual(all(q), [
+      ["records", [0], 1],
+      ["dropped", [1], 2],
+      ["records", [2], 3],
+      ["dropped", [3], 4],
+      ["records", [4], 7]
+    ])
+  })
+
+  it("is not touched where all is within the bounds", () => {
+    const q = new PartitionQueue(keeping)
+    const batch = [record(0, "1"), record(1, "0")]
+    q.push(batch, 2)
+    assert.strictEqual(q.dropRanked(2, 10_000, byKey).records, 0)
+    assert.strictEqual(recordsOf(q.take(10_000)!), batch)
+  })
+
+  it("is told or taken, once and in order, whatever else is dropped and taken; every batch is released once", () => {
+    const op = fc.oneof(
+      fc.record({ op: fc.constant("push" as const), keys: fc.array(fc.nat(3), { maxLength: 6 }), gap: fc.nat(2) }),
+      fc.record({ op: fc.constant("ranked" as const), records: fc.nat(12), bytes: fc.nat(2_000) }),
+      fc.record({ op: fc.constant("front" as const), records: fc.nat(12), bytes: fc.nat(2_000) }),
+      fc.record({ op: fc.constant("take" as const), bytes: fc.integer({ min: 1, max: 600 }) })
+    )
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 40 }), (ops) => {
+        const q = new PartitionQueue(keeping)
+        const pushed: Array<number> = []
+        const seen: Array<number> = []
+        const released: Array<number> = []
+        let [fetched, batches, position, dropped, told] = [0, 0, 0, 0, 0]
+        const took = (item: QueueItem | undefined) => {
+          if (item === undefined) return
+          const given = offsets(item)!.toSorted((a, b) => a - b)
+          for (const offset of given) assert.isTrue(position <= offset && offset < item.next, "in its place")
+          position = item.next
+          seen.push(...given)
+          if (item.type === "records") item.loan.giveBack()
+          else told += given.length
+        }
+        for (const o of ops) {
+          if (o.op === "push") {
+            const batch = o.keys.map((key, i) => record(fetched + o.gap + i, String(key)))
+            fetched += o.gap + batch.length
+            const n = batches++
+            q.push(batch, fetched, () => released.push(n))
+            pushed.push(...batch.map(({ offset }) => offset))
+          } else if (o.op === "take") took(q.take(o.bytes))
+          else {
+            const before = [...q.heads()]
+            const count = o.op === "front" ? q.dropFront(o.records, o.bytes) : q.dropRanked(o.records, o.bytes, byKey)
+            dropped += count.records
+            const left = [...q.heads()]
+            assert.isTrue((left.length <= o.records && q.bytes <= o.bytes) || left.length <= 1)
+            assert.deepStrictEqual(left.at(-1)?.offset, before.at(-1)?.offset)
+            const gone = before.filter(({ offset }) => !left.some((l) => l.offset === offset))
+            assert.strictEqual(gone.length, count.records)
+            if (o.op === "ranked" && gone.length > 0 && left.length > 1)
+              assert.isAtMost(Math.max(...gone.map(byKey)), Math.min(...left.slice(0, -1).map(byKey)))
+          }
+          const waiting = [...q.heads()]
+          assert.strictEqual(q.records, waiting.length)
+          assert.strictEqual(
+            q.bytes,
+            waiting.reduce((sum, { bytes }) => sum + bytes, 0)
+          )
+        }
+        while (!q.empty) took(q.take(500))
+        assert.deepStrictEqual([seen, told], [pushed, dropped])
+        assert.strictEqual(position, fetched)
+        assert.deepStrictEqual(
+          released.toSorted((a, b) => a - b),
+          Array.from({ length: batches }, (_, n) => n)
+        )
+      }),
+      { numRuns: 1_000 }
+    )
   })
 })
 

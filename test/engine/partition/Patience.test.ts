@@ -1,20 +1,28 @@
 /** How long polls wait, and who reads a partition meanwhile. */
 import { assert, describe, it } from "vitest"
-import type { Processing } from "../../../src/engine/PartitionProcessor.ts"
+import { decidePause } from "../../../src/engine/Backpressure.ts"
+import { type Processing, shown } from "../../../src/engine/PartitionProcessor.ts"
 import { Partition } from "../../../src/engine/partition/Partition.ts"
 import { askedOf, Patience } from "../../../src/engine/partition/Patience.ts"
 
 const waits = { fetchMaxWait: 250, fetchQuietWait: 4_000 }
 const processing: Processing = {
   process: () => assert.fail("nothing is processed"),
-  dropped: () => assert.fail("nothing is dropped"),
   committable: (position) => position,
   lowest: (position) => position,
-  size: () => ({ sources: 0, series: 0, bytes: 0 })
+  status: () => ({})
 }
 
 const partition = (n: number, fence = 0): Partition => {
-  const p = new Partition({ topic: "t", partition: n }, "pause", 0, 1_000, "")
+  const p = new Partition({
+    tp: { topic: "t", partition: n },
+    needs: shown,
+    generation: 1,
+    strategy: { name: "pause", about: "", drops: false, decide: decidePause },
+    now: 0,
+    leastHeadroom: 1_000,
+    settings: ""
+  })
   Object.assign(p, { processing, incarnation: 1, fence })
   return p
 }

@@ -2,6 +2,7 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
+import { durable, type Needs, shown } from "../../../src/engine/PartitionProcessor.ts"
 import { type PlanInput, planStart, type StartPlan } from "../../../src/engine/partition/StartPlan.ts"
 
 const ours = {
@@ -15,6 +16,7 @@ const ours = {
 }
 
 const base: PlanInput = {
+  needs: shown,
   committed: { offset: 100, metadata: ours },
   logStart: 0,
   logEnd: 1_000,
@@ -130,6 +132,22 @@ describe("rules 2, 3 and 9", () => {
       "9: an emptied log (start = end beyond C) is retention's loss, not a new log",
       { logStart: 1_000 },
       { start: 1_000, committed: 1_000, fence: 1_000, lost: 900, restarted: false }
+    ],
+    [
+      "3: a group that never committed begins where its processor needs it to",
+      { needs: durable, committed: null, logStart: 5 },
+      { start: 5, committed: 5, fence: 5 }
+    ],
+    ["3: or at the end", { needs: { ...shown, newGroup: "end" }, committed: null }, { start: 1_000, fence: 1_000 }],
+    [
+      "3: whose stamps they are matters to the lookback alone",
+      { needs: durable, committed: null, sendersTime: true },
+      { start: 0, why: "no commit yet" } as Partial<StartPlan>
+    ],
+    [
+      "9: a new log is read from its start where nothing of it is shown",
+      { needs: durable, logStart: 3, logEnd: 50 },
+      { start: 3, committed: 3, fence: 3, restarted: true }
     ]
   ]
   it("8: L and the time go on from the commit; senders' stamps tell nothing", () => {
@@ -160,6 +178,12 @@ describe("rules 2, 3 and 9", () => {
 
 const inputs: fc.Arbitrary<PlanInput> = fc
   .record({
+    needs: fc.record<Needs>({
+      shows: fc.boolean(),
+      newGroup: fc.constantFrom("start", "end", "lookback"),
+      newLog: fc.constantFrom("start", "end"),
+      mayDrop: fc.boolean()
+    }),
     committed: fc.option(
       fc.record({
         offset: fc.nat(50),
@@ -214,14 +238,26 @@ describe("for every input", () => {
     if (!p.restarted && i.committed !== null) assert.isAtLeast(p.committed, i.committed.offset)
   })
   always("what anybody may have exposed stays hidden until it is passed, or the log is a new one", (p, i) => {
-    if (p.restarted) return
+    if (p.restarted || !i.needs.shows) return
     assert.isAtLeast(p.fence, i.exposed)
     const c = i.committed
     if (c === null || c.metadata === null || c.offset < i.logStart) assert.strictEqual(p.fence, i.logEnd)
     else assert.isAtLeast(p.fence, Math.min(i.logEnd, c.metadata.reservation))
   })
   always("of a new log nothing that is in it now is shown", (p, i) => {
-    if (p.restarted) assert.deepStrictEqual([p.start, p.committed, p.fence], [i.logEnd, i.logEnd, i.logEnd])
+    if (!p.restarted) return
+    const start = i.needs.newLog === "end" ? i.logEnd : i.logStart
+    assert.deepStrictEqual([p.start, p.committed, p.lowest], [start, start, start])
+    assert.strictEqual(p.fence, i.needs.shows ? i.logEnd : start)
+  })
+  always("where nothing is shown nothing is hidden: there is no fence and no quarantine", (p, i) => {
+    if (!i.needs.shows) assert.deepStrictEqual([p.fence, p.quarantine], [p.start, null])
+  })
+  always("where nothing is shown a commit of whatever kind is where reading goes on, or L before it", (p, i) => {
+    const c = i.committed
+    if (i.needs.shows || c === null || p.restarted || p.lost > 0) return
+    assert.strictEqual(p.committed, c.offset)
+    if (c.metadata === null) assert.strictEqual(p.start, c.offset)
   })
   always(
     "a log that ends before what was committed or seen, or that holds another record, is a new one, and no other is",

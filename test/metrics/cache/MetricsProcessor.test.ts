@@ -5,12 +5,11 @@ import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
-import { Homes } from "../../../src/engine/growth/Homes.ts"
 import { type Batch, PartitionProcessor } from "../../../src/engine/PartitionProcessor.ts"
 import { MetricsCache } from "../../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
-import { noTime } from "../../support/logTime.ts"
+import { openingOf } from "../../support/opening.ts"
 import { linesOf, type Sent, toRecord } from "../records.ts"
 
 const tp = { topic: "metrics", partition: 0 }
@@ -40,7 +39,7 @@ const gauges = Effect.gen(function* () {
   }))
 })
 
-const open = Effect.flatMap(PartitionProcessor, (processor) => processor.open(tp, noTime, new Homes(tp.partition)))
+const open = Effect.flatMap(PartitionProcessor, (processor) => processor.open(openingOf(tp)))
 
 describe("MetricsProcessor", () => {
   it.effect("what is processed is visible at once, and counted", () =>
@@ -56,7 +55,7 @@ describe("MetricsProcessor", () => {
         ])
       )
       assert.deepStrictEqual(yield* visible, ['a{instance="s"} 1', 'b{instance="s"} 1'])
-      const { bytes, ...rest } = processing.size()
+      const { bytes, ...rest } = processing.status()
       assert.deepStrictEqual(rest, { sources: 1, series: 2 })
       assert.deepStrictEqual(yield* gauges, { sources: 1, series: 2, bytes })
       const text = yield* Effect.promise(() => metrics.registry.metrics())
@@ -91,7 +90,7 @@ describe("MetricsProcessor", () => {
     Effect.gen(function* () {
       const processor = yield* PartitionProcessor
       const scope = yield* Scope.make()
-      const one = yield* Scope.provide(processor.open({ topic: "metrics", partition: 1 }, noTime, new Homes(1)), scope)
+      const one = yield* Scope.provide(processor.open(openingOf({ topic: "metrics", partition: 1 })), scope)
       yield* one.process(batch([{ v: "1.1", text: "a 1\n" }]))
       const two = yield* open
       yield* two.process(batch([{ v: "1.1", text: "a 1\n" }]))
@@ -113,9 +112,9 @@ describe("MetricsProcessor", () => {
       assert.lengthOf(yield* visible, 1)
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(yield* visible, [])
-      assert.strictEqual(processing.size().series, 1)
+      assert.strictEqual(processing.status().series, 1)
       yield* TestClock.adjust("5 seconds")
-      assert.deepStrictEqual(processing.size(), { sources: 0, series: 0, bytes: 0 })
+      assert.deepStrictEqual(processing.status(), { sources: 0, series: 0, bytes: 0 })
       assert.deepStrictEqual(yield* gauges, { sources: 0, series: 0, bytes: 0 })
       const metrics = yield* SelfMetrics
       assert.include(yield* Effect.promise(() => metrics.registry.metrics()), "k2p_sources_expired_total 1\n")
@@ -126,9 +125,11 @@ describe("MetricsProcessor", () => {
     Effect.gen(function* () {
       const processing = yield* open
       yield* processing.process(batch([{ v: "1.1", text: "a 1\n" }], 0, 10))
-      yield* processing.dropped(batch([{ v: "1.2", text: "a 2\n" }], 1, 10))
+      const gap = processing.gap!()
+      for (const record of batch([{ v: "1.2", text: "a 2\n" }], 1).records) gap.add(record)
+      yield* gap.pass(2, 10)
       assert.deepStrictEqual(yield* visible, [])
-      assert.strictEqual(processing.size().sources, 0)
+      assert.strictEqual(processing.status().sources, 0)
     }).pipe(Effect.scoped, Effect.provide(parts()))
   )
 

@@ -6,7 +6,6 @@ import { setImmediate as turn } from "node:timers/promises"
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { afterAll, beforeAll, describe } from "vitest"
-import { Homes } from "../../../src/engine/growth/Homes.ts"
 import { PartitionProcessor } from "../../../src/engine/PartitionProcessor.ts"
 import { mergingChunks } from "../../../src/metrics/cache/MergeChunks.ts"
 import { MetricsCache } from "../../../src/metrics/cache/MetricsCache.ts"
@@ -18,7 +17,7 @@ import { Reader } from "../../../src/metrics/read/Reader.ts"
 import { portionOfLarge, readSnapshot } from "../../../src/metrics/read/Snapshot.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
-import { noTime } from "../../support/logTime.ts"
+import { openingOf } from "../../support/opening.ts"
 import { linesOf, type Sent, toRecord } from "../records.ts"
 
 /** Lines that were read, of these new ones, and that were judged; names that were given a family. */
@@ -62,9 +61,7 @@ const parts = MetricsProcessor.layer({ ...MetricsProcessor.defaultMetricsOptions
   Layer.provideMerge(Layer.merge(MetricsCache.layer, SelfMetrics.layerBare))
 )
 const open = (partition: number) =>
-  Effect.flatMap(PartitionProcessor, (processor) =>
-    processor.open({ topic: "metrics", partition }, noTime, new Homes(partition))
-  )
+  Effect.flatMap(PartitionProcessor, (processor) => processor.open(openingOf({ topic: "metrics", partition })))
 const visible = (partition: number) =>
   Effect.map(MetricsCache, (cache) => linesOf(cache.collect([`metrics/${partition}`]).dumps))
 
@@ -236,7 +233,7 @@ describe("a large record", () => {
         done.read = 0
         for (let k = 0; k < 5; k++) yield* Effect.promise(() => turn())
         assert.strictEqual(done.read, 0)
-        assert.deepStrictEqual(processing.size(), { sources: 0, series: 0, bytes: 0 })
+        assert.deepStrictEqual(processing.status(), { sources: 0, series: 0, bytes: 0 })
         const text = yield* Effect.promise(() => metrics.registry.metrics())
         for (const gauge of ["k2p_sources", "k2p_series"]) assert.include(text, `${gauge} 0\n`)
       }

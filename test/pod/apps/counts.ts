@@ -2,7 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import * as Kind from "../../../src/config/Kind.ts"
 import { settings } from "../../../src/config/Setting.ts"
-import { type Batch, PartitionProcessor, ProcessorError } from "../../../src/engine/PartitionProcessor.ts"
+import { type Batch, PartitionProcessor, ProcessorError, shown } from "../../../src/engine/PartitionProcessor.ts"
 import { replyJson } from "../../../src/http/Route.ts"
 import type { App } from "../../../src/pod/App.ts"
 import { ShardService } from "../../../src/pod/ShardService.ts"
@@ -20,7 +20,9 @@ const processor = (from: number) =>
     PartitionProcessor,
     Effect.map(Counts, (counts) =>
       PartitionProcessor.of({
-        open: (tp) =>
+        name: "counts",
+        needs: shown,
+        open: ({ tp }) =>
           Effect.gen(function* () {
             const key = partitionKey(tp)
             counts.set(key, from)
@@ -30,10 +32,9 @@ const processor = (from: number) =>
                 records.some(({ key: name }) => name !== null && Buffer.from(name).toString() === "poison")
                   ? Effect.fail(new ProcessorError({ message: "poison" }))
                   : Effect.sync(() => void counts.set(key, (counts.get(key) ?? 0) + records.length)),
-              dropped: () => Effect.void,
               committable: (position: number) => position,
               lowest: () => 0,
-              size: () => ({ sources: 0, series: 0, bytes: 0 })
+              status: () => ({})
             }
           })
       })

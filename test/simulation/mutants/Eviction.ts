@@ -1,13 +1,13 @@
 /** Eviction: mutants of rules 1 and 6: who holds a partition, and when it is really let go. */
-import { Effect, Layer } from "effect"
-import { Assignor, type Claimant } from "../../../src/engine/group/Assignor.ts"
-import { balance } from "../../../src/engine/group/Balance.ts"
+import { Effect } from "effect"
 import type { Claims } from "../../../src/engine/group/Claims.ts"
+import type { Standing, Wish } from "../../../src/engine/group/Grant.ts"
 import type { Ownership } from "../../../src/engine/group/Handoff.ts"
 import type { Ownerships } from "../../../src/engine/partition/Ownerships.ts"
+import type { Partition } from "../../../src/engine/partition/Partition.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing, stepping } from "./Mutant.ts"
-import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, telling } from "./Stories.ts"
+import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, lostWhileDraining, telling } from "./Stories.ts"
 
 interface Inside {
   readonly host: {
@@ -16,9 +16,20 @@ interface Inside {
   }
 }
 
-const assignor = (
-  assign: (members: ReadonlyArray<Claimant>, all: ReadonlyArray<TopicPartition>) => Map<string, Array<TopicPartition>>
-) => Layer.succeed(Assignor, { protocol: "k2p-mutant", assign })
+/** Whatever is wished for is given at once. */
+const granting = (
+  of: (wish: Wish, memberIds: ReadonlyArray<string>) => (key: string, i: number) => string | undefined
+) =>
+  replacing("engine/group/Grant", {
+    grant:
+      () =>
+      (wish: Wish, { kept }: Standing, all: ReadonlyArray<TopicPartition>) => {
+        const ids = kept.map(({ memberId }) => memberId).sort()
+        const to = of(wish, ids)
+        const assignments = new Map(ids.map((id) => [id, all.filter((tp, i) => to(partitionKey(tp), i) === id)]))
+        return { assignments, moves: 0 }
+      }
+  })
 
 export const evictionMutants: ReadonlyArray<Mutant> = [
   {
@@ -56,6 +67,40 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     ]
   },
   {
+    rule: "1 drained, then committed",
+    breaks: "the last commit is computed before the drain",
+    found: "durable",
+    profile: "handedOver",
+    modules: () => [
+      patching("engine/partition/Partition", (prototype) => {
+        const { hide, commit } = prototype as unknown as Pick<Partition, "hide" | "commit">
+        const early = new WeakMap<Partition, ReturnType<Partition["commit"]>>()
+        prototype.hide = function (this: Partition, exposable: boolean) {
+          early.set(this, commit.call(this, exposable, this.sentAt))
+          hide.call(this, exposable)
+        } as never
+        prototype.commit = function (this: Partition, exposable: boolean, now: number) {
+          return early.has(this) ? early.get(this) : commit.call(this, exposable, now)
+        } as never
+      })
+    ]
+  },
+  {
+    rule: "1 a loss ends the drain",
+    breaks: "what is lost while it drains is drained to the end, and committed",
+    found: "durable",
+    profile: "durable",
+    histories: telling(lostWhileDraining),
+    modules: () => [
+      patching("engine/partition/Ownerships", (prototype) => {
+        const { hide } = prototype as unknown as Pick<Ownerships, "hide">
+        prototype.hide = function (this: Ownerships, tp: TopicPartition) {
+          hide.call(this, tp, true)
+        } as never
+      })
+    ]
+  },
+  {
     rule: "5 taken up in its own generation",
     breaks: "what comes back to a member while it evicts it is taken up at once",
     found: "older",
@@ -87,27 +132,14 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     breaks: "the leader ignores the members' claims",
     found: "older",
     histories: telling(hearsLate),
-    parts: {
-      assignor: assignor((members, all) => {
-        const ids = members.map((m) => m.memberId).sort()
-        return new Map(ids.map((id, i) => [id, all.filter((_, k) => k % ids.length === i)]))
-      })
-    }
+    modules: () => [granting((_, ids) => (_key, i) => ids[i % ids.length])]
   },
   {
     rule: "6 two steps",
     breaks: "the leader hands over in one step, to the same owners as in two",
     found: "older",
     histories: telling(hearsLate),
-    parts: {
-      assignor: assignor((members, all) => {
-        const held = members.map((m) => ({ memberId: m.memberId, keys: m.claims.live }))
-        const target = balance(held, all.map(partitionKey), new Map())
-        return new Map(
-          members.map((m) => [m.memberId, all.filter((tp) => target.get(partitionKey(tp)) === m.memberId)])
-        )
-      })
-    }
+    modules: () => [granting((wish) => (key) => wish.get(key))]
   },
   {
     rule: "6 the second step",

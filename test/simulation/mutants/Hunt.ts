@@ -19,6 +19,7 @@ const verdicts: Readonly<Record<Verdict, RegExp>> = {
   torn: /a torn round/,
   "committed unseen": /commits offset/,
   absent: /out of \d+ answers|not in .*'s body of cut|in no body from/,
+  durable: /durable/,
   healing: /although everything is quiet|and all is quiet|did not leave/
 }
 

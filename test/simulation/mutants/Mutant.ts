@@ -21,7 +21,7 @@ export interface Replaced {
 }
 
 /** What the judges say of a broken promise. `healing`: the end did not become whole. */
-export type Verdict = "older" | "torn" | "committed unseen" | "absent" | "healing"
+export type Verdict = "older" | "torn" | "committed unseen" | "absent" | "healing" | "durable"
 
 export interface Mutant extends Replaced {
   /** As docs/handoff.md numbers them. */

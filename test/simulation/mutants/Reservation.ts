@@ -1,7 +1,6 @@
 /** Reservation: mutants of rule 2 on the side of the old owner: how far it may show, and what its commits say of it. */
-import type { Ownerships } from "../../../src/engine/partition/Ownerships.ts"
+import type { Partition } from "../../../src/engine/partition/Partition.ts"
 import type { CommitOutcome, Reservation } from "../../../src/engine/partition/Reservation.ts"
-import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing } from "./Mutant.ts"
 import {
   begunAndHandedOver,
@@ -22,10 +21,6 @@ const reservation = (changes: Parameters<typeof replacing>[1]): Disposable =>
 /** A commit under way does not bind: it cannot carry less than the one before it. */
 const notInFlight = {
   exposeLimit: (real: Limit) => (s: Reservation) => real({ ...s, inFlight: null })
-}
-
-interface OwnershipsInside {
-  readonly owned: Map<string, { last: { offset: number; metadata: string; r: number } | undefined }>
 }
 
 export const reservationMutants: ReadonlyArray<Mutant> = [
@@ -126,14 +121,12 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(begunAndHandedOver),
     modules: () => [
-      patching("engine/partition/Ownerships", (prototype) => {
-        const { hide } = prototype as unknown as Pick<Ownerships, "hide">
-        prototype.hide = function (this: Ownerships, tp: TopicPartition, commit: boolean) {
-          hide.call(this, tp, commit)
-          const o = (this as unknown as OwnershipsInside).owned.get(partitionKey(tp))
-          if (o?.last === undefined) return
-          const { l } = JSON.parse(o.last.metadata) as { readonly l: number }
-          o.last = { ...o.last, metadata: JSON.stringify({ v: 1, r: o.last.offset, l }) }
+      patching("engine/partition/Partition", (prototype) => {
+        const { commit } = prototype as unknown as Pick<Partition, "commit">
+        prototype.commit = function (this: Partition, exposable: boolean, now: number) {
+          const c = commit.call(this, exposable, now)
+          if (c === undefined || this.phase !== "evicting") return c
+          return { ...c, metadata: JSON.stringify({ v: 1, r: c.offset, l: c.l }) }
         } as never
       })
     ]
@@ -156,11 +149,8 @@ export const reservationMutants: ReadonlyArray<Mutant> = [
     found: "committed unseen",
     histories: (made) => ({ ...made, commit: "scraped", backpressure: "pause" }),
     modules: () => [
-      patching("engine/partition/Partition", (prototype) => {
-        const commit = prototype.commit as (exposable: boolean, mode: string) => unknown
-        prototype.commit = function (this: unknown, exposable: boolean) {
-          return commit.call(this, exposable, "visible")
-        } as never
+      patching("metrics/cache/Delivered", (prototype) => {
+        prototype.upTo = ((position: number) => position) as never
       })
     ]
   }

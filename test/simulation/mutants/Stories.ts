@@ -63,6 +63,17 @@ export const lagsAndLetsGo: Story = (int) => [
   at(7_000, { type: "leave", pod: int(5) })
 ]
 
+/** A pod that was expelled, and has not heard of it, is told to leave, and hears of it while it drains. */
+export const lostWhileDraining: Story = (int) => {
+  const pod = int(3)
+  return [
+    at(0, { type: "slowPod", pod, ms: 12_000, perRecord: 500 + int(700) }),
+    at(10, { type: "cut", pod, ms: 7_500, lose: "request" }),
+    at(6_900 + int(600), { type: "leave", pod }),
+    at(9_000, { type: "join" })
+  ]
+}
+
 /** While a slow eviction goes on another generation begins; the heir shows a lot, the last commit of the eviction comes, and all die. */
 export const evictsSlowly: Story = (int) => [
   ...everyPod(0, (pod) => ({ type: "slowEviction", pod, ms: 2_400 })),
