@@ -23,7 +23,7 @@ const shutdownExtra = 20_000
 export const serve = <S, T extends Table>(app: App<S, T>, config: PodConfig<S>): Program => {
   const { connection, engine, workers } = config
   const { kafka } = connection
-  const pod = { ...config, version }
+  const pod = { ...config, version, ...(app.strategies === undefined ? {} : { strategies: app.strategies }) }
   return Effect.gen(function* () {
     yield* shutdownDeadline("serve", engine.sessionTimeout + shutdownExtra)
     yield* ignoreHangup

@@ -18,8 +18,7 @@ import { Context, Layer } from "effect"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 
 export type StrategyName = string
-/** The built-in ones. */
-export const strategies = ["pause", "drop-front", "adaptive"] as const
+export const builtInNames = ["pause", "drop-front", "adaptive"] as const
 
 /** One partition's numbers at a decision. */
 export interface Pressure {
@@ -109,10 +108,15 @@ const builtIn = (lagBound: number): ReadonlyArray<Strategy> => [
   }
 ]
 
+/** The names that partitions may be switched to, where these are brought beside the built-in strategies. */
+export const namesWith = (more: ReadonlyArray<Strategy>): ReadonlyArray<StrategyName> => [
+  ...new Set([...builtInNames, ...more.map(({ name }) => name)])
+]
+
 export class Backpressure extends Context.Service<
   Backpressure,
   {
-    /** The strategy that partitions start with; one of `strategies`. */
+    /** The strategy that partitions start with; a key of `strategies`. */
     readonly initial: StrategyName
     readonly strategies: ReadonlyMap<StrategyName, Strategy>
   }

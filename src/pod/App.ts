@@ -8,7 +8,7 @@
 import type { Layer } from "effect"
 import type { Outcome, Resolved } from "../config/Resolve.ts"
 import type { Table } from "../config/Setting.ts"
-import type { Backpressure } from "../engine/Backpressure.ts"
+import type { Backpressure, Strategy } from "../engine/Backpressure.ts"
 import type { Assignor } from "../engine/group/Assignor.ts"
 import type { EngineOptions } from "../engine/Options.ts"
 import type { PartitionProcessor } from "../engine/PartitionProcessor.ts"
@@ -29,6 +29,8 @@ export interface App<S = unknown, T extends Table = Table> {
   readonly module: string
   /** Its options, beside the pod's own and under none of their names: flags, variables, the file's keys, help and status are made of them. */
   readonly settings: T
+  /** Of back pressure, by names that help, options, status and the switch know like the built-in ones, whose place they may take. */
+  readonly strategies?: ReadonlyArray<Strategy>
   /** What they mean together, or sentences that say what is wrong with them. Pure: nothing is started yet. */
   configure(resolved: Resolved<T>): Outcome<Configured<S>>
   /** Its code, which a process that runs something else never loads. */

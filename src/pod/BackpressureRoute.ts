@@ -7,7 +7,7 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingMessage } from "node:http"
 import { Effect, Schema } from "effect"
-import { type StrategyName, strategies } from "../engine/Backpressure.ts"
+import type { StrategyName } from "../engine/Backpressure.ts"
 import { type Route, replyJson, replyText } from "../http/Route.ts"
 import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import type { PodState } from "./PodState.ts"
@@ -44,7 +44,7 @@ export interface Switch {
 }
 
 /** What the body asks for, or the sentence that says what is wrong with it. Pure. */
-export const parseSwitch = (body: string): Switch | string => {
+export const parseSwitch = (body: string, strategies: ReadonlyArray<StrategyName>): Switch | string => {
   let value: unknown
   try {
     value = JSON.parse(body)
@@ -64,7 +64,11 @@ export const parseSwitch = (body: string): Switch | string => {
   return { strategy: chosen, tp: { topic, partition } }
 }
 
-export const backpressureRoute = (pod: PodState, token: string | undefined): Route => ({
+export const backpressureRoute = (
+  pod: PodState,
+  token: string | undefined,
+  strategies: ReadonlyArray<StrategyName>
+): Route => ({
   method: "PUT",
   path: "/api/v1/backpressure",
   about: "switches the back pressure strategy; needs the admin token",
@@ -85,7 +89,7 @@ export const backpressureRoute = (pod: PodState, token: string | undefined): Rou
         catch: (error) =>
           error instanceof BadBody ? error : new BadBody({ status: 400, message: "the body broke off" })
       })
-      const wanted = parseSwitch(body)
+      const wanted = parseSwitch(body, strategies)
       if (typeof wanted === "string") return replyText(response, 400, wanted)
       const { views } = pod
       if (views.length === 0)

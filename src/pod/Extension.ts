@@ -5,6 +5,7 @@
 import { Layer } from "effect"
 import type { Outcome, Resolved } from "../config/Resolve.ts"
 import type { Table } from "../config/Setting.ts"
+import type { Strategy } from "../engine/Backpressure.ts"
 import type { SelfMetrics } from "../SelfMetrics.ts"
 import type { App, AppLayer, Brought, Configured } from "./App.ts"
 
@@ -15,6 +16,8 @@ export interface Extension<S = unknown, T extends Table = Table> {
   readonly module: string
   /** Its options, beside those of the pod and the application and under none of their names. */
   readonly settings: T
+  /** Of back pressure, as an application's. */
+  readonly strategies?: ReadonlyArray<Strategy>
   /** As the application's. What it says must be agreed on is part of the hash that members compare. */
   configure(resolved: Resolved<T>): Outcome<Omit<Configured<S>, "engine">>
   /** What it brings goes before what is there, which it may ask for and build on. Built anew for each shard. */
@@ -33,6 +36,7 @@ export const extended = <S, T extends Table>(app: App<S, T>, extensions: Readonl
   const over: App<Extended<S>, T> = {
     ...app,
     settings,
+    strategies: [app, ...extensions].flatMap(({ strategies = [] }) => strategies),
     extensions: extensions.map(({ module }) => module),
     configure: (resolved) => {
       const own = app.configure(resolved)

@@ -6,6 +6,7 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import type { SettingStatus } from "../config/Resolve.ts"
+import { namesWith, type Strategy } from "../engine/Backpressure.ts"
 import type { EngineFailed } from "../engine/Engine.ts"
 import { indexRoute } from "../http/IndexRoute.ts"
 import type { Route } from "../http/Route.ts"
@@ -26,6 +27,8 @@ export interface PodOptions {
   readonly adminToken: string | undefined
   /** Shown in status; without secrets. */
   readonly settings: ReadonlyArray<SettingStatus>
+  /** Of back pressure, beside the built-in ones. */
+  readonly strategies?: ReadonlyArray<Strategy>
   /** Told once, when the server listens. */
   readonly onListening?: (address: Address) => void
 }
@@ -34,7 +37,7 @@ export interface PodOptions {
 export const podRoutes = (
   pod: PodState,
   metrics: SelfMetricsShape,
-  options: Pick<PodOptions, "version" | "adminToken" | "settings">,
+  options: Pick<PodOptions, "version" | "adminToken" | "settings" | "strategies">,
   surface: Surface
 ): ReadonlyArray<Route> => {
   const routes = [
@@ -43,7 +46,7 @@ export const podRoutes = (
     healthRoute,
     readyRoute(pod),
     statusRoute(pod, { ...options, application: surface.status }),
-    backpressureRoute(pod, options.adminToken)
+    backpressureRoute(pod, options.adminToken, namesWith(options.strategies ?? []))
   ]
   return [indexRoute("kafka2prom pod", routes), ...routes]
 }

@@ -2,7 +2,7 @@
 import * as Kind from "../config/Kind.ts"
 import { settings, type Table } from "../config/Setting.ts"
 import { connection, group, program } from "../config/Settings.ts"
-import { strategies } from "../engine/Backpressure.ts"
+import { namesWith } from "../engine/Backpressure.ts"
 import type { App } from "./App.ts"
 
 export const podSettings = settings({
@@ -20,7 +20,7 @@ export const podSettings = settings({
     otherwise: "as many as the machine has CPUs"
   },
   backpressure: {
-    kind: Kind.choice(...strategies),
+    kind: Kind.choice(...namesWith([])),
     about:
       "When a partition's queue is full: wait; lose the oldest once more arrives than is processed; or wait until far behind and then lose.",
     fallback: "pause"
@@ -66,8 +66,15 @@ export const podSettings = settings({
 
 /** All options of a pod of this application. */
 export const podTable = <T extends Table>({
-  settings: own
-}: Pick<App<unknown, T>, "settings">): typeof podSettings & T => {
+  settings: own,
+  strategies = []
+}: Pick<App<unknown, T>, "settings" | "strategies">): typeof podSettings & T => {
   const { config, logLevel, logFormat, ...before } = podSettings
-  return { ...before, ...own, config, logLevel, logFormat } as typeof podSettings & T
+  const abouts = strategies.map(({ name, about }) => ` ${name}: ${about}.`)
+  const backpressure = {
+    ...before.backpressure,
+    kind: Kind.choice(...namesWith(strategies)),
+    about: before.backpressure.about + abouts.join("")
+  }
+  return { ...before, backpressure, ...own, config, logLevel, logFormat } as typeof podSettings & T
 }

@@ -7,14 +7,14 @@ import { Effect } from "effect"
 import fc from "fast-check"
 import {
   Backpressure,
+  builtInNames,
   type Decision,
   decideAdaptive,
   decideDropFront,
   decidePause,
   type Pressure,
   type Queued,
-  type StrategyName,
-  strategies
+  type StrategyName
 } from "../../src/engine/Backpressure.ts"
 import { isBehind, keepsUp, look, type Overload } from "../../src/engine/partition/Overload.ts"
 import { PartitionQueue, recordBytes } from "../../src/engine/partition/PartitionQueue.ts"
@@ -122,7 +122,7 @@ describe("the service", () => {
   ] as const)("its layers start with what they are named for: %s", ([name, layer]) =>
     Effect.gen(function* () {
       assert.strictEqual((yield* Backpressure).initial, name)
-      assert.include(strategies, name)
+      assert.include(builtInNames, name)
     }).pipe(Effect.provide(layer))
   )
 })

@@ -1,8 +1,10 @@
 /** Everything of the HTTP surface but /metrics: health, readiness, status, own metrics, the switch, and the ways to ask wrongly. */
+
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import fc from "fast-check"
+import { namesWith } from "../../src/engine/Backpressure.ts"
 import { parseSwitch } from "../../src/pod/BackpressureRoute.ts"
 import { ask, type FakePod, fakePod, partitionStatus } from "./fakePod.ts"
 
@@ -211,7 +213,10 @@ describe("the switch", () => {
   )
 
   it("accepts no other shape than the documented one", () => {
-    assert.deepStrictEqual(parseSwitch('{"strategy":"adaptive"}'), { strategy: "adaptive", tp: undefined })
+    assert.deepStrictEqual(parseSwitch('{"strategy":"adaptive"}', namesWith([])), {
+      strategy: "adaptive",
+      tp: undefined
+    })
     for (const body of [
       "null",
       "[]",
@@ -223,7 +228,7 @@ describe("the switch", () => {
       '{"strategy":"pause","topic":"t","partition":"1"}',
       '{"strategy":"pause","extra":1}'
     ])
-      assert.isString(parseSwitch(body), body)
-    fc.assert(fc.property(fc.jsonValue(), (value) => void parseSwitch(JSON.stringify(value))))
+      assert.isString(parseSwitch(body, namesWith([])), body)
+    fc.assert(fc.property(fc.jsonValue(), (value) => void parseSwitch(JSON.stringify(value), namesWith([]))))
   })
 })

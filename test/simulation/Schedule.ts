@@ -10,7 +10,7 @@
  * coordinator: there it can be judged whether all is back at once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  * `durable` is what can happen to pods that write what comes to a store, `handedOver` joins and leaves alone.
  */
-import { type StrategyName, strategies } from "../../src/engine/Backpressure.ts"
+import { builtInNames, type StrategyName } from "../../src/engine/Backpressure.ts"
 import type { Placement } from "../../src/transport/Placement.ts"
 import { unreadableReasons } from "../../src/transport/Transport.ts"
 import { random } from "../support/random.ts"
@@ -113,7 +113,7 @@ const kinds: Kinds = [
   [3, (_, int) => ({ type: "slowJoin", pod: int(5), by: 500 + int(5_000) })],
   [3, (_, int) => ({ type: "slowEviction", pod: int(5), ms: 100 + int(2_500) })],
   [5, (_, int) => ({ type: "slowPod", pod: int(5), ms: 1_000 + int(8_000), perRecord: 5 + int(200) })],
-  [3, (_, int) => ({ type: "strategy", pod: int(5), strategy: one(int, strategies) })],
+  [3, (_, int) => ({ type: "strategy", pod: int(5), strategy: one(int, builtInNames) })],
   [2, (_, int) => ({ type: "failActor", pod: int(5), times: 1 + int(3) })],
   [
     3,
@@ -378,7 +378,7 @@ export const makeSchedule = (
     commit: r() < 0.6 ? "visible" : "scraped",
     mixedLimits: r() < 0.5,
     // What is dropped goes from a replay with its source, which would look like a cold start.
-    backpressure: r() < 0.5 || quiet ? "pause" : one(int, strategies),
+    backpressure: r() < 0.5 || quiet ? "pause" : one(int, builtInNames),
     // Slow replays and requests would look like a group that waits.
     pace: one(int, profile === "paused" ? [0, 0, 2, 2] : [0, 5, 20, 60]),
     latency: one(int, profile === "paused" ? [0, 5, 5, 20] : [0, 5, 40, 150]),

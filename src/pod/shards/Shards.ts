@@ -25,7 +25,7 @@ export interface Shards<R> {
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
-type Named = Pick<App, "name" | "groupName">
+type Named = Pick<App, "name" | "groupName" | "strategies">
 
 /** A shard on this thread, in the Scope. The application's Layers are built anew for it, before the engine, and closed after it. */
 export const openShard = <S>(
@@ -44,7 +44,10 @@ export const openShard = <S>(
       new EngineFailed({
         message: `the application ${app.name} could not start: ${error instanceof Error ? error.message : String(error)}`
       })
-    const usual = Layer.merge(Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag), Assignor.layer)
+    const usual = Layer.merge(
+      Backpressure.layer(backpressure.strategy, backpressure.adaptiveLag, app.strategies),
+      Assignor.layer
+    )
     const services = yield* Layer.build(Layer.fresh(Layer.provideMerge(parts.layer(application), usual))).pipe(
       Effect.mapError(failed)
     )
