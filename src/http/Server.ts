@@ -1,16 +1,16 @@
 /**
- * Server: node's HTTP server in a Scope. It owns the socket, the bounds on slow and many clients, the choice of the
- * route, and an orderly end: with the Scope's close no connection is accepted any more, running answers are finished within
+ * Server: node's HTTP server in a Scope. It owns the socket, the bounds on slow and many clients, and an orderly end: with the Scope's close no connection is accepted any more, running answers are finished within
  * a bound, kept-alive connections are told to close.
  *
  * Plain `node:http` and not Effect's router: a scrape's body needs the socket's own back pressure through gzip, the
  * moment when the kernel has each write and the last byte, and an abort that destroys the socket: see Outlet.
  */
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
-import { Cause, Context, Effect, FiberSet, Layer, Schema } from "effect"
+import { Context, Effect, FiberSet, Layer, Schema } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import { clientOf } from "./ClientAddress.ts"
 import { Connections, connectionBounds } from "./Connections.ts"
+import { handler } from "./Handler.ts"
 import { type Route, replyText } from "./Route.ts"
 import { Seldom, standsFor } from "./Seldom.ts"
 import { maxWaiting, Turns } from "./Turns.ts"
@@ -84,15 +84,6 @@ const closed = (server: NodeServer, answering: ReadonlySet<ServerResponse>): Eff
     })
   })
 
-const answerNone = (routes: ReadonlyArray<Route>, path: string, response: ServerResponse): void => {
-  const allowed = routes.filter((r) => r.path === path).map((r) => (r.method === "GET" ? "GET, HEAD" : r.method))
-  if (allowed.length > 0) {
-    replyText(response, 405, `${path} answers ${allowed.join(", ")} only`, { Allow: allowed.join(", ") })
-    return
-  }
-  replyText(response, 404, `nothing here; there is: ${routes.map((r) => r.path).join(", ")}`)
-}
-
 export class Server extends Context.Service<Server, { readonly address: Address }>()("k2p/http/Server") {
   static readonly layer = (options: ServerOptions): Layer.Layer<Server, ServerError> =>
     Layer.effect(Server, make(options))
@@ -101,6 +92,7 @@ export class Server extends Context.Service<Server, { readonly address: Address 
 const make = (options: ServerOptions) =>
   Effect.gen(function* () {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
+    const handle = yield* handler(options.routes)
     const server = createServer(limits)
     const answering = new Set<ServerResponse>()
     const told = { idle: new Seldom(), busy: new Seldom(), refused: new Seldom(), pipelined: new Seldom() }
@@ -115,35 +107,19 @@ const make = (options: ServerOptions) =>
       connections.arrived(socket)
       socket.once("close", () => turns.gone(socket))
     })
-    const dispatch = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
-      if (options.draining() || !server.listening || hasBody(request)) response.setHeader("Connection", "close")
-      const path = (request.url ?? "/").split("?", 1)[0]!
-      const method = request.method === "HEAD" ? "GET" : request.method
-      const route = options.routes.find((r) => r.path === path && r.method === method)
-      if (route === undefined) return Effect.sync(() => answerNone(options.routes, path, response))
-      return route.handle({ request, response }).pipe(
-        Effect.catchCause((cause) => {
-          const broken = Effect.sync(() => {
-            if (response.headersSent) response.destroy()
-            else replyText(response, 500, "this is a fault of kafka2prom itself; the log has it")
-          })
-          if (Cause.hasInterruptsOnly(cause)) return Effect.sync(() => response.destroy())
-          return Effect.andThen(Effect.logError(`answering ${request.method} ${route.path} failed`, cause), broken)
-        })
-      )
-    }
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       const { socket } = request
       if (socket.destroyed) return
       answering.add(response)
-      const fiber = run(dispatch(request, response))
+      if (options.draining() || !server.listening || hasBody(request)) response.setHeader("Connection", "close")
       response.once("close", () => {
         answering.delete(response)
         connections.ends(socket)
         turns.ended(socket)
         if (!server.listening) setImmediate(() => server.closeIdleConnections())
-        if (!response.writableFinished) fiber.interruptUnsafe()
       })
+      if (!handle(request, response))
+        replyText(response, 404, `nothing here; there is: ${options.routes.map((r) => r.path).join(", ")}`)
     }
     server.on("request", (request, response) => {
       const { socket } = request

@@ -8,6 +8,7 @@ import { type Address, formatAddress } from "../config/Kind.ts"
 import type { SettingStatus } from "../config/Resolve.ts"
 import { namesWith, type Strategy } from "../engine/Backpressure.ts"
 import type { EngineFailed } from "../engine/Engine.ts"
+import { type Handle, handler } from "../http/Handler.ts"
 import { indexRoute } from "../http/IndexRoute.ts"
 import type { Route } from "../http/Route.ts"
 import { Server, type ServerError } from "../http/Server.ts"
@@ -51,22 +52,63 @@ export const podRoutes = (
   return [indexRoute("kafka2prom pod", routes), ...routes]
 }
 
-/** Runs until it is interrupted (then it leaves cleanly) or fails. */
-export const runPod = <R>(
-  options: PodOptions,
+/** The shards, for the Scope's life; at its close the pod is unready at once, then they leave. Answers what fails when the pod cannot go on. */
+const started = <R>(pod: PodState, shards: Shards<R>) =>
+  Effect.gen(function* () {
+    yield* Effect.addFinalizer(() => Effect.sync(() => pod.left()))
+    const failed = yield* shards.start(pod.places)
+    pod.running()
+    // Registered last, so it runs first: unready before the first partition goes.
+    yield* Effect.addFinalizer(() => Effect.sync(() => pod.leaving()))
+    return failed
+  })
+
+const prepared = <R>(
+  options: Pick<PodOptions, "version" | "adminToken" | "settings">,
   { surface: surfaceOf }: Pick<AppParts<never>, "surface">,
   shards: Shards<R>
-): Effect.Effect<never, EngineFailed | ServerError, SelfMetrics | Exclude<R, Scope.Scope>> =>
+) =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const pod = new PodState(now, shards.count)
-    for (const why of ["idle", "busy", "refused", "pipelined"]) metrics.connectionsClosed.inc({ why }, 0)
     const surface = surfaceOf(pod, metrics)
+    return { pod, metrics, surface, routes: podRoutes(pod, metrics, options, surface) }
+  })
+
+/** A pod within somebody else's HTTP server. */
+export interface EmbeddedPod {
+  /** With the pod's own bodies, gzip and proofs. The server's owner bounds its connections and bodies, and lets nobody in who is not to see them. */
+  readonly handle: Handle
+  /** Fails when the pod cannot go on; never succeeds. To be raced with what else runs: a pod that has failed shows nothing. */
+  readonly failed: Effect.Effect<never, EngineFailed>
+}
+
+/** Runs for the Scope's life, and leaves the group at its close. */
+export const openPod = <R>(
+  options: Pick<PodOptions, "version" | "adminToken" | "settings">,
+  parts: Pick<AppParts<never>, "surface">,
+  shards: Shards<R>
+): Effect.Effect<EmbeddedPod, EngineFailed, SelfMetrics | R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { pod, routes } = yield* prepared(options, parts, shards)
+    const handle = yield* handler(routes)
+    return { handle, failed: yield* started(pod, shards) }
+  })
+
+/** With a server of its own. Runs until it is interrupted (then it leaves cleanly) or fails. */
+export const runPod = <R>(
+  options: PodOptions,
+  parts: Pick<AppParts<never>, "surface">,
+  shards: Shards<R>
+): Effect.Effect<never, EngineFailed | ServerError, SelfMetrics | Exclude<R, Scope.Scope>> =>
+  Effect.gen(function* () {
+    const { pod, metrics, surface, routes } = yield* prepared(options, parts, shards)
+    for (const why of ["idle", "busy", "refused", "pipelined"]) metrics.connectionsClosed.inc({ why }, 0)
     const server = yield* Layer.build(
       Server.layer({
         listen: options.listen,
-        routes: podRoutes(pod, metrics, options, surface),
+        routes,
         draining: () => pod.phase === "leaving" || pod.phase === "left",
         onClosed: (why) => metrics.connectionsClosed.inc({ why })
       })
@@ -74,12 +116,5 @@ export const runPod = <R>(
     const { address } = Context.get(server, Server)
     yield* Effect.logInfo(`listening on http://${formatAddress(address)}${surface.routes[0]?.path ?? "/"}`)
     options.onListening?.(address)
-    const running = Effect.gen(function* () {
-      const failed = yield* shards.start(pod.places)
-      pod.running()
-      // Registered last, so it runs first: unready before the first partition goes.
-      yield* Effect.addFinalizer(() => Effect.sync(() => pod.leaving()))
-      return yield* failed
-    })
-    return yield* Effect.scoped(running).pipe(Effect.ensuring(Effect.sync(() => pod.left())))
+    return yield* Effect.scoped(Effect.flatten(started(pod, shards)))
   }).pipe(Effect.scoped)

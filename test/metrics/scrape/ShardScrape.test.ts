@@ -75,14 +75,16 @@ describe("a scrape of a shard", () => {
       assert.deepStrictEqual(yield* ask, [false])
       assert.strictEqual(yield* impatient, "late")
       const lines = scrape.lines({ output, families: [] })
+      const first = lines.next()
+      for (const n of [7, 8, 9]) said.put(chunk(n))
       said.put({ type: "fits", id: 3, fits: [true] })
-      said.put(chunk(7))
-      said.put(chunk(8))
-      const seen = yield* Effect.promise(async () => [await lines.next(), await lines.next()])
+      said.end()
+      const seen = yield* Effect.promise(async () => [await first, await lines.next(), await lines.next()])
       assert.deepStrictEqual(
         seen.map((each) => each?.bytes[0]),
-        [7, 8]
+        [7, 8, 9]
       )
+      assert.isUndefined(yield* Effect.promise(() => lines.next()))
     })
   )
 

@@ -1,4 +1,5 @@
 /** The two ends of a port: whatever an application says goes along as it is, in order, as far as there is credit, and memory comes back. */
+import { setImmediate as turn } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import type { Channel, Piece } from "../../../src/pod/shards/Channel.ts"
@@ -127,7 +128,7 @@ describe("a channel", () => {
   })
 
   let made = 0
-  const endless = viewOf({ open: () => channelOf({ pull: async () => ({ message: made++ }) }) })
+  const endless = viewOf({ open: () => channelOf({ pull: () => turn({ message: made++ }) }) })
   test("is not filled beyond its credit while nobody pulls", endless, async (port) => {
     const channel = port.open("all", 0n)
     for (let i = 0; i < 5; i++) await settled(port)
