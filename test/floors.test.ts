@@ -61,14 +61,6 @@ const wordsOf = (name: string): ReadonlyArray<string> => name.split(/(?=[A-Z])|_
 
 const isOfMetrics = (word: string): boolean => /^(?:sources?|series|family|families|rounds?)$/i.test(word)
 
-/** The engine's, until a processor tells its state as data and says itself what it loses by a dropped record; the list gets shorter, never longer. */
-const waiting = new Map([
-  ["engine/Engine.ts", ["sources", "series"]],
-  ["engine/PartitionProcessor.ts", ["sources", "series"]],
-  ["engine/ShardStatus.ts", ["sources", "series"]],
-  ["engine/partition/PartitionQueue.ts", ["sourceOf", "roundForm", "source"]]
-])
-
 const wrong = (file: string, mayImport: ReadonlyArray<string>): ReadonlyArray<string> =>
   imports.get(file)!.filter((path) => !ground.includes(path) && !mayImport.some((floor) => isIn(path, floor)))
 
@@ -101,12 +93,7 @@ describe("the floors of the house", () => {
     for (const file of imports.keys()) {
       if (!["engine", "http", "pod"].some((floor) => isIn(file, floor))) continue
       const found = identifiers(readFileSync(join(src, file), "utf8")).filter((name) => wordsOf(name).some(isOfMetrics))
-      const known = waiting.get(file) ?? []
-      assert.deepStrictEqual(
-        [...new Set(found)].filter((name) => !known.includes(name)),
-        [],
-        file
-      )
+      assert.deepStrictEqual([...new Set(found)], [], file)
     }
   })
 

@@ -28,8 +28,9 @@ describeKafka("an application of one's own on two workers", () => {
     stage = await openStage()
     const brokers = ["--brokers", kafka.bootstrap.join(",")]
     const options = ["--topic", "orders", "--listen", "127.0.0.1:0", "--workers", "2", "--count-from", "10"]
-    const extension = ["--extension", module("skipping"), "--skip-key", "k3"]
-    pod = stage.program("counts", ["run", module("counts"), ...brokers, ...options, ...extension])
+    const extension = ["--extension", module("skipping"), "--skip-key", "k3", "--extension", module("priority")]
+    const pressure = ["--backpressure", "by-priority", "--admin-token", "t"]
+    pod = stage.program("counts", ["run", module("counts"), ...brokers, ...options, ...extension, ...pressure])
     const [, found] = await pod.says(/listening on (http:\/\/[^/]+)\/counts/)
     base = found!
   })
@@ -83,6 +84,29 @@ describeKafka("an application of one's own on two workers", () => {
     assert.isTrue(status.shards.every((shard) => shard.partitions.every(({ counted: n }) => n >= 10)))
     assert.match(pod.out.stderr, /counts records/)
     assert.match(pod.out.stderr, /skips k3/)
+  })
+
+  it("has an extension's strategy of back pressure by its name: in options, status and the switch", async () => {
+    const strategies = async () => {
+      const { shards } = (await get("/api/v1/status")) as {
+        readonly shards: ReadonlyArray<{ readonly partitions: ReadonlyArray<{ readonly backpressure: string }> }>
+      }
+      return shards.flatMap((shard) => shard.partitions.map(({ backpressure }) => backpressure))
+    }
+    const turn = async (strategy: string) =>
+      (
+        await fetch(`${base}/api/v1/backpressure`, {
+          method: "PUT",
+          headers: { authorization: "Bearer t" },
+          body: JSON.stringify({ strategy })
+        })
+      ).status
+    assert.deepStrictEqual(await strategies(), Array(partitions).fill("by-priority"))
+    assert.strictEqual(await turn("pause"), 200)
+    assert.deepStrictEqual(await strategies(), Array(partitions).fill("pause"))
+    assert.strictEqual(await turn("by-priority"), 200)
+    assert.deepStrictEqual(await strategies(), Array(partitions).fill("by-priority"))
+    assert.strictEqual(await turn("by-nobody"), 400)
   })
 
   it("shares its group with no pod of another application", async () => {
