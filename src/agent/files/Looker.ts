@@ -24,6 +24,9 @@ const atOnce = 24
 /** Between two checks of what is watched, ms: the net under the watches. */
 const seldom = 30_000
 const tick = 250
+/** Files that are looked at for the first time together, and ms until the next ones: V8 keeps the memory that all at once would take. */
+const firstLooks = 200
+const soon = 10
 const mountsEvery = 5_000
 
 export interface LookerPort {
@@ -50,6 +53,7 @@ export class Looker {
   private needsWalk = true
   private isLast = false
   private hasWalkedAll = false
+  private hasMore = false
   private beatAt = 0
 
   constructor(start: ToLooker & { t: "start" }, port: LookerPort, check: Check) {
@@ -106,7 +110,7 @@ export class Looker {
     await this.readMounts()
     const beat = () => {
       this.tick()
-      setTimeout(beat, Math.min(tick, this.options.poll))
+      setTimeout(beat, this.hasMore ? soon : Math.min(tick, this.options.poll))
     }
     beat()
   }
@@ -153,11 +157,25 @@ export class Looker {
     this.tree.checkDue(now)
     this.literals.ask(now)
     if (this.needsWalk) this.walk()
-    for (const tail of this.tails) if (now >= tail.dueAt) this.isDue(tail, now)
+    this.lookAround(now)
     if (now - this.beatAt < 1_000) return
     this.beatAt = now
     this.port.send({ t: "beat", ms: now - this.groups.returned })
     this.tellEmpty()
+  }
+
+  private lookAround(now: number): void {
+    this.hasMore = false
+    let firsts = 0
+    for (const tail of this.tails) if (tail.isFirstLook && !this.groups.isLate(tail.group)) firsts++
+    for (const tail of this.tails) {
+      if (now < tail.dueAt) continue
+      if (firsts >= firstLooks && tail.lookedAt < 0) this.hasMore = true
+      else {
+        this.isDue(tail, now)
+        if (tail.isFirstLook) firsts++
+      }
+    }
   }
 
   private isDue(tail: Tail, now: number): void {

@@ -88,6 +88,11 @@ export class Tail {
     return !this.isBusy && this.capture === undefined && this.sight.rests
   }
 
+  /** It is looked at, for the first time. */
+  get isFirstLook(): boolean {
+    return this.isBusy && this.lookedAt < 0
+  }
+
   /** How often it was found changed. */
   get changes(): number {
     return this.sight.changes
