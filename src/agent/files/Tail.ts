@@ -143,6 +143,8 @@ export class Tail {
     const code = Disk.codeOf(error)
     if (code === "ENOENT" || code === "ENOTDIR") {
       if (!this.standing.isPresent) return
+      // Its turn comes soon: it may have left, and its watch tells no more of it.
+      if (this.goneSince === undefined) this.dueAt = 0
       this.goneSince ??= this.options.now()
       this.directory.checkSoon()
       return
