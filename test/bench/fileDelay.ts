@@ -5,6 +5,7 @@
  */
 import { mkdir, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
 import { Effect } from "effect"
 import type { RoundSink } from "../../src/agent/AgentSource.ts"
 import { make } from "../../src/agent/dump/DumpSource.ts"
@@ -14,8 +15,9 @@ import type { Rig, Row } from "./Bench.ts"
 const lookEvery = 100
 const idle = 1_000
 
-export const measureDelay = async (rig: Rig): Promise<Row> => {
-  const dir = join(rig.stage.dir, "delay")
+/** `pause`: ms between the last write and the rename. */
+export const measureDelay = async (rig: Rig, pause: number): Promise<Row> => {
+  const dir = join(rig.stage.dir, `delay-${pause}`)
   await mkdir(dir)
   const path = (i: number) => join(dir, `s${i}.prom`)
   for (let i = 0; i < idle; i++) await writeFile(path(i), "a 1\n")
@@ -44,22 +46,25 @@ export const measureDelay = async (rig: Rig): Promise<Row> => {
         for (let i = 0; i < changes; i++) {
           // Not in step with the looks.
           yield* Effect.sleep(Math.random() * lookEvery)
-          const delay = yield* Effect.promise(async () => {
+          const took = yield* Effect.promise(async () => {
             const came = new Promise<number>((resolve) => {
               seen = resolve
             })
             await writeFile(`${path(i)}.tmp`, "a 2\n")
+            await delay(pause)
             const began = performance.now()
             await rename(`${path(i)}.tmp`, path(i))
             return (await came) - began
           })
-          delays.push(delay)
+          delays.push(took)
         }
       })
     )
   )
   const sorted = delays.toSorted((a, b) => a - b)
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!
-  rig.say(`a rename until the round is handed over: p50 ${at(0.5).toFixed(0)} ms, p99 ${at(0.99).toFixed(0)} ms`)
-  return { name: `one of ${idle} files`, cells: [at(0.5), at(0.99), sorted.at(-1)!] }
+  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1]!
+  rig.say(
+    `${pause} ms after its write, a rename until the round is handed over: p50 ${at(0.5).toFixed(0)} ms, p99 ${at(0.99).toFixed(0)} ms`
+  )
+  return { name: `${idle} files, renamed ${pause} ms after its write`, cells: [at(0.5), at(0.99), sorted.at(-1)!] }
 }
