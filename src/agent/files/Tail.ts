@@ -4,14 +4,14 @@
  * late. It never rejects: what is wrong becomes how the file stands.
  */
 import { Alarm } from "./Alarm.ts"
-import { Capture, type Reading } from "./Capture.ts"
+import { Capture } from "./Capture.ts"
 import type { Directory } from "./Directory.ts"
 import type { Look } from "./Disk.ts"
 import * as Disk from "./Disk.ts"
 import type { Groups } from "./Groups.ts"
 import type { Run } from "./OpenFile.ts"
 import { patience, textOf } from "./Settling.ts"
-import { type Known, Sight } from "./Sight.ts"
+import { type Known, type Reading, Sight } from "./Sight.ts"
 import { Standing } from "./Standing.ts"
 import type { Candidate } from "./Walk.ts"
 import type { Check, FromLooker, LookerOptions } from "./Wire.ts"
