@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { until } from "../support/until.ts"
 import { type Bench, MB, type Rig, type Row } from "./Bench.ts"
+import { measureDelay } from "./fileDelay.ts"
 import { residentOf, usageOf } from "./usage.ts"
 
 interface Case {
@@ -86,6 +87,18 @@ export const agentFiles: Bench = {
         rows,
         notes: [
           "Without a broker: the newest round of each file waits in memory. About 36 MB of each process are shared."
+        ]
+      },
+      {
+        title: "From a rename into place to the outbox",
+        columns: [
+          { name: "p50, ms", better: "less" },
+          { name: "p99, ms", better: "less" },
+          { name: "most, ms", better: "less" }
+        ],
+        rows: [await measureDelay(rig, 0), await measureDelay(rig, 20)],
+        notes: [
+          "One change after the other, among idle files. The agent looks for what was read every 100 ms. A rename in the same tick of the kernel's clock as the last write does not show as one: the file is taken when it has rested."
         ]
       }
     ]

@@ -5,9 +5,9 @@
  */
 import type { Look } from "./Disk.ts"
 import type { RawPath } from "./FileNames.ts"
-import { type Held, type Part, readFrom, whatItHolds } from "./Holdings.ts"
+import { readFrom, whatItHolds } from "./Holdings.ts"
 import { OpenFile, type Run } from "./OpenFile.ts"
-import type { Sight } from "./Sight.ts"
+import type { Reading, Sight } from "./Sight.ts"
 
 export type Captured =
   | { readonly kind: "wait"; readonly ms: number }
@@ -16,15 +16,6 @@ export type Captured =
   | { readonly kind: "no-room" }
   /** `release`: of the room, when the bytes are not needed any more. */
   | { readonly kind: "read"; readonly reading: Reading; readonly release: () => void }
-
-/** What was read while the file stayed as it looked. */
-export interface Reading {
-  readonly part: Part
-  readonly look: Look
-  readonly found: Held
-  /** What it lacks is to be told. */
-  readonly isOverdue: boolean
-}
 
 export interface CaptureOptions {
   readonly path: RawPath

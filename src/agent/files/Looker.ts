@@ -1,7 +1,7 @@
 /**
- * Looker: all that is done with dump files, in the process that does it: which files there are, when each is looked at, and what goes to
- * the agent. One mount that hangs holds its own files only (Groups); the others go on. It waits for nothing and no one: what
- * could not be done is done at a later tick.
+ * Looker: all that is done with dump files, in the process that does it: it has the directories walked (Tree), the files tailed (Tails) and
+ * looked at when it is their turn (Turns), and tells the agent what hangs and what matches nothing. One mount that hangs holds its
+ * own files only (Groups); the others go on. It waits for nothing and no one: what could not be done is done at a later tick.
  */
 import type { Directory } from "./Directory.ts"
 import { type Glob, readGlob } from "./Glob.ts"
@@ -9,9 +9,9 @@ import { Groups } from "./Groups.ts"
 import { Literals } from "./Literals.ts"
 import { MountTable } from "./MountTable.ts"
 import { Room } from "./Room.ts"
-import type { Tail } from "./Tail.ts"
 import { Tails } from "./Tails.ts"
 import { Tree } from "./Tree.ts"
+import { Turns } from "./Turns.ts"
 import { unmatched } from "./Unmatched.ts"
 import type { Check, FromLooker, LookerOptions, ToLooker } from "./Wire.ts"
 
@@ -24,6 +24,8 @@ const atOnce = 24
 /** Between two checks of what is watched, ms: the net under the watches. */
 const seldom = 30_000
 const tick = 250
+/** Where more first looks wait, ms. */
+const soon = 10
 const mountsEvery = 5_000
 
 export interface LookerPort {
@@ -42,8 +44,7 @@ export class Looker {
   private readonly literals: Literals
   private readonly tails: Tails
   private readonly tree: Tree
-  /** Ms between two looks at a file that is watched. */
-  private readonly seldom: number
+  private readonly turns: Turns
   private readonly told = new Map<string, string>()
   private readonly hung = new Set<string>()
   private mountsAt = Number.NEGATIVE_INFINITY
@@ -84,14 +85,14 @@ export class Looker {
       directory: (path) => this.tree.at(path),
       trouble: (key, text) => this.trouble(key, text)
     })
-    this.seldom = Math.min(seldom, Math.max(options.globEvery, options.expiry / 3))
+    const every = Math.min(seldom, Math.max(options.globEvery, options.expiry / 3))
     this.tree = new Tree({
       directory: {
         groups: this.groups,
         mountOf: (path) => this.mounts.mountOf(path),
         now,
         every: options.globEvery,
-        seldom: this.seldom,
+        seldom: every,
         changed: (directory) => this.changed(directory),
         trouble: (key, text) => this.trouble(key, text)
       },
@@ -100,13 +101,22 @@ export class Looker {
       isThere: (glob) => this.literals.isThere(glob),
       patience: late
     })
+    this.turns = new Turns({
+      ...{ groups: this.groups, tails: this.tails, poll: options.poll, globEvery: options.globEvery, seldom: every },
+      isGone: (tail) => {
+        this.needsWalk = true
+        // No list of its directory says so. If it comes back it is another one.
+        if (!tail.candidate.isListed) this.tails.leave(tail)
+      },
+      trouble: (key, text) => this.trouble(key, text)
+    })
   }
 
   async start(): Promise<void> {
     await this.readMounts()
     const beat = () => {
-      this.tick()
-      setTimeout(beat, Math.min(tick, this.options.poll))
+      const hasMore = this.tick()
+      setTimeout(beat, hasMore ? soon : Math.min(tick, this.options.poll))
     }
     beat()
   }
@@ -139,7 +149,8 @@ export class Looker {
       if (!checked.has(directory) && !this.groups.isLate(directory.group)) yield directory
   }
 
-  private tick(): void {
+  /** Answers whether the next one should be soon. */
+  private tick(): boolean {
     const now = performance.now()
     const all = this.groups.check()
     this.room.check()
@@ -153,46 +164,12 @@ export class Looker {
     this.tree.checkDue(now)
     this.literals.ask(now)
     if (this.needsWalk) this.walk()
-    for (const tail of this.tails) if (now >= tail.dueAt) this.isDue(tail, now)
-    if (now - this.beatAt < 1_000) return
+    const hasMore = this.turns.take(now)
+    if (now - this.beatAt < 1_000) return hasMore
     this.beatAt = now
     this.port.send({ t: "beat", ms: now - this.groups.returned })
     this.tellEmpty()
-  }
-
-  private isDue(tail: Tail, now: number): void {
-    const { poll, globEvery } = this.options
-    const { directory } = tail
-    if (tail.goneSince !== undefined && now - tail.goneSince >= globEvery) {
-      this.needsWalk = true
-      // No list of its directory says so. If it comes back it is another one.
-      if (!tail.candidate.isListed) {
-        this.tails.leave(tail)
-        return
-      }
-    }
-    const isWatched = directory.isWatched && !tail.isLink && tail.goneSince === undefined
-    const every = isWatched ? this.seldom : tail.standing.isPresent ? poll : globEvery
-    tail.dueAt = now + (isWatched ? every * (0.5 + Math.random()) : every)
-    if (!tail.rests) return
-    const [heard, changes] = [tail.heardOf, tail.changes]
-    const wasWatched = isWatched && tail.lookedAt > directory.watchedAt
-    void tail.look().then(() => {
-      if (wasWatched && tail.changes > changes && tail.heardOf === heard) this.missed(tail)
-    })
-  }
-
-  /** The watch said nothing of a change, so far. */
-  private missed(tail: Tail): void {
-    const { directory, heardOf } = tail
-    setTimeout(() => {
-      if (tail.heardOf !== heardOf || directory.isUnreliable || !directory.isWatched) return
-      directory.isUnreliable = true
-      directory.unwatch()
-      for (const other of directory.files.values()) other.dueAt = 0
-      const text = `the watch on ${directory.path} missed a change of ${tail.candidate.name}: its files are polled`
-      this.trouble(`missed ${directory.path}`, text)
-    }, 2_000)
+    return hasMore
   }
 
   private changed(directory: Directory): void {

@@ -4,10 +4,9 @@
  * (Holdings) from one reading to the next. Pure state: it asks no disk and no clock, and tells nobody.
  */
 import type { InputFormat } from "../../metrics/text/Dump.ts"
-import type { Reading } from "./Capture.ts"
 import { type Dated, dated } from "./Dating.ts"
 import type { Look } from "./Disk.ts"
-import { type Held, type Place, placeOf } from "./Holdings.ts"
+import { type Held, type Part, type Place, placeOf } from "./Holdings.ts"
 import { doubtful, patience, same, textOf, wasRenamed } from "./Settling.ts"
 import type { FileState, LookerOptions } from "./Wire.ts"
 
@@ -32,6 +31,15 @@ export type Next =
 export interface Outcome {
   readonly state: FileState
   readonly why: string
+}
+
+/** What was read while the file stayed as it looked. */
+export interface Reading {
+  readonly part: Part
+  readonly look: Look
+  readonly found: Held
+  /** What it lacks is to be told. */
+  readonly isOverdue: boolean
 }
 
 /** What a reading is: `outcome` says it too, but for a round the agent need not be told. */

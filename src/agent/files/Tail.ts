@@ -4,14 +4,14 @@
  * late. It never rejects: what is wrong becomes how the file stands.
  */
 import { Alarm } from "./Alarm.ts"
-import { Capture, type Reading } from "./Capture.ts"
+import { Capture } from "./Capture.ts"
 import type { Directory } from "./Directory.ts"
 import type { Look } from "./Disk.ts"
 import * as Disk from "./Disk.ts"
 import type { Groups } from "./Groups.ts"
 import type { Run } from "./OpenFile.ts"
 import { patience, textOf } from "./Settling.ts"
-import { type Known, Sight } from "./Sight.ts"
+import { type Known, type Reading, Sight } from "./Sight.ts"
 import { Standing } from "./Standing.ts"
 import type { Candidate } from "./Walk.ts"
 import type { Check, FromLooker, LookerOptions } from "./Wire.ts"
@@ -88,6 +88,11 @@ export class Tail {
     return !this.isBusy && this.capture === undefined && this.sight.rests
   }
 
+  /** It is looked at, for the first time. */
+  get isFirstLook(): boolean {
+    return this.isBusy && this.lookedAt < 0
+  }
+
   /** How often it was found changed. */
   get changes(): number {
     return this.sight.changes
@@ -138,6 +143,8 @@ export class Tail {
     const code = Disk.codeOf(error)
     if (code === "ENOENT" || code === "ENOTDIR") {
       if (!this.standing.isPresent) return
+      // Its turn comes soon: it may have left, and its watch tells no more of it.
+      if (this.goneSince === undefined) this.dueAt = 0
       this.goneSince ??= this.options.now()
       this.directory.checkSoon()
       return
