@@ -8,6 +8,10 @@ import { scrapeChannel } from "./ScrapeChannel.ts"
 
 /** What status says of a partition besides what the engine does. */
 export interface PartitionDetails {
+  /** Of a partition that is not there yet; else the processor says. */
+  readonly sources: 0
+  readonly series: 0
+  readonly bytes: 0
   readonly sourceList: ReadonlyArray<SourceStatus>
   readonly refusals: ReadonlyArray<RefusalStatus>
 }
@@ -30,7 +34,7 @@ export const layer: Layer.Layer<ShardService, never, MetricsCache | SelfMetrics>
           const content = cache.get(partitionKey(tp))
           const sourceList = content?.sources(Math.min(left, sourcesPerPartition)) ?? []
           left -= sourceList.length
-          return { sourceList, refusals: content?.refusals() ?? [] }
+          return { sources: 0, series: 0, bytes: 0, sourceList, refusals: content?.refusals() ?? [] }
         })
       }
     })

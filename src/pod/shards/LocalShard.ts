@@ -31,7 +31,7 @@ export const localShard = ({ shard, engine, service, metrics }: LocalParts): Sha
         ...status,
         shard,
         workerRestarts: 0,
-        partitions: status.partitions.map(({ holds, ...partition }, i) => ({ ...partition, ...holds, ...details[i] }))
+        partitions: status.partitions.map(({ holds, ...partition }, i) => ({ ...partition, ...details[i], ...holds }))
       }
     }),
   setBackpressure: (strategy, tp) => Effect.sync(() => engine.setBackpressure(strategy, tp)),

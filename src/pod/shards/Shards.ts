@@ -51,7 +51,12 @@ export const openShard = <S>(
     const services = yield* Layer.build(Layer.fresh(Layer.provideMerge(parts.layer(application), usual))).pipe(
       Effect.mapError(failed)
     )
-    const assignor = { ...Context.get(services, Assignor), protocol: protocolOf(app) }
+    const wishing = Context.get(services, Assignor)
+    const assignor = Assignor.of({
+      name: wishing.name,
+      protocol: protocolOf(app),
+      place: (members, keys, loads) => wishing.place(members, keys, loads)
+    })
     const engine = yield* Layer.build(Shard.layer(options)).pipe(
       Effect.provide(Context.add(services, Assignor, assignor)),
       Effect.map(Context.get(Engine)),
