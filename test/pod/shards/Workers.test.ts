@@ -29,7 +29,7 @@ const threads = (options: Partial<WorkersOptions> = {}) =>
     const pod = new PodState(0, 2)
     const shards = onWorkers({
       count: 2,
-      sessionTimeout: 400,
+      sessionTimeout: 1_500,
       start: (shard, before) =>
         new Worker(script, {
           workerData: { shard, ...before, channel },
