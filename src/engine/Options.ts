@@ -38,7 +38,7 @@ export interface EngineOptions {
   readonly growthWindow: number
   /** At most so often a member asks for a generation only because loads changed. */
   readonly rebalanceForLoadEvery: number
-  /** Restarts of one partition's actor within `restartWindow` before the shard gives up. */
+  /** Restarts of one partition's actor within `restartWindow` before it is given up for as long. */
   readonly maxRestarts: number
   readonly restartWindow: number
   /** Of the settings that all members must agree on; shown in status where it differs. */

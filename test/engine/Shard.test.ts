@@ -386,18 +386,27 @@ describe("a shard", () => {
     )
   )
 
-  it.effect("gives up loudly after the bounded number of restarts", () =>
+  it.effect("gives up a partition loudly after the bounded number of restarts, nothing else, and tries it again", () =>
     withLog(
-      1,
+      2,
       Effect.gen(function* () {
+        let well = false
         const pod = yield* start("a", {
           engine: { maxRestarts: 3 },
-          onRecord: () => Effect.fail(new ProcessorError({ message: "disk full" }))
+          onRecord: (_, key) =>
+            key === `${topic}/0` && !well ? Effect.fail(new ProcessorError({ message: "disk full" })) : Effect.void
         })
-        yield* passUntil("visible", () => visibleCount(pod) === 1)
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
         yield* passing(produce(0, { a: 1 }))
-        const error = yield* passing(Effect.flip(pod.engine.failed))
-        assert.match(error.message, /metrics\/0 failed at offset 0 4 times.*disk full/)
+        const partition = (n: number) => pod.engine.status().partitions.find((p) => p.partition === n)
+        yield* passUntil("given up", () => partition(0)?.trouble?.code === "GIVEN_UP")
+        assert.strictEqual(partition(0)?.restarts, 4)
+        assert.match(partition(0)?.trouble?.detail ?? "", /disk full/)
+        yield* passing(produce(1, { b: 1 }))
+        yield* passing(pod.engine.caughtUp({ topic, partition: 1 }, 1))
+        assert.strictEqual((yield* passing(pod.scrape)).get("b"), 1)
+        well = true
+        yield* passUntil("it is tried again", () => visibleCount(pod) === 2)
         yield* passing(pod.stop)
       })
     )

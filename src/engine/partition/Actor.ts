@@ -4,11 +4,10 @@
  *
  * Let it crash: a failure or defect closes the incarnation (its content leaves the scrapes with it) and a new one starts from
  * the last commit, after a growing pause, hidden until it is past everything the earlier one exposed. Other partitions do
- * not notice. More than `maxRestarts` within `restartWindow` ends the whole shard, loudly.
+ * not notice. After `maxRestarts` within `restartWindow` it gives the partition up, loudly: dark, and tried again after that window.
  */
 import { Cause, Effect, Exit, type Scope } from "effect"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import { EngineFailed } from "../Engine.ts"
 import {
   type Batch,
   type Opening,
@@ -22,6 +21,7 @@ import { type PreparationHost, prepareRetrying } from "./Preparation.ts"
 import { quarantined } from "./Quarantine.ts"
 import type { StartPlan } from "./StartPlan.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
+import { Trouble } from "./Trouble.ts"
 import { witnessOf } from "./Witness.ts"
 
 /** Bytes taken from the queue at a time: small enough that a scrape never waits long for the thread. */
@@ -147,8 +147,8 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     yield* Effect.never
   })
 
-/** Runs until interrupted (the partition is evicted) or until the partition failed too often. */
-export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never, EngineFailed> =>
+/** Runs until interrupted: the partition is evicted. */
+export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { maxRestarts, restartWindow } = host.options
     const exit = yield* Effect.exit(Effect.scoped(incarnation(host, p)))
@@ -175,11 +175,15 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never, En
     const what = `the actor of ${p.key} failed at offset ${p.position}`
     const where = `in ${fault.function} of ${fault.module}`
     if (times > maxRestarts) {
+      // Another owner would fail at the same record: the partition is dark, and nothing else is.
+      const trouble = new Trouble(now)
+      trouble.again("GIVEN_UP", `${where}: ${Cause.squash(exit.cause)}`, false)
+      p.trouble = trouble
       yield* Effect.logError(
-        `${what}, ${where}, and ${times - 1} restarts did not help: this pod leaves the group`,
+        `${what}, ${where}, and ${times - 1} restarts did not help: nothing of it is shown, and it is tried again every ${restartWindow / 1000} s`,
         exit.cause
       )
-      return yield* new EngineFailed({ message: `${what} ${times} times, ${where}: ${Cause.squash(exit.cause)}` })
+      return yield* Effect.sleep(restartWindow)
     }
     const pause = Math.min(5_000, 50 * 2 ** (times - 1))
     yield* Effect.logWarning(`${what}, ${where}; restart ${times} of ${maxRestarts} in ${pause} ms`, exit.cause)
