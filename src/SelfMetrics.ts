@@ -323,12 +323,12 @@ const make = (defaults: boolean) => {
     ),
     agentDumpShown: gauge(
       "k2p_agent_dump_shown_samples",
-      "Samples that pods show of the dump of the source that was checked last; 0: they refuse it.",
+      "Of a dump that pods do not show whole, as it was checked last: samples that they show; 0: they refuse it.",
       ["source"]
     ),
     agentDumpRefused: gauge(
       "k2p_agent_dump_refused_lines",
-      "Lines that pods leave out of the dump of the source that was checked last.",
+      "Of a dump that pods do not show whole, as it was checked last: lines that they leave out.",
       ["source"]
     ),
     agentLookAge: gauge("k2p_agent_look_age_seconds", "Since some look at a dump file ended.", [], "max")

@@ -13,6 +13,7 @@ import { version } from "../version.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { claimEpoch, keepEpoch } from "./Epoch.ts"
+import { kindOf } from "./files/Refusals.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
 import { decideBase } from "./Partitioner.ts"
@@ -168,7 +169,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
       agentFiles.inc({ state })
       if (state === "duplicate") continue
       if (sinceChange !== null) agentDumpAge.set({ source: id }, sinceChange / 1000)
-      if (refused === undefined) continue
+      if (refused === undefined || kindOf(refused) === "") continue
       agentDumpShown.set({ source: id }, refused.shown)
       agentDumpRefused.set({ source: id }, refused.lines)
     }

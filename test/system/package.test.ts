@@ -88,13 +88,13 @@ describeWith(["npm", "tar"], "the packed package", () => {
     await writeFile(
       join(home, "app.mjs"),
       `import { Effect, Layer } from "effect"
-       import { Kind, PartitionProcessor, settings, ShardService } from "kafka2prom"
+       import { durable, Kind, PartitionProcessor, settings, ShardService } from "kafka2prom"
        const service = Layer.succeed(ShardService, {
          open: () => { throw new Error("nobody asks") },
          ask: (question) => Effect.succeed([question, "answered"]),
          details: (partitions) => partitions.map(() => ({}))
        })
-       const processor = Layer.succeed(PartitionProcessor, { open: () => Effect.never })
+       const processor = Layer.succeed(PartitionProcessor, { name: "ours", needs: durable, open: () => Effect.never })
        export default {
          name: "ours", about: "answers.", module: import.meta.url,
          settings: settings({ oursWord: { kind: Kind.text("word"), about: "What it asks.", fallback: "well" } }),

@@ -10,6 +10,7 @@
 import { Clock, Deferred, Effect, type Scope } from "effect"
 import type { AgentSource, RoundSink } from "../AgentSource.ts"
 import { type FileStatus, Files } from "../files/Files.ts"
+import { giveBackMemory } from "../files/GiveBack.ts"
 import { LookerProcess } from "../files/LookerProcess.ts"
 import { Places, readPlaces } from "../files/Places.ts"
 import type { FromLooker, LookerOptions } from "../files/Wire.ts"
@@ -37,6 +38,8 @@ export interface DumpSource extends AgentSource {
 
 const keepEvery = 5_000
 const keepTimeout = 2_000
+/** Ms from when all files are known until what that took is given back. */
+const giveBackAfter = 10_000
 
 export const make = Effect.fnUntraced(function* (
   options: DumpSourceOptions
@@ -60,6 +63,7 @@ export const make = Effect.fnUntraced(function* (
   let looked = Deferred.makeUnsafe<void>()
   let keptAt = now()
   let cannotKeep = false
+  let giveBackAt: number | undefined
   const warnings: Array<string> = []
 
   const giveBack = (id: number): void => {
@@ -78,6 +82,7 @@ export const make = Effect.fnUntraced(function* (
     } else if (message.t === "none") giveBack(message.id)
     else if (message.t === "looked") Deferred.doneUnsafe(looked, Effect.void)
     else {
+      if (message.t === "walked" && !files.areKnown) giveBackAt = now() + giveBackAfter
       if (message.t === "round") {
         giveBack(message.id)
         arrived += body.length
@@ -158,6 +163,10 @@ export const make = Effect.fnUntraced(function* (
             ? Effect.logInfo(text)
             : Effect.logWarning(text)
       if (now() - keptAt >= keepEvery) yield* keep
+      if (giveBackAt !== undefined && now() >= giveBackAt) {
+        giveBackAt = undefined
+        giveBackMemory()
+      }
     }),
     files: () => files.status(),
     areKnown: () => files.areKnown,

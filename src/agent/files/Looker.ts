@@ -4,6 +4,7 @@
  * own files only (Groups); the others go on. It waits for nothing and no one: what could not be done is done at a later tick.
  */
 import type { Directory } from "./Directory.ts"
+import { giveBackMemory } from "./GiveBack.ts"
 import { type Glob, readGlob } from "./Glob.ts"
 import { Groups } from "./Groups.ts"
 import { Literals } from "./Literals.ts"
@@ -219,7 +220,7 @@ export class Looker {
     if (!this.hasWalkedAll) {
       this.port.send({ t: "walked", complete })
       // What the start left behind; from here on little is made.
-      if (complete) setTimeout(() => globalThis.gc?.(), 5_000)
+      if (complete) setTimeout(giveBackMemory, 5_000)
     }
     this.hasWalkedAll = complete
   }

@@ -30,7 +30,7 @@ export interface LookerProcessOptions {
 const script = new URL(`./LookerMain${extname(import.meta.url)}`, import.meta.url)
 
 /** The heap is for names and states: dumps are outside of it, and of the series of one the parser knows its own bounds. */
-const flags = ["--disable-sigusr1", "--max-semi-space-size=1", "--max-old-space-size=1024", "--expose-gc"]
+const flags = ["--disable-sigusr1", "--max-semi-space-size=1", "--max-old-space-size=1024"]
 const threads = "64"
 const defaultSilence = 15_000
 /** Of its error output, for the line that tells of its end. */
