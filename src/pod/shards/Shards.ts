@@ -6,6 +6,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import { Engine, EngineFailed } from "../../engine/Engine.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
+import { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
 import * as Shard from "../../engine/Shard.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { Transport } from "../../transport/Transport.ts"
@@ -51,6 +52,9 @@ export const openShard = <S>(
     const services = yield* Layer.build(Layer.fresh(Layer.provideMerge(parts.layer(application), usual))).pipe(
       Effect.mapError(failed)
     )
+    const { name, needs } = Context.get(services, PartitionProcessor)
+    if (typeof name !== "string" || typeof needs !== "object")
+      return yield* failed("its PartitionProcessor has no name or no needs (docs/extending.md)")
     const wishing = Context.get(services, Assignor)
     const assignor = Assignor.of({
       name: wishing.name,
