@@ -5,7 +5,8 @@
  * One join at a time. A join or sync without an answer may still be carried out: its connection is closed, everything
  * is evicted and a new member id joins (rule 5). A late answer is never acted on; an id that it brings is made to leave.
  */
-import { Clock, Effect, Random } from "effect"
+import { Clock, Effect } from "effect"
+import { Backoff, worthALine } from "../../Backoff.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import { type GroupClient, TransportError } from "../../transport/Transport.ts"
 import { EngineFailed, NotProven } from "../Engine.ts"
@@ -132,6 +133,10 @@ const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> 
     )
   })
 
+const afterRefusal = new Backoff(100, 5_000)
+/** The group waits for each of its members: one that slept for long would hold up all when the coordinator is back. */
+const afterFailure = new Backoff(100, 1_000)
+
 /** What a failed join or sync means: again as the same member, all lost, or the end. */
 const joinFailed = (host: MembershipHost, error: TransportError, tries: number): Effect.Effect<void, EngineFailed> =>
   Effect.gen(function* () {
@@ -140,7 +145,7 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
         return yield* new EngineFailed({ message: `the brokers refused this pod: ${error.message}` })
       host.dispatch({ type: "joinFailed" })
       yield* host.admission.refused(error)
-      return yield* Effect.sleep(pauseAfter(tries, 5_000) * (0.5 + (yield* Random.next) / 2))
+      return yield* afterRefusal.sleep(tries)
     }
     switch (error.code) {
       case "UNKNOWN_MEMBER_ID":
@@ -157,14 +162,10 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
           host.dispatch({ type: "lost", reason: `a join has no answer: ${error.message}` })
         } else host.dispatch({ type: "joinFailed" })
     }
-    if (tries === 1 || tries % 20 === 0)
+    if (worthALine(tries))
       yield* Effect.logWarning(`joining group ${host.options.group}: ${error.message}, try ${tries}; trying on`)
-    // The group waits for each of its members: one that slept for long would hold up all when the coordinator is back.
-    yield* Effect.sleep(pauseAfter(tries, 1_000))
+    yield* afterFailure.sleep(tries)
   })
-
-/** Ms, at most `most`. */
-const pauseAfter = (tries: number, most: number): number => Math.min(most, 50 * 2 ** Math.min(tries, 7))
 
 /** Joins whenever the state says so. Runs until interrupted or refused for good. */
 export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFailed> => {
