@@ -16,9 +16,8 @@ const backoff = new Backoff(100, 1_000)
 const farewell = (host: MembershipHost, memberId: string): Effect.Effect<boolean> =>
   host.client.leaveGroup(memberId).pipe(
     Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 4, orElse: timedOut("leaveGroup") }),
-    Effect.match({ onSuccess: () => "OK", onFailure: (error) => error }),
-    Effect.map((answer) => {
-      const code = typeof answer === "string" ? answer : answer.code
+    Effect.match({ onSuccess: () => "OK" as const, onFailure: (error) => error.code }),
+    Effect.map((code) => {
       host.metrics.farewells.inc({ outcome: code })
       if (code !== "OK" && code !== "UNKNOWN_MEMBER_ID") return false
       host.dispatch({ type: "gone", memberId })

@@ -8,7 +8,7 @@
 import { Clock, Effect } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import { type GroupClient, TransportError } from "../../transport/Transport.ts"
+import { type GroupClient, TransportError, type TransportErrorCode } from "../../transport/Transport.ts"
 import { EngineFailed, NotProven } from "../Engine.ts"
 import type { Growth } from "../growth/Growth.ts"
 import type { EngineOptions } from "../Options.ts"
@@ -194,18 +194,22 @@ export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFaile
 }
 
 /** What only those are told who are let in. */
-const members: ReadonlySet<string> = new Set(["REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"])
+const members: ReadonlySet<TransportErrorCode> = new Set([
+  "REBALANCE_IN_PROGRESS",
+  "UNKNOWN_MEMBER_ID",
+  "ILLEGAL_GENERATION"
+])
 
 /** One heartbeat, reported. */
 const beat = (host: MembershipHost): Effect.Effect<Heard> =>
   Effect.suspend(() => {
     const { memberId, generation } = host.state()
     const sentAt = host.now()
-    const heard = (code: string): Heard => ({ memberId, generation, code })
+    const heard = (code: Heard["code"]): Heard => ({ memberId, generation, code })
     return host.client.heartbeat({ memberId, generation }).pipe(
       Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 3, orElse: timedOut("heartbeat") }),
       Effect.matchEffect({
-        onSuccess: () => Effect.as(host.admission.letIn, "OK"),
+        onSuccess: () => Effect.as(host.admission.letIn, "OK" as const),
         onFailure: (error) => {
           if (error.refused) return Effect.as(host.admission.refused(error), error.code)
           return Effect.as(members.has(error.code) ? host.admission.letIn : Effect.void, error.code)

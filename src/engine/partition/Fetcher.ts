@@ -8,7 +8,7 @@
 import { Effect, FiberMap, type Scope } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import type { Fetched, FetchRequest, GroupClient, Unreadable } from "../../transport/Transport.ts"
+import type { FetchErrorCode, Fetched, FetchRequest, GroupClient, Unreadable } from "../../transport/Transport.ts"
 import type { Topology } from "../group/Topology.ts"
 import type { EngineOptions } from "../Options.ts"
 import type { Signal } from "../Signal.ts"
@@ -56,7 +56,7 @@ const readable = (p: Partition): boolean =>
   p.trouble?.resting !== true
 
 /** What passes by itself when leaders move, told only where it lasts. */
-const passingCodes: ReadonlySet<string> = new Set(["NOT_LEADER", "UNKNOWN_TOPIC_OR_PARTITION"])
+const passingCodes: ReadonlySet<FetchErrorCode> = new Set(["NOT_LEADER", "UNKNOWN_TOPIC_OR_PARTITION"])
 const passingTries = 32
 /** Ms: soon it is somewhere else. */
 const passingPause = 100
@@ -66,7 +66,7 @@ const ofPartition = new Backoff(100, 10_000)
 const ofNode = new Backoff(100, 2_000)
 
 /** The partition is left alone for a while, whatever others do. Answers a line for the log where it is time for one. */
-const rest = (host: FetcherHost, p: Partition, code: string, detail: string): Effect.Effect<void> => {
+const rest = (host: FetcherHost, p: Partition, code: FetchErrorCode, detail: string): Effect.Effect<void> => {
   const trouble = p.trouble ?? new Trouble(host.now())
   p.trouble = trouble
   const passing = passingCodes.has(code)
