@@ -54,84 +54,81 @@ const settlingInterval = 100
 export const timedOut = (op: string) => () =>
   Effect.fail(new TransportError({ op, code: "TIMEOUT", retriable: true, detail: "no answer in time" }))
 
-const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> =>
-  Effect.gen(function* () {
-    const { client, options, assigning, topology } = host
-    const s = host.state()
-    const claimed = claims(s, options.settingsHash, host.loads.claim())
-    const joined = yield* client
-      .joinGroup(
-        {
-          memberId: s.memberId,
-          sessionTimeout: options.sessionTimeout,
-          rebalanceTimeout: options.rebalanceTimeout,
-          protocols: [
-            { name: assigning.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }
-          ]
-        },
-        (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
-      )
-      .pipe(
-        Effect.timeoutOrElse({
-          duration: options.rebalanceTimeout + options.sessionTimeout,
-          orElse: timedOut("joinGroup")
-        })
-      )
-    yield* host.admission.letIn
-    host.dispatch({ type: "joined", memberId: joined.memberId, generation: joined.generation })
-    let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
-    const leader = joined.leaderId === joined.memberId
-    if (leader) {
-      // An older view of the topics will do: a partition that it lacks comes with the next generation.
-      yield* topology.refresh.pipe(
-        Effect.catch((error) =>
-          topology.partitions.length > 0
-            ? Effect.void
-            : Effect.fail(
-                new TransportError({
-                  op: "metadata",
-                  code: "COORDINATOR_NOT_AVAILABLE",
-                  retriable: true,
-                  detail: error.message
-                })
-              )
-        )
-      )
-      const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
-      const partitions = topology.assign()
-      const given = assigning.assign(members, partitions, host.loads.hear(members, partitions))
-      host.loads.assigned(members, partitions, given)
-      const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
-      assignments = members.map((m) => ({
-        memberId: m.memberId,
-        assignment: encodeAssignment(given.get(m.memberId) ?? [], counts)
-      }))
-      host.leading(
-        true,
-        members.map((m) => m.claims.settings)
-      )
-    } else {
-      host.leading(false, [])
-      host.loads.follow()
-    }
-    const sentAt = host.now()
-    const bytes = yield* client
-      .syncGroup({ memberId: joined.memberId, generation: joined.generation, protocol: joined.protocol }, assignments)
-      .pipe(
-        Effect.timeoutOrElse({
-          duration: options.rebalanceTimeout + options.sessionTimeout,
-          orElse: timedOut("syncGroup")
-        })
-      )
-    const assigned = decodeAssignment(bytes)
-    // Before anything of it is taken up.
-    host.growth.assigned(assignedCounts(bytes))
-    host.dispatch({ type: "synced", sentAt, assigned })
-    host.metrics.rebalances.inc()
-    yield* Effect.logInfo(
-      `generation ${joined.generation}: ${assigned.length} partitions are ours${leader ? ", we lead" : ""}`
+const joinAndSync = Effect.fn("rebalance")(function* (host: MembershipHost): Effect.fn.Return<void, TransportError> {
+  const { client, options, assigning, topology } = host
+  const s = host.state()
+  const claimed = claims(s, options.settingsHash, host.loads.claim())
+  const joined = yield* client
+    .joinGroup(
+      {
+        memberId: s.memberId,
+        sessionTimeout: options.sessionTimeout,
+        rebalanceTimeout: options.rebalanceTimeout,
+        protocols: [{ name: assigning.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }]
+      },
+      (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
     )
-  })
+    .pipe(
+      Effect.timeoutOrElse({
+        duration: options.rebalanceTimeout + options.sessionTimeout,
+        orElse: timedOut("joinGroup")
+      })
+    )
+  yield* host.admission.letIn
+  host.dispatch({ type: "joined", memberId: joined.memberId, generation: joined.generation })
+  let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
+  const leader = joined.leaderId === joined.memberId
+  if (leader) {
+    // An older view of the topics will do: a partition that it lacks comes with the next generation.
+    yield* topology.refresh.pipe(
+      Effect.catch((error) =>
+        topology.partitions.length > 0
+          ? Effect.void
+          : Effect.fail(
+              new TransportError({
+                op: "metadata",
+                code: "COORDINATOR_NOT_AVAILABLE",
+                retriable: true,
+                detail: error.message
+              })
+            )
+      )
+    )
+    const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
+    const partitions = topology.assign()
+    const given = assigning.assign(members, partitions, host.loads.hear(members, partitions))
+    host.loads.assigned(members, partitions, given)
+    const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
+    assignments = members.map((m) => ({
+      memberId: m.memberId,
+      assignment: encodeAssignment(given.get(m.memberId) ?? [], counts)
+    }))
+    host.leading(
+      true,
+      members.map((m) => m.claims.settings)
+    )
+  } else {
+    host.leading(false, [])
+    host.loads.follow()
+  }
+  const sentAt = host.now()
+  const bytes = yield* client
+    .syncGroup({ memberId: joined.memberId, generation: joined.generation, protocol: joined.protocol }, assignments)
+    .pipe(
+      Effect.timeoutOrElse({
+        duration: options.rebalanceTimeout + options.sessionTimeout,
+        orElse: timedOut("syncGroup")
+      })
+    )
+  const assigned = decodeAssignment(bytes)
+  // Before anything of it is taken up.
+  host.growth.assigned(assignedCounts(bytes))
+  host.dispatch({ type: "synced", sentAt, assigned })
+  host.metrics.rebalances.inc()
+  yield* Effect.logInfo(
+    `generation ${joined.generation}: ${assigned.length} partitions are ours${leader ? ", we lead" : ""}`
+  )
+})
 
 const afterRefusal = new Backoff(100, 5_000)
 /** The group waits for each of its members: one that slept for long would hold up all when the coordinator is back. */
