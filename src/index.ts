@@ -68,5 +68,6 @@ export {
   type Producer,
   type TopicPartition,
   Transport,
-  TransportError
+  TransportError,
+  TransportErrorCode
 } from "./transport/Transport.ts"

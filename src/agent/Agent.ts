@@ -7,6 +7,7 @@
  * staying up uselessly, where only a person can help: options, state directory, credentials, a partition base beyond the topic.
  */
 import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
+import { Backoff } from "../Backoff.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { Transport, TransportError } from "../transport/Transport.ts"
 import { version } from "../version.ts"
@@ -42,9 +43,7 @@ export interface AgentStatus {
 /** Between two times that what was read is handed over, ms. */
 const lookEvery = 100
 
-const backoff = Schedule.min([Schedule.exponential("250 millis", 2), Schedule.spaced("5 seconds")]).pipe(
-  Schedule.jittered
-)
+const backoff = new Backoff(250, 5_000)
 
 /** State on disk: what went wrong there is for a person. */
 const onDisk = <A>(work: () => Promise<A>): Effect.Effect<A, AgentFailed> =>
@@ -86,7 +85,7 @@ const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope
         `the log is not reached: ${error.message}; the newest round of each source waits, trying on`
       )
     }),
-    Effect.retry({ schedule: backoff, while: (error) => !error.refused }),
+    Effect.retry({ schedule: backoff.schedule, while: (error) => !error.refused }),
     Effect.mapError((error) => new AgentFailed({ message: `the log does not let the agent in: ${error.message}` }))
   )
   const decided = decideBase({ topic, option: options.partitionBase, kept, present })

@@ -10,7 +10,8 @@
  * the producer's work, and trying again is nobody's but this one's. Every round that is not sent is counted by why (what is told: `Troubles`).
  * Bytes held are bounded: `room`.
  */
-import { Cause, Clock, Data, Effect, FiberSet, Latch, Option, Schedule } from "effect"
+import { Cause, Clock, Data, Effect, FiberSet, Latch, Option } from "effect"
+import { Backoff } from "../Backoff.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import type { Compression, OutgoingRecord, Producer, TransportError } from "../transport/Transport.ts"
 import type { Round, RoundSink } from "./AgentSource.ts"
@@ -57,9 +58,7 @@ class TooOld extends Data.TaggedError("TooOld")<object> {}
 /** Whoever has been in once is refused for a reason that passes: a login that fails later does not cost the round. */
 const mayPass = (error: TransportError): boolean => error.retriable || error.refused
 
-const backoff = Schedule.min([Schedule.exponential("100 millis", 2), Schedule.spaced("2 seconds")]).pipe(
-  Schedule.jittered
-)
+const backoff = new Backoff(100, 2_000)
 
 export const make = Effect.fnUntraced(function* (options: OutboxOptions, connection: Effect.Effect<Connection>) {
   const metrics = yield* SelfMetrics
@@ -136,7 +135,7 @@ export const make = Effect.fnUntraced(function* (options: OutboxOptions, connect
     )
     return attempt.pipe(
       Effect.retry({
-        schedule: backoff,
+        schedule: backoff.schedule,
         while: (error) => error._tag === "TransportError" && mayPass(error) && lane.waiting === null
       })
     )

@@ -11,6 +11,7 @@ import type { PodConfig } from "../pod/PodConfig.ts"
 import { inThisThread } from "../pod/shards/Shards.ts"
 import { onThreads } from "../pod/shards/Workers.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
+import { tracing } from "../Tracing.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { version } from "../version.ts"
 import { shutdownDeadline } from "./Deadline.ts"
@@ -41,6 +42,7 @@ export const serve = <S, T extends Table>(app: App<S, T>, config: PodConfig<S>):
     Effect.onInterrupt(() => Effect.logInfo("left the group, stopped")),
     Effect.scoped,
     Effect.provide(Layer.mergeAll(KafkaTransport.layer(kafka), SelfMetrics.layer)),
+    Effect.provide(tracing(process.env)),
     Effect.provide(logging(config.log))
   )
 }

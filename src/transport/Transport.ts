@@ -167,24 +167,26 @@ export interface Committed {
  * Why a request did not succeed, in Kafka's own words where it has one.
  * TIMEOUT and CONNECTION mean that the outcome is unknown: the broker may have carried the request out.
  */
-export type TransportErrorCode =
-  | "REBALANCE_IN_PROGRESS"
-  | "UNKNOWN_MEMBER_ID"
-  | "ILLEGAL_GENERATION"
-  | "FENCED_INSTANCE_ID"
-  | "INCONSISTENT_GROUP_PROTOCOL"
-  | "NOT_COORDINATOR"
-  | "COORDINATOR_NOT_AVAILABLE"
-  | "COORDINATOR_LOAD_IN_PROGRESS"
-  | "UNKNOWN_TOPIC_OR_PARTITION"
-  | "NOT_LEADER"
-  | "MESSAGE_TOO_LARGE"
-  | "NOT_ENOUGH_REPLICAS"
-  | "AUTHENTICATION"
-  | "AUTHORIZATION"
-  | "TIMEOUT"
-  | "CONNECTION"
-  | "OTHER"
+export const TransportErrorCode = Schema.Literals([
+  "REBALANCE_IN_PROGRESS",
+  "UNKNOWN_MEMBER_ID",
+  "ILLEGAL_GENERATION",
+  "FENCED_INSTANCE_ID",
+  "INCONSISTENT_GROUP_PROTOCOL",
+  "NOT_COORDINATOR",
+  "COORDINATOR_NOT_AVAILABLE",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "NOT_LEADER",
+  "MESSAGE_TOO_LARGE",
+  "NOT_ENOUGH_REPLICAS",
+  "AUTHENTICATION",
+  "AUTHORIZATION",
+  "TIMEOUT",
+  "CONNECTION",
+  "OTHER"
+])
+export type TransportErrorCode = typeof TransportErrorCode.Type
 
 /** The codes after which the same request may succeed later without anyone changing anything. */
 export const retriableCodes: ReadonlySet<TransportErrorCode> = new Set([
@@ -208,7 +210,7 @@ export type Held = typeof HeldSchema.Type
 /** One failed request. `message` says what was asked of whom and what came back; never a secret. */
 export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
   op: Schema.String,
-  code: Schema.String,
+  code: TransportErrorCode,
   /** Whether the same request may succeed later without anyone changing anything. */
   retriable: Schema.Boolean,
   detail: Schema.String,

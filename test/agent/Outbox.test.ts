@@ -11,7 +11,13 @@ import * as Outbox from "../../src/agent/Outbox.ts"
 import { partitionOf } from "../../src/agent/Partitioner.ts"
 import { Rhythm } from "../../src/metrics/rounds/Rhythm.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
-import { type Held, type OutgoingRecord, type Producer, TransportError } from "../../src/transport/Transport.ts"
+import {
+  type Held,
+  type OutgoingRecord,
+  type Producer,
+  TransportError,
+  type TransportErrorCode
+} from "../../src/transport/Transport.ts"
 
 interface Call {
   readonly records: ReadonlyArray<OutgoingRecord>
@@ -21,7 +27,7 @@ interface Call {
   /** When it was made. */
   readonly at: number
   readonly accept: Effect.Effect<void>
-  readonly fail: (code: string, retriable?: boolean, holds?: Held) => Effect.Effect<void>
+  readonly fail: (code: TransportErrorCode, retriable?: boolean, holds?: Held) => Effect.Effect<void>
   /** Nobody waits for it any more. */
   interrupted: boolean
 }
@@ -163,7 +169,7 @@ describe("Outbox", () => {
     Effect.gen(function* () {
       const { next, outbox, outcomes, metrics } = yield* setUp()
       yield* offer(outbox, "a")
-      for (const code of ["CONNECTION", "TIMEOUT", "NOT_LEADER"]) {
+      for (const code of ["CONNECTION", "TIMEOUT", "NOT_LEADER"] as const) {
         const call = yield* next
         assert.deepStrictEqual(call.sent, ["1#1/1"])
         yield* call.fail(code)

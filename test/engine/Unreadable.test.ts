@@ -7,7 +7,6 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Logger, type Scope } from "effect"
 import { describe } from "vitest"
 import { SkippedBatches } from "../../src/engine/partition/SkippedBatches.ts"
-import { Trouble } from "../../src/engine/partition/Trouble.ts"
 import { refreshGauges } from "../../src/pod/shards/EngineGauges.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { Fetched } from "../../src/transport/Transport.ts"
@@ -214,19 +213,5 @@ describe("how much the log is told", () => {
     assert.strictEqual(skipped.count, 1_000)
     assert.deepStrictEqual(told.slice(0, 6), [1, 1, 1, 1, 1, 600])
     assert.lengthOf(told, 6)
-  })
-
-  it("of trouble: less and less, and the pause has a bound", () => {
-    const trouble = new Trouble(0)
-    const pauses: Array<number> = []
-    let lines = 0
-    for (let i = 0; i < 100; i++) {
-      pauses.push(trouble.again("LOCAL", "", false))
-      if (trouble.worthALine) lines += 1
-    }
-    assert.deepStrictEqual(pauses.slice(0, 4), [100, 200, 400, 800])
-    assert.strictEqual(pauses.at(-1), 10_000)
-    assert.strictEqual(lines, 7)
-    assert.strictEqual(new Trouble(0).again("NOT_LEADER", "", true), 100)
   })
 })

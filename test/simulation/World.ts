@@ -323,7 +323,7 @@ const leaveAll = (sim: Sim) =>
   })
 
 export const play = (schedule: Schedule, parts: Parts = {}, options: { readonly history?: boolean } = {}): Outcome => {
-  const time = new VirtualTime()
+  const time = new VirtualTime(schedule.seed)
   const oracle = new Oracle(schedule.profile !== "deposed")
   const history: Array<string> = []
   const tell: Sim["tell"] = (text) => {

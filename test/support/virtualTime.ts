@@ -3,7 +3,7 @@
  * tasks are a queue. First everything that can run runs, then the clock jumps to the next timer. No event loop, no real
  * time, so a run is as fast as its code and the same every time. Programs must not wait for promises.
  */
-import { Clock, Duration, Effect, type Exit, References, Scheduler } from "effect"
+import { Clock, Duration, Effect, type Exit, Random, References, Scheduler } from "effect"
 
 interface Timer {
   readonly at: number
@@ -18,12 +18,15 @@ export class VirtualTime implements Clock.Clock {
   /** Ms since the start; the Unix epoch of the wall clock is `epoch`. */
   now = 0
   private readonly epoch: number
+  private readonly seed: number
   private readonly heap: Array<Timer> = []
   private order = 0
   private tasks: Array<() => void> = []
   readonly scheduler: Scheduler.Scheduler
 
-  constructor(epoch = 1_700_000_000_000) {
+  /** `seed`: of Effect's `Random`. */
+  constructor(seed = 1, epoch = 1_700_000_000_000) {
+    this.seed = seed
     this.epoch = epoch
     this.scheduler = new Scheduler.MixedScheduler("async", (f) => {
       let cancelled = false
@@ -67,6 +70,7 @@ export class VirtualTime implements Clock.Clock {
   run<A, E>(program: Effect.Effect<A, E>, limit = 3_600_000): Exit.Exit<A, E> {
     const fiber = Effect.runFork(
       program.pipe(
+        Random.withSeed(this.seed),
         Effect.provideService(Clock.Clock, this),
         Effect.provideService(Scheduler.Scheduler, this.scheduler),
         Effect.provideService(References.TracerEnabled, false)

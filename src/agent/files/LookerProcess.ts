@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { extname } from "node:path"
 import type { Duplex } from "node:stream"
+import { Backoff } from "../../Backoff.ts"
 import type { Place } from "./Holdings.ts"
 import { Frames, type FromLooker, frame, type LookerOptions, type ToLooker } from "./Wire.ts"
 
@@ -37,6 +38,8 @@ const defaultSilence = 15_000
 const keptOutput = 2_000
 /** One that lived so long, ms, had no trouble from its start. */
 const longLife = 60_000
+
+const backoff = new Backoff(125, 10_000)
 
 export class LookerProcess {
   private readonly options: LookerProcessOptions
@@ -119,8 +122,8 @@ export class LookerProcess {
   private again(text: string, suspects: ReadonlyArray<string>): void {
     this.abandon()
     if (this.isClosed) return
-    this.deaths = performance.now() - this.startedAt >= longLife ? 0 : this.deaths + 1
-    const pause = Math.min(10_000, 125 * 2 ** this.deaths)
+    this.deaths = performance.now() - this.startedAt >= longLife ? 1 : this.deaths + 1
+    const pause = Math.round(backoff.after(this.deaths, Math.random()))
     this.options.warn(`${text}; another process takes over in ${pause} ms`)
     this.restart = setTimeout(() => this.start(suspects), pause)
   }

@@ -4,18 +4,20 @@
  * more, is Handoff's to say.
  */
 import { Effect } from "effect"
+import { Backoff, worthALine } from "../../Backoff.ts"
 import { type MembershipHost, timedOut } from "./Membership.ts"
 
 /** Ms that a member which ends waits for the id of its first join. */
 const idWithin = 1_000
 
+const backoff = new Backoff(100, 1_000)
+
 /** Makes a member id leave. Answers whether the coordinator has let go of it, or never will. */
 const farewell = (host: MembershipHost, memberId: string): Effect.Effect<boolean> =>
   host.client.leaveGroup(memberId).pipe(
     Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 4, orElse: timedOut("leaveGroup") }),
-    Effect.match({ onSuccess: () => "OK", onFailure: (error) => error }),
-    Effect.map((answer) => {
-      const code = typeof answer === "string" ? answer : answer.code
+    Effect.match({ onSuccess: () => "OK" as const, onFailure: (error) => error.code }),
+    Effect.map((code) => {
       host.metrics.farewells.inc({ outcome: code })
       if (code !== "OK" && code !== "UNKNOWN_MEMBER_ID") return false
       host.dispatch({ type: "gone", memberId })
@@ -37,11 +39,11 @@ export const farewellLoop = (host: MembershipHost): Effect.Effect<never> => {
       return
     }
     tries += 1
-    if (tries === 1 || tries % 60 === 0)
+    if (worthALine(tries))
       yield* Effect.logWarning(
         `member ${memberId}, which is gone, could not be made to leave group ${host.options.group} yet, try ${tries}; until it has, the group waits for it`
       )
-    yield* Effect.sleep(Math.min(1_000, 50 * 2 ** Math.min(tries, 5)))
+    yield* backoff.sleep(tries)
   }).pipe(Effect.forever)
 }
 

@@ -4,6 +4,7 @@
  * next one, which is sent as soon as that has its answer. However many scrapes there are, the coordinator gets one at a time.
  */
 import { Deferred, Effect } from "effect"
+import type { TransportErrorCode } from "../../transport/Transport.ts"
 import type { Signal } from "../Signal.ts"
 
 /** What became of one heartbeat. */
@@ -12,7 +13,7 @@ export interface Heard {
   readonly memberId: string
   readonly generation: number
   /** The error's code, or "OK". */
-  readonly code: string
+  readonly code: TransportErrorCode | "OK"
 }
 
 export class Heartbeats {

@@ -5,9 +5,10 @@
  * One join at a time. A join or sync without an answer may still be carried out: its connection is closed, everything
  * is evicted and a new member id joins (rule 5). A late answer is never acted on; an id that it brings is made to leave.
  */
-import { Clock, Effect, Random } from "effect"
+import { Clock, Effect } from "effect"
+import { Backoff, worthALine } from "../../Backoff.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import { type GroupClient, TransportError } from "../../transport/Transport.ts"
+import { type GroupClient, TransportError, type TransportErrorCode } from "../../transport/Transport.ts"
 import { EngineFailed, NotProven } from "../Engine.ts"
 import type { Growth } from "../growth/Growth.ts"
 import type { EngineOptions } from "../Options.ts"
@@ -53,84 +54,85 @@ const settlingInterval = 100
 export const timedOut = (op: string) => () =>
   Effect.fail(new TransportError({ op, code: "TIMEOUT", retriable: true, detail: "no answer in time" }))
 
-const joinAndSync = (host: MembershipHost): Effect.Effect<void, TransportError> =>
-  Effect.gen(function* () {
-    const { client, options, assigning, topology } = host
-    const s = host.state()
-    const claimed = claims(s, options.settingsHash, host.loads.claim())
-    const joined = yield* client
-      .joinGroup(
-        {
-          memberId: s.memberId,
-          sessionTimeout: options.sessionTimeout,
-          rebalanceTimeout: options.rebalanceTimeout,
-          protocols: [
-            { name: assigning.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }
-          ]
-        },
-        (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
-      )
-      .pipe(
-        Effect.timeoutOrElse({
-          duration: options.rebalanceTimeout + options.sessionTimeout,
-          orElse: timedOut("joinGroup")
-        })
-      )
-    yield* host.admission.letIn
-    host.dispatch({ type: "joined", memberId: joined.memberId, generation: joined.generation })
-    let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
-    const leader = joined.leaderId === joined.memberId
-    if (leader) {
-      // An older view of the topics will do: a partition that it lacks comes with the next generation.
-      yield* topology.refresh.pipe(
-        Effect.catch((error) =>
-          topology.partitions.length > 0
-            ? Effect.void
-            : Effect.fail(
-                new TransportError({
-                  op: "metadata",
-                  code: "COORDINATOR_NOT_AVAILABLE",
-                  retriable: true,
-                  detail: error.message
-                })
-              )
-        )
-      )
-      const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
-      const partitions = topology.assign()
-      const given = assigning.assign(members, partitions, host.loads.hear(members, partitions))
-      host.loads.assigned(members, partitions, given)
-      const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
-      assignments = members.map((m) => ({
-        memberId: m.memberId,
-        assignment: encodeAssignment(given.get(m.memberId) ?? [], counts)
-      }))
-      host.leading(
-        true,
-        members.map((m) => m.claims.settings)
-      )
-    } else {
-      host.leading(false, [])
-      host.loads.follow()
-    }
-    const sentAt = host.now()
-    const bytes = yield* client
-      .syncGroup({ memberId: joined.memberId, generation: joined.generation, protocol: joined.protocol }, assignments)
-      .pipe(
-        Effect.timeoutOrElse({
-          duration: options.rebalanceTimeout + options.sessionTimeout,
-          orElse: timedOut("syncGroup")
-        })
-      )
-    const assigned = decodeAssignment(bytes)
-    // Before anything of it is taken up.
-    host.growth.assigned(assignedCounts(bytes))
-    host.dispatch({ type: "synced", sentAt, assigned })
-    host.metrics.rebalances.inc()
-    yield* Effect.logInfo(
-      `generation ${joined.generation}: ${assigned.length} partitions are ours${leader ? ", we lead" : ""}`
+const joinAndSync = Effect.fn("rebalance")(function* (host: MembershipHost): Effect.fn.Return<void, TransportError> {
+  const { client, options, assigning, topology } = host
+  const s = host.state()
+  const claimed = claims(s, options.settingsHash, host.loads.claim())
+  const joined = yield* client
+    .joinGroup(
+      {
+        memberId: s.memberId,
+        sessionTimeout: options.sessionTimeout,
+        rebalanceTimeout: options.rebalanceTimeout,
+        protocols: [{ name: assigning.protocol, metadata: encodeClaims(options.topics, claimed, host.growth.claim()) }]
+      },
+      (memberId) => host.dispatch({ type: "given", memberId, sequence: s.sequence })
     )
-  })
+    .pipe(
+      Effect.timeoutOrElse({
+        duration: options.rebalanceTimeout + options.sessionTimeout,
+        orElse: timedOut("joinGroup")
+      })
+    )
+  yield* host.admission.letIn
+  host.dispatch({ type: "joined", memberId: joined.memberId, generation: joined.generation })
+  let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
+  const leader = joined.leaderId === joined.memberId
+  if (leader) {
+    // An older view of the topics will do: a partition that it lacks comes with the next generation.
+    yield* topology.refresh.pipe(
+      Effect.catch((error) =>
+        topology.partitions.length > 0
+          ? Effect.void
+          : Effect.fail(
+              new TransportError({
+                op: "metadata",
+                code: "COORDINATOR_NOT_AVAILABLE",
+                retriable: true,
+                detail: error.message
+              })
+            )
+      )
+    )
+    const members = joined.members.map((m) => ({ memberId: m.memberId, claims: decodeClaims(m.metadata) }))
+    const partitions = topology.assign()
+    const given = assigning.assign(members, partitions, host.loads.hear(members, partitions))
+    host.loads.assigned(members, partitions, given)
+    const counts = host.growth.collect(joined.members.map((m) => claimedCounts(m.metadata)))
+    assignments = members.map((m) => ({
+      memberId: m.memberId,
+      assignment: encodeAssignment(given.get(m.memberId) ?? [], counts)
+    }))
+    host.leading(
+      true,
+      members.map((m) => m.claims.settings)
+    )
+  } else {
+    host.leading(false, [])
+    host.loads.follow()
+  }
+  const sentAt = host.now()
+  const bytes = yield* client
+    .syncGroup({ memberId: joined.memberId, generation: joined.generation, protocol: joined.protocol }, assignments)
+    .pipe(
+      Effect.timeoutOrElse({
+        duration: options.rebalanceTimeout + options.sessionTimeout,
+        orElse: timedOut("syncGroup")
+      })
+    )
+  const assigned = decodeAssignment(bytes)
+  // Before anything of it is taken up.
+  host.growth.assigned(assignedCounts(bytes))
+  host.dispatch({ type: "synced", sentAt, assigned })
+  host.metrics.rebalances.inc()
+  yield* Effect.logInfo(
+    `generation ${joined.generation}: ${assigned.length} partitions are ours${leader ? ", we lead" : ""}`
+  )
+})
+
+const afterRefusal = new Backoff(100, 5_000)
+/** The group waits for each of its members: one that slept for long would hold up all when the coordinator is back. */
+const afterFailure = new Backoff(100, 1_000)
 
 /** What a failed join or sync means: again as the same member, all lost, or the end. */
 const joinFailed = (host: MembershipHost, error: TransportError, tries: number): Effect.Effect<void, EngineFailed> =>
@@ -140,7 +142,7 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
         return yield* new EngineFailed({ message: `the brokers refused this pod: ${error.message}` })
       host.dispatch({ type: "joinFailed" })
       yield* host.admission.refused(error)
-      return yield* Effect.sleep(pauseAfter(tries, 5_000) * (0.5 + (yield* Random.next) / 2))
+      return yield* afterRefusal.sleep(tries)
     }
     switch (error.code) {
       case "UNKNOWN_MEMBER_ID":
@@ -157,14 +159,10 @@ const joinFailed = (host: MembershipHost, error: TransportError, tries: number):
           host.dispatch({ type: "lost", reason: `a join has no answer: ${error.message}` })
         } else host.dispatch({ type: "joinFailed" })
     }
-    if (tries === 1 || tries % 20 === 0)
+    if (worthALine(tries))
       yield* Effect.logWarning(`joining group ${host.options.group}: ${error.message}, try ${tries}; trying on`)
-    // The group waits for each of its members: one that slept for long would hold up all when the coordinator is back.
-    yield* Effect.sleep(pauseAfter(tries, 1_000))
+    yield* afterFailure.sleep(tries)
   })
-
-/** Ms, at most `most`. */
-const pauseAfter = (tries: number, most: number): number => Math.min(most, 50 * 2 ** Math.min(tries, 7))
 
 /** Joins whenever the state says so. Runs until interrupted or refused for good. */
 export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFailed> => {
@@ -193,18 +191,22 @@ export const joinLoop = (host: MembershipHost): Effect.Effect<never, EngineFaile
 }
 
 /** What only those are told who are let in. */
-const members: ReadonlySet<string> = new Set(["REBALANCE_IN_PROGRESS", "UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION"])
+const members: ReadonlySet<TransportErrorCode> = new Set([
+  "REBALANCE_IN_PROGRESS",
+  "UNKNOWN_MEMBER_ID",
+  "ILLEGAL_GENERATION"
+])
 
 /** One heartbeat, reported. */
 const beat = (host: MembershipHost): Effect.Effect<Heard> =>
   Effect.suspend(() => {
     const { memberId, generation } = host.state()
     const sentAt = host.now()
-    const heard = (code: string): Heard => ({ memberId, generation, code })
+    const heard = (code: Heard["code"]): Heard => ({ memberId, generation, code })
     return host.client.heartbeat({ memberId, generation }).pipe(
       Effect.timeoutOrElse({ duration: host.options.sessionTimeout / 3, orElse: timedOut("heartbeat") }),
       Effect.matchEffect({
-        onSuccess: () => Effect.as(host.admission.letIn, "OK"),
+        onSuccess: () => Effect.as(host.admission.letIn, "OK" as const),
         onFailure: (error) => {
           if (error.refused) return Effect.as(host.admission.refused(error), error.code)
           return Effect.as(members.has(error.code) ? host.admission.letIn : Effect.void, error.code)

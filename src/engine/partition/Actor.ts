@@ -7,6 +7,7 @@
  * not notice. After `maxRestarts` within `restartWindow` it gives the partition up, loudly: dark, and tried again after that window.
  */
 import { Cause, Effect, Exit, type Scope } from "effect"
+import { Backoff, worthALine } from "../../Backoff.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import {
   type Batch,
@@ -23,6 +24,9 @@ import type { StartPlan } from "./StartPlan.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
 import { Trouble } from "./Trouble.ts"
 import { witnessOf } from "./Witness.ts"
+
+const afterReread = new Backoff(50, 2_000)
+const afterFailure = new Backoff(50, 5_000)
 
 /** Bytes taken from the queue at a time: small enough that a scrape never waits long for the thread. */
 const takeBytes = 1024 * 1024
@@ -158,10 +162,10 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never> =>
       p.rereads = p.movedSinceReread ? 1 : p.rereads + 1
       p.movedSinceReread = false
       // Fetch and ListOffsets may disagree for a while (a leader that changes): not in circles, and not a line each time.
-      if (p.rereads === 1 || p.rereads % 20 === 0)
+      if (worthALine(p.rereads))
         yield* Effect.logWarning(`${p.key}: ${p.reread}; its actor starts over, ${p.rereads} times in a row`)
       p.reread = undefined
-      yield* Effect.sleep(Math.min(2_000, 25 * 2 ** Math.min(p.rereads, 7)))
+      yield* afterReread.sleep(p.rereads)
       return
     }
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.never
@@ -185,7 +189,10 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never> =>
       )
       return yield* Effect.sleep(restartWindow)
     }
-    const pause = Math.min(5_000, 50 * 2 ** (times - 1))
-    yield* Effect.logWarning(`${what}, ${where}; restart ${times} of ${maxRestarts} in ${pause} ms`, exit.cause)
+    const pause = yield* afterFailure.pause(times)
+    yield* Effect.logWarning(
+      `${what}, ${where}; restart ${times} of ${maxRestarts} in ${Math.round(pause)} ms`,
+      exit.cause
+    )
     yield* Effect.sleep(pause)
   }).pipe(Effect.forever)

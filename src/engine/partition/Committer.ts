@@ -108,7 +108,8 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
                   })
               }),
               // The outcome of an interrupted request is unknown, too.
-              Effect.onInterrupt(() => Effect.sync(() => settle("unknown")))
+              Effect.onInterrupt(() => Effect.sync(() => settle("unknown"))),
+              Effect.withSpan("commit", { attributes: { generation, partitions: batch.length } })
             )
           // A commit of a later generation settles the doubt; one request for it is enough. Not of a coordinator that does not
           // answer: a join that arrives, and whose answer does not, would keep the whole group waiting.

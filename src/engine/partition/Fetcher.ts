@@ -6,8 +6,9 @@
  * another position.
  */
 import { Effect, FiberMap, type Scope } from "effect"
+import { Backoff, worthALine } from "../../Backoff.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import type { Fetched, FetchRequest, GroupClient, Unreadable } from "../../transport/Transport.ts"
+import type { FetchErrorCode, Fetched, FetchRequest, GroupClient, Unreadable } from "../../transport/Transport.ts"
 import type { Topology } from "../group/Topology.ts"
 import type { EngineOptions } from "../Options.ts"
 import type { Signal } from "../Signal.ts"
@@ -55,15 +56,22 @@ const readable = (p: Partition): boolean =>
   p.trouble?.resting !== true
 
 /** What passes by itself when leaders move, told only where it lasts. */
-const passingCodes: ReadonlySet<string> = new Set(["NOT_LEADER", "UNKNOWN_TOPIC_OR_PARTITION"])
+const passingCodes: ReadonlySet<FetchErrorCode> = new Set(["NOT_LEADER", "UNKNOWN_TOPIC_OR_PARTITION"])
 const passingTries = 32
+/** Ms: soon it is somewhere else. */
+const passingPause = 100
+
+/** Of a partition that cannot be read, and of a node that answers nothing. */
+const ofPartition = new Backoff(100, 10_000)
+const ofNode = new Backoff(100, 2_000)
 
 /** The partition is left alone for a while, whatever others do. Answers a line for the log where it is time for one. */
-const rest = (host: FetcherHost, p: Partition, code: string, detail: string): Effect.Effect<void> => {
+const rest = (host: FetcherHost, p: Partition, code: FetchErrorCode, detail: string): Effect.Effect<void> => {
   const trouble = p.trouble ?? new Trouble(host.now())
   p.trouble = trouble
   const passing = passingCodes.has(code)
-  const pause = trouble.again(code, detail, passing)
+  trouble.again(code, detail)
+  const pause = passing ? Effect.sleep(passingPause) : ofPartition.sleep(trouble.tries)
   trouble.resting = true
   const resumed = Effect.sync(() => {
     trouble.resting = false
@@ -72,9 +80,9 @@ const rest = (host: FetcherHost, p: Partition, code: string, detail: string): Ef
   const line = Effect.logWarning(
     `${p.key} cannot be read at offset ${p.fetchPosition}: ${code}${detail === "" ? "" : ` (${detail})`}, ${trouble.tries} times in a row; nothing is skipped, it is tried again`
   )
-  const silent = !trouble.worthALine || (passing && trouble.tries < passingTries)
+  const silent = !worthALine(trouble.tries) || (passing && trouble.tries < passingTries)
   trouble.told ||= !silent
-  return Effect.andThen(silent ? Effect.void : line, Effect.forkIn(Effect.delay(resumed, pause), host.pauses))
+  return Effect.andThen(silent ? Effect.void : line, Effect.forkIn(Effect.andThen(pause, resumed), host.pauses))
 }
 
 const works = (p: Partition): Effect.Effect<void> | undefined => {
@@ -191,15 +199,14 @@ const nodeLoop = (host: FetcherHost, node: Node, haste: Haste): Effect.Effect<ne
         for (const p of host.partitions())
           if (reads(p)) {
             p.trouble ??= new Trouble(host.now())
-            p.trouble.again(code, error.message, false)
+            p.trouble.again(code, error.message)
             p.highWatermark = -1
           }
-        // One line at the start of an outage and one now and then while it lasts.
-        if (failures === 1 || failures % 20 === 0)
+        if (worthALine(failures))
           yield* Effect.logWarning(
             `reading from node ${node.id} fails (${error.message}), ${failures} times in a row; it is tried again`
           )
-        yield* Effect.sleep(Math.min(2_000, 50 * 2 ** Math.min(failures, 6)))
+        yield* ofNode.sleep(failures)
       })
     ),
     Effect.forever

@@ -151,7 +151,10 @@ export class Ownerships {
           )
       })
     )
-    host.run(p.drains ? Effect.andThen(this.drained(p), inTime) : inTime)
+    const attributes = { partition: key, why }
+    host.run(
+      (p.drains ? Effect.andThen(this.drained(p), inTime) : inTime).pipe(Effect.withSpan("evict", { attributes }))
+    )
   }
 
   /** Its processor has made durable what it held, or has had its time, or must not go on: all drains run at once, each in its actor. */

@@ -3,6 +3,7 @@
  * no commit tells how old records are, whose timestamps they carry. It goes on asking until all is answered; StartPlan decides.
  */
 import { Clock, Effect } from "effect"
+import { Backoff, worthALine } from "../../Backoff.ts"
 import { type GroupClient, TransportError } from "../../transport/Transport.ts"
 import type { Growth } from "../growth/Growth.ts"
 import type { EngineOptions } from "../Options.ts"
@@ -138,6 +139,8 @@ const prepare = (host: PreparationHost, p: Partition): Effect.Effect<Prepared, T
     return { plan, askedAt, knownAt }
   })
 
+const backoff = new Backoff(100, 2_000)
+
 export const prepareRetrying = (host: PreparationHost, p: Partition): Effect.Effect<Prepared> => {
   let tries = 0
   return prepare(host, p).pipe(
@@ -145,13 +148,12 @@ export const prepareRetrying = (host: PreparationHost, p: Partition): Effect.Eff
     Effect.tapError((error) => {
       tries += 1
       p.trouble ??= new Trouble(host.now())
-      p.trouble.again(error._tag === "TransportError" ? error.code : "TIMEOUT", error.message, false)
-      return tries === 1 || tries % 20 === 0
+      p.trouble.again(error._tag === "TransportError" ? error.code : "TIMEOUT", error.message)
+      return worthALine(tries)
         ? Effect.logWarning(`cannot read where ${p.key} stands (${error.message}), tried ${tries} times; trying on`)
         : Effect.void
     }),
-    Effect.tapError(() => Effect.sleep(Math.min(2_000, 50 * 2 ** Math.min(tries, 6)))),
-    Effect.retry({ while: () => true }),
+    Effect.retry(backoff.schedule),
     Effect.orDie
   )
 }

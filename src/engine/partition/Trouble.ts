@@ -1,6 +1,6 @@
 /**
- * Trouble: why a partition cannot be read now, since when, and how long to leave it alone before the next try. Nothing is skipped for it:
- * the partition waits, says so in status and metrics, and in the log less and less often. Pure.
+ * Trouble: why a partition cannot be read now, since when, and how often it was tried. Nothing is skipped for it: the partition waits
+ * and says so in status and metrics. Pure.
  */
 export interface TroubleStatus {
   /** As the brokers or this process call it. */
@@ -10,9 +10,6 @@ export interface TroubleStatus {
   /** Since its first failure in a row. */
   readonly sinceMs: number
 }
-
-const LEAST_PAUSE = 100
-const MOST_PAUSE = 10_000
 
 export class Trouble {
   readonly #since: number
@@ -32,17 +29,11 @@ export class Trouble {
     return this.#tries
   }
 
-  /** Once more. `passing`: as when a leader moves: soon it is somewhere else. Answers the pause before the next try, ms. */
-  again(code: string, detail: string, passing: boolean): number {
+  /** Once more. */
+  again(code: string, detail: string): void {
     this.#code = code
     this.#detail = detail
     this.#tries += 1
-    return passing ? LEAST_PAUSE : Math.min(MOST_PAUSE, LEAST_PAUSE * 2 ** Math.min(this.#tries - 1, 10))
-  }
-
-  /** Whether this try is worth a line in the log: the first, then ever fewer. */
-  get worthALine(): boolean {
-    return (this.#tries & (this.#tries - 1)) === 0
   }
 
   status(now: number): TroubleStatus {

@@ -219,6 +219,7 @@ export const metricsRoute = (
         Effect.map((whole) => {
           if (prometheus !== undefined) for (const cut of whole) delivered.add(cut)
         }),
+        Effect.withSpan("scrape", { attributes: { client: slot.client, shards: asked.length } }),
         Effect.onInterrupt(() => ended(socket.isStalled ? "stalled" : "gone")),
         Effect.ensuring(
           Effect.sync(() => {

@@ -8,6 +8,7 @@ import { Cause, Deferred, Effect, Exit, Layer } from "effect"
 import { logging } from "../../Logging.ts"
 import { loopTurns } from "../../LoopTurns.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
+import { tracing } from "../../Tracing.ts"
 import { KafkaTransport } from "../../transport/kafka/KafkaTransport.ts"
 import type { App } from "../App.ts"
 import { type Extension, extended } from "../Extension.ts"
@@ -62,6 +63,7 @@ const program = Effect.gen(function* () {
   Effect.scoped,
   Effect.provide(Layer.merge(KafkaTransport.layer(settings.kafka), SelfMetrics.layerBare)),
   Effect.annotateLogs({ shard: settings.shard }),
+  Effect.provide(tracing(process.env)),
   Effect.provide(logging(settings.log))
 )
 

@@ -7,6 +7,7 @@
 import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
 import { Deferred, Effect } from "effect"
+import { Backoff } from "../../Backoff.ts"
 import { EngineFailed } from "../../engine/Engine.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { App, AppParts } from "../App.ts"
@@ -69,6 +70,8 @@ export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
     })
 })
 
+const backoff = new Backoff(250, 10_000)
+
 /** Keeps a thread running for the place, until interrupted: then its last one leaves in order. */
 const keep = (
   { start, sessionTimeout, maxDeaths = 5, window = 600_000 }: WorkersOptions,
@@ -114,8 +117,8 @@ const keep = (
         message: `the worker of shard ${shard} failed ${deaths.length} times within ${window / 1000} s, last: ${death.reason}`
       })
     restarted(place)
-    const pause = Math.min(10_000, 125 * 2 ** deaths.length)
-    yield* Effect.logWarning(`the worker of shard ${shard} is started again in ${pause} ms`)
+    const pause = yield* backoff.pause(deaths.length)
+    yield* Effect.logWarning(`the worker of shard ${shard} is started again in ${Math.round(pause)} ms`)
     yield* Effect.sleep(pause)
   }).pipe(Effect.forever)
 }

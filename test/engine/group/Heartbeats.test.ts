@@ -4,7 +4,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import { type Heard, Heartbeats } from "../../../src/engine/group/Heartbeats.ts"
 import { Signal } from "../../../src/engine/Signal.ts"
 
-const heard = (generation: number, code = "OK"): Heard => ({ memberId: "m", generation, code })
+const heard = (generation: number, code: Heard["code"] = "OK"): Heard => ({ memberId: "m", generation, code })
 const begin = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
 
 describe("a heartbeat", () => {

@@ -19,8 +19,8 @@ const watchingTime = (): { readonly mock: Disposable; readonly now: () => number
   const mock = vi.doMock("../../support/virtualTime.ts", async (original) => {
     const m = await original<{ readonly VirtualTime: typeof VirtualTime }>()
     class Watched extends m.VirtualTime {
-      constructor() {
-        super()
+      constructor(...given: ConstructorParameters<typeof VirtualTime>) {
+        super(...given)
         current = this
       }
     }

@@ -6,6 +6,7 @@ import {
   refused,
   toTransportError
 } from "../../../src/transport/kafka/connection/Errors.ts"
+import { TransportError } from "../../../src/transport/Transport.ts"
 
 const thrown = (name: string, message: string, rest: object = {}) =>
   Object.assign(new Error(message), { name, ...rest })
@@ -106,5 +107,10 @@ describe("Errors", () => {
   it("passes an error on that is mapped already", () => {
     const error = failed("fetch", "OTHER", "")
     assert.strictEqual(toTransportError("op", "b", error, "request"), error)
+  })
+
+  it("knows its codes: what is none is a mistake of the code, to the compiler and when it runs", () => {
+    // @ts-expect-error: no such code
+    assert.throws(() => new TransportError({ op: "op", code: "LEADERLESS", retriable: true, detail: "" }))
   })
 })

@@ -63,16 +63,17 @@ export const refused = (op: string, errorCode: number, at: string, holds?: Held)
 export const errorName = (errorCode: number): string => kafkaErrors.createErrorFromCode(errorCode).type
 
 export const fetchError = (errorCode: number): FetchErrorCode => {
-  const type = kafkaErrors.createErrorFromCode(errorCode).type
-  const code = codes[type]
-  return type === "OFFSET_OUT_OF_RANGE" ||
-    code === "NOT_LEADER" ||
-    code === "UNKNOWN_TOPIC_OR_PARTITION" ||
-    code === "AUTHORIZATION"
-    ? type === "OFFSET_OUT_OF_RANGE"
-      ? "OFFSET_OUT_OF_RANGE"
-      : (code as FetchErrorCode)
-    : "OTHER"
+  const name = errorName(errorCode)
+  if (name === "OFFSET_OUT_OF_RANGE") return name
+  const code = codes[name]
+  switch (code) {
+    case "NOT_LEADER":
+    case "UNKNOWN_TOPIC_OR_PARTITION":
+    case "AUTHORIZATION":
+      return code
+    default:
+      return "OTHER"
+  }
 }
 
 /** The connection a request was on is gone; its outcome is unknown. */

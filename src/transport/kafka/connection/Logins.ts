@@ -3,10 +3,10 @@
  * by one connection, on whose outcome all others wait. Else every loop of a pod would try at its own pace, and a directory behind the
  * brokers would lock the account. What is asked meanwhile fails at once, as the last try did.
  */
+import { Backoff } from "../../../Backoff.ts"
 import type { TransportError } from "../../Transport.ts"
 
-const FIRST_MS = 500
-const LONGEST_MS = 10_000
+const BACKOFF = new Backoff(500, 10_000)
 
 interface Refused {
   readonly times: number
@@ -35,7 +35,7 @@ export class Logins {
   }
 
   refused(broker: string, error: TransportError): void {
-    this.#wait(broker, this.#refused.get(broker)?.times ?? 0, error)
+    this.#wait(broker, this.#refused.get(broker)?.times ?? 1, error)
   }
 
   accepted(broker: string): void {
@@ -43,7 +43,6 @@ export class Logins {
   }
 
   #wait(broker: string, times: number, error: TransportError): void {
-    const pause = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(times, 10))
-    this.#refused.set(broker, { times, until: this.#now() + pause * (0.5 + this.#random() / 2), error })
+    this.#refused.set(broker, { times, until: this.#now() + BACKOFF.after(times, this.#random()), error })
   }
 }

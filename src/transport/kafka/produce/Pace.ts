@@ -2,8 +2,9 @@
  * Pace: when a broker that failed is turned to again: after a growing pause with jitter, by one request for all who wait. It decides
  * nothing about records: each failure is told to its callers at once, and whether to go on is theirs.
  */
-const FIRST_MS = 100
-const LONGEST_MS = 2_000
+import { Backoff } from "../../../Backoff.ts"
+
+const BACKOFF = new Backoff(100, 2_000)
 
 export class Pace {
   private failures = 0
@@ -11,8 +12,8 @@ export class Pace {
   private waiting: { readonly timer: NodeJS.Timeout; readonly over: () => void } | undefined
 
   failed(): void {
-    const pause = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures++, 10))
-    this.until = performance.now() + pause * (0.5 + Math.random() / 2)
+    this.failures += 1
+    this.until = performance.now() + BACKOFF.after(this.failures, Math.random())
   }
 
   succeeded(): void {

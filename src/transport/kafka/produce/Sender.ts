@@ -229,16 +229,10 @@ export class Sender {
     const error = toTransportError("produce", this.#show(address), cause, "request")
     const partitions = this.#told.led().map(({ tp }) => tp)
     const list = partitions.map(partitionKey).join(", ")
-    return failed(
-      "produce",
-      error.code as Parameters<typeof failed>[1],
-      `${error.detail}; node ${this.#node}, leader of ${list}`,
-      error.retriable,
-      {
-        broker: showAddress(address),
-        partitions
-      }
-    )
+    return failed("produce", error.code, `${error.detail}; node ${this.#node}, leader of ${list}`, error.retriable, {
+      broker: showAddress(address),
+      partitions
+    })
   }
 }
 
