@@ -27,6 +27,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/text", ["http"]],
   ["metrics/rounds", ["metrics/text", "transport"]],
   ["metrics/read", ["metrics/text"]],
+  ["metrics/relabel", ["metrics/text", "metrics/read"]],
   ["metrics/samples", ["metrics/text", "metrics/read", "metrics/rounds"]],
   ["metrics/cache", ["metrics/text", "metrics/read", "metrics/rounds", "metrics/samples", "engine", "transport"]],
   ["metrics/body", ["metrics/text", "http"]],
@@ -35,7 +36,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/*", ["metrics/cache", "metrics/scrape", "config", "pod"]],
   ["pod", ["http", "config", "engine", "transport"]],
   // A dump is checked by the pods' own reader.
-  ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/cache"]]
+  ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/relabel", "metrics/cache"]]
 ]
 
 /** On the ground, for all. */

@@ -2,9 +2,9 @@
  * What relabelling costs (`node --expose-gc test/bench/relabel.ts`): ns for a byte of a dump of 20,000 series, when it is new and when it is like
  * the one before, the best of many; and the bytes that a remembered series takes besides its text.
  */
-import { KnownSeries } from "../../src/agent/relabel/KnownSeries.ts"
-import { Relabeller } from "../../src/agent/relabel/Relabeller.ts"
-import { type RawRule, rulesOf } from "../agent/relabel/rules.ts"
+import { KnownSeries } from "../../src/metrics/relabel/KnownSeries.ts"
+import { Relabeller } from "../../src/metrics/relabel/Relabeller.ts"
+import { type RawRule, rulesOf } from "../metrics/relabel/rules.ts"
 import { random } from "../support/random.ts"
 
 const name = (regex: string, action: string): RawRule => ({ source_labels: ["__name__"], regex, action })

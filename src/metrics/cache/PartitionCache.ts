@@ -3,7 +3,7 @@
  * caller brings the clocks.
  *
  * Two kinds of decision are kept apart. Whether a round is accepted is Rounds' and depends on the log alone, by no clock. What is
- * shown of the accepted ones may depend on this pod, and only hides: so admission by a shared limit cannot make two owners disagree
+ * shown of the accepted ones may depend on this pod, and only hides: so a shared limit cannot make two owners disagree
  * about versions. After content that is refused for itself the good round before stays, but below the fence its source goes until its
  * next accepted round: the owner before may have shown what was refused here (rule 2). What finds no room in a budget goes always.
  *
@@ -18,7 +18,6 @@ import { Rhythms } from "../rounds/Rhythm.ts"
 import { type Round, Rounds } from "../rounds/Rounds.ts"
 import type { Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { Admission, overLimit } from "./Admission.ts"
 import { Books } from "./Books.ts"
 import type { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
@@ -30,6 +29,7 @@ import { boundsOf } from "./LogBounds.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { Moves } from "./Moves.ts"
 import { type Ahead, nothingAhead, ReadAhead } from "./ReadAhead.ts"
+import { overLimit, Room } from "./Room.ts"
 import { type Part, RoundReader } from "./RoundReader.ts"
 import { SampleRecords } from "./SampleRecords.ts"
 import type { Tally } from "./Tally.ts"
@@ -45,7 +45,7 @@ export class PartitionCache {
   readonly rounds: Rounds<Part>
   private readonly ages: Ages
   readonly contents: Contents
-  readonly admission: Admission
+  readonly room: Room
   private readonly moves: Moves
   readonly rhythms: Rhythms
   readonly books: Books
@@ -85,7 +85,7 @@ export class PartitionCache {
       (source, content, at) => this.books.displaced(source, content.stamp.offset, at)
     )
     this.moves = new Moves(homes, this.contents, this.books)
-    this.admission = new Admission(limits, this.contents)
+    this.room = new Room(limits, this.contents)
     this.unfinished = new Unfinished(unfinished)
     this.rhythms = new Rhythms(limits.rememberedSources)
     this.reader = new RoundReader(

@@ -11,18 +11,18 @@ import { type Envelope, isRefused } from "../rounds/Record.ts"
 import type { Rhythm, Rhythms } from "../rounds/Rhythm.ts"
 import type { Rounds } from "../rounds/Rounds.ts"
 import type { Refusal } from "../text/Dump.ts"
-import type { Admission } from "./Admission.ts"
 import type { Books } from "./Books.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
 import { tooEarly } from "./DumpTime.ts"
+import type { Room } from "./Room.ts"
 import type { RoundReader } from "./RoundReader.ts"
 import type { SourceContent } from "./SourceContent.ts"
 
 /** The parts of the cache that a record goes through. */
 interface Way {
   readonly contents: Contents
-  readonly admission: Admission
+  readonly room: Room
   readonly rounds: Pick<Rounds<unknown>, "single">
   readonly rhythms: Rhythms
   readonly books: Books
@@ -52,14 +52,14 @@ export class SampleRecords {
     if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
     if (value === null || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
       return false
-    const { contents, admission, rounds, books, reader } = this.way
+    const { contents, room, rounds, books, reader } = this.way
     const content = contents.get(source)
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
     const line = ahead === undefined ? reader.readLine(envelope, value, series) : undefined
-    if (line === undefined || !admission.renewsLine(content.share, series, line, stamp, now)) {
+    if (line === undefined || !room.renewsLine(content.share, series, line, stamp, now)) {
       const reading = reader.readSamples({ envelope, value, read: undefined, reading: ahead }, series)
-      if (isRefused(reading) || !admission.addsSamples(content.share, series, reading, stamp, now)) return false
+      if (isRefused(reading) || !room.addsSamples(content.share, series, reading, stamp, now)) return false
       const refused = reading.refused()
       if (refused.length > 0) books.lines(refused, source, stamp.offset, now)
     }

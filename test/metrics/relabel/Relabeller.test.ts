@@ -1,8 +1,8 @@
 /** Rules on the bytes of dumps: what stays, what goes, where it stands then, and that a memory changes nothing. */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { KnownSeries } from "../../../src/agent/relabel/KnownSeries.ts"
-import { Relabeller } from "../../../src/agent/relabel/Relabeller.ts"
+import { KnownSeries } from "../../../src/metrics/relabel/KnownSeries.ts"
+import { Relabeller } from "../../../src/metrics/relabel/Relabeller.ts"
 import type { InputFormat } from "../../../src/metrics/text/Dump.ts"
 import { random } from "../../support/random.ts"
 import { type RawRule, rulesOf } from "./rules.ts"

@@ -7,9 +7,9 @@
  *
  * What was decided of a source's series is remembered (KnownSeries): a steady dump costs a comparison for each line.
  */
-import { readStatement } from "../../metrics/read/Statement.ts"
-import { defaultParseLimits, type InputFormat } from "../../metrics/text/Dump.ts"
-import { HASH, LF, skipBlanks } from "../../metrics/text/Syntax.ts"
+import { readStatement } from "../read/Statement.ts"
+import { defaultParseLimits, type InputFormat } from "../text/Dump.ts"
+import { HASH, LF, skipBlanks } from "../text/Syntax.ts"
 import { Families } from "./Families.ts"
 import { KnownSeries, type MemoryShare } from "./KnownSeries.ts"
 import type { RelabelRule } from "./RelabelRule.ts"

@@ -1,9 +1,9 @@
 /** RelabelSink: the rules between the sources and the outbox: what they leave out never takes room there, nor the uplink. */
 import { Effect } from "effect"
-import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import type { RoundSink } from "../AgentSource.ts"
-import { Relabeller } from "./Relabeller.ts"
-import type { RelabelRule } from "./RelabelRule.ts"
+import { Relabeller } from "../metrics/relabel/Relabeller.ts"
+import type { RelabelRule } from "../metrics/relabel/RelabelRule.ts"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { RoundSink } from "./AgentSource.ts"
 
 export const relabelling = (
   sink: RoundSink,

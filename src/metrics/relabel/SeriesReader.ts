@@ -2,13 +2,13 @@
  * SeriesReader: the name and labels of a sample line, read by the parser of the pods, and written again. What it does not read a pod
  * does not show. A label that the line gives as "" is not among them.
  */
-import { Failure } from "../../metrics/read/Failure.ts"
-import { LineEnd } from "../../metrics/read/LineEnd.ts"
-import { LineParser } from "../../metrics/read/LineParser.ts"
-import { isLegacyName, Names } from "../../metrics/read/Names.ts"
-import { prepareAttachment } from "../../metrics/text/Attachment.ts"
-import { defaultParseLimits } from "../../metrics/text/Dump.ts"
-import { LineBuffer } from "../../metrics/text/LineBuffer.ts"
+import { Failure } from "../read/Failure.ts"
+import { LineEnd } from "../read/LineEnd.ts"
+import { LineParser } from "../read/LineParser.ts"
+import { isLegacyName, Names } from "../read/Names.ts"
+import { prepareAttachment } from "../text/Attachment.ts"
+import { defaultParseLimits } from "../text/Dump.ts"
+import { LineBuffer } from "../text/LineBuffer.ts"
 import {
   BACKSLASH,
   BRACE_CLOSE,
@@ -22,7 +22,7 @@ import {
   skipBlanks,
   TAB,
   unescapeValue
-} from "../../metrics/text/Syntax.ts"
+} from "../text/Syntax.ts"
 
 /** `__name__` first, then the labels in the order of the line. */
 export type SeriesLabels = ReadonlyArray<readonly [name: string, value: string]>
