@@ -74,9 +74,14 @@ export class Intake {
     const { room, books, reader } = this.way
     const content = reader.read(round)
     if (isRefused(content)) return content
+    this.tellLeftOut(round, now)
     const { refused } = content.dump
     if (refused !== undefined) books.lines(refused, round.source, round.first, now)
     return room.admit(round.source, before, content, now)
+  }
+
+  private tellLeftOut({ parts, source, first }: Round<Part>, now: Now): void {
+    for (const { left } of parts) if (left !== undefined) this.way.books.lines([left], source, first, now)
   }
 
   /** Undefined where the round has nothing that may be shown: then it adds nothing to what there is. */
@@ -91,6 +96,7 @@ export class Intake {
     const series = present ?? new SampleSeries()
     const { source } = round
     let admitted: Admitted | undefined
+    this.tellLeftOut(round, now)
     // A chunk that is refused refuses them all: of none anything may have been added then.
     if (round.parts.length > 1)
       for (const part of round.parts) {

@@ -4,13 +4,12 @@
  * is left to that.
  */
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
-import type { LogRecord } from "../../transport/Transport.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { type Envelope, isRefused } from "../rounds/Record.ts"
 import type { Rhythm, Rhythms } from "../rounds/Rhythm.ts"
 import type { Rounds } from "../rounds/Rounds.ts"
-import type { Refusal } from "../text/Dump.ts"
+import type { Refusal, RefusedLines } from "../text/Dump.ts"
 import type { Books } from "./Books.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
@@ -40,17 +39,19 @@ export class SampleRecords {
     this.way = way
   }
 
-  /** False, and nothing done, where the record is not all there is to it. `ahead`: where it was read already. */
+  /** False, and nothing done, where the record is not all there is to it. `ahead`: where it was read already; `left`: series that are not in it any more. */
   take(
     envelope: Envelope,
-    { value, offset }: LogRecord,
+    value: Uint8Array | undefined,
+    offset: number,
     stamp: Stamp,
     now: Now,
-    ahead: Reading | Refusal | undefined
+    ahead: Reading | Refusal | undefined,
+    left: RefusedLines | undefined
   ): boolean {
     const { source, time } = envelope
     if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
-    if (value === null || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
+    if (value === undefined || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
       return false
     const { contents, room, rounds, books, reader } = this.way
     const content = contents.get(source)
@@ -63,6 +64,7 @@ export class SampleRecords {
       const refused = reading.refused()
       if (refused.length > 0) books.lines(refused, source, stamp.offset, now)
     }
+    if (left !== undefined) books.lines([left], source, offset, now)
     rounds.single(source)
     contents.renew(content, {
       number: undefined,
