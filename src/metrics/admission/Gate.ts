@@ -42,7 +42,8 @@ export class Gate {
     const { series } = admission
     this.admission = admission
     this.options = options
-    this.relabeller = series === undefined ? undefined : new Relabeller(series, memory, options.maxSources)
+    this.relabeller =
+      series === undefined ? undefined : new Relabeller(series, options.limits, memory, options.maxSources)
   }
 
   /** `value`: lent; what comes out may be it, or other memory. */

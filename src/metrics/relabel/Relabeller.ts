@@ -8,7 +8,7 @@
  * What was decided of a source's series is remembered (KnownSeries): a steady dump costs a comparison for each line.
  */
 import { readStatement } from "../read/Statement.ts"
-import { defaultParseLimits, type InputFormat } from "../text/Dump.ts"
+import { defaultParseLimits, type InputFormat, type ParseLimits } from "../text/Dump.ts"
 import { HASH, LF, skipBlanks } from "../text/Syntax.ts"
 import { Families } from "./Families.ts"
 import { KnownSeries, type MemoryShare } from "./KnownSeries.ts"
@@ -44,19 +44,23 @@ const lineEnd = (b: Uint8Array, from: number): number => {
 
 export class Relabeller {
   private readonly rule: SeriesRule
-  private readonly reader = new SeriesReader()
+  private readonly limits: ParseLimits
+  private readonly reader: SeriesReader
   private readonly share: MemoryShare
   private readonly maxSources: number
   /** Which came last stands last. */
   private readonly sources = new Map<string, Remembered>()
 
-  /** Of more than `maxSources` those that were silent for longest are forgotten. */
+  /** `limits`: of what is no series by them the rule sees nothing. Of more than `maxSources` those that were silent for longest are forgotten. */
   constructor(
     rule: SeriesRule,
+    limits = defaultParseLimits,
     share: MemoryShare = { limit: relabelMemory, bytes: 0 },
     maxSources = Number.POSITIVE_INFINITY
   ) {
     this.rule = rule
+    this.limits = limits
+    this.reader = new SeriesReader(limits)
     this.share = share
     this.maxSources = maxSources
   }
@@ -78,14 +82,14 @@ export class Relabeller {
       if (text[from] === HASH) {
         const end = lineEnd(text, from)
         const stop = text[end - 1] === LF ? end - 1 : end
-        const statement = readStatement(text, from, stop, format, defaultParseLimits)
+        const statement = readStatement(text, from, stop, format, this.limits)
         if (statement !== undefined && "name" in statement) families.state(statement.name, at, end)
         else if (statement?.kind === "EOF") eof = Math.min(eof, at)
         at = end
         continue
       }
       let verdict = known.expected(text, from)
-      const stop = verdict === undefined ? seriesEnd(text, from) : known.end
+      const stop = verdict === undefined ? seriesEnd(text, from, this.limits) : known.end
       if (verdict === undefined && stop >= 0)
         verdict = known.find(text, from, stop, () => this.decide(text.subarray(from, stop), attached))
       const end = lineEnd(text, Math.max(from, stop))
