@@ -5,7 +5,6 @@
  * A Config exists whole or not at all: every mistake is found before anything starts. No Effect, no network.
  */
 import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
-import { type RelabelRule, type RelabelSettings, relabelRule } from "./agent/relabel/RelabelRule.ts"
 import { address, defaultName, type ScrapeTarget, shownUrl } from "./agent/scrape/ScrapeTarget.ts"
 import { type Connection, readConnection } from "./config/Connection.ts"
 import { eventHubsCompressions } from "./config/EventHubs.ts"
@@ -13,6 +12,7 @@ import type { Address } from "./config/Kind.ts"
 import type { Outcome, Resolved } from "./config/Resolve.ts"
 import type * as Settings from "./config/Settings.ts"
 import { type LogConfig, readLog } from "./Logging.ts"
+import { type RelabelRule, type RelabelSettings, relabelRule } from "./metrics/relabel/RelabelRule.ts"
 import { type Acks, defaultMaxRequestBytes } from "./transport/Transport.ts"
 
 export interface DemoConfig {

@@ -27,15 +27,29 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/text", ["http"]],
   ["metrics/rounds", ["metrics/text", "transport"]],
   ["metrics/read", ["metrics/text"]],
+  ["metrics/relabel", ["metrics/text", "metrics/read"]],
   ["metrics/samples", ["metrics/text", "metrics/read", "metrics/rounds"]],
-  ["metrics/cache", ["metrics/text", "metrics/read", "metrics/rounds", "metrics/samples", "engine", "transport"]],
+  ["metrics/admission", ["metrics/text", "metrics/rounds", "metrics/relabel"]],
+  [
+    "metrics/cache",
+    [
+      "metrics/admission",
+      "metrics/relabel",
+      "metrics/text",
+      "metrics/read",
+      "metrics/rounds",
+      "metrics/samples",
+      "engine",
+      "transport"
+    ]
+  ],
   ["metrics/body", ["metrics/text", "http"]],
   ["metrics/scrape", ["metrics/text", "metrics/body", "metrics/cache", "http", "pod", "engine", "transport"]],
   // What puts metrics together, beside its rooms.
-  ["metrics/*", ["metrics/cache", "metrics/scrape", "config", "pod"]],
+  ["metrics/*", ["metrics/admission", "metrics/relabel", "metrics/cache", "metrics/scrape", "config", "pod"]],
   ["pod", ["http", "config", "engine", "transport"]],
   // A dump is checked by the pods' own reader.
-  ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/cache"]]
+  ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/relabel", "metrics/cache"]]
 ]
 
 /** On the ground, for all. */

@@ -1,7 +1,7 @@
 /** Options of one agent, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 import { hostname } from "node:os"
+import type { RelabelRule } from "../metrics/relabel/RelabelRule.ts"
 import { type Acks, type Compression, defaultMaxRequestBytes } from "../transport/Transport.ts"
-import type { RelabelRule } from "./relabel/RelabelRule.ts"
 import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
 export interface AgentOptions {

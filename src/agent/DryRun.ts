@@ -8,6 +8,8 @@ import { access, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Clock, Effect, Layer, Logger } from "effect"
+import { Relabeller } from "../metrics/relabel/Relabeller.ts"
+import { ruleOfAll } from "../metrics/relabel/RelabelRule.ts"
 import { quoted } from "../metrics/rounds/Record.ts"
 import type { InputFormat } from "../metrics/text/Dump.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
@@ -17,7 +19,6 @@ import { checkDump, type DumpCheck } from "./dump/DumpCheck.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
 import { readEpoch } from "./Epoch.ts"
-import { Relabeller } from "./relabel/Relabeller.ts"
 import { baseFile, readNumber } from "./StateDir.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
@@ -75,7 +76,7 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
       maxBytes: options.maxDumpBytes
     })
     const now = yield* Clock.currentTimeMillis
-    const relabeller = new Relabeller(options.relabel)
+    const relabeller = new Relabeller(ruleOfAll(options.relabel))
     const sink: RoundSink = {
       room: () => true,
       gone: () => {},

@@ -1,6 +1,7 @@
 /** MetricsParts: what a pod of metrics is made of: a shard's processor with what answers of it, the pod's routes, each worker's share of the limits. */
 import { Layer } from "effect"
 import type { AppParts } from "../pod/App.ts"
+import { Admission } from "./admission/Admission.ts"
 import { MetricsCache } from "./cache/MetricsCache.ts"
 import * as MetricsProcessor from "./cache/MetricsProcessor.ts"
 import { PodSources } from "./cache/PodSources.ts"
@@ -24,8 +25,13 @@ export const metricsParts: AppParts<MetricsProcessor.MetricsOptions> = {
       }
     })
   },
-  layer: (settings) =>
-    Layer.merge(MetricsProcessor.layer(settings), MetricsShard.layer).pipe(Layer.provide(MetricsCache.layer)),
+  layer: (settings) => {
+    const { relabel } = settings
+    const layer = Layer.merge(MetricsProcessor.layer(settings), MetricsShard.layer).pipe(
+      Layer.provide(MetricsCache.layer)
+    )
+    return relabel === undefined ? layer : Layer.merge(layer, Admission.relabel(relabel))
+  },
   surface: (pod, metrics) => {
     const conflicts = new Map<string, FormatConflicts>()
     return {

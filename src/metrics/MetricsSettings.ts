@@ -3,11 +3,15 @@
  * all pods of a group must agree on is told apart from what each may choose.
  */
 import * as Kind from "../config/Kind.ts"
+import { relabelRules } from "../config/RelabelSettings.ts"
 import type { Outcome, Resolved } from "../config/Resolve.ts"
 import { settings } from "../config/Setting.ts"
 import { expiry } from "../config/Settings.ts"
 import type { Configured } from "../pod/App.ts"
+import type { AdmissionSettings } from "./admission/Admission.ts"
 import type { MetricsOptions } from "./cache/MetricsProcessor.ts"
+import { GoRegexp } from "./relabel/GoRegexp.ts"
+import { relabelRule } from "./relabel/RelabelRule.ts"
 
 export const metricsSettings = settings({
   expiry,
@@ -32,6 +36,17 @@ export const metricsSettings = settings({
     about:
       "Show series of the names that Prometheus itself writes (up, scrape_duration_seconds, ALERTS and their like).",
     fallback: "false"
+  },
+  metricRelabelConfigs: {
+    kind: relabelRules,
+    about:
+      "Rules on the series of all records before they are shown, as Prometheus has them under that name; best in the file, as metric_relabel_configs.",
+    otherwise: "none"
+  },
+  refuseSources: {
+    kind: Kind.text("regex", "a regular expression (RE2)"),
+    about: "Sources whose whole id matches are refused.",
+    otherwise: "none"
   },
   maxSourceSeries: {
     kind: Kind.integer(1, 100_000_000),
@@ -110,6 +125,24 @@ const timestampsMean: Readonly<Record<MetricsOptions["timestamps"], string>> = {
     "samples carry no time and get that of the scrape; what is gone ends at once, rates over only a few dumps swing by whole dumps"
 }
 
+const problemsOf = ({ rules, refusedSources, sourceLabel }: AdmissionSettings): ReadonlyArray<string> => {
+  const problems = rules.flatMap((one, i) => {
+    const rule = relabelRule(one, sourceLabel)
+    const which = rules.length === 1 ? "" : `item ${i + 1} of it: `
+    return typeof rule === "function" ? [] : [`--metric-relabel-configs is not usable: ${which}${rule.wrong}`]
+  })
+  try {
+    if (refusedSources !== undefined) new GoRegexp(refusedSources)
+  } catch (error) {
+    problems.push(`--refuse-sources is not usable: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return problems
+}
+
+/** JSON knows no large numbers. */
+const versionOf = (settings: AdmissionSettings): string =>
+  JSON.stringify(settings, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value))
+
 export const metricsConfig = ({ values }: Resolved<typeof metricsSettings>): Outcome<Configured<MetricsOptions>> => {
   // Two whole rounds of the largest kind may be under way, of one source and of others.
   const gatherBytes = values.maxGatherBytes ?? 4 * values.maxSourceBytes
@@ -117,6 +150,14 @@ export const metricsConfig = ({ values }: Resolved<typeof metricsSettings>): Out
     return {
       problems: ["--max-gather-bytes is less than two rounds of --max-source-bytes: half of it has to hold one"]
     }
+  const relabel = {
+    rules: values.metricRelabelConfigs ?? [],
+    refusedSources: values.refuseSources,
+    sourceLabel: values.sourceLabel
+  }
+  const problems = problemsOf(relabel)
+  if (problems.length > 0) return { problems }
+  const admits = relabel.rules.length > 0 || relabel.refusedSources !== undefined
   const agreed = {
     expiry: values.expiry,
     timestamps: values.timestamps,
@@ -144,8 +185,9 @@ export const metricsConfig = ({ values }: Resolved<typeof metricsSettings>): Out
   }
   return {
     value: {
-      settings: { ...agreed, commit: values.commit, limits },
-      agreed,
+      settings: { ...agreed, commit: values.commit, limits, ...(admits ? { relabel } : {}) },
+      // Nothing is said where nothing is left out: pods without the options agree with those that do not know them.
+      agreed: admits ? { ...agreed, admission: versionOf(relabel) } : agreed,
       engine: { lateness: values.expiry / 2, lookback: values.lookback ?? values.expiry },
       notes: [`timestamps ${values.timestamps}: ${timestampsMean[values.timestamps]} (docs/rate.md)`]
     }

@@ -12,7 +12,7 @@ import { isRefused, readEnvelope } from "../../src/metrics/rounds/Record.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { LogRecord, Transport } from "../../src/transport/Transport.ts"
-import { rulesOf } from "./relabel/rules.ts"
+import { rulesOf } from "../metrics/relabel/rules.ts"
 import { serving, targetOf } from "./scrape/endpoints.ts"
 
 const topic = "metrics"

@@ -2,9 +2,10 @@
  * What relabelling costs (`node --expose-gc test/bench/relabel.ts`): ns for a byte of a dump of 20,000 series, when it is new and when it is like
  * the one before, the best of many; and the bytes that a remembered series takes besides its text.
  */
-import { KnownSeries } from "../../src/agent/relabel/KnownSeries.ts"
-import { Relabeller } from "../../src/agent/relabel/Relabeller.ts"
-import { type RawRule, rulesOf } from "../agent/relabel/rules.ts"
+import { KnownSeries } from "../../src/metrics/relabel/KnownSeries.ts"
+import { Relabeller } from "../../src/metrics/relabel/Relabeller.ts"
+import { ruleOfAll } from "../../src/metrics/relabel/RelabelRule.ts"
+import { type RawRule, rulesOf } from "../metrics/relabel/rules.ts"
 import { random } from "../support/random.ts"
 
 const name = (regex: string, action: string): RawRule => ({ source_labels: ["__name__"], regex, action })
@@ -33,7 +34,7 @@ const timed = (work: () => void): number => {
   return ((performance.now() - started) * 1e6) / dump.length
 }
 for (const [what, rules] of Object.entries(sets)) {
-  const relabeller = new Relabeller(rulesOf(...rules))
+  const relabeller = new Relabeller(ruleOfAll(rulesOf(...rules)))
   const relabel = () => relabeller.relabel("s", dump, "text")
   const cold = timed(relabel)
   const warm = Math.min(...Array.from({ length: 60 }, () => timed(relabel)))

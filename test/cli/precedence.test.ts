@@ -201,6 +201,16 @@ describe("values", () => {
       ["--timestamps", "scrape"],
       ["--source-label", "src"],
       ["--allow-reserved-names"],
+      ["--refuse-sources", "test-.*"],
+      ["--metric-relabel-configs", "{regex: id, action: labeldrop}"],
+      [
+        "--metric-relabel-configs",
+        "{source_labels: [a], modulus: 18446744073709551615, target_label: b, action: hashmod}"
+      ],
+      [
+        "--metric-relabel-configs",
+        "{source_labels: [a], modulus: 18446744073709551614, target_label: b, action: hashmod}"
+      ],
       ["--max-source-series", "7"],
       ["--max-source-bytes", "1MiB"],
       ["--max-labels", "7"],

@@ -12,9 +12,9 @@ beforeAll(() => {
 afterAll(() => rmSync(join(path, ".."), { recursive: true, force: true }))
 
 /** "" where it runs. */
-const told = (yaml: string, argv: ReadonlyArray<string> = []): string => {
+const told = (yaml: string, argv: ReadonlyArray<string> = [], command = ["agent", "--dump", "x"]): string => {
   writeFileSync(path, yaml)
-  const { plan: todo } = plan(["agent", "--brokers", "a:1", "--dump", "x", "--config", path, ...argv], {})
+  const { plan: todo } = plan([...command, "--brokers", "a:1", "--config", path, ...argv], {})
   if (todo._tag === "Run") return ""
   assert.strictEqual(todo.code, 2)
   return todo.stderr.trimEnd().replaceAll(path, "k2p.yaml")
@@ -39,6 +39,22 @@ describe("metric_relabel_configs", () => {
     assert.strictEqual(told(good.replaceAll("metric_relabel_configs", "metric-relabel-configs")), "")
     const rule = "{source_labels: [__name__], regex: go_.*, action: drop}"
     assert.strictEqual(told("", ["--metric-relabel-configs", rule, "--metric-relabel-configs", rule]), "")
+  })
+
+  it("means the same to pods, whose source label no rule may set, and refuse-sources with it", () => {
+    const serve = (yaml: string, ...argv: ReadonlyArray<string>) => told(yaml, argv, ["serve"])
+    assert.strictEqual(serve(`${good}\nrefuse-sources: test-.*\n`), "")
+    const sets = "metric_relabel_configs: [{source_labels: [a], target_label: src}]"
+    assert.strictEqual(serve(sets), "")
+    assert.strictEqual(
+      serve(sets, "--source-label", "src"),
+      "kafka2prom serve: --metric-relabel-configs is not usable: src cannot be a 'target_label': the pods set it to the source id"
+    )
+    assert.strictEqual(
+      serve("metric_relabel_configs: [{action: drop}, {action: explode}]", "--refuse-sources", "a("),
+      'kafka2prom serve: --metric-relabel-configs is not usable: item 2 of it: unknown relabel action "explode"\n' +
+        "kafka2prom serve: --refuse-sources is not usable: error parsing regexp: missing closing ): `^(?s:a()$`"
+    )
   })
 
   const mistakes: ReadonlyArray<[yaml: string, sentence: string]> = [

@@ -3,9 +3,10 @@
  * Prometheus 3: what it does not name, or another than the two text formats, is refused unless the target has a fallback. A body
  * must be whole: OpenMetrics ends with `# EOF`, a text's last line with its line feed. Pure.
  */
+
+import { SeriesReader, seriesEnd } from "../../metrics/relabel/SeriesReader.ts"
 import type { InputFormat } from "../../metrics/text/Dump.ts"
 import { HASH, LF, numberIsValid, parseNumber, SPACE, skipBlanks, TAB } from "../../metrics/text/Syntax.ts"
-import { SeriesReader, seriesEnd } from "../relabel/SeriesReader.ts"
 
 export type Judged =
   | { readonly kind: "round"; readonly text: Uint8Array; readonly format: InputFormat }

@@ -181,7 +181,7 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never> =>
     if (times > maxRestarts) {
       // Another owner would fail at the same record: the partition is dark, and nothing else is.
       const trouble = new Trouble(now)
-      trouble.again("GIVEN_UP", `${where}: ${Cause.squash(exit.cause)}`, false)
+      trouble.again("GIVEN_UP", `${where}: ${Cause.squash(exit.cause)}`)
       p.trouble = trouble
       yield* Effect.logError(
         `${what}, ${where}, and ${times - 1} restarts did not help: nothing of it is shown, and it is tried again every ${restartWindow / 1000} s`,

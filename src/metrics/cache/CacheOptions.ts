@@ -1,4 +1,5 @@
 /** CacheOptions: what a partition's cache is told: how long and how content is shown, and how much of it there may be. */
+import type { Admission } from "../admission/Admission.ts"
 import type { ParseLimits } from "../text/Dump.ts"
 
 export interface CacheLimits {
@@ -23,4 +24,6 @@ export interface CacheOptions {
   readonly sourceLabel: string
   readonly limits: ParseLimits & CacheLimits
   readonly allowReservedNames?: boolean
+  /** Which sources, series and labels are taken; absent: all. */
+  readonly admission?: Admission["Service"] | undefined
 }

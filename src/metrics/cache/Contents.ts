@@ -1,6 +1,6 @@
 /**
  * Contents: what is shown of a partition, by source, and what that takes of the budget. The one place where content comes, goes and
- * leaves the cache for a scrape. It decides nothing: what is let in is Admission's, what is accepted Rounds'.
+ * leaves the cache for a scrape. It decides nothing: what is let in is Room's, what is accepted Rounds'.
  */
 
 import type { Loan } from "../../Loan.ts"

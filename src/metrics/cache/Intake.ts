@@ -10,18 +10,18 @@ import type { Rhythm } from "../rounds/Rhythm.ts"
 import type { Round } from "../rounds/Rounds.ts"
 import { SampleSeries } from "../samples/SampleSeries.ts"
 import type { Refusal } from "../text/Dump.ts"
-import { type Admission, isOfBudget } from "./Admission.ts"
 import type { Books } from "./Books.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
 import { tooEarly } from "./DumpTime.ts"
+import { isOfBudget, type Room } from "./Room.ts"
 import type { Part, RoundReader } from "./RoundReader.ts"
 import type { SourceContent } from "./SourceContent.ts"
 
 /** The parts of the cache that a round goes through. */
 interface Way {
   readonly contents: Contents
-  readonly admission: Admission
+  readonly room: Room
   readonly books: Books
   readonly reader: RoundReader
 }
@@ -71,12 +71,17 @@ export class Intake {
   }
 
   private snapshot(round: Round<Part>, before: SourceContent | undefined, now: Now): Admitted | Refusal {
-    const { admission, books, reader } = this.way
+    const { room, books, reader } = this.way
     const content = reader.read(round)
     if (isRefused(content)) return content
+    this.tellLeftOut(round, now)
     const { refused } = content.dump
     if (refused !== undefined) books.lines(refused, round.source, round.first, now)
-    return admission.admit(round.source, before, content, now)
+    return room.admit(round.source, before, content, now)
+  }
+
+  private tellLeftOut({ parts, source, first }: Round<Part>, now: Now): void {
+    for (const { left } of parts) if (left !== undefined) this.way.books.lines([left], source, first, now)
   }
 
   /** Undefined where the round has nothing that may be shown: then it adds nothing to what there is. */
@@ -86,11 +91,12 @@ export class Intake {
     stamp: Stamp,
     now: Now
   ): Admitted | Refusal | undefined {
-    const { admission, books, reader } = this.way
+    const { room, books, reader } = this.way
     const present = before?.shown.mode === "samples" ? before.shown.series : undefined
     const series = present ?? new SampleSeries()
     const { source } = round
     let admitted: Admitted | undefined
+    this.tellLeftOut(round, now)
     // A chunk that is refused refuses them all: of none anything may have been added then.
     if (round.parts.length > 1)
       for (const part of round.parts) {
@@ -107,7 +113,7 @@ export class Intake {
       if (reading.count === 0 && refused.some(({ reason }) => reason === "reserved-name")) books.unshown()
       if (reading.isEmpty || (reading.count === 0 && present === undefined)) continue
       const share = admitted?.share ?? before?.share
-      const added = admission.admitSamples(source, share, series, reading, stamp, now)
+      const added = room.admitSamples(source, share, series, reading, stamp, now)
       if (isRefused(added) && admitted === undefined) return added
       if (isRefused(added)) books.refused(added, source, stamp.offset, now)
       else admitted = added

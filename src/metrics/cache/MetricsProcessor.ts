@@ -6,10 +6,13 @@
  * Between slices of a large batch, and of a large record or round, it lets the event loop go on, so that ingest never holds up a
  * scrape or a heartbeat for long.
  */
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Option } from "effect"
 import { type Batch, PartitionProcessor, ProcessorError, shown } from "../../engine/PartitionProcessor.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../SelfMetrics.ts"
 import { type LogRecord, partitionKey } from "../../transport/Transport.ts"
+import { Admission, type AdmissionSettings } from "../admission/Admission.ts"
+import type { MemoryShare } from "../relabel/KnownSeries.ts"
+import { relabelMemory } from "../relabel/Relabeller.ts"
 import type { Now } from "../rounds/Ages.ts"
 import { defaultParseLimits, lineReasons, type ParseLimits } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
@@ -53,6 +56,8 @@ export interface MetricsOptions {
   readonly limits: ParseLimits & Partial<CacheLimits>
   /** Whether names that Prometheus itself writes are shown. */
   readonly allowReservedNames?: boolean
+  /** Prometheus' rules on what is taken, which `metricsParts` makes an Admission of. */
+  readonly relabel?: AdmissionSettings
   /** Of one of several workers: what they know together (`PodSources.memory`). */
   readonly shared?: { readonly sources: SharedArrayBuffer; readonly shard: number }
 }
@@ -80,6 +85,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const metrics = yield* SelfMetrics
       const clock = yield* Clock.Clock
       for (const reason of lineReasons) metrics.linesRefused.inc({ reason }, 0)
+      metrics.recordsRefused.inc({ reason: "admission" }, 0)
       for (const reason of ignoredReasons) metrics.roundsIgnored.inc({ reason }, 0)
       const limits = { ...defaultCacheLimits, ...options.limits }
       const shared =
@@ -88,6 +94,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const holders = new Holders(shared)
       const pod = new Budget("pod", { series: limits.podSeries, bytes: limits.podBytes })
       const unfinished = new UnfinishedPool(limits.podGatherBytes)
+      const relabelled: MemoryShare = { limit: relabelMemory, bytes: 0 }
       const now = (): Now => ({
         wall: clock.currentTimeMillisUnsafe(),
         mono: Number(clock.monotonicTimeNanosUnsafe() / 1000n) / 1000
@@ -98,7 +105,14 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
         needs: shown,
         open: Effect.fn("MetricsProcessor.open")(function* ({ tp, plan, time, homes }) {
           const key = partitionKey(tp)
-          const cache = new PartitionCache(tp, time, { ...options, limits }, pod, homes, holders, unfinished)
+          // Whichever is outermost among the services of the shard: an extension's is there when this Layer is built no more.
+          const admission = Option.getOrUndefined(yield* Effect.serviceOption(Admission))
+          const cache = new PartitionCache(
+            tp,
+            time,
+            { ...options, limits, admission },
+            ...([pod, homes, holders, unfinished, relabelled] as const)
+          )
           const report = reporter(cache, metrics)
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {

@@ -3,7 +3,7 @@
  * caller brings the clocks.
  *
  * Two kinds of decision are kept apart. Whether a round is accepted is Rounds' and depends on the log alone, by no clock. What is
- * shown of the accepted ones may depend on this pod, and only hides: so admission by a shared limit cannot make two owners disagree
+ * shown of the accepted ones may depend on this pod, and only hides: so a shared limit cannot make two owners disagree
  * about versions. After content that is refused for itself the good round before stays, but below the fence its source goes until its
  * next accepted round: the owner before may have shown what was refused here (rule 2). What finds no room in a budget goes always.
  *
@@ -12,13 +12,15 @@
 import { Homes } from "../../engine/growth/Homes.ts"
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
 import { type LogRecord, partitionKey, type TopicPartition } from "../../transport/Transport.ts"
+import { Gate } from "../admission/Gate.ts"
+import type { MemoryShare } from "../relabel/KnownSeries.ts"
+import { relabelMemory } from "../relabel/Relabeller.ts"
 import { Ages, type Now, type Stamp } from "../rounds/Ages.ts"
 import { bytesOf, claimedSource, isRefused, readEnvelope, readIdentity } from "../rounds/Record.ts"
 import { Rhythms } from "../rounds/Rhythm.ts"
 import { type Round, Rounds } from "../rounds/Rounds.ts"
 import type { Refusal } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { Admission, overLimit } from "./Admission.ts"
 import { Books } from "./Books.ts"
 import type { Budget } from "./Budget.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
@@ -30,6 +32,7 @@ import { boundsOf } from "./LogBounds.ts"
 import type { PartitionContent } from "./MetricsCache.ts"
 import { Moves } from "./Moves.ts"
 import { type Ahead, nothingAhead, ReadAhead } from "./ReadAhead.ts"
+import { overLimit, Room } from "./Room.ts"
 import { type Part, RoundReader } from "./RoundReader.ts"
 import { SampleRecords } from "./SampleRecords.ts"
 import type { Tally } from "./Tally.ts"
@@ -45,7 +48,7 @@ export class PartitionCache {
   readonly rounds: Rounds<Part>
   private readonly ages: Ages
   readonly contents: Contents
-  readonly admission: Admission
+  readonly room: Room
   private readonly moves: Moves
   readonly rhythms: Rhythms
   readonly books: Books
@@ -54,6 +57,7 @@ export class PartitionCache {
   readonly kept: Kept
   private readonly samples: SampleRecords
   private readonly intake: Intake
+  private readonly gate: Gate | undefined
   readonly ahead: ReadAhead
   /** Nothing from before it may be shown (LogTime). */
   private shownFrom = 0
@@ -67,9 +71,10 @@ export class PartitionCache {
     pod: Budget,
     homes = new Homes(tp.partition),
     holders = new Holders(),
-    unfinished = new UnfinishedPool(options.limits.podGatherBytes)
+    unfinished = new UnfinishedPool(options.limits.podGatherBytes),
+    relabelled: MemoryShare = { limit: relabelMemory, bytes: 0 }
   ) {
-    const { limits, expiry } = options
+    const { limits, expiry, admission, sourceLabel } = options
     this.tp = tp
     this.time = time
     this.options = options
@@ -85,7 +90,7 @@ export class PartitionCache {
       (source, content, at) => this.books.displaced(source, content.stamp.offset, at)
     )
     this.moves = new Moves(homes, this.contents, this.books)
-    this.admission = new Admission(limits, this.contents)
+    this.room = new Room(limits, this.contents)
     this.unfinished = new Unfinished(unfinished)
     this.rhythms = new Rhythms(limits.rememberedSources)
     this.reader = new RoundReader(
@@ -103,7 +108,11 @@ export class PartitionCache {
     this.kept = new Kept(this.contents.budget, [this.rounds, this.rhythms, this.unfinished])
     this.samples = new SampleRecords(options, time, this)
     this.intake = new Intake(options, this)
-    this.ahead = new ReadAhead(tp, options.sourceLabel, this.reader, this.rounds)
+    this.gate =
+      admission === undefined
+        ? undefined
+        : new Gate(admission, { sourceLabel, limits, maxSources: limits.maxSources }, relabelled)
+    this.ahead = new ReadAhead(tp, sourceLabel, this.reader, this.rounds, this.gate)
   }
 
   /** `ahead`: what was found out of it before (see ReadAhead). */
@@ -111,20 +120,27 @@ export class PartitionCache {
     this.lastTaken = now.mono
     this.hideEarlier()
     const stamp = this.ages.stamp(record, fence, now)
-    const envelope = readEnvelope(record, this.tp, this.options.sourceLabel)
-    if (isRefused(envelope)) {
+    const said = readEnvelope(record, this.tp, this.options.sourceLabel)
+    if (isRefused(said)) {
       const id = readIdentity(record, this.tp)
-      const why = { ...envelope, sample: excerpt(record.value, 0) }
+      const why = { ...said, sample: excerpt(record.value, 0) }
       this.refuse(why, isRefused(id) ? undefined : id.source, stamp, now, claimedSource(record))
       return
     }
+    if (this.moves.leavesOut(said, record, now)) return
+    const passed = ahead.passed ?? this.gate?.pass(said, record.value)
     const { page, reading, joined } = ahead
-    if (this.moves.leavesOut(envelope, record, now) || this.samples.take(envelope, record, stamp, now, reading)) return
+    const envelope = passed?.envelope ?? said
+    const value = passed === undefined ? (record.value ?? undefined) : passed.value
+    const why = passed?.why
+    const left = passed?.left
+    if (why === undefined && this.samples.take(envelope, value, record.offset, stamp, now, reading, left)) return
     const part: Part = {
       envelope,
-      value: page === undefined ? (record.value ?? undefined) : undefined,
+      value: page === undefined ? value : undefined,
       // Its round takes its place in the order, as every round whose content is refused.
-      read: record.tooLarge === undefined ? page : overLimit(record.tooLarge),
+      read: record.tooLarge === undefined ? (why ?? page) : overLimit(record.tooLarge),
+      left,
       reading,
       joined
     }
@@ -191,6 +207,7 @@ export class PartitionCache {
     this.contents.clear()
     this.unfinished.clear()
     this.kept.clear()
+    this.gate?.clear()
   }
 
   size(): { readonly sources: number; readonly series: number; readonly bytes: number } {

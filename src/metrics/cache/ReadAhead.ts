@@ -8,6 +8,7 @@
  * stay, and nobody else may take records of the partition.
  */
 import type { LogRecord, TopicPartition } from "../../transport/Transport.ts"
+import type { Gate, Passed } from "../admission/Gate.ts"
 import type { Page } from "../read/Page.ts"
 import type { Reading } from "../read/Reading.ts"
 import { type Envelope, isRefused, readEnvelope } from "../rounds/Record.ts"
@@ -27,6 +28,8 @@ const placeBytes = 2048
 const golden = (Math.sqrt(5) - 1) / 2
 
 export interface Ahead {
+  /** What the admission let by. */
+  readonly passed?: Passed
   /** Of a snapshot's record. */
   readonly page?: Page | Refusal | undefined
   /** Of samples. */
@@ -34,6 +37,9 @@ export interface Ahead {
   /** Of the round that the record completes. */
   readonly joined?: Joined
 }
+
+/** Never read: what passes has a text. */
+const nothing = new Uint8Array(0)
 
 export const nothingAhead: Ahead = {}
 
@@ -44,12 +50,20 @@ export class ReadAhead {
   private readonly sourceLabel: string
   private readonly reader: RoundReader
   private readonly rounds: Pick<Rounds<Part>, "completedBy">
+  private readonly gate: Gate | undefined
 
-  constructor(tp: TopicPartition, sourceLabel: string, reader: RoundReader, rounds: Pick<Rounds<Part>, "completedBy">) {
+  constructor(
+    tp: TopicPartition,
+    sourceLabel: string,
+    reader: RoundReader,
+    rounds: Pick<Rounds<Part>, "completedBy">,
+    gate?: Gate
+  ) {
     this.tp = tp
     this.sourceLabel = sourceLabel
     this.reader = reader
     this.rounds = rounds
+    this.gate = gate
   }
 
   /** The work that is to be done before the record is taken; undefined where there is none. */
@@ -60,13 +74,29 @@ export class ReadAhead {
     if (!large && headers["k2p-chunk"] === undefined) return undefined
     const envelope = readEnvelope(record, this.tp, this.sourceLabel)
     if (isRefused(envelope) || record.tooLarge !== undefined) return undefined
-    if (envelope.count > 1) {
-      const parts = this.rounds.completedBy(envelope)
-      if (parts !== undefined && holdMuch(parts)) return this.join(envelope, value, large, parts)
-    }
-    if (!large) return undefined
-    if (envelope.mode === "snapshot") return this.page(envelope, value)
-    return envelope.count === 1 ? this.samples(envelope, value) : undefined
+    const parts = envelope.count > 1 ? this.rounds.completedBy(envelope) : undefined
+    const joins = parts !== undefined && holdMuch(parts)
+    if (!joins && (!large || (envelope.mode === "samples" && envelope.count > 1))) return undefined
+    return this.work(envelope, value, large, joins ? parts : undefined)
+  }
+
+  private *work(
+    said: Envelope,
+    text: Uint8Array,
+    large: boolean,
+    parts: ReadonlyArray<Part | undefined> | undefined
+  ): AheadWork {
+    const passed = this.gate?.pass(said, text)
+    const { envelope, value = nothing } = passed ?? { envelope: said, value: text }
+    if (passed?.why !== undefined) return { passed }
+    if (passed !== undefined) yield
+    const found =
+      parts !== undefined
+        ? this.join(envelope, value, large, parts)
+        : envelope.mode === "snapshot"
+          ? this.page(envelope, value)
+          : this.samples(envelope, value)
+    return { ...(yield* found), ...(passed === undefined ? {} : { passed }) }
   }
 
   private *page(envelope: Envelope, value: Uint8Array): AheadWork {

@@ -11,7 +11,7 @@ import { type Envelope, isRefused, refusal } from "../rounds/Record.ts"
 import type { Round } from "../rounds/Rounds.ts"
 import type { SampleSeries } from "../samples/SampleSeries.ts"
 import { SingleLine } from "../samples/SingleLine.ts"
-import type { Dump, ParseLimits, Refusal } from "../text/Dump.ts"
+import type { Dump, ParseLimits, Refusal, RefusedLines } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { atOnce } from "../text/Slices.ts"
 import { mergingChunks } from "./MergeChunks.ts"
@@ -24,6 +24,8 @@ export interface Part {
   readonly envelope: Envelope
   value: Uint8Array | undefined
   read: Page | Refusal | undefined
+  /** Series that the admission left out of it. */
+  readonly left?: RefusedLines | undefined
   /** Of samples, where it was read ahead. */
   readonly reading?: Reading | Refusal | undefined
   /** Of the round that it completes, as far as it was joined ahead. */

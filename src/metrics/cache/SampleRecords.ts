@@ -4,25 +4,24 @@
  * is left to that.
  */
 import type { LogTime } from "../../engine/PartitionProcessor.ts"
-import type { LogRecord } from "../../transport/Transport.ts"
 import type { Reading } from "../read/Reading.ts"
 import type { Now, Stamp } from "../rounds/Ages.ts"
 import { type Envelope, isRefused } from "../rounds/Record.ts"
 import type { Rhythm, Rhythms } from "../rounds/Rhythm.ts"
 import type { Rounds } from "../rounds/Rounds.ts"
-import type { Refusal } from "../text/Dump.ts"
-import type { Admission } from "./Admission.ts"
+import type { Refusal, RefusedLines } from "../text/Dump.ts"
 import type { Books } from "./Books.ts"
 import type { CacheOptions } from "./CacheOptions.ts"
 import type { Contents } from "./Contents.ts"
 import { tooEarly } from "./DumpTime.ts"
+import type { Room } from "./Room.ts"
 import type { RoundReader } from "./RoundReader.ts"
 import type { SourceContent } from "./SourceContent.ts"
 
 /** The parts of the cache that a record goes through. */
 interface Way {
   readonly contents: Contents
-  readonly admission: Admission
+  readonly room: Room
   readonly rounds: Pick<Rounds<unknown>, "single">
   readonly rhythms: Rhythms
   readonly books: Books
@@ -40,29 +39,32 @@ export class SampleRecords {
     this.way = way
   }
 
-  /** False, and nothing done, where the record is not all there is to it. `ahead`: where it was read already. */
+  /** False, and nothing done, where the record is not all there is to it. `ahead`: where it was read already; `left`: series that are not in it any more. */
   take(
     envelope: Envelope,
-    { value, offset }: LogRecord,
+    value: Uint8Array | undefined,
+    offset: number,
     stamp: Stamp,
     now: Now,
-    ahead: Reading | Refusal | undefined
+    ahead: Reading | Refusal | undefined,
+    left: RefusedLines | undefined
   ): boolean {
     const { source, time } = envelope
     if (envelope.mode !== "samples" || envelope.number !== undefined || envelope.count !== 1) return false
-    if (value === null || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
+    if (value === undefined || value.length === 0 || tooEarly(this.options.timestamps, stamp, time) !== undefined)
       return false
-    const { contents, admission, rounds, books, reader } = this.way
+    const { contents, room, rounds, books, reader } = this.way
     const content = contents.get(source)
     if (content?.shown.mode !== "samples") return false
     const { series } = content.shown
     const line = ahead === undefined ? reader.readLine(envelope, value, series) : undefined
-    if (line === undefined || !admission.renewsLine(content.share, series, line, stamp, now)) {
+    if (line === undefined || !room.renewsLine(content.share, series, line, stamp, now)) {
       const reading = reader.readSamples({ envelope, value, read: undefined, reading: ahead }, series)
-      if (isRefused(reading) || !admission.addsSamples(content.share, series, reading, stamp, now)) return false
+      if (isRefused(reading) || !room.addsSamples(content.share, series, reading, stamp, now)) return false
       const refused = reading.refused()
       if (refused.length > 0) books.lines(refused, source, stamp.offset, now)
     }
+    if (left !== undefined) books.lines([left], source, offset, now)
     rounds.single(source)
     contents.renew(content, {
       number: undefined,

@@ -84,7 +84,8 @@ export interface Size {
 
 /**
  * Why a line of a dump is not shown, while the others are. A closed set, used as a metric label. `metadata`: a HELP, TYPE or UNIT
- * that says nothing. `exemplar`: of a sample that is shown, unless it cannot be read at all.
+ * that says nothing. `exemplar`: of a sample that is shown, unless it cannot be read at all. `admission`: a rule of the pod left the series
+ * out; of a whole record, its source.
  */
 export const lineReasons = [
   "syntax",
@@ -98,7 +99,8 @@ export const lineReasons = [
   "too-many-labels",
   "too-large",
   "after-eof",
-  "reserved-name"
+  "reserved-name",
+  "admission"
 ] as const
 
 export type LineReason = (typeof lineReasons)[number]

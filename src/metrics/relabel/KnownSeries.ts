@@ -3,7 +3,7 @@
  * for each line. A line that came, went or moved costs itself. Series that the new dump no longer has are forgotten with it. All sources
  * share one bound of bytes; what finds no room there is decided anew in each dump.
  */
-import { ascii, BRACE_CLOSE, BRACE_OPEN, isText, SPACE, skipBlanks, TAB } from "../../metrics/text/Syntax.ts"
+import { ascii, BRACE_CLOSE, BRACE_OPEN, isText, SPACE, skipBlanks, TAB } from "../text/Syntax.ts"
 import type { Verdict } from "./Verdict.ts"
 
 /** What all of them may take, and take. */

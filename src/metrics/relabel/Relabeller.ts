@@ -1,5 +1,5 @@
 /**
- * Relabeller: the rules on every series of a dump, on its bytes. Lines that no rule changes stay as they are, and so does a dump of which none is
+ * Relabeller: a rule on every series of a dump, on its bytes. Lines that it does not change stay as they are, and so does a dump of which none is
  * changed; value, timestamp and exemplar stay with their series; a line that is no series stays where it is, for the pods to refuse.
  *
  * Metadata goes by names, as in Prometheus: a series with a new name has what the dump says of that name, if anything, and stands at the
@@ -7,25 +7,33 @@
  *
  * What was decided of a source's series is remembered (KnownSeries): a steady dump costs a comparison for each line.
  */
-import { readStatement } from "../../metrics/read/Statement.ts"
-import { defaultParseLimits, type InputFormat } from "../../metrics/text/Dump.ts"
-import { HASH, LF, skipBlanks } from "../../metrics/text/Syntax.ts"
+import { readStatement } from "../read/Statement.ts"
+import { defaultParseLimits, type InputFormat, type ParseLimits } from "../text/Dump.ts"
+import { HASH, LF, skipBlanks } from "../text/Syntax.ts"
 import { Families } from "./Families.ts"
 import { KnownSeries, type MemoryShare } from "./KnownSeries.ts"
-import type { RelabelRule } from "./RelabelRule.ts"
 import { type Edit, nothing, rewritten } from "./Rewriting.ts"
 import { SeriesReader, seriesEnd } from "./SeriesReader.ts"
-import { type Verdict, verdictOn } from "./Verdict.ts"
+import { type Attached, nothingAttached, type SeriesRule, type Verdict, verdictOn } from "./Verdict.ts"
 
 export interface Relabelled {
   readonly text: Uint8Array
-  /** Series left out by a rule, and those that were left without a name. */
+  /** Series left out by the rule, and those that were left without a name. */
   readonly dropped: number
   readonly nameless: number
+  /** Where the first of them begins, -1 where there is none. */
+  readonly first: number
 }
 
 /** Bytes of what is remembered of all sources. */
-const memoryBytes = 64 * 1024 * 1024
+export const relabelMemory = 64 * 1024 * 1024
+
+/** Of one source. */
+interface Remembered {
+  readonly series: KnownSeries
+  /** What was attached. */
+  readonly labels: Attached["labels"]
+}
 
 /** What is behind a series is short: a call of indexOf would cost more. */
 const lineEnd = (b: Uint8Array, from: number): number => {
@@ -35,18 +43,31 @@ const lineEnd = (b: Uint8Array, from: number): number => {
 }
 
 export class Relabeller {
-  private readonly rules: ReadonlyArray<RelabelRule>
-  private readonly reader = new SeriesReader()
-  private readonly share: MemoryShare = { limit: memoryBytes, bytes: 0 }
-  private readonly sources = new Map<string, KnownSeries>()
+  private readonly rule: SeriesRule
+  private readonly limits: ParseLimits
+  private readonly reader: SeriesReader
+  private readonly share: MemoryShare
+  private readonly maxSources: number
+  /** Which came last stands last. */
+  private readonly sources = new Map<string, Remembered>()
 
-  constructor(rules: ReadonlyArray<RelabelRule>) {
-    this.rules = rules
+  /** `limits`: of what is no series by them the rule sees nothing. Of more than `maxSources` those that were silent for longest are forgotten. */
+  constructor(
+    rule: SeriesRule,
+    limits = defaultParseLimits,
+    share: MemoryShare = { limit: relabelMemory, bytes: 0 },
+    maxSources = Number.POSITIVE_INFINITY
+  ) {
+    this.rule = rule
+    this.limits = limits
+    this.reader = new SeriesReader(limits)
+    this.share = share
+    this.maxSources = maxSources
   }
 
-  relabel(source: string, text: Uint8Array, format: InputFormat): Relabelled {
-    const known = this.sources.get(source) ?? new KnownSeries(this.share)
-    this.sources.set(source, known)
+  /** `attached`: its labels are the same object while they are the same, or what is remembered is of no use. */
+  relabel(source: string, text: Uint8Array, format: InputFormat, attached = nothingAttached): Relabelled {
+    const known = this.knownOf(source, attached)
     known.begin()
     const families = new Families()
     const edits: Array<Edit> = []
@@ -54,28 +75,30 @@ export class Relabeller {
     const moved = new Map<string, Array<Edit>>()
     let dropped = 0
     let nameless = 0
+    let first = -1
     let eof = text.length
     for (let at = 0; at < text.length; ) {
       const from = skipBlanks(text, at)
       if (text[from] === HASH) {
         const end = lineEnd(text, from)
         const stop = text[end - 1] === LF ? end - 1 : end
-        const statement = readStatement(text, from, stop, format, defaultParseLimits)
+        const statement = readStatement(text, from, stop, format, this.limits)
         if (statement !== undefined && "name" in statement) families.state(statement.name, at, end)
         else if (statement?.kind === "EOF") eof = Math.min(eof, at)
         at = end
         continue
       }
       let verdict = known.expected(text, from)
-      const stop = verdict === undefined ? seriesEnd(text, from) : known.end
+      const stop = verdict === undefined ? seriesEnd(text, from, this.limits) : known.end
       if (verdict === undefined && stop >= 0)
-        verdict = known.find(text, from, stop, () => this.decide(text.subarray(from, stop)))
+        verdict = known.find(text, from, stop, () => this.decide(text.subarray(from, stop), attached))
       const end = lineEnd(text, Math.max(from, stop))
       if (verdict !== undefined) {
         families.had(verdict.name)
         if (verdict.kind === "same") families.keeps(verdict.name)
         else if (verdict.kind === "dropped") {
           edits.push({ start: at, end, text: nothing })
+          if (first < 0) first = at
           if (verdict.why === "rule") dropped++
           else nameless++
         } else {
@@ -94,20 +117,35 @@ export class Relabeller {
       at = end
     }
     known.finish()
-    if (edits.length === 0) return { text, dropped, nameless }
+    if (edits.length === 0) return { text, dropped, nameless, first }
     for (const { start, end } of families.empty()) edits.push({ start, end, text: nothing })
     edits.sort((a, b) => a.start - b.start)
-    return { text: rewritten(text, edits, eof, [...moved.values()].flat()), dropped, nameless }
+    return { text: rewritten(text, edits, eof, [...moved.values()].flat()), dropped, nameless, first }
   }
 
   /** The source has left. */
   forget(source: string): void {
-    this.sources.get(source)?.clear()
+    this.sources.get(source)?.series.clear()
     this.sources.delete(source)
   }
 
-  private decide(line: Uint8Array): Verdict | undefined {
+  /** All have. */
+  clear(): void {
+    for (const source of [...this.sources.keys()]) this.forget(source)
+  }
+
+  private knownOf(source: string, attached: Attached): KnownSeries {
+    const { sources } = this
+    if (sources.get(source)?.labels !== attached.labels) this.forget(source)
+    const remembered = sources.get(source) ?? { series: new KnownSeries(this.share), labels: attached.labels }
+    sources.delete(source)
+    sources.set(source, remembered)
+    if (sources.size > this.maxSources) this.forget(sources.keys().next().value!)
+    return remembered.series
+  }
+
+  private decide(line: Uint8Array, attached: Attached): Verdict | undefined {
     const series = this.reader.read(line)
-    return series === undefined ? undefined : verdictOn(this.rules, series)
+    return series === undefined ? undefined : verdictOn(this.rule, series, attached)
   }
 }

@@ -1,14 +1,19 @@
 /** Rules on the bytes of dumps: what stays, what goes, where it stands then, and that a memory changes nothing. */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { KnownSeries } from "../../../src/agent/relabel/KnownSeries.ts"
-import { Relabeller } from "../../../src/agent/relabel/Relabeller.ts"
+import { KnownSeries } from "../../../src/metrics/relabel/KnownSeries.ts"
+import { Relabeller } from "../../../src/metrics/relabel/Relabeller.ts"
+import { ruleOfAll } from "../../../src/metrics/relabel/RelabelRule.ts"
 import type { InputFormat } from "../../../src/metrics/text/Dump.ts"
 import { random } from "../../support/random.ts"
 import { type RawRule, rulesOf } from "./rules.ts"
 
 const relabel = (text: string, rules: ReadonlyArray<RawRule>, format: InputFormat = "text") => {
-  const { text: after, ...counts } = new Relabeller(rulesOf(...rules)).relabel("s", Buffer.from(text), format)
+  const {
+    text: after,
+    first: _,
+    ...counts
+  } = new Relabeller(ruleOfAll(rulesOf(...rules))).relabel("s", Buffer.from(text), format)
   return { after: Buffer.from(after).toString(), ...counts }
 }
 const name = (regex: string, action: string): RawRule => ({ source_labels: ["__name__"], regex, action })
@@ -22,7 +27,7 @@ const rename = (regex: string, replacement: string): RawRule => ({
 describe("Relabeller", () => {
   it("a dump of which no series is changed is the same memory", () => {
     const dump = Buffer.from('# a comment\n# TYPE a gauge\na{b="c"} 1\n\n  d 2 3 \n')
-    const { text, dropped } = new Relabeller(rulesOf(name("x", "drop"))).relabel("s", dump, "text")
+    const { text, dropped } = new Relabeller(ruleOfAll(rulesOf(name("x", "drop")))).relabel("s", dump, "text")
     assert.strictEqual(text, dump)
     assert.strictEqual(dropped, 0)
   })
@@ -122,7 +127,7 @@ describe("Relabeller", () => {
 
   it("series that end like known ones are other series", () => {
     const rules = rulesOf({ source_labels: ["__name__", "x"], regex: "a;", action: "drop" })
-    const relabeller = new Relabeller(rules)
+    const relabeller = new Relabeller(ruleOfAll(rules))
     const rounds = ["a 1\n", "ab 1\n", "a 1\n", 'a {x="1"} 1\n', "a 2\n", "a\t3\n", 'a{x="1"} 1\n']
     const after = rounds.map((text) => Buffer.from(relabeller.relabel("s", Buffer.from(text), "text").text).toString())
     assert.deepStrictEqual(after, ["\n", "ab 1\n", "\n", 'a {x="1"} 1\n', "\n", "\n", 'a{x="1"} 1\n'])
@@ -149,8 +154,8 @@ describe("Relabeller", () => {
     ]
     const r = random(11)
     const rules = rulesOf(rename("a", "new"), { regex: "b", action: "labeldrop" }, name("b_total", "drop"))
-    const meets = new Relabeller(rules)
-    const meetsNothing = new Relabeller(rulesOf(name("x", "drop")))
+    const meets = new Relabeller(ruleOfAll(rules))
+    const meetsNothing = new Relabeller(ruleOfAll(rulesOf(name("x", "drop"))))
     for (let round = 0; round < 20_000; round++) {
       const text = Buffer.from(
         Array.from({ length: r.int(0, 20) }, () => r.pick(pieces)).join(""),
@@ -174,7 +179,7 @@ describe("Relabeller", () => {
     const lines = files.map((file) =>
       readFileSync(new URL(`../../support/dumps/${file}`, import.meta.url), "utf8").split("\n")
     )
-    const remembers = new Relabeller(rulesOf(...rules))
+    const remembers = new Relabeller(ruleOfAll(rulesOf(...rules)))
     for (let round = 0; round < 400; round++) {
       const which = r.int(0, 2)
       const kept = lines[which]!
@@ -186,7 +191,7 @@ describe("Relabeller", () => {
       else if (change === 3) kept.push(...kept.splice(0, at))
       const text = Buffer.from(`${kept.join("\n")}\n`)
       const format = which === 2 ? ("openmetrics" as const) : ("text" as const)
-      const fresh = new Relabeller(rulesOf(...rules)).relabel("s", text, format)
+      const fresh = new Relabeller(ruleOfAll(rulesOf(...rules))).relabel("s", text, format)
       const known = remembers.relabel(files[which]!, text, format)
       assert.deepStrictEqual(
         { ...known, text: Buffer.from(known.text).toString() },

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto"
 import { lowerCase, upperCase } from "./GoCase.ts"
 import { GoRegexp } from "./GoRegexp.ts"
-import type { LabelSet } from "./LabelSet.ts"
+import { LabelSet } from "./LabelSet.ts"
+import type { SeriesRule } from "./Verdict.ts"
 
 export const actions = [
   ...(["replace", "keep", "drop", "keepequal", "dropequal", "hashmod"] as const),
@@ -41,7 +42,7 @@ const needTarget: ReadonlySet<Action> = new Set([
 const fixedReplacement: ReadonlySet<Action> = new Set(["lowercase", "uppercase", "keepequal", "dropequal"])
 
 /** What Prometheus' Config.Validate says, "" where it is content. */
-const problemOf = (s: RelabelSettings, action: Action): string => {
+const problemOf = (s: RelabelSettings, action: Action, sourceLabel: string): string => {
   const target = s.targetLabel ?? ""
   const replacement = s.replacement ?? "$1"
   const isPlain = (s.modulus ?? 0n) === 0n && (s.separator ?? ";") === ";" && replacement === "$1"
@@ -59,17 +60,18 @@ const problemOf = (s: RelabelSettings, action: Action): string => {
   if ((action === "labeldrop" || action === "labelkeep") && (s.sourceLabels !== undefined || target !== "" || !isPlain))
     return `${action} action requires only 'regex', and no other fields`
   // Ours: the pods set it, and it tells sources apart.
-  if (target === "instance") return "instance cannot be a 'target_label': the pods set it to the source id"
+  if (target === sourceLabel) return `${sourceLabel} cannot be a 'target_label': the pods set it to the source id`
   return ""
 }
 
-export const relabelRule = (s: RelabelSettings): RelabelRule | { readonly wrong: string } => {
+/** `sourceLabel`: the label that no rule may name as its target. */
+export const relabelRule = (s: RelabelSettings, sourceLabel = "instance"): RelabelRule | { readonly wrong: string } => {
   const given = s.action?.toLowerCase() ?? "replace"
   const action = actions.find((known) => known === given)
   if (action === undefined) return { wrong: `unknown relabel action ${quoted(given)}` }
   const unnamed = s.sourceLabels?.find((name) => !isLabelName(name))
   if (unnamed !== undefined) return { wrong: `${quoted(unnamed)} is not a valid label name` }
-  const problem = problemOf(s, action)
+  const problem = problemOf(s, action, sourceLabel)
   if (problem !== "") return { wrong: problem }
   try {
     return ruleOf(s, action, new GoRegexp(s.regex ?? "(.*)"))
@@ -136,6 +138,10 @@ const ruleOf = (s: RelabelSettings, action: Action, regex: GoRegexp): RelabelRul
   }
 }
 
-/** In their order, until one drops it. */
-export const applyRules = (rules: ReadonlyArray<RelabelRule>, labels: LabelSet): boolean =>
-  rules.every((rule) => rule(labels))
+/** All of them in their order, until one drops the series. */
+export const ruleOfAll =
+  (rules: ReadonlyArray<RelabelRule>): SeriesRule =>
+  (series) => {
+    const labels = new LabelSet(series)
+    return rules.every((rule) => rule(labels)) ? labels.all() : undefined
+  }

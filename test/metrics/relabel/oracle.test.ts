@@ -1,10 +1,10 @@
 /** The rules against Prometheus' own model/relabel: random rules on random labels, what it refuses, Go's upper and lower case, real dumps. */
 import { readFileSync } from "node:fs"
 import { afterAll, assert, beforeAll, it } from "vitest"
-import { lowerCase, upperCase } from "../../../src/agent/relabel/GoCase.ts"
-import { LabelSet } from "../../../src/agent/relabel/LabelSet.ts"
-import { Relabeller } from "../../../src/agent/relabel/Relabeller.ts"
-import { applyRules } from "../../../src/agent/relabel/RelabelRule.ts"
+import { lowerCase, upperCase } from "../../../src/metrics/relabel/GoCase.ts"
+import { LabelSet } from "../../../src/metrics/relabel/LabelSet.ts"
+import { Relabeller } from "../../../src/metrics/relabel/Relabeller.ts"
+import { ruleOfAll } from "../../../src/metrics/relabel/RelabelRule.ts"
 import { type LabelPairs, Oracle } from "../../support/oracle.ts"
 import { type Random, random } from "../../support/random.ts"
 import { describeWith } from "../../support/tools.ts"
@@ -113,7 +113,7 @@ const randomSeries = (r: Random): LabelPairs => {
 
 const applied = (raw: ReadonlyArray<RawRule>, series: LabelPairs): LabelPairs | null => {
   const set = new LabelSet(series)
-  return applyRules(rulesOf(...raw), set) ? set.all().toSorted(([a], [b]) => (a < b ? -1 : 1)) : null
+  return rulesOf(...raw).every((rule) => rule(set)) ? set.all().toSorted(([a], [b]) => (a < b ? -1 : 1)) : null
 }
 
 describeWith(["go"], "relabelling, by Prometheus' own package", () => {
@@ -219,7 +219,7 @@ describeWith(["go"], "relabelling, by Prometheus' own package", () => {
       const pairs = (labels: ReadonlyArray<string>): LabelPairs =>
         Array.from({ length: labels.length / 2 }, (_, i) => [labels[2 * i]!, plain(labels[2 * i]!, labels[2 * i + 1]!)])
       for (const raw of ruleSets) {
-        const relabelled = new Relabeller(rulesOf(...raw)).relabel("s", text, format)
+        const relabelled = new Relabeller(ruleOfAll(rulesOf(...raw))).relabel("s", text, format)
         const after = await oracle.ask({ text: relabelled.text, contentType })
         const { series } = await oracle.relabel({
           rules: JSON.stringify(raw),

@@ -1,5 +1,5 @@
 /**
- * Admission: whether accepted content finds room under the source's, the partition's and the pod's limits. It takes the room that it
+ * Room: whether accepted content finds room under the source's, the partition's and the pod's limits. It takes the room that it
  * finds, from others if need be (see Budget); putting the content there is the caller's. It may depend on this pod, for it only hides.
  */
 
@@ -27,7 +27,7 @@ export const overLimit = (bytes: number): Refusal =>
 /** Whether it was this pod's budgets, shared with others, that refused: then what was there goes, too. */
 export const isOfBudget = ({ reason }: Refusal): boolean => reason === "partition-full" || reason === "pod-full"
 
-export class Admission {
+export class Room {
   private readonly limits: CacheOptions["limits"]
   private readonly contents: Contents
 

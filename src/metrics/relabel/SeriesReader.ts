@@ -2,13 +2,13 @@
  * SeriesReader: the name and labels of a sample line, read by the parser of the pods, and written again. What it does not read a pod
  * does not show. A label that the line gives as "" is not among them.
  */
-import { Failure } from "../../metrics/read/Failure.ts"
-import { LineEnd } from "../../metrics/read/LineEnd.ts"
-import { LineParser } from "../../metrics/read/LineParser.ts"
-import { isLegacyName, Names } from "../../metrics/read/Names.ts"
-import { prepareAttachment } from "../../metrics/text/Attachment.ts"
-import { defaultParseLimits } from "../../metrics/text/Dump.ts"
-import { LineBuffer } from "../../metrics/text/LineBuffer.ts"
+import { Failure } from "../read/Failure.ts"
+import { LineEnd } from "../read/LineEnd.ts"
+import { LineParser } from "../read/LineParser.ts"
+import { isLegacyName, Names } from "../read/Names.ts"
+import { prepareAttachment } from "../text/Attachment.ts"
+import { defaultParseLimits, type ParseLimits } from "../text/Dump.ts"
+import { LineBuffer } from "../text/LineBuffer.ts"
 import {
   BACKSLASH,
   BRACE_CLOSE,
@@ -22,7 +22,7 @@ import {
   skipBlanks,
   TAB,
   unescapeValue
-} from "../../metrics/text/Syntax.ts"
+} from "../text/Syntax.ts"
 
 /** `__name__` first, then the labels in the order of the line. */
 export type SeriesLabels = ReadonlyArray<readonly [name: string, value: string]>
@@ -38,7 +38,7 @@ const label = /(?:([a-zA-Z_][a-zA-Z0-9_]*)|"((?:[^"\\]|\\.)*)")="((?:[^"\\]|\\.)
 const value = Buffer.from(" 0\n")
 
 /** Where the series that begins at `from` ends: its labels may span lines where they are in quotes, as the text format allows. -1: nowhere. */
-export const seriesEnd = (b: Uint8Array, from: number): number => {
+export const seriesEnd = (b: Uint8Array, from: number, { maxLabelValue } = defaultParseLimits): number => {
   let i = from
   for (; ; i++) {
     const c = b[i]
@@ -56,7 +56,8 @@ export const seriesEnd = (b: Uint8Array, from: number): number => {
     if (c === BRACE_CLOSE) return i + 1
     if (c === undefined || c === LF) return -1
     if (c !== QUOTE) continue
-    const last = i + defaultParseLimits.maxLabelValue
+    // Half of it may be backslashes.
+    const last = i + 2 * maxLabelValue
     for (i++; b[i] !== QUOTE; i++) {
       if (b[i] === undefined || i > last) return -1
       if (b[i] === BACKSLASH) i++
@@ -70,6 +71,12 @@ export class SeriesReader {
   private readonly end = new LineEnd(this.line, this.failure)
   private readonly parser = new LineParser(this.line, this.end, this.failure)
   private readonly names = new Names()
+  private readonly limits: ParseLimits
+
+  constructor(limits = defaultParseLimits) {
+    // One more, which is left there.
+    this.limits = { ...limits, maxLabels: limits.maxLabels + 1 }
+  }
 
   /** `series` is a line's beginning without its value; undefined where it is no series. */
   read(series: Uint8Array): SeriesLabels | undefined {
@@ -80,7 +87,7 @@ export class SeriesReader {
     line.begin(0)
     this.end.use(input, "text", undefined)
     parser.use(input, view, this.names)
-    parser.attach(attachment, defaultParseLimits)
+    parser.attach(attachment, this.limits)
     parser.labels.text.spans = parser.labels.text.multiline = true
     if (parser.read(0) !== input.length) return undefined
     const name = parser.name!.text

@@ -1,9 +1,9 @@
 /** RelabelSink: the rules between the sources and the outbox: what they leave out never takes room there, nor the uplink. */
 import { Effect } from "effect"
-import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import type { RoundSink } from "../AgentSource.ts"
-import { Relabeller } from "./Relabeller.ts"
-import type { RelabelRule } from "./RelabelRule.ts"
+import { Relabeller } from "../metrics/relabel/Relabeller.ts"
+import { type RelabelRule, ruleOfAll } from "../metrics/relabel/RelabelRule.ts"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { RoundSink } from "./AgentSource.ts"
 
 export const relabelling = (
   sink: RoundSink,
@@ -11,7 +11,7 @@ export const relabelling = (
   metrics: SelfMetricsShape
 ): RoundSink => {
   if (rules.length === 0) return sink
-  const relabeller = new Relabeller(rules)
+  const relabeller = new Relabeller(ruleOfAll(rules))
   return {
     ...sink,
     offer: (round) =>

@@ -1,6 +1,7 @@
 /** Rules as they are given, for tests: objects with Prometheus' field names, or their YAML. */
-import { type RelabelRule, relabelRule } from "../../../src/agent/relabel/RelabelRule.ts"
+
 import { relabelRules } from "../../../src/config/RelabelSettings.ts"
+import { type RelabelRule, relabelRule } from "../../../src/metrics/relabel/RelabelRule.ts"
 
 export type RawRule = Readonly<Record<string, unknown>>
 
