@@ -57,7 +57,7 @@ export interface DryRun {
 export const dryRun = (options: AgentOptions): Effect.Effect<DryRun> => Effect.map(find(options), report)
 
 /** Ms: what a file that is being written, or cut off, is given. */
-const patience = 12_000
+const patience = 20_000
 
 /** The agent's own source, until each file is taken or was given the time to be written. What it logs is in the findings. */
 const find = (options: AgentOptions): Effect.Effect<Findings> =>
