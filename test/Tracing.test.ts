@@ -103,7 +103,8 @@ describe("spans", () => {
       assert.strictEqual(yield* tracerUnder({ OTEL_EXPORTER_OTLP_ENDPOINT: "" }), plain)
       const off = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1", OTEL_SDK_DISABLED: "true" }
       assert.strictEqual(yield* tracerUnder(off), plain)
-      assert.notStrictEqual(yield* tracerUnder({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }), plain)
+      for (const name of ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+        assert.notStrictEqual(yield* tracerUnder({ [name]: "http://127.0.0.1:1" }), plain, name)
     })
   )
 
