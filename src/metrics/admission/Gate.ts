@@ -62,14 +62,20 @@ export class Gate {
 
   private judge(envelope: Envelope, value: Uint8Array | undefined): Passed {
     const { admission, relabeller } = this
-    const { source, format, labels } = envelope
+    const { source, format, labels, mode, count } = envelope
     if (envelope.ended) return { envelope, value }
     const why = admission.source?.(source)
     if (why !== undefined) return { envelope, value: undefined, why: refusal("admission", why) }
     if (relabeller === undefined || value === undefined || this.isRefused(envelope, value)) return { envelope, value }
     const whole = value[value.length - 1] === LF ? value : Buffer.concat([value, lineFeed])
     const attached = { labels, source: [this.options.sourceLabel, source] as const }
-    const { text, dropped, nameless, first } = relabeller.relabel(source, whole, format, attached)
+    const { text, dropped, nameless, first } = relabeller.relabel(
+      source,
+      whole,
+      format,
+      attached,
+      mode === "samples" || count > 1
+    )
     // What the record attaches stands in its lines now.
     const passed = { envelope: labels.length === 0 ? envelope : { ...envelope, labels: noLabels }, value: text }
     if (dropped + nameless === 0) return passed

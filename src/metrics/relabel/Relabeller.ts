@@ -65,10 +65,16 @@ export class Relabeller {
     this.maxSources = maxSources
   }
 
-  /** `attached`: its labels are the same object while they are the same, or what is remembered is of no use. */
-  relabel(source: string, text: Uint8Array, format: InputFormat, attached = nothingAttached): Relabelled {
+  /** `isPiece`: of what the source sends, as single lines are; else all that it has. `attached`: its labels are the same object while they are the same, or what is remembered is of no use. */
+  relabel(
+    source: string,
+    text: Uint8Array,
+    format: InputFormat,
+    attached = nothingAttached,
+    isPiece = false
+  ): Relabelled {
     const known = this.knownOf(source, attached)
-    known.begin()
+    known.begin(isPiece)
     const families = new Families()
     const edits: Array<Edit> = []
     /** Lines by their new name. */
