@@ -238,6 +238,19 @@ describe("a large text", () => {
   })
 })
 
+describe("a large text that is new", () => {
+  it("leaves turns to others while the rules work on it", () => {
+    const text = Array.from({ length: 60_000 }, (_, i) => `m{i="${i}",path="/some/where/else"} 1\n`).join("")
+    const slices = (admission: Admission["Service"] | undefined) => {
+      const work = cacheWith(admission).cache.ahead.of(toRecord(0, { v: "1.1", text }))
+      let all = 0
+      while (work !== undefined && work.next().done !== true) all++
+      return all
+    }
+    assert.isAtLeast(slices(relabel([name("x", "drop")])) - slices(undefined), Math.floor(text.length / (128 * 1024)))
+  })
+})
+
 describe("an admission that throws", () => {
   it("says whose it is", () => {
     const series = () => {
