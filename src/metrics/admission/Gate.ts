@@ -10,6 +10,7 @@ import { type Envelope, refusal } from "../rounds/Record.ts"
 import { prepareAttachment } from "../text/Attachment.ts"
 import type { ParseLimits, Refusal, RefusedLines } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
+import { atOnce } from "../text/Slices.ts"
 import { LF } from "../text/Syntax.ts"
 import type { Admission } from "./Admission.ts"
 
@@ -48,8 +49,13 @@ export class Gate {
 
   /** `value`: lent; what comes out may be it, or other memory. */
   pass(envelope: Envelope, value: Uint8Array | null): Passed {
+    return atOnce(this.passInSlices(envelope, value, value === null ? 0 : value.length + 1))
+  }
+
+  /** The same, so many bytes at a time: others have their turns at each `undefined`. One record after the other. */
+  *passInSlices(envelope: Envelope, value: Uint8Array | null, bytes?: number): Generator<undefined, Passed, unknown> {
     try {
-      return this.judge(envelope, value ?? undefined)
+      return yield* this.judge(envelope, value ?? undefined, bytes)
     } catch (cause) {
       throw new Error(`the admission ${this.admission.name} failed on a record of ${envelope.source}`, { cause })
     }
@@ -60,16 +66,24 @@ export class Gate {
     this.relabeller?.clear()
   }
 
-  private judge(envelope: Envelope, value: Uint8Array | undefined): Passed {
+  private *judge(
+    envelope: Envelope,
+    value: Uint8Array | undefined,
+    bytes: number | undefined
+  ): Generator<undefined, Passed, unknown> {
     const { admission, relabeller } = this
-    const { source, format, labels } = envelope
+    const { source, format, labels, mode, count } = envelope
     if (envelope.ended) return { envelope, value }
     const why = admission.source?.(source)
     if (why !== undefined) return { envelope, value: undefined, why: refusal("admission", why) }
     if (relabeller === undefined || value === undefined || this.isRefused(envelope, value)) return { envelope, value }
     const whole = value[value.length - 1] === LF ? value : Buffer.concat([value, lineFeed])
     const attached = { labels, source: [this.options.sourceLabel, source] as const }
-    const { text, dropped, nameless, first } = relabeller.relabel(source, whole, format, attached)
+    const { text, dropped, nameless, first } = yield* relabeller.relabelInSlices(
+      ...([source, whole, format, attached] as const),
+      mode === "samples" || count > 1,
+      bytes
+    )
     // What the record attaches stands in its lines now.
     const passed = { envelope: labels.length === 0 ? envelope : { ...envelope, labels: noLabels }, value: text }
     if (dropped + nameless === 0) return passed

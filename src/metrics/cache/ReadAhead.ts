@@ -86,7 +86,7 @@ export class ReadAhead {
     large: boolean,
     parts: ReadonlyArray<Part | undefined> | undefined
   ): AheadWork {
-    const passed = this.gate?.pass(said, text)
+    const passed = this.gate === undefined ? undefined : yield* this.gate.passInSlices(said, text)
     const { envelope, value = nothing } = passed ?? { envelope: said, value: text }
     if (passed?.why !== undefined) return { passed }
     if (passed !== undefined) yield

@@ -1,6 +1,7 @@
 /**
  * KnownSeries: what was decided of the series of one source's last dump, in its order, so that a dump like the one before costs a comparison
- * for each line. A line that came, went or moved costs itself. Series that the new dump no longer has are forgotten with it. All sources
+ * for each line. A line that came, went or moved costs itself. Series that the new dump no longer has are forgotten with it, unless its texts
+ * are pieces, of which each has other ones: then all are forgotten when there is no more room. All sources
  * share one bound of bytes; what finds no room there is decided anew in each dump.
  */
 import { ascii, BRACE_CLOSE, BRACE_OPEN, isText, SPACE, skipBlanks, TAB } from "../text/Syntax.ts"
@@ -14,6 +15,9 @@ export interface MemoryShare {
 
 /** What one takes besides its text (`node --expose-gc test/bench/relabel.ts`). */
 const entryBytes = 250
+
+/** With less, pieces are decided anew rather than remembered. */
+const leastRoom = 64 * 1024
 
 interface Known {
   /** The bytes of the series, each a character. */
@@ -39,6 +43,7 @@ export class KnownSeries {
   private dump = 0
   private next = 0
   private inOrder = true
+  private isPiece = false
   /** Where the series that `expected` found ends. */
   end = 0
 
@@ -46,8 +51,10 @@ export class KnownSeries {
     this.share = share
   }
 
-  /** Another dump. */
-  begin(): void {
+  /** Another dump, or a piece of one. */
+  begin(isPiece = false): void {
+    if (isPiece !== this.isPiece || (isPiece && this.share.bytes > this.share.limit - leastRoom)) this.clear()
+    this.isPiece = isPiece
     this.dump++
     this.current = []
     this.next = 0
@@ -89,8 +96,9 @@ export class KnownSeries {
 
   /** The dump ends: its series are the known ones from now on. */
   finish(): void {
-    const { list, current, dump } = this
+    const { list, current, dump, isPiece } = this
     this.current = []
+    if (isPiece) return
     if (this.inOrder && current.length === list.length) return
     for (const known of list) if (known.dump !== dump) this.forget(known)
     for (const [i, known] of current.entries()) known.index = i
@@ -99,7 +107,7 @@ export class KnownSeries {
 
   /** The source has left. */
   clear(): void {
-    for (const known of this.list) this.forget(known)
+    for (const known of this.byKey.values()) this.forget(known)
     this.list = []
   }
 

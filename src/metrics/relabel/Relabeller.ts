@@ -9,6 +9,7 @@
  */
 import { readStatement } from "../read/Statement.ts"
 import { defaultParseLimits, type InputFormat, type ParseLimits } from "../text/Dump.ts"
+import { atOnce } from "../text/Slices.ts"
 import { HASH, LF, skipBlanks } from "../text/Syntax.ts"
 import { Families } from "./Families.ts"
 import { KnownSeries, type MemoryShare } from "./KnownSeries.ts"
@@ -27,6 +28,9 @@ export interface Relabelled {
 
 /** Bytes of what is remembered of all sources. */
 export const relabelMemory = 64 * 1024 * 1024
+
+/** New ones take up to 50 ms. */
+const sliceBytes = 128 * 1024
 
 /** Of one source. */
 interface Remembered {
@@ -65,10 +69,28 @@ export class Relabeller {
     this.maxSources = maxSources
   }
 
-  /** `attached`: its labels are the same object while they are the same, or what is remembered is of no use. */
-  relabel(source: string, text: Uint8Array, format: InputFormat, attached = nothingAttached): Relabelled {
+  /** `isPiece`: of what the source sends, as single lines are; else all that it has. `attached`: its labels are the same object while they are the same, or what is remembered is of no use. */
+  relabel(
+    source: string,
+    text: Uint8Array,
+    format: InputFormat,
+    attached = nothingAttached,
+    isPiece = false
+  ): Relabelled {
+    return atOnce(this.relabelInSlices(source, text, format, attached, isPiece, text.length))
+  }
+
+  /** The same, so many bytes at a time: others have their turns at each `undefined`, but for texts of this Relabeller. */
+  *relabelInSlices(
+    source: string,
+    text: Uint8Array,
+    format: InputFormat,
+    attached: Attached,
+    isPiece: boolean,
+    bytes = sliceBytes
+  ): Generator<undefined, Relabelled, unknown> {
     const known = this.knownOf(source, attached)
-    known.begin()
+    known.begin(isPiece)
     const families = new Families()
     const edits: Array<Edit> = []
     /** Lines by their new name. */
@@ -77,7 +99,12 @@ export class Relabeller {
     let nameless = 0
     let first = -1
     let eof = text.length
+    let pause = bytes
     for (let at = 0; at < text.length; ) {
+      if (at >= pause) {
+        pause = at + bytes
+        yield
+      }
       const from = skipBlanks(text, at)
       if (text[from] === HASH) {
         const end = lineEnd(text, from)

@@ -3,10 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { relabelRules } from "../../../src/config/RelabelSettings.ts"
 import { Admission } from "../../../src/metrics/admission/Admission.ts"
+import { Gate } from "../../../src/metrics/admission/Gate.ts"
 import { Budget } from "../../../src/metrics/cache/Budget.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import type { Ahead } from "../../../src/metrics/cache/ReadAhead.ts"
+import type { SeriesLabels } from "../../../src/metrics/relabel/SeriesReader.ts"
+import type { Envelope } from "../../../src/metrics/rounds/Record.ts"
 import { defaultParseLimits, type ParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { noTime } from "../../support/logTime.ts"
 import { random } from "../../support/random.ts"
@@ -150,6 +153,53 @@ describe("a source that is not taken", () => {
   })
 })
 
+describe("what was decided", () => {
+  it("is remembered, of samples and chunks beyond their record, and forgotten when there is no more room", () => {
+    const decided: Array<string> = []
+    const none: Envelope["labels"] = []
+    const series = (labels: SeriesLabels) => {
+      decided.push(labels.map(([, value]) => value).join(" "))
+      return labels
+    }
+    const memory = { limit: 128 * 1024, bytes: 0 }
+    const gate = new Gate(
+      { name: "own", series },
+      { sourceLabel: "instance", limits: defaultParseLimits, maxSources: 2 },
+      memory
+    )
+    const pass = (source: string, text: string, more: Partial<Envelope> = {}) => {
+      decided.length = 0
+      const plain = {
+        number: undefined,
+        index: 1,
+        count: 1,
+        time: 0,
+        labels: none,
+        format: "text",
+        ended: false
+      } as const
+      gate.pass({ ...plain, source, mode: "samples", ...more }, Buffer.from(text))
+      return decided.join()
+    }
+    assert.strictEqual(pass("s", "a 1\n"), "a s")
+    assert.strictEqual(pass("s", "b 1\n"), "b s")
+    assert.strictEqual(pass("s", "a 2\nb 2\n"), "")
+    const snapshot = { mode: "snapshot", number: { epoch: 1, round: 1 } } as const
+    for (const index of [1, 2]) assert.notStrictEqual(pass("t", `c${index} 1\n`, { ...snapshot, index, count: 2 }), "")
+    for (const index of [1, 2]) assert.strictEqual(pass("t", `c${index} 1\n`, { ...snapshot, index, count: 2 }), "")
+    assert.strictEqual(pass("u", "a 1\n", snapshot), "a u")
+    assert.strictEqual(pass("u", "b 1\n", snapshot), "b u")
+    assert.strictEqual(pass("u", "a 1\n", snapshot), "a u")
+    // Two sources are remembered.
+    assert.strictEqual(pass("s", "a 1\n"), "a s")
+    for (let i = 0; i < 1000; i++) pass("s", `m${i} 1\n`)
+    assert.isBelow(memory.bytes, memory.limit)
+    assert.strictEqual(pass("s", "a 1\n"), "a s")
+    gate.clear()
+    assert.strictEqual(memory.bytes, 0)
+  })
+})
+
 describe("a text that is not whole", () => {
   it("is refused though the rules would leave its last line out", () => {
     const pod = cacheWith(relabel([name("go_.*", "drop")]))
@@ -185,6 +235,19 @@ describe("a large text", () => {
       assert.isTrue(pod.lines().join() === expected.join())
       assert.deepStrictEqual(pod.refusals(), [`s admission ${60_000 - expected.length}`])
     }
+  })
+})
+
+describe("a large text that is new", () => {
+  it("leaves turns to others while the rules work on it", () => {
+    const text = Array.from({ length: 60_000 }, (_, i) => `m{i="${i}",path="/some/where/else"} 1\n`).join("")
+    const slices = (admission: Admission["Service"] | undefined) => {
+      const work = cacheWith(admission).cache.ahead.of(toRecord(0, { v: "1.1", text }))
+      let all = 0
+      while (work !== undefined && work.next().done !== true) all++
+      return all
+    }
+    assert.isAtLeast(slices(relabel([name("x", "drop")])) - slices(undefined), Math.floor(text.length / (128 * 1024)))
   })
 })
 
