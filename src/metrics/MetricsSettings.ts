@@ -37,10 +37,10 @@ export const metricsSettings = settings({
       "Show series of the names that Prometheus itself writes (up, scrape_duration_seconds, ALERTS and their like).",
     fallback: "false"
   },
-  metricRelabelConfigs: {
+  admissionRelabelConfigs: {
     kind: relabelRules,
     about:
-      "Rules on the series of all records before they are shown, as Prometheus has them under that name; best in the file, as metric_relabel_configs.",
+      "Rules on the series of all records before they are shown, as Prometheus has them under that name; best in the file, as admission_relabel_configs.",
     otherwise: "none"
   },
   refuseSources: {
@@ -129,7 +129,7 @@ const problemsOf = ({ rules, refusedSources, sourceLabel }: AdmissionSettings): 
   const problems = rules.flatMap((one, i) => {
     const rule = relabelRule(one, sourceLabel)
     const which = rules.length === 1 ? "" : `item ${i + 1} of it: `
-    return typeof rule === "function" ? [] : [`--metric-relabel-configs is not usable: ${which}${rule.wrong}`]
+    return typeof rule === "function" ? [] : [`--admission-relabel-configs is not usable: ${which}${rule.wrong}`]
   })
   try {
     if (refusedSources !== undefined) new GoRegexp(refusedSources)
@@ -151,7 +151,7 @@ export const metricsConfig = ({ values }: Resolved<typeof metricsSettings>): Out
       problems: ["--max-gather-bytes is less than two rounds of --max-source-bytes: half of it has to hold one"]
     }
   const relabel = {
-    rules: values.metricRelabelConfigs ?? [],
+    rules: values.admissionRelabelConfigs ?? [],
     refusedSources: values.refuseSources,
     sourceLabel: values.sourceLabel
   }

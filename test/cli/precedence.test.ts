@@ -202,13 +202,13 @@ describe("values", () => {
       ["--source-label", "src"],
       ["--allow-reserved-names"],
       ["--refuse-sources", "test-.*"],
-      ["--metric-relabel-configs", "{regex: id, action: labeldrop}"],
+      ["--admission-relabel-configs", "{regex: id, action: labeldrop}"],
       [
-        "--metric-relabel-configs",
+        "--admission-relabel-configs",
         "{source_labels: [a], modulus: 18446744073709551615, target_label: b, action: hashmod}"
       ],
       [
-        "--metric-relabel-configs",
+        "--admission-relabel-configs",
         "{source_labels: [a], modulus: 18446744073709551614, target_label: b, action: hashmod}"
       ],
       ["--max-source-series", "7"],

@@ -43,16 +43,17 @@ describe("metric_relabel_configs", () => {
 
   it("means the same to pods, whose source label no rule may set, and refuse-sources with it", () => {
     const serve = (yaml: string, ...argv: ReadonlyArray<string>) => told(yaml, argv, ["serve"])
-    assert.strictEqual(serve(`${good}\nrefuse-sources: test-.*\n`), "")
-    const sets = "metric_relabel_configs: [{source_labels: [a], target_label: src}]"
+    const forPods = good.replaceAll("metric_relabel_configs", "admission_relabel_configs")
+    assert.strictEqual(serve(`${forPods}\nrefuse-sources: test-.*\n`), "")
+    const sets = "admission_relabel_configs: [{source_labels: [a], target_label: src}]"
     assert.strictEqual(serve(sets), "")
     assert.strictEqual(
       serve(sets, "--source-label", "src"),
-      "kafka2prom serve: --metric-relabel-configs is not usable: src cannot be a 'target_label': the pods set it to the source id"
+      "kafka2prom serve: --admission-relabel-configs is not usable: src cannot be a 'target_label': the pods set it to the source id"
     )
     assert.strictEqual(
-      serve("metric_relabel_configs: [{action: drop}, {action: explode}]", "--refuse-sources", "a("),
-      'kafka2prom serve: --metric-relabel-configs is not usable: item 2 of it: unknown relabel action "explode"\n' +
+      serve("admission_relabel_configs: [{action: drop}, {action: explode}]", "--refuse-sources", "a("),
+      'kafka2prom serve: --admission-relabel-configs is not usable: item 2 of it: unknown relabel action "explode"\n' +
         "kafka2prom serve: --refuse-sources is not usable: error parsing regexp: missing closing ): `^(?s:a()$`"
     )
   })
