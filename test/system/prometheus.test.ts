@@ -87,6 +87,10 @@ describeWith(["java", "mvn", "prometheus"], "a Prometheus that scrapes the pods"
     prometheus = await startPrometheus(stage, targets)
     timeless = await startPrometheus(stage, targets, { name: "timeless", honorTimestamps: false })
     await untilStored(2, new Map())
+    const isKnown = async () =>
+      (await prometheus.query("up")).length === targets.length &&
+      (await prometheus.query("test_round")).length === sources.length
+    await until(isKnown, { what: "every target and every source in Prometheus" })
   })
   afterEach(({ task }) => {
     if (task.result?.state === "fail") process.stderr.write(`${stage.logs()}\n`)
