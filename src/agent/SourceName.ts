@@ -6,18 +6,12 @@
  * other files exist: an id that changed would move the source to another partition and show its series twice. Pure.
  */
 import { basename, extname, relative, resolve } from "node:path"
-import { fixedBase as baseOf } from "./files/Glob.ts"
-
-/** The directory above the first segment with a wildcard; a plain path's own directory. Absolute. */
-export const fixedBase = (glob: string): string => baseOf(glob, process.cwd())
 
 /** Of a file below the directory at which ids begin. */
 export const sourceBelow = (host: string, base: string, path: string): string => {
   const below = relative(base, resolve(path))
   return `${host}/${below.slice(0, below.length - extname(below).length)}`
 }
-
-export const sourceName = (host: string, glob: string, path: string): string => sourceBelow(host, fixedBase(glob), path)
 
 /** The service's name as far as the file tells it: the file's name without its extension. */
 export const jobName = (path: string): string => basename(path, extname(path))

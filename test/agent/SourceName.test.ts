@@ -1,5 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { fixedBase, jobName, sourceName } from "../../src/agent/SourceName.ts"
+import { fixedBase as baseOf } from "../../src/agent/files/Glob.ts"
+import { jobName, sourceBelow } from "../../src/agent/SourceName.ts"
+
+const fixedBase = (glob: string): string => baseOf(glob, process.cwd())
+/** As the looker names what it finds. */
+const sourceName = (host: string, glob: string, path: string): string => sourceBelow(host, fixedBase(glob), path)
 
 describe("SourceName", () => {
   it("an id is the host and the path below the glob's fixed directory", () => {

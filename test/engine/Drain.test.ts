@@ -3,7 +3,7 @@
  * bounded time, and ends with the loss of the partition.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import {
   durable,
@@ -15,6 +15,7 @@ import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { SimArchive } from "../simulation/SimArchive.ts"
 import { passingBy } from "../support/passing.ts"
 import { type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
+import { produceNumbers, withLog } from "../support/withLog.ts"
 
 const topic = "metrics"
 const { passUntil, passing } = passingBy(50)
@@ -23,17 +24,7 @@ const pass = (ms: number) =>
     for (let t = 0; t < ms; t += 50) yield* TestClock.adjust(50)
   })
 
-const produce = (records: number, partition = 0) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const log = yield* EmbeddedLog
-      const producer = yield* log.transport.producer({ clientId: "test", acks: "all", compression: "none" })
-      const key = Buffer.from("k")
-      yield* producer.produce(
-        Array.from({ length: records }, (_, i) => ({ topic, partition, key, value: Buffer.from(`${i}`), headers: {} }))
-      )
-    })
-  )
+const produce = (records: number, partition = 0) => produceNumbers(partition, records)
 
 const committed = Effect.map(
   EmbeddedLog,
@@ -42,13 +33,6 @@ const committed = Effect.map(
       log.group("kafka2prom").commits.get(`${topic}/${partition}`)?.offset
 )
 const phases = (pod: ShardPod) => pod.engine.status().partitions.map(({ phase }) => phase)
-
-const withLog = <A, E>(partitions: number, body: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>) =>
-  Effect.gen(function* () {
-    const log = yield* EmbeddedLog
-    yield* log.createTopic(topic, partitions)
-    return yield* body
-  }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
 
 /** A pod that writes to the archive. */
 const archiving = (archive: SimArchive, name: string, options: ShardPodOptions = {}) =>

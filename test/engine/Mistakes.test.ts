@@ -3,7 +3,7 @@
  * counted by the module's and the function's name; no other partition notices, the pod goes on, and every processor that was opened is closed.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Backpressure, type Strategy } from "../../src/engine/Backpressure.ts"
 import { type Opening, type PartitionProcessor, type Processing, shown } from "../../src/engine/PartitionProcessor.ts"
@@ -12,28 +12,10 @@ import { partitionKey } from "../../src/transport/Transport.ts"
 import { dropsWhenFull } from "../simulation/dropsWhenFull.ts"
 import { passingBy } from "../support/passing.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
+import { produceNumbers as produce, withLog } from "../support/withLog.ts"
 
 const topic = "metrics"
 const { passUntil, passing } = passingBy(50)
-
-const produce = (partition: number, records: number) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const log = yield* EmbeddedLog
-      const producer = yield* log.transport.producer({ clientId: "test", acks: "all", compression: "none" })
-      const key = Buffer.from("k")
-      yield* producer.produce(
-        Array.from({ length: records }, (_, i) => ({ topic, partition, key, value: Buffer.from(`${i}`), headers: {} }))
-      )
-    })
-  )
-
-const withLog = <A, E>(partitions: number, body: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>) =>
-  Effect.gen(function* () {
-    const log = yield* EmbeddedLog
-    yield* log.createTopic(topic, partitions)
-    return yield* body
-  }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
 
 const good: Processing = {
   process: () => Effect.void,

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, type Scope } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { describe } from "vitest"
 import { encodeClaims } from "../../src/engine/group/Claims.ts"
@@ -7,6 +7,7 @@ import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import type { Plan } from "../../src/transport/embedded/Faults.ts"
 import { passingBy } from "../support/passing.ts"
 import { ProcessorError, type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
+import { withLog } from "../support/withLog.ts"
 
 const topic = "metrics"
 
@@ -36,13 +37,6 @@ const produce = (partition: number, values: Record<string, number>) =>
   )
 
 const visibleCount = (pod: ShardPod) => pod.engine.status().partitions.filter((p) => p.visible).length
-
-const withLog = <A, E>(partitions: number, body: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>) =>
-  Effect.gen(function* () {
-    const log = yield* EmbeddedLog
-    yield* log.createTopic(topic, partitions)
-    return yield* body
-  }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
 
 const start = (name: string, options?: ShardPodOptions) => startShardPod(name, options)
 
