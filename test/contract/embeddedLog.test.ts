@@ -1,8 +1,8 @@
 /** The embedded log keeps the transport's contract, with one broker and with three. */
 import { Effect, Layer } from "effect"
+import { transportContract } from "../../src/testing/contract/transport/TransportContract.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { Transport } from "../../src/transport/Transport.ts"
-import { transportContract } from "./transportContract.ts"
 
 for (const nodes of [1, 3]) {
   transportContract(

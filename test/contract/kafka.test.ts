@@ -1,13 +1,13 @@
 /** The transport contract on real brokers, of the oldest and the newest line that is tested. */
 import type { Socket } from "node:net"
 import { Effect } from "effect"
+import { transportContract } from "../../src/testing/contract/transport/TransportContract.ts"
 import { KafkaTransport } from "../../src/transport/kafka/KafkaTransport.ts"
 import type { TopicPartition, UnreadableReason } from "../../src/transport/Transport.ts"
 import { startKafka } from "../support/kafka.ts"
 import type { KafkaVersion } from "../support/kafkaJars.ts"
 import { changeLastBatch, spoilBatch } from "../support/segment.ts"
 import { describeKafka } from "../support/tools.ts"
-import { transportContract } from "./transportContract.ts"
 
 /** Node's list of what keeps it alive; it has no public form that tells the sockets' ports. */
 const handles = (): ReadonlyArray<unknown> =>

@@ -3,7 +3,7 @@
  * are fresh each time, from the time of day, and printed; K2P_SEED plays one seed again and nothing else.
  */
 import { assert, it } from "@effect/vitest"
-import { noTotals, profileOf, runSeed, tell } from "./Runner.ts"
+import { noTotals, profileOf, runSeed, tell } from "../../src/testing/simulation/Runner.ts"
 
 const schedules = 500
 /** A machine too slow for all of them plays fewer and says so. */

@@ -5,8 +5,8 @@
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
-import { noTotals, profileOf, runSeed, sum, type Totals, tell } from "./Runner.ts"
-import type { Profile } from "./Schedule.ts"
+import { noTotals, profileOf, runSeed, sum, type Totals, tell } from "../../src/testing/simulation/Runner.ts"
+import type { Profile } from "../../src/testing/simulation/Schedule.ts"
 
 interface Task {
   readonly first: number

@@ -1,10 +1,10 @@
 /** What the simulation must be itself, and the histories that have runs of their own. */
 import { assert, describe, it } from "@effect/vitest"
+import { Oracle } from "../../src/testing/simulation/judges/Oracle.ts"
+import { explain, noTotals, replay, runSeed, shrink, tell } from "../../src/testing/simulation/Runner.ts"
+import { makeSchedule, type Profile, type Schedule } from "../../src/testing/simulation/Schedule.ts"
+import { play } from "../../src/testing/simulation/World.ts"
 import { picksWhenFull } from "./dropsWhenFull.ts"
-import { Oracle } from "./Oracle.ts"
-import { explain, noTotals, replay, runSeed, shrink, tell } from "./Runner.ts"
-import { makeSchedule, type Profile, type Schedule } from "./Schedule.ts"
-import { play } from "./World.ts"
 import { wilful, wilfulAssignor } from "./wilfulAssignors.ts"
 
 const fresh = Date.now() % 1_000_000_000

@@ -4,7 +4,7 @@
  * Everything that enters the pod while it is frozen, a timer or an answer, waits at `open`.
  */
 import { type Clock, Duration, Effect } from "effect"
-import { Signal } from "../../src/engine/Signal.ts"
+import { Signal } from "../../engine/Signal.ts"
 
 export class PodClock implements Clock.Clock {
   wallOffset = 0

@@ -3,8 +3,8 @@
  * agree; some sources send numbered rounds whole, some in two chunks, some plain records without any header, as kcat does.
  */
 import { Effect } from "effect"
-import { type Placement, placing } from "../../src/transport/Placement.ts"
-import type { OutgoingRecord, Producer } from "../../src/transport/Transport.ts"
+import { type Placement, placing } from "../../transport/Placement.ts"
+import type { OutgoingRecord, Producer } from "../../transport/Transport.ts"
 import { simExpiry } from "./SimPod.ts"
 
 export const topic = "metrics"

@@ -9,8 +9,8 @@
  *
  * The embedded log leaves out no offset but those that nobody can read, so any other gap is a loss.
  */
-import type { PartitionStatus } from "../../src/engine/Engine.ts"
-import type { Batch } from "../../src/engine/PartitionProcessor.ts"
+import type { PartitionStatus } from "../../../engine/Engine.ts"
+import type { Batch } from "../../../engine/PartitionProcessor.ts"
 
 export interface Watched {
   /** A batch is handed over; the answer is to be called when the processor is done with it. */

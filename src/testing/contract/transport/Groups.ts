@@ -10,7 +10,7 @@ import type {
   Member,
   TopicPartition,
   TransportError
-} from "../../src/transport/Transport.ts"
+} from "../../../transport/Transport.ts"
 
 /** A consumer protocol subscription, version 0, without topics: brokers parse what claims to be one. */
 export const subscription = (userData: string): Uint8Array => {

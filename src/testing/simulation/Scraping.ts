@@ -4,9 +4,9 @@
  * delivered) or not at all. Slow ones are overtaken by later ones.
  */
 import { Effect } from "effect"
-import { render } from "../../src/metrics/body/Renderer.ts"
-import type { Dump } from "../../src/metrics/text/Dump.ts"
-import { random } from "../support/random.ts"
+import { render } from "../../metrics/body/Renderer.ts"
+import type { Dump } from "../../metrics/text/Dump.ts"
+import { random } from "../Random.ts"
 import type { Sim } from "./Sim.ts"
 import type { SimPod } from "./SimPod.ts"
 

@@ -5,7 +5,7 @@
  * Each test makes its own topics and groups under names nobody else uses, so one harness serves a whole file.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { type TopicPartition, Transport, type UnreadableReason } from "../../src/transport/Transport.ts"
+import { type TopicPartition, Transport, type UnreadableReason } from "../../../transport/Transport.ts"
 
 export interface ContractHarness {
   /** Built once a suite, closed after it. */

@@ -7,10 +7,10 @@
  */
 import { layer } from "@effect/vitest"
 import type { Effect, Scope } from "effect"
-import { commitContract } from "./commitContract.ts"
-import { dataContract } from "./dataContract.ts"
-import { groupContract } from "./groupContract.ts"
-import { type ContractHarness, Harness } from "./harness.ts"
+import { commitContract } from "./Commits.ts"
+import { type ContractHarness, Harness } from "./Harness.ts"
+import { groupContract } from "./Membership.ts"
+import { dataContract } from "./Records.ts"
 
 export const transportContract = (name: string, start: Effect.Effect<ContractHarness, never, Scope.Scope>): void => {
   layer(Harness.layer(start), { excludeTestServices: true, timeout: 120_000 })(name, (it) => {

@@ -1,7 +1,7 @@
 /** The part of the transport contract about membership: join, sync, heartbeat, leave, abandon, close. */
 import { assert, type Vitest } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import type { GroupClient, Transport, TransportError } from "../../src/transport/Transport.ts"
+import type { GroupClient, Transport, TransportError } from "../../../transport/Transport.ts"
 import {
   asMember,
   codeOf,
@@ -13,8 +13,8 @@ import {
   syncAll,
   untilFails,
   userData
-} from "./groups.ts"
-import { Harness } from "./harness.ts"
+} from "./Groups.ts"
+import { Harness } from "./Harness.ts"
 
 /** A rebalance that no test waits out. */
 const PATIENT = 30_000

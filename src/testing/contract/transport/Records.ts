@@ -14,9 +14,9 @@ import {
   type TransportError,
   type Unreadable,
   unreadableReasons
-} from "../../src/transport/Transport.ts"
-import { codeOf, form, partition } from "./groups.ts"
-import { Harness } from "./harness.ts"
+} from "../../../transport/Transport.ts"
+import { codeOf, form, partition } from "./Groups.ts"
+import { Harness } from "./Harness.ts"
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 const text = (data: Uint8Array | null | undefined): string | null | undefined =>

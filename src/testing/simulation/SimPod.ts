@@ -3,20 +3,20 @@
  * processing and in evicting, frozen, killed (its fibers just never go on) and stopped cleanly.
  */
 import { Clock, Context, Effect, Exit, Layer, Scope, Semaphore } from "effect"
-import { Backpressure, type StrategyName } from "../../src/engine/Backpressure.ts"
-import { type Cut, Engine } from "../../src/engine/Engine.ts"
-import { Assignor } from "../../src/engine/group/Assignor.ts"
-import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
-import { type Batch, PartitionProcessor, type ProcessorError } from "../../src/engine/PartitionProcessor.ts"
-import * as Shard from "../../src/engine/Shard.ts"
-import { type Look, MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
-import * as MetricsProcessor from "../../src/metrics/cache/MetricsProcessor.ts"
-import { SelfMetrics } from "../../src/SelfMetrics.ts"
-import { partitionKey, Transport } from "../../src/transport/Transport.ts"
-import type { ActorJudge } from "./ActorJudge.ts"
-import { PodClock } from "./PodClock.ts"
+import { Backpressure, type StrategyName } from "../../engine/Backpressure.ts"
+import { type Cut, Engine } from "../../engine/Engine.ts"
+import { Assignor } from "../../engine/group/Assignor.ts"
+import { defaultEngineOptions, type EngineOptions } from "../../engine/Options.ts"
+import { type Batch, PartitionProcessor, type ProcessorError } from "../../engine/PartitionProcessor.ts"
+import * as Shard from "../../engine/Shard.ts"
+import { type Look, MetricsCache } from "../../metrics/cache/MetricsCache.ts"
+import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
+import { SelfMetrics } from "../../SelfMetrics.ts"
+import { partitionKey, Transport } from "../../transport/Transport.ts"
+import { PodClock } from "../pods/PodClock.ts"
+import { throughClock } from "../pods/ThroughClock.ts"
+import type { ActorJudge } from "./judges/ActorJudge.ts"
 import type { SimArchive } from "./SimArchive.ts"
-import { throughClock } from "./SimTransport.ts"
 
 /** Short, so that a minute of virtual time holds many handoffs; the proportions are the defaults'. */
 export const simEngine: EngineOptions = {

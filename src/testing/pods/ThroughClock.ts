@@ -4,7 +4,7 @@
  * `deposed`: the pod's heartbeats are answered by a coordinator that was replaced and does not know it.
  */
 import { Effect } from "effect"
-import type { Fetched, GroupClient, LogRecord, Transport } from "../../src/transport/Transport.ts"
+import type { Fetched, GroupClient, LogRecord, Transport } from "../../transport/Transport.ts"
 import type { PodClock } from "./PodClock.ts"
 
 export const throughClock = (

@@ -1,7 +1,7 @@
 /** The part of the transport contract about commits: what is stored, who may write it, and who may not. */
 import { assert, type Vitest } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { type Member, partitionKey, type TopicPartition, type Transport } from "../../src/transport/Transport.ts"
+import { type Member, partitionKey, type TopicPartition, type Transport } from "../../../transport/Transport.ts"
 import {
   asMember,
   codeOf,
@@ -12,8 +12,8 @@ import {
   rejoinAll,
   syncAll,
   untilFails
-} from "./groups.ts"
-import { Harness } from "./harness.ts"
+} from "./Groups.ts"
+import { Harness } from "./Harness.ts"
 
 /** A stable group of this many members, whose sessions outlast the test, and a topic of four partitions. */
 const setup = (members: number) =>

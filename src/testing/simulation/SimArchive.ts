@@ -13,8 +13,8 @@ import {
   type PartitionProcessor,
   type Processing,
   ProcessorError
-} from "../../src/engine/PartitionProcessor.ts"
-import { type LogRecord, partitionKey } from "../../src/transport/Transport.ts"
+} from "../../engine/PartitionProcessor.ts"
+import { type LogRecord, partitionKey } from "../../transport/Transport.ts"
 
 interface Chain {
   generation: number

@@ -2,7 +2,7 @@
  * Cast: who sends what in a history: which sources are numbered, which are placed by their producers, by which partitioner, and
  * from when on.
  */
-import type { Placement } from "../../src/transport/Placement.ts"
+import type { Placement } from "../../transport/Placement.ts"
 import { foreignersCome, isGrowth, type Schedule } from "./Schedule.ts"
 import type { Kind, Partitioner } from "./SimAgent.ts"
 

@@ -6,7 +6,7 @@
  *
  * It leaves out what an operator sees counted: rounds old enough to have expired, and partitions whose pods may drop.
  */
-import type { Commit } from "../../src/transport/Transport.ts"
+import type { Commit } from "../../../transport/Transport.ts"
 import type { Oracle } from "./Oracle.ts"
 
 interface Round {

@@ -1,8 +1,8 @@
 /** Deeds: how each fault of a schedule is done to the world. One that needs a pod where none runs starts one instead. */
 import { Effect, type Scope } from "effect"
-import type { Request } from "../../src/transport/embedded/Faults.ts"
-import { partitionKey, type UnreadableReason } from "../../src/transport/Transport.ts"
-import { random } from "../support/random.ts"
+import type { Request } from "../../transport/embedded/Faults.ts"
+import { partitionKey, type UnreadableReason } from "../../transport/Transport.ts"
+import { random } from "../Random.ts"
 import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
 import { growthWindowOf, isGrowth } from "./Schedule.ts"

@@ -10,10 +10,10 @@
  * coordinator: there it can be judged whether all is back at once afterwards. `deposed` adds coordinators that were replaced and still answer heartbeats, which is outside P1.
  * `durable` is what can happen to pods that write what comes to a store, `handedOver` joins and leaves alone.
  */
-import { builtInNames, type StrategyName } from "../../src/engine/Backpressure.ts"
-import type { Placement } from "../../src/transport/Placement.ts"
-import { unreadableReasons } from "../../src/transport/Transport.ts"
-import { random } from "../support/random.ts"
+import { builtInNames, type StrategyName } from "../../engine/Backpressure.ts"
+import type { Placement } from "../../transport/Placement.ts"
+import { unreadableReasons } from "../../transport/Transport.ts"
+import { random } from "../Random.ts"
 import type { Fault } from "./Fault.ts"
 
 export interface Timed {

@@ -2,8 +2,8 @@
  * Fault: what can happen to a simulated world, as plain data. Where a fault names a pod, source or partition, the number counts among
  * those that there are then. Several in one (`zombie`, `doubt`, `relay` …) are Plots; how each is done is Deeds' to know.
  */
-import type { StrategyName } from "../../src/engine/Backpressure.ts"
-import type { UnreadableReason } from "../../src/transport/Transport.ts"
+import type { StrategyName } from "../../engine/Backpressure.ts"
+import type { UnreadableReason } from "../../transport/Transport.ts"
 
 export type Fault =
   | { readonly type: "join" }
