@@ -319,5 +319,6 @@ export const carryOut = (sim: Sim, planned: Fault): Effect.Effect<void, never, S
     sim.faults += 1
     if (fault.type === "leave" || fault.type === "crash" || fault.type === "join") sim.presence?.disturbed(sim.time.now)
     sim.tell(() => `${pod?.name ?? "-"}: ${JSON.stringify(fault)}`)
+    sim.happened({ type: "fault", at: sim.time.now, pod: pod?.name, fault })
     return pod !== undefined && "pod" in fault ? toPod(sim, pod, fault) : toWorld(sim, fault)
   })

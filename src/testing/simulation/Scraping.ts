@@ -4,8 +4,6 @@
  * delivered) or not at all. Slow ones are overtaken by later ones.
  */
 import { Effect } from "effect"
-import { render } from "../../metrics/body/Renderer.ts"
-import type { Dump } from "../../metrics/text/Dump.ts"
 import { random } from "../Random.ts"
 import type { Sim } from "./Sim.ts"
 import type { SimPod } from "./SimPod.ts"
@@ -14,29 +12,9 @@ const scrapeTimeout = 8_000
 /** Every so many bodies are rendered as one, the others are put together from their dumps, each rendered once. */
 const wholeEvery = 8
 
-const line = /^([vw])\{[^\n]*instance="([^"]*)"[^\n]*\} (\d+)(?: \d+)?$/gm
-const read = (dumps: ReadonlyArray<Dump>, into: Map<string, number>): void => {
-  const text = Buffer.concat([...render(dumps, "text")]).toString()
-  for (const match of text.matchAll(line)) into.set(`${match[2]}/${match[1]}`, Number(match[3]))
-}
-
-const rendered = new WeakMap<Dump, ReadonlyMap<string, number>>()
-const valuesOf = (dump: Dump): ReadonlyMap<string, number> => {
-  let values = rendered.get(dump) as Map<string, number> | undefined
-  if (values === undefined) {
-    values = new Map()
-    read([dump], values)
-    rendered.set(dump, values)
-  }
-  return values
-}
-
-const bodyOf = (dumps: ReadonlyArray<Dump>, whole: boolean): Map<string, number> => {
-  const values = new Map<string, number>()
-  if (whole) read(dumps, values)
-  else for (const dump of dumps) for (const [series, value] of valuesOf(dump)) values.set(series, value)
-  return values
-}
+/** Of the two series of a source the one that every body has first. */
+const bySource = (values: ReadonlyMap<string, number>): ReadonlyMap<string, number> =>
+  new Map([...values].flatMap(([series, n]) => (series.endsWith("/v") ? [[series.slice(0, -2), n] as const] : [])))
 
 /** Asked again after a wait. */
 const killed = (pod: SimPod): boolean => pod.state === "gone"
@@ -79,15 +57,16 @@ export const scrape = (
     yield* pod.clock.open
     if (killed(pod)) return undefined
     if (abort === "before the body") return undefined
-    const look = content()
-    const values = proven ? bodyOf(look.dumps, number % wholeEvery === 0) : new Map<string, number>()
-    if (proven && abort === "never") look.delivered?.()
-    look.end()
+    const sight = content()
+    const values = new Map(proven ? sight.values(number % wholeEvery === 0) : [])
+    if (proven && abort === "never") sight.delivered?.()
+    sight.end()
     sim.presence?.answered({ cut: number, at, pod: pod.name, values })
     if (!proven) return undefined
     if (abort === "within the body")
       for (const series of [...values.keys()].slice(values.size >> 1)) values.delete(series)
     sim.oracle.scrape({ cut: number, at, pod: pod.name, values, whole: abort === "never" })
+    sim.happened({ type: "shown", at, cut: number, pod: pod.name, values: bySource(values), whole: abort === "never" })
     return values
   }).pipe(Effect.timeoutOrElse({ duration: scrapeTimeout, orElse: () => Effect.succeed(undefined) }))
 

@@ -3,6 +3,7 @@ import type { EmbeddedLog } from "../../transport/embedded/EmbeddedLog.ts"
 import type { Plan, Request } from "../../transport/embedded/Faults.ts"
 import type { Producer } from "../../transport/Transport.ts"
 import type { VirtualTime } from "../VirtualTime.ts"
+import type { Happening } from "./Happening.ts"
 import type { ActorJudge } from "./judges/ActorJudge.ts"
 import type { CommitJudge } from "./judges/CommitJudge.ts"
 import type { Oracle } from "./judges/Oracle.ts"
@@ -38,6 +39,8 @@ export interface Sim {
   readonly sources: ReadonlyArray<SimSource>
   readonly rules: Array<Rule>
   readonly tell: (text: () => string) => void
+  /** For a judge of the caller's. */
+  readonly happened: (happening: Happening) => void
   partitions: number
   /** Scrapes so far: the order of their cuts. */
   cuts: number

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { type Placement, placing } from "../../transport/Placement.ts"
 import type { OutgoingRecord, Producer } from "../../transport/Transport.ts"
+import type { Subject } from "../Subject.ts"
 import { simExpiry } from "./SimPod.ts"
 
 export const topic = "metrics"
@@ -39,6 +40,23 @@ interface Sent {
 /** Beyond what pods with stricter limits accept. */
 const pad = `{pad="${"x".repeat(150)}"}`
 
+export interface SourceOptions {
+  readonly index: number
+  readonly partition: number
+  /** Ms between its dumps. */
+  readonly every: number
+  /** Wall clock, ms. */
+  readonly now: number
+  readonly hearer: Hearer
+  /** Ms since the start. */
+  readonly clock: () => number
+  /** Undefined: one of each in turn. */
+  readonly kind: Kind | undefined
+  readonly partitioner: Partitioner
+  /** Instead of metrics: then it is a plain one. */
+  readonly says: Subject<unknown>["says"] | undefined
+}
+
 export class SimSource {
   readonly name: string
   private readonly fixed: number
@@ -60,25 +78,18 @@ export class SimSource {
   private readonly sent: Array<Sent> = []
   private readonly hearer: Hearer
   private readonly clock: () => number
+  private readonly says: SourceOptions["says"]
 
-  constructor(
-    index: number,
-    partition: number,
-    every: number,
-    now: number,
-    hearer: Hearer,
-    clock: () => number,
-    kind: Kind = (["whole", "chunked", "plain"] as const)[index % 3]!,
-    partitioner: Partitioner = "murmur2"
-  ) {
+  constructor({ index, partition, every, now, hearer, clock, kind, partitioner, says }: SourceOptions) {
     this.name = `s${index}`
     this.fixed = partition
-    this.kind = kind
+    this.kind = says === undefined ? (kind ?? (["whole", "chunked", "plain"] as const)[index % 3]!) : "plain"
     this.partitioner = partitioner
     this.epoch = now
     this.hearer = hearer
     this.clock = clock
     this.every = every
+    this.says = says
   }
 
   get partition(): number {
@@ -108,6 +119,10 @@ export class SimSource {
     }
   }
 
+  private said(says: Subject<unknown>["says"]): OutgoingRecord {
+    return { ...this.record(null, {}), ...says(this.name, this.value) }
+  }
+
   private numbered(body: string | null, now: number, chunk: string): OutgoingRecord {
     return this.record(body, {
       "k2p-source": this.name,
@@ -126,7 +141,7 @@ export class SimSource {
     const w = `# TYPE w gauge\nw${labels} ${this.value}\n`
     const records =
       this.kind === "plain"
-        ? [this.record(v + w, {})]
+        ? [this.says === undefined ? this.record(v + w, {}) : this.said(this.says)]
         : this.kind === "whole"
           ? [this.numbered(v + w, now, "1/1")]
           : [this.numbered(v, now, "1/2"), this.numbered(w, now, "2/2")]

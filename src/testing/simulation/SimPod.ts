@@ -1,21 +1,25 @@
 /**
- * SimPod: one simulated pod: the real engine, processor, cache and renderer behind a PodClock and a SimTransport. It can be slow in
- * processing and in evicting, frozen, killed (its fibers just never go on) and stopped cleanly.
+ * SimPod: one simulated pod: the real engine and the application (metrics with their real processor, cache and renderer, where nothing else is
+ * simulated) behind a PodClock. It can be slow in processing and in evicting, and fail, besides what any process can meet.
  */
-import { Clock, Context, Effect, Exit, Layer, Scope, Semaphore } from "effect"
+import { Context, Effect, Layer, Semaphore } from "effect"
 import { Backpressure, type StrategyName } from "../../engine/Backpressure.ts"
 import { type Cut, Engine } from "../../engine/Engine.ts"
-import { Assignor } from "../../engine/group/Assignor.ts"
+import type { Assignor } from "../../engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../engine/Options.ts"
 import { type Batch, PartitionProcessor, type ProcessorError } from "../../engine/PartitionProcessor.ts"
-import * as Shard from "../../engine/Shard.ts"
-import { type Look, MetricsCache } from "../../metrics/cache/MetricsCache.ts"
+import type * as Shard from "../../engine/Shard.ts"
+import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
-import { SelfMetrics } from "../../SelfMetrics.ts"
-import { partitionKey, Transport } from "../../transport/Transport.ts"
-import { PodClock } from "../pods/PodClock.ts"
+import type { SelfMetrics } from "../../SelfMetrics.ts"
+import { partitionKey, type Transport } from "../../transport/Transport.ts"
+import type { PodClock } from "../pods/PodClock.ts"
+import { PodProcess } from "../pods/PodProcess.ts"
+import { shardLayer } from "../pods/TestPod.ts"
 import { throughClock } from "../pods/ThroughClock.ts"
+import type { Subject } from "../Subject.ts"
 import type { ActorJudge } from "./judges/ActorJudge.ts"
+import { metricsSight, nothingSeen, type Sight, subjectSight } from "./Sight.ts"
 import type { SimArchive } from "./SimArchive.ts"
 
 /** Short, so that a minute of virtual time holds many handoffs; the proportions are the defaults'. */
@@ -37,21 +41,28 @@ export const simEngine: EngineOptions = {
 }
 export const simExpiry = 10_000
 
-/** Replaces a part of the pod: how the mutants break exactly one rule. */
-export interface Parts {
+/** What a team swaps in the pods. A Layer is built once a pod. */
+export interface Swapped {
   readonly engine?: Partial<EngineOptions>
   readonly assignor?: Layer.Layer<Assignor>
   readonly backpressure?: Layer.Layer<Backpressure>
+  /** Around the application's own. */
+  readonly processor?: (processor: PartitionProcessor["Service"]) => PartitionProcessor["Service"]
+}
+
+/** Replaces a part of the pods: how the mutants break exactly one rule. */
+export interface Parts extends Swapped {
+  /** What is simulated instead of metrics. */
+  readonly subject?: Subject<unknown>
   readonly transport?: (transport: Transport["Service"], pod: PodClock) => Transport["Service"]
   readonly shard?: typeof Shard.layer
-  readonly processor?: (processor: PartitionProcessor["Service"]) => PartitionProcessor["Service"]
   /** Replaces how a scrape is made; `content` is asked for when the body is written. */
   readonly scrape?: (pod: SimPod, ago: number) => Scrape
 }
 
 export interface Scrape {
   readonly cut: Cut
-  readonly content: () => Look
+  readonly content: () => Sight
 }
 
 export interface PodSettings {
@@ -67,9 +78,12 @@ export interface PodSettings {
   readonly archive?: SimArchive
 }
 
-export class SimPod {
-  readonly name: string
-  readonly clock: PodClock
+interface Application {
+  readonly app: Layer.Layer<PartitionProcessor, never, SelfMetrics | Transport>
+  readonly look: (services: Context.Context<never>) => (keys: ReadonlyArray<string>) => Sight
+}
+
+export class SimPod extends PodProcess {
   /** Ms that closing a partition takes. */
   evictionDelay = 0
   /** Its limits are below what wide dumps need. */
@@ -82,26 +96,51 @@ export class SimPod {
   failures = 0
   /** Until then its heartbeats reach a deposed coordinator. */
   deposedUntil = -1
-  state: "running" | "leaving" | "gone" = "running"
   engine!: Engine["Service"]
-  cache!: MetricsCache["Service"]
+  /** What is there of these partitions at this instant. */
+  look!: (keys: ReadonlyArray<string>) => Sight
   /** Whoever is to take a cut waits for it. */
   readonly thread = Semaphore.makeUnsafe(1)
-  private readonly base: Clock.Clock
-  private readonly scope = Scope.makeUnsafe()
   private judge!: ActorJudge
 
-  constructor(name: string, base: Clock.Clock) {
-    this.name = name
-    this.base = base
-    this.clock = new PodClock(base)
-  }
-
   start(log: Transport["Service"], settings: PodSettings, parts: Parts): Effect.Effect<void> {
-    const { limits } = MetricsProcessor.defaultMetricsOptions
     this.pace = settings.pace
     this.strict = settings.strict
     this.judge = settings.judge
+    const { app, look } = this.application(settings, parts)
+    const hampered = Layer.effect(
+      PartitionProcessor,
+      Effect.map(PartitionProcessor, (inner) =>
+        PartitionProcessor.of(this.hamper((parts.processor ?? ((p) => p))(inner)))
+      )
+    ).pipe(Layer.provideMerge(app))
+    const engine = { ...simEngine, ...settings.engine, ...parts.engine, clientId: this.name }
+    const deposed = () => Number(this.base.monotonicTimeNanosUnsafe()) / 1e6 < this.deposedUntil
+    const transport = (parts.transport ?? ((t) => t))(throughClock(log, this.clock, deposed), this.clock)
+    const backpressure = parts.backpressure ?? Backpressure.layer(settings.backpressure, 20)
+    const podParts = {
+      app: hampered,
+      backpressure,
+      ...(parts.assignor === undefined ? {} : { assignor: parts.assignor })
+    }
+    return this.build(shardLayer(transport, podParts, engine, parts.shard)).pipe(
+      Effect.map((services) => {
+        this.engine = Context.get(services, Engine)
+        this.look = look(services)
+      }),
+      Effect.orDie
+    )
+  }
+
+  private application(settings: PodSettings, { subject }: Parts): Application {
+    if (settings.archive !== undefined)
+      return { app: Layer.succeed(PartitionProcessor, settings.archive.processor(this)), look: () => () => nothingSeen }
+    if (subject !== undefined)
+      return {
+        app: subject.app,
+        look: (services) => (keys) => subjectSight(subject.shown(services as Context.Context<unknown>, keys))
+      }
+    const { limits } = MetricsProcessor.defaultMetricsOptions
     const metrics = {
       ...MetricsProcessor.defaultMetricsOptions,
       // Agents' clocks are off by minutes here: with their own time samples would be hidden until they are due.
@@ -110,37 +149,13 @@ export class SimPod {
       commit: settings.commit,
       limits: settings.strict ? { ...limits, maxLabelValue: 100 } : limits
     }
-    const hampered = Layer.effect(
-      PartitionProcessor,
-      Effect.map(PartitionProcessor, (inner) =>
-        PartitionProcessor.of(this.hamper((parts.processor ?? ((p) => p))(inner)))
-      )
-    ).pipe(
-      Layer.provide(
-        settings.archive === undefined
-          ? MetricsProcessor.layer(metrics)
-          : Layer.succeed(PartitionProcessor, settings.archive.processor(this))
-      )
-    )
-    const engine = { ...simEngine, ...settings.engine, ...parts.engine, clientId: this.name }
-    const deposed = () => Number(this.base.monotonicTimeNanosUnsafe()) / 1e6 < this.deposedUntil
-    const transport = (parts.transport ?? ((t) => t))(throughClock(log, this.clock, deposed), this.clock)
-    const layer = (parts.shard ?? Shard.layer)(engine).pipe(
-      Layer.provide(hampered),
-      Layer.provideMerge(MetricsCache.layer),
-      Layer.provide(parts.backpressure ?? Backpressure.layer(settings.backpressure, 20)),
-      Layer.provide(parts.assignor ?? Assignor.layer),
-      Layer.provide(SelfMetrics.layerBare),
-      Layer.provide(Layer.succeed(Transport, transport))
-    )
-    return Layer.buildWithScope(Layer.fresh(layer), this.scope).pipe(
-      Effect.provideService(Clock.Clock, this.clock),
-      Effect.map((context) => {
-        this.engine = Context.get(context, Engine)
-        this.cache = Context.get(context, MetricsCache)
-      }),
-      Effect.orDie
-    )
+    return {
+      app: MetricsProcessor.layer(metrics).pipe(Layer.provideMerge(MetricsCache.layer)),
+      look: (services) => {
+        const cache = Context.get(services as Context.Context<MetricsCache>, MetricsCache)
+        return (keys) => metricsSight(cache.collect(keys))
+      }
+    }
   }
 
   memberId(): string {
@@ -215,26 +230,11 @@ export class SimPod {
   scrape(parts: Parts, ago: number): Scrape {
     if (parts.scrape !== undefined) return parts.scrape(this, ago)
     const cut = this.engine.cut(ago)
-    const look = this.cache.collect(cut.partitions.map((p) => p.key))
-    return { cut, content: () => look }
+    const sight = this.look(cut.partitions.map((p) => p.key))
+    return { cut, content: () => sight }
   }
 
-  /** As SIGTERM does it. */
-  readonly stop = Effect.suspend(() => {
-    this.state = "leaving"
-    return Effect.andThen(
-      Scope.close(this.scope, Exit.void),
-      Effect.sync(() => {
-        // One that died on its way out left nothing, but did not leave either.
-        if (this.state === "leaving") this.judge.left(this.name, this.clock.sleeping)
-        this.state = "gone"
-      })
-    )
-  })
-
-  /** As kill -9 does it: nothing of it ever goes on. Its requests under way may still arrive. */
-  kill(): void {
-    this.state = "gone"
-    this.clock.freeze(false)
+  protected override left(): void {
+    this.judge.left(this.name, this.clock.sleeping)
   }
 }

@@ -12,6 +12,7 @@ import { random } from "../Random.ts"
 import { VirtualTime } from "../VirtualTime.ts"
 import { placementOf, roleOf } from "./Cast.ts"
 import { carryOut, startPod } from "./Deeds.ts"
+import type { Happening, HistoryJudge } from "./Happening.ts"
 import { ActorJudge } from "./judges/ActorJudge.ts"
 import { CommitJudge } from "./judges/CommitJudge.ts"
 import { GrowthPresence } from "./judges/GrowthPresence.ts"
@@ -73,7 +74,9 @@ const countsOf = ({ partitions, faults }: Schedule): ReadonlyArray<number> => {
   return counts
 }
 
-const judgeCommits = (schedule: Schedule): boolean =>
+const judgeCommits = (schedule: Schedule, parts: Parts): boolean =>
+  // Who shows something else than metrics says itself what may be committed.
+  parts.subject === undefined &&
   schedule.commit === "scraped" &&
   !isDurable(schedule.profile) &&
   schedule.profile !== "logBack" &&
@@ -108,7 +111,13 @@ const oddStamp = (record: { readonly key: Uint8Array | null }, now: number): num
     ) % clocks.length
   ]!(now)
 
-const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracle, tell: Sim["tell"]) =>
+const make = (
+  schedule: Schedule,
+  parts: Parts,
+  time: VirtualTime,
+  oracle: Oracle,
+  { tell, happened }: Pick<Sim, "tell" | "happened">
+) =>
   Effect.gen(function* () {
     const log = yield* EmbeddedLog.make({ nodes: 2, requestTimeout: 4_000 })
     yield* log.createTopic(
@@ -129,6 +138,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
         const { partition } = source
         const end = log.end({ topic, partition })
         const chunks = source.kind === "chunked" && records === 2
+        happened({ type: "sent", at: time.now, source: source.name, n: source.value, partition, end, accepted: whole })
         const round = { first: end - records, end, value: source.value, at: time.now, chunks }
         for (const series of source.series)
           if (whole) commits.produced(partition, series, round)
@@ -143,12 +153,22 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
     const sources = Array.from({ length: schedule.sources }, (_, i) => {
       const { kind, partitioner, from, foreign } = roleOf(schedule, i)
       const named = (name: number) =>
-        new SimSource(name, i % partitions, every(i), started, hearer, () => time.now, kind, partitioner)
+        new SimSource({
+          index: name,
+          partition: i % partitions,
+          every: every(i),
+          now: started,
+          hearer,
+          clock: () => time.now,
+          kind,
+          partitioner,
+          says: parts.subject?.says
+        })
       // Of a mix the names differ from seed to seed, or the same few would move in all of them.
       let name = schedule.profile === "mixedGrowth" ? i + 100 * (schedule.seed % 97) : i
       while (foreign && cannotBeTold(schedule, named(name))) name += 9_700
       const source = named(name)
-      if (isGrowth(schedule.profile) && kind === "plain") source.placeAmong(partitions)
+      if (isGrowth(schedule.profile) && source.kind === "plain") source.placeAmong(partitions)
       source.silentUntil = from
       return source
     })
@@ -190,6 +210,7 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       sources,
       rules: [],
       tell,
+      happened,
       partitions: schedule.partitions,
       cuts: 0,
       scraping: true,
@@ -198,9 +219,12 @@ const make = (schedule: Schedule, parts: Parts, time: VirtualTime, oracle: Oracl
       faults: 0,
       latency: schedule.latency
     }
-    const judging = judgeCommits(schedule)
+    const judging = judgeCommits(schedule, parts)
     const r = random(schedule.seed * 13).next
     yield* log.intercept((request) => {
+      if (request.op === "offsetCommit")
+        for (const { tp, offset } of request.commits)
+          happened({ type: "committed", at: time.now, pod: request.clientId, partition: tp.partition, offset })
       if (judging && request.op === "offsetCommit")
         commits.committed(request.clientId, request.commits, time.now, (partition) => log.start({ topic, partition }))
       if (sim.pods.find((p) => p.name === request.clientId)?.state === "gone") return { lose: "request" }
@@ -322,17 +346,30 @@ const leaveAll = (sim: Sim) =>
     }
   })
 
-export const play = (schedule: Schedule, parts: Parts = {}, options: { readonly history?: boolean } = {}): Outcome => {
+export interface PlayOptions {
+  /** Whether it is written down for people what happens. */
+  readonly history?: boolean
+  /** The caller's own, beside the promises' judges. */
+  readonly judge?: HistoryJudge
+  /** False: the promises are not judged, only what the caller's judge says, and that the simulation comes to an end. Default: true. */
+  readonly promises?: boolean
+}
+
+export const play = (schedule: Schedule, parts: Parts = {}, options: PlayOptions = {}): Outcome => {
   const time = new VirtualTime(schedule.seed)
   const oracle = new Oracle(schedule.profile !== "deposed")
   const history: Array<string> = []
   const tell: Sim["tell"] = (text) => {
     if (options.history === true) history.push(`${String(Math.round(time.now)).padStart(7)} ms  ${text()}`)
   }
+  const happenings: Array<Happening> = []
+  const happened: Sim["happened"] = (happening) => {
+    if (options.judge !== undefined) happenings.push(happening)
+  }
   const stats = { podMs: 0, faults: 0, healedIn: 0, longestGap: 0 }
 
   const world = Effect.gen(function* () {
-    const sim = yield* make(schedule, parts, time, oracle, tell)
+    const sim = yield* make(schedule, parts, time, oracle, { tell, happened })
     for (let i = 0; i < schedule.pods; i++) yield* startPod(sim)
     for (const [i, source] of sim.sources.entries()) yield* Effect.forkScoped(dumping(sim, source, i))
     const scrapers: Array<Fiber.Fiber<never>> = []
@@ -374,7 +411,8 @@ export const play = (schedule: Schedule, parts: Parts = {}, options: { readonly 
       return String(error)
     }
   })()
-  const violations = [...oracle.violations]
+  const violations = options.promises === false ? [] : [...oracle.violations]
+  violations.push(...(options.judge?.(happenings) ?? []))
   if (failed !== undefined) violations.push(`the simulation itself failed: ${failed}`)
   return {
     violations,

@@ -16,7 +16,7 @@ const withoutProof: Replaced = { modules: () => [unproven()] }
 /** Knows the virtual clock of the world that plays now. */
 const watchingTime = (): { readonly mock: Disposable; readonly now: () => number } => {
   let current: VirtualTime | undefined
-  const mock = vi.doMock("../../support/virtualTime.ts", async (original) => {
+  const mock = vi.doMock("../../../src/testing/VirtualTime.ts", async (original) => {
     const m = await original<{ readonly VirtualTime: typeof VirtualTime }>()
     class Watched extends m.VirtualTime {
       constructor(...given: ConstructorParameters<typeof VirtualTime>) {
@@ -189,7 +189,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     parts: {
       scrape: (pod) => ({
         cut: pod.engine.cut(),
-        content: () => pod.cache.collect(pod.engine.cut().partitions.map((p) => p.key))
+        content: () => pod.look(pod.engine.cut().partitions.map((p) => p.key))
       })
     }
   },
@@ -200,7 +200,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     parts: {
       scrape: (pod) => {
         const cut = pod.engine.cut()
-        return { cut, content: () => pod.cache.collect(cut.partitions.map((p) => p.key)) }
+        return { cut, content: () => pod.look(cut.partitions.map((p) => p.key)) }
       }
     }
   }

@@ -1,7 +1,7 @@
-/** The part of the transport contract about commits: what is stored, who may write it, and who may not. */
-import { assert, type Vitest } from "@effect/vitest"
+/** Commits: the rules of the transport contract about what is stored, who may write it, and who may not. */
 import { Effect, Fiber } from "effect"
-import { type Member, partitionKey, type TopicPartition, type Transport } from "../../../transport/Transport.ts"
+import { type Member, partitionKey, type TopicPartition } from "../../../transport/Transport.ts"
+import { must } from "../Must.ts"
 import {
   asMember,
   codeOf,
@@ -13,7 +13,7 @@ import {
   syncAll,
   untilFails
 } from "./Groups.ts"
-import { Harness } from "./Harness.ts"
+import { Harness, type Rule } from "./Harness.ts"
 
 /** A stable group of this many members, whose sessions outlast the test, and a topic of four partitions. */
 const setup = (members: number) =>
@@ -30,8 +30,8 @@ const setup = (members: number) =>
 const commit = ({ client }: GroupMember, member: Member, tp: TopicPartition, offset: number, metadata = "") =>
   codeOf(client.offsetCommit(member, [{ tp, offset, metadata }]))
 
-export const commitContract = (it: Vitest.MethodsNonLive<Harness | Transport>): void => {
-  it.effect("commits are read back with their metadata, by anybody; what was never committed is absent", () =>
+export const commitRules = (rule: Rule): void => {
+  rule("commits are read back with their metadata, by anybody; what was never committed is absent", () =>
     Effect.gen(function* () {
       const { group, members, topic } = yield* setup(1)
       const { client, member } = members[0]!
@@ -47,15 +47,15 @@ export const commitContract = (it: Vitest.MethodsNonLive<Harness | Transport>): 
         [`${topic}/3`, { offset: Number.MAX_SAFE_INTEGER, metadata: "large" }]
       ])
       const all = [0, 1, 2, 3].map((index) => partition(topic, index))
-      assert.deepStrictEqual(yield* client.offsetFetch(all), expected)
+      must.equal(yield* client.offsetFetch(all), expected)
       const reader = yield* Harness.client(group)
-      assert.deepStrictEqual(yield* reader.offsetFetch(all), expected)
+      must.equal(yield* reader.offsetFetch(all), expected)
       const stranger = yield* Harness.client()
-      assert.deepStrictEqual(yield* stranger.offsetFetch(all), new Map())
+      must.equal(yield* stranger.offsetFetch(all), new Map())
     })
   )
 
-  it.effect("the last commit of a partition stands, a lower one too", () =>
+  rule("the last commit of a partition stands, a lower one too", () =>
     Effect.gen(function* () {
       const { members, tp } = yield* setup(1)
       const { client, member } = members[0]!
@@ -65,12 +65,12 @@ export const commitContract = (it: Vitest.MethodsNonLive<Harness | Transport>): 
         [3, "c"]
       ] as const) {
         yield* client.offsetCommit(member, [{ tp, offset, metadata }])
-        assert.deepStrictEqual((yield* client.offsetFetch([tp])).get(partitionKey(tp)), { offset, metadata })
+        must.equal((yield* client.offsetFetch([tp])).get(partitionKey(tp)), { offset, metadata })
       }
     })
   )
 
-  it.effect("commits of one client are stored in the order in which they were sent", () =>
+  rule("commits of one client are stored in the order in which they were sent", () =>
     Effect.gen(function* () {
       const { members, tp } = yield* setup(1)
       const { client, member } = members[0]!
@@ -83,92 +83,82 @@ export const commitContract = (it: Vitest.MethodsNonLive<Harness | Transport>): 
         )
       }
       for (const request of sent) yield* Fiber.join(request)
-      assert.strictEqual((yield* client.offsetFetch([tp])).get(partitionKey(tp))?.offset, 20)
+      must.equal((yield* client.offsetFetch([tp])).get(partitionKey(tp))?.offset, 20)
     })
   )
 
-  it.effect("a commit by a member that owns nothing of the partition is stored: no broker asks", () =>
+  rule("a commit by a member that owns nothing of the partition is stored: no broker asks", () =>
     Effect.gen(function* () {
       const { members, tp } = yield* setup(2)
-      assert.strictEqual(yield* commit(members[0]!, members[0]!.member, tp, 10), "OK")
-      assert.strictEqual(yield* commit(members[1]!, members[1]!.member, tp, 4, "backwards"), "OK")
+      must.equal(yield* commit(members[0]!, members[0]!.member, tp, 10), "OK")
+      must.equal(yield* commit(members[1]!, members[1]!.member, tp, 4, "backwards"), "OK")
       const stored = yield* members[0]!.client.offsetFetch([tp])
-      assert.deepStrictEqual(stored.get(partitionKey(tp)), { offset: 4, metadata: "backwards" })
+      must.equal(stored.get(partitionKey(tp)), { offset: 4, metadata: "backwards" })
     })
   )
 
-  it.effect("a stale generation and an unknown member cannot commit", () =>
+  rule("a stale generation and an unknown member cannot commit", () =>
     Effect.gen(function* () {
       const { join, members, tp } = yield* setup(1)
       const [old] = members
       const { generation, memberId } = old!.member
-      assert.strictEqual(yield* commit(old!, old!.member, tp, 1), "OK")
-      assert.strictEqual(yield* commit(old!, { memberId: "nobody", generation }, tp, 2), "UNKNOWN_MEMBER_ID")
-      assert.strictEqual(yield* commit(old!, { memberId, generation: generation + 1 }, tp, 3), "ILLEGAL_GENERATION")
+      must.equal(yield* commit(old!, old!.member, tp, 1), "OK")
+      must.equal(yield* commit(old!, { memberId: "nobody", generation }, tp, 2), "UNKNOWN_MEMBER_ID")
+      must.equal(yield* commit(old!, { memberId, generation: generation + 1 }, tp, 3), "ILLEGAL_GENERATION")
       const next = asMember(old!.client, yield* old!.client.joinGroup(joinRequest(join, memberId, "next")))
-      assert.strictEqual(yield* commit(next, old!.member, tp, 4), "ILLEGAL_GENERATION")
-      assert.strictEqual(yield* commit(next, next.member, tp, 5), "REBALANCE_IN_PROGRESS", "between join and sync")
+      must.equal(yield* commit(next, old!.member, tp, 4), "ILLEGAL_GENERATION")
+      must.equal(yield* commit(next, next.member, tp, 5), "REBALANCE_IN_PROGRESS", "between join and sync")
       yield* syncAll([next])
-      assert.strictEqual(yield* commit(next, old!.member, tp, 6), "ILLEGAL_GENERATION")
-      assert.strictEqual((yield* next.client.offsetFetch([tp])).get(partitionKey(tp))?.offset, 1)
-      assert.strictEqual(yield* commit(next, next.member, tp, 7), "OK")
-      assert.strictEqual((yield* next.client.offsetFetch([tp])).get(partitionKey(tp))?.offset, 7)
+      must.equal(yield* commit(next, old!.member, tp, 6), "ILLEGAL_GENERATION")
+      must.equal((yield* next.client.offsetFetch([tp])).get(partitionKey(tp))?.offset, 1)
+      must.equal(yield* commit(next, next.member, tp, 7), "OK")
+      must.equal((yield* next.client.offsetFetch([tp])).get(partitionKey(tp))?.offset, 7)
     })
   )
 
-  it.effect("a member of the generation before may commit while the next one forms", () =>
+  rule("a member of the generation before may commit while the next one forms", () =>
     Effect.gen(function* () {
       const { group, join, members, tp } = yield* setup(1)
       const newcomer = yield* Harness.client(group)
       const joining = yield* Effect.forkChild(newcomer.joinGroup(joinRequest(join, "", "new")))
       yield* untilFails(members[0]!.client.heartbeat(members[0]!.member), "REBALANCE_IN_PROGRESS")
-      assert.strictEqual(yield* commit(members[0]!, members[0]!.member, tp, 11), "OK")
+      must.equal(yield* commit(members[0]!, members[0]!.member, tp, 11), "OK")
       yield* members[0]!.client.joinGroup(joinRequest(join, members[0]!.member.memberId, "old"))
       yield* Fiber.join(joining)
-      assert.strictEqual(yield* commit(members[0]!, members[0]!.member, tp, 12), "ILLEGAL_GENERATION")
-      assert.strictEqual((yield* newcomer.offsetFetch([tp])).get(partitionKey(tp))?.offset, 11)
+      must.equal(yield* commit(members[0]!, members[0]!.member, tp, 12), "ILLEGAL_GENERATION")
+      must.equal((yield* newcomer.offsetFetch([tp])).get(partitionKey(tp))?.offset, 11)
     })
   )
 
-  it.effect("a member that left cannot commit, neither to the others' group nor to an empty one", () =>
+  rule("a member that left cannot commit, neither to the others' group nor to an empty one", () =>
     Effect.gen(function* () {
       const { join, members, tp } = yield* setup(2)
       const [a, b] = members
-      assert.strictEqual(yield* commit(b!, b!.member, tp, 1), "OK")
+      must.equal(yield* commit(b!, b!.member, tp, 1), "OK")
       yield* b!.client.leaveGroup(b!.member.memberId)
-      assert.strictEqual(yield* commit(b!, b!.member, tp, 2), "UNKNOWN_MEMBER_ID")
+      must.equal(yield* commit(b!, b!.member, tp, 2), "UNKNOWN_MEMBER_ID")
       const [alone] = yield* rejoinAll([a!], join)
-      assert.strictEqual(yield* commit(b!, b!.member, tp, 3), "UNKNOWN_MEMBER_ID")
+      must.equal(yield* commit(b!, b!.member, tp, 3), "UNKNOWN_MEMBER_ID")
       yield* alone!.client.leaveGroup(alone!.member.memberId)
-      assert.strictEqual(yield* commit(alone!, alone!.member, tp, 4), "UNKNOWN_MEMBER_ID")
-      assert.strictEqual(
-        (yield* a!.client.offsetFetch([tp])).get(partitionKey(tp))?.offset,
-        1,
-        "commits outlive members"
-      )
+      must.equal(yield* commit(alone!, alone!.member, tp, 4), "UNKNOWN_MEMBER_ID")
+      must.equal((yield* a!.client.offsetFetch([tp])).get(partitionKey(tp))?.offset, 1, "commits outlive members")
     })
   )
 
-  it.effect("a generation of a group that nobody ever joined cannot commit", () =>
+  rule("a generation of a group that nobody ever joined cannot commit", () =>
     Effect.gen(function* () {
       const tp = partition(yield* Harness.topic(), 0)
       const client = yield* Harness.client()
       const stranger = { memberId: "stranger", generation: 1 }
-      assert.strictEqual(
-        yield* codeOf(client.offsetCommit(stranger, [{ tp, offset: 1, metadata: "" }])),
-        "ILLEGAL_GENERATION"
-      )
-      assert.strictEqual(yield* codeOf(client.heartbeat(stranger)), "UNKNOWN_MEMBER_ID")
+      must.equal(yield* codeOf(client.offsetCommit(stranger, [{ tp, offset: 1, metadata: "" }])), "ILLEGAL_GENERATION")
+      must.equal(yield* codeOf(client.heartbeat(stranger)), "UNKNOWN_MEMBER_ID")
     })
   )
 
-  it.effect("a commit for a partition that does not exist fails the call", () =>
+  rule("a commit for a partition that does not exist fails the call", () =>
     Effect.gen(function* () {
       const { members, topic } = yield* setup(1)
-      assert.strictEqual(
-        yield* commit(members[0]!, members[0]!.member, partition(topic, 99), 1),
-        "UNKNOWN_TOPIC_OR_PARTITION"
-      )
+      must.equal(yield* commit(members[0]!, members[0]!.member, partition(topic, 99), 1), "UNKNOWN_TOPIC_OR_PARTITION")
     })
   )
 }
