@@ -4,7 +4,7 @@
  *
  * Not promised: retention (a file grows as long as it is written to), records above `maxRecordBytes`, other processes on the same directory.
  */
-import { mkdir, readdir } from "node:fs/promises"
+import { appendFile, mkdir, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect, type Scope } from "effect"
 import {
@@ -59,6 +59,7 @@ export const openDirectoryLog = (
   Effect.gen(function* () {
     const groups = yield* EmbeddedLog.make({ minSessionTimeout })
     const files = new Map<string, PartitionFile>()
+    const pathOf = (topic: string, partition: number) => join(directory, topic, `${partition}.ndjson`)
     yield* Effect.promise(() => mkdir(directory, { recursive: true }))
     const commits = new CommitFile(join(directory, "commits.json"))
 
@@ -67,7 +68,7 @@ export const openDirectoryLog = (
     const enter = (topic: string, partitions: number) => {
       for (let partition = 0; partition < partitions; partition++) {
         const key = partitionKey({ topic, partition })
-        if (!files.has(key)) files.set(key, new PartitionFile(join(directory, topic, `${partition}.ndjson`)))
+        if (!files.has(key)) files.set(key, new PartitionFile(pathOf(topic, partition)))
       }
       const known = topics.has(topic)
       topics.add(topic)
@@ -80,7 +81,7 @@ export const openDirectoryLog = (
     const opened = (op: string, tp: TopicPartition): Effect.Effect<PartitionFile, TransportError> => {
       const file = files.get(partitionKey(tp))
       if (file === undefined) return Effect.fail(failure(op, "UNKNOWN_TOPIC_OR_PARTITION", partitionKey(tp)))
-      return Effect.as(file.opened, file)
+      return Effect.as(file.follow, file)
     }
 
     /** What is there of one partition now. */
@@ -171,10 +172,11 @@ export const openDirectoryLog = (
       transport: { groupClient, producer, inspect: groups.transport.inspect },
       createTopic: (topic, partitions) =>
         Effect.gen(function* () {
-          yield* Effect.promise(() => mkdir(join(directory, topic), { recursive: true }))
+          yield* Effect.promise(async () => {
+            await mkdir(join(directory, topic), { recursive: true })
+            for (let partition = 0; partition < partitions; partition++) await appendFile(pathOf(topic, partition), "")
+          })
           yield* enter(topic, partitions)
-          for (let partition = 0; partition < partitions; partition++)
-            yield* files.get(partitionKey({ topic, partition }))!.opened
         })
     }
   })

@@ -300,6 +300,25 @@ export const recordRules = (
     })
   )
 
+  rule("fetches at once give each of their readers every record once and in order, while records arrive", () =>
+    Effect.gen(function* () {
+      const tp = partition(yield* Harness.topic(), 0)
+      const count = 40
+      const readers = yield* Effect.forEach([1, 2, 3], () => Harness.client())
+      const reading = yield* Effect.forkChild(
+        Effect.forEach(readers, (reader) => readTo(reader, tp, count), { concurrency: "unbounded" })
+      )
+      for (let i = 0; i < count; i++) yield* produce([record(tp, `${i}`)])
+      const expected = Array.from({ length: count }, (_, i) => [i, `${i}`] as const)
+      for (const records of yield* Fiber.join(reading))
+        must.equal(
+          records.map((r) => [r.offset, text(r.value)] as const),
+          expected,
+          "offsets and values that a reader was given"
+        )
+    })
+  )
+
   if (deleteRecords !== undefined)
     rule("a position outside the log is out of range, and the other partitions of the fetch are answered", () =>
       Effect.gen(function* () {
