@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random } from "effect"
 import { Backoff, worthALine } from "../src/Backoff.ts"
-import { VirtualTime } from "./support/virtualTime.ts"
+import { VirtualTime } from "../src/testing/VirtualTime.ts"
 
 const backoff = new Backoff(100, 5_000)
 const longest = (failures: number): number => backoff.after(failures, 1)

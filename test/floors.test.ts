@@ -48,6 +48,8 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   // What puts metrics together, beside its rooms.
   ["metrics/*", ["metrics/admission", "metrics/relabel", "metrics/cache", "metrics/scrape", "config", "pod"]],
   ["pod", ["http", "config", "engine", "transport"]],
+  // What tries parts may know all of those that it tries.
+  ["testing", ["transport", "engine", "metrics/text", "metrics/cache", "metrics/body"]],
   // A dump is checked by the pods' own reader.
   ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/relabel", "metrics/cache"]]
 ]

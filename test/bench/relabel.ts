@@ -5,8 +5,8 @@
 import { KnownSeries } from "../../src/metrics/relabel/KnownSeries.ts"
 import { Relabeller } from "../../src/metrics/relabel/Relabeller.ts"
 import { ruleOfAll } from "../../src/metrics/relabel/RelabelRule.ts"
+import { random } from "../../src/testing/Random.ts"
 import { type RawRule, rulesOf } from "../metrics/relabel/rules.ts"
-import { random } from "../support/random.ts"
 
 const name = (regex: string, action: string): RawRule => ({ source_labels: ["__name__"], regex, action })
 const sets: Readonly<Record<string, ReadonlyArray<RawRule>>> = {

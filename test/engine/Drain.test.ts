@@ -11,8 +11,8 @@ import {
   type PartitionProcessor,
   type ProcessorError
 } from "../../src/engine/PartitionProcessor.ts"
+import { SimArchive } from "../../src/testing/simulation/SimArchive.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
-import { SimArchive } from "../simulation/SimArchive.ts"
 import { passingBy } from "../support/passing.ts"
 import { type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
 import { produceNumbers, withLog } from "../support/withLog.ts"

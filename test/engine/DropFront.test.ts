@@ -8,10 +8,10 @@ import { Effect, Logger } from "effect"
 import type { StrategyName } from "../../src/engine/Backpressure.ts"
 import type { PartitionStatus } from "../../src/engine/Engine.ts"
 import type { EngineOptions } from "../../src/engine/Options.ts"
+import { random } from "../../src/testing/Random.ts"
+import { VirtualTime } from "../../src/testing/VirtualTime.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
-import { random } from "../support/random.ts"
 import { type ShardPod, startShardPod } from "../support/shardPod.ts"
-import { VirtualTime } from "../support/virtualTime.ts"
 
 const topic = "metrics"
 const tick = 50

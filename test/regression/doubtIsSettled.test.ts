@@ -5,8 +5,8 @@
  * doubt commits again although nothing changed.
  */
 import { assert, it } from "vitest"
-import type { Schedule } from "../simulation/Schedule.ts"
-import { play } from "../simulation/World.ts"
+import type { Schedule } from "../../src/testing/simulation/Schedule.ts"
+import { play } from "../../src/testing/simulation/World.ts"
 
 const schedule: Schedule = {
   seed: 1399954547,

@@ -5,9 +5,9 @@
  * round. What a dropped chunk takes the place of holds L; and of a dropped stretch the highest round is told, too.
  */
 import { assert, it } from "vitest"
+import type { Schedule } from "../../src/testing/simulation/Schedule.ts"
+import { play } from "../../src/testing/simulation/World.ts"
 import { dropsWhenFull } from "../simulation/dropsWhenFull.ts"
-import type { Schedule } from "../simulation/Schedule.ts"
-import { play } from "../simulation/World.ts"
 
 const schedule: Schedule = {
   seed: 112,

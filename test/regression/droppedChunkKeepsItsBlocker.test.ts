@@ -6,9 +6,9 @@
  */
 import { assert, it } from "vitest"
 import { Rounds } from "../../src/metrics/rounds/Rounds.ts"
+import type { Schedule } from "../../src/testing/simulation/Schedule.ts"
+import { play } from "../../src/testing/simulation/World.ts"
 import { dropsWhenFull } from "../simulation/dropsWhenFull.ts"
-import type { Schedule } from "../simulation/Schedule.ts"
-import { play } from "../simulation/World.ts"
 
 const schedule: Schedule = {
   seed: 635594192,

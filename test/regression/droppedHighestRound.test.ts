@@ -4,9 +4,9 @@
  * had been shown by the owner before. Of a dropped stretch the highest round is told, too.
  */
 import { assert, it } from "vitest"
+import type { Schedule } from "../../src/testing/simulation/Schedule.ts"
+import { play } from "../../src/testing/simulation/World.ts"
 import { dropsWhenFull } from "../simulation/dropsWhenFull.ts"
-import type { Schedule } from "../simulation/Schedule.ts"
-import { play } from "../simulation/World.ts"
 
 const schedule: Schedule = {
   seed: 636441849,

@@ -8,8 +8,8 @@
  * the partition counted as evicted and was acquired again, while the first actor was still at work. An actor begins a step later.
  */
 import { assert, it } from "vitest"
-import type { Schedule } from "../simulation/Schedule.ts"
-import { play } from "../simulation/World.ts"
+import type { Schedule } from "../../src/testing/simulation/Schedule.ts"
+import { play } from "../../src/testing/simulation/World.ts"
 
 const schedule: Schedule = {
   seed: 640472719,

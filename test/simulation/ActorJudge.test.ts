@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { PartitionStatus } from "../../src/engine/Engine.ts"
 import type { Batch } from "../../src/engine/PartitionProcessor.ts"
-import { ActorJudge } from "./ActorJudge.ts"
+import { ActorJudge } from "../../src/testing/simulation/judges/ActorJudge.ts"
 
 const batch = (offsets: ReadonlyArray<number>, next: number): Batch => ({
   records: offsets.map((offset) => ({ offset, timestamp: 0, key: null, value: null, headers: {} })),

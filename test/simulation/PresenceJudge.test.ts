@@ -1,7 +1,7 @@
 /** The judge of presence must be able to find what it is for, whatever order the answers come in. */
 import { assert, describe, it } from "@effect/vitest"
-import { Oracle } from "./Oracle.ts"
-import { PresenceJudge } from "./PresenceJudge.ts"
+import { Oracle } from "../../src/testing/simulation/judges/Oracle.ts"
+import { PresenceJudge } from "../../src/testing/simulation/judges/PresenceJudge.ts"
 
 const maxGap = 1_000
 

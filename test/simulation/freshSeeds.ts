@@ -3,7 +3,8 @@
  * are fresh each time, from the time of day, and printed; K2P_SEED plays one seed again and nothing else.
  */
 import { assert, it } from "@effect/vitest"
-import { noTotals, profileOf, runSeed, tell } from "./Runner.ts"
+import { simulate } from "../../src/testing/simulation/Simulate.ts"
+import { noTotals, sum, tell } from "../../src/testing/simulation/Totals.ts"
 
 const schedules = 500
 /** A machine too slow for all of them plays fewer and says so. */
@@ -15,13 +16,14 @@ export const playFreshSeeds = (half: 0 | 1): void => {
     const first = given === undefined ? (Date.now() % 1_000_000_000) + half * 1_000_000_000 : Number(given)
     const count = given === undefined ? schedules : 1
     const deadline = performance.now() + budget
-    const totals = noTotals()
+    let totals = noTotals()
     let fewest = Number.POSITIVE_INFINITY
     for (let seed = first; seed < first + count && performance.now() < deadline; seed++) {
-      const before = totals.faults
-      const broken = runSeed(seed, profileOf(seed), totals)
-      if (broken !== undefined) assert.fail(broken)
-      fewest = Math.min(fewest, totals.faults - before)
+      const { broken, ...played } = simulate({ seeds: { from: seed, count: 1 } })
+      if (broken !== undefined)
+        assert.fail(`${broken.message}\nAgain: K2P_SEED=${seed} npx vitest run test/simulation/freshSeeds`)
+      totals = sum([totals, played])
+      fewest = Math.min(fewest, played.faults)
     }
     console.log(`simulation, seeds ${first} to ${first + totals.schedules - 1}: ${tell(totals)}`)
     if (totals.schedules < count)

@@ -5,8 +5,8 @@
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
-import { noTotals, profileOf, runSeed, sum, type Totals, tell } from "./Runner.ts"
-import type { Profile } from "./Schedule.ts"
+import { simulate } from "../../src/testing/simulation/Simulate.ts"
+import { noTotals, sum, type Totals, tell } from "../../src/testing/simulation/Totals.ts"
 
 interface Task {
   readonly first: number
@@ -54,14 +54,14 @@ const options = () => {
   }
 }
 
-const profile = (seed: number, logBack: boolean): Profile =>
-  logBack ? (seed % 12 === 0 ? "calmLogBack" : "logBack") : profileOf(seed)
-
 const work = ({ first, step, until, faults, logBack }: Task): void => {
   for (let seed = first; Date.now() < until; seed += step) {
-    const totals = noTotals()
-    const broken = runSeed(seed, profile(seed, logBack), totals, faults)
-    parentPort!.postMessage({ totals, broken } satisfies Report)
+    const { broken, ...totals } = simulate({
+      seeds: { from: seed, count: 1 },
+      ...(logBack ? { profile: seed % 12 === 0 ? "calmLogBack" : "logBack" } : {}),
+      ...(faults === undefined ? {} : { faults })
+    })
+    parentPort!.postMessage({ totals, broken: broken?.message } satisfies Report)
     if (broken !== undefined) return
   }
 }

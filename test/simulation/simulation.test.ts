@@ -1,10 +1,12 @@
 /** What the simulation must be itself, and the histories that have runs of their own. */
 import { assert, describe, it } from "@effect/vitest"
+import { Oracle } from "../../src/testing/simulation/judges/Oracle.ts"
+import { makeSchedule, type Profile } from "../../src/testing/simulation/Schedule.ts"
+import { shrink } from "../../src/testing/simulation/Shrinking.ts"
+import { replay, simulate } from "../../src/testing/simulation/Simulate.ts"
+import { tell } from "../../src/testing/simulation/Totals.ts"
+import { play } from "../../src/testing/simulation/World.ts"
 import { picksWhenFull } from "./dropsWhenFull.ts"
-import { Oracle } from "./Oracle.ts"
-import { explain, noTotals, replay, runSeed, shrink, tell } from "./Runner.ts"
-import { makeSchedule, type Profile, type Schedule } from "./Schedule.ts"
-import { play } from "./World.ts"
 import { wilful, wilfulAssignor } from "./wilfulAssignors.ts"
 
 const fresh = Date.now() % 1_000_000_000
@@ -90,12 +92,9 @@ describe("the oracle", () => {
 })
 
 describe("histories of their own", () => {
-  const playMany = (profile: Profile, schedules: number) => {
-    const totals = noTotals()
-    for (let seed = fresh; seed < fresh + schedules; seed++) {
-      const broken = runSeed(seed, profile, totals)
-      if (broken !== undefined) assert.fail(broken)
-    }
+  const playMany = (profile: Profile, count: number) => {
+    const { broken, ...totals } = simulate({ seeds: { from: fresh, count }, profile })
+    if (broken !== undefined) assert.fail(broken.message)
     console.log(`${profile}, seeds from ${fresh}: ${tell(totals)}`)
   }
 
@@ -140,21 +139,21 @@ describe("histories of their own", () => {
   it("where a strategy drops what it likes, from the middle of what waits too, nothing older is shown", {
     timeout: 300_000
   }, () => {
-    for (let seed = fresh; seed < fresh + 30; seed++) {
-      const schedule: Schedule = { ...makeSchedule(seed), backpressure: "drop-front" }
-      const parts = { backpressure: picksWhenFull("drop-front") }
-      const { violations } = play(schedule, parts)
-      if (violations.length > 0) assert.fail(explain(schedule, parts))
-    }
+    const { broken } = simulate({
+      seeds: { from: fresh, count: 30 },
+      profile: "faults",
+      histories: (made) => ({ ...made, backpressure: "drop-front" }),
+      parts: { backpressure: picksWhenFull("drop-front") }
+    })
+    if (broken !== undefined) assert.fail(broken.message)
   })
 
   for (const name of wilful)
     it(`whatever an assignor answers, nothing older is shown, and all is shown: ${name}`, { timeout: 300_000 }, () => {
       for (let seed = fresh; seed < fresh + 8; seed++) {
-        const schedule = makeSchedule(seed)
         const parts = { assignor: wilfulAssignor(name, seed) }
-        const { violations } = play(schedule, parts)
-        if (violations.length > 0) assert.fail(explain(schedule, parts))
+        const { broken } = simulate({ seeds: { from: seed, count: 1 }, profile: "faults", parts })
+        if (broken !== undefined) assert.fail(broken.message)
       }
     })
 

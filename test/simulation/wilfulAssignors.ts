@@ -5,7 +5,7 @@
 import { Layer } from "effect"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import type { Holder } from "../../src/engine/group/Balance.ts"
-import { random } from "../support/random.ts"
+import { random } from "../../src/testing/Random.ts"
 
 type Place = (typeof Assignor)["Service"]["place"]
 

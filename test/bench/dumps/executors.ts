@@ -2,7 +2,7 @@
  * A Spark driver's dump of its executors, as `/metrics/executors/prometheus` writes it: no metadata, all lines of an executor in one group,
  * so the families are spread over the whole dump. In each round one executor has gone, from anywhere, and a new one has come, at the end.
  */
-import { type Random, random } from "../../support/random.ts"
+import { type Random, random } from "../../../src/testing/Random.ts"
 import { formatNumber } from "./service.ts"
 
 const metrics = [

@@ -1,5 +1,5 @@
 /** A service that exports little but histograms: gRPC methods with latency and size, eighteen buckets each, a third of them not in use. */
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 import { type SeriesSpec, SyntheticService } from "./service.ts"
 
 const latency =

@@ -1,5 +1,5 @@
 /** A Spring Boot service on the JVM, as Micrometer's registry writes it: Java's number format, camel-cased tags, long class names. */
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 import { type FamilySpec, type SeriesSpec, SyntheticService } from "./service.ts"
 
 const pools: ReadonlyArray<readonly [area: string, id: string]> = [

@@ -1,5 +1,5 @@
 /** kube-state-metrics: hardly a value moves, and labels are long: ids of pods and containers, images with digests. Some 300 bytes a line. */
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 import { type FamilySpec, SyntheticService } from "./service.ts"
 
 export const kubeState = (index: number): SyntheticService => {

@@ -3,7 +3,7 @@
  * gauges and runtime metrics. Each series carries the service's own `pod` label, because Telegraf adds none: without it all
  * sources would be one to it. kafka2prom adds its `instance` and `job` to it all the same, so it writes the longer lines.
  */
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 import { type FamilySpec, type SeriesSpec, SyntheticService } from "./service.ts"
 
 const methods = ["GET", "POST", "PUT", "DELETE"]

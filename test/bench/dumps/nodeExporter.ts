@@ -1,5 +1,5 @@
 /** node_exporter on a machine with 64 cores, some disks and many network interfaces. Go's number format, many families with few series. */
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 import { type FamilySpec, type SeriesSpec, SyntheticService } from "./service.ts"
 
 const modes = ["idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"]

@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { Counter, collectDefaultMetrics, Gauge, Histogram, register, Summary } from "prom-client"
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 
 const [folder = ".", rounds = "10"] = process.argv.slice(2)
 const r = random(42)

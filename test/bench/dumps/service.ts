@@ -3,7 +3,7 @@
  * third stands still, buckets stay cumulative, gauges change the length of their text, what is constant stays. Its numbers are
  * written as its client library would. Series that come and go, and lines in another order, are made of its blocks: see `shapes.ts`.
  */
-import { type Random, random } from "../../support/random.ts"
+import { type Random, random } from "../../../src/testing/Random.ts"
 
 export type NumberFormat = "js" | "go" | "java"
 

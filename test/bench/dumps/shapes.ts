@@ -3,7 +3,7 @@
  * All but `lines` send whole dumps, one a record; all but `executors` are the same web service.
  */
 
-import { random, shuffled } from "../../support/random.ts"
+import { random, shuffled } from "../../../src/testing/Random.ts"
 import { ExecutorService } from "./executors.ts"
 import { mixedService } from "./mixed.ts"
 import type { RoundBlock } from "./service.ts"

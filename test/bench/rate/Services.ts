@@ -9,7 +9,7 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 
 export const perSecond = 10
 /** A dump is this much early or late at most, ms. */

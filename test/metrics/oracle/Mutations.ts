@@ -3,8 +3,8 @@
  * series that come twice, metadata in any order, the other format. They know no grammar: many leave a text that is still good.
  */
 
+import { type Random, random } from "../../../src/testing/Random.ts"
 import { openMetricsType, textType } from "../../support/onePod.ts"
-import { type Random, random } from "../../support/random.ts"
 import { bytes, exemplars, labels, latin1, metadata, names, stamps, types, values } from "./pieces.ts"
 
 export interface Text {

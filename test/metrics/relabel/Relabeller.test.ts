@@ -5,7 +5,7 @@ import { KnownSeries } from "../../../src/metrics/relabel/KnownSeries.ts"
 import { Relabeller } from "../../../src/metrics/relabel/Relabeller.ts"
 import { ruleOfAll } from "../../../src/metrics/relabel/RelabelRule.ts"
 import type { InputFormat } from "../../../src/metrics/text/Dump.ts"
-import { random } from "../../support/random.ts"
+import { random } from "../../../src/testing/Random.ts"
 import { type RawRule, rulesOf } from "./rules.ts"
 
 const relabel = (text: string, rules: ReadonlyArray<RawRule>, format: InputFormat = "text") => {

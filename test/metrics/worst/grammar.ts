@@ -3,7 +3,7 @@
  * changed from text to text as sources do it and as nobody should. The same seed gives the same chain.
  */
 import type { ReadOptions } from "../../../src/metrics/read/Memory.ts"
-import { type Random, random, shuffled } from "../../support/random.ts"
+import { type Random, random, shuffled } from "../../../src/testing/Random.ts"
 import { metricTypes } from "../oracle/pieces.ts"
 import { resolveLimits } from "./limits.ts"
 

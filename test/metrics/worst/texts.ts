@@ -2,7 +2,7 @@
  * texts: what a text itself may hold to cost as much as it can for its bytes, one generator a kind: as a first snapshot, as the next ones
  * of the same source, as samples, in chunks. Each makes a case of about so many lines as it is asked for.
  */
-import { random, shuffled } from "../../support/random.ts"
+import { random, shuffled } from "../../../src/testing/Random.ts"
 import type { Sent } from "../records.ts"
 import { alikePairs, chainedNames, crowdedSeries } from "./collisions.ts"
 import type { Kind } from "./rounds.ts"

@@ -1,7 +1,7 @@
 /** Fence: mutants of rules 2 and 3 on the side of the new owner: where it begins to read, and from where on it shows. */
 import { Effect } from "effect"
+import { topic } from "../../../src/testing/simulation/SimAgent.ts"
 import type { Committed, GroupClient, LogRecord } from "../../../src/transport/Transport.ts"
-import { topic } from "../SimAgent.ts"
 import { type Mutant, overClient, patching, planning, type Replaced, without } from "./Mutant.ts"
 import { diesRejoining, floodedAndMoved, telling } from "./Stories.ts"
 

@@ -6,7 +6,7 @@
  * is played again, on the engine as it is, or on what the mutant replaces besides, and then some more are.
  */
 import { afterAll, assert, describe, it, vi } from "@effect/vitest"
-import type { Schedule } from "../Schedule.ts"
+import type { Schedule } from "../../../src/testing/simulation/Schedule.ts"
 import type { Mutant, Replaced, Verdict } from "./Mutant.ts"
 
 /** Several times what the slowest needs today: a changed schedule generator deals other histories. */
@@ -27,8 +27,8 @@ const verdicts: Readonly<Record<Verdict, RegExp>> = {
 const broken = /the simulation itself failed/
 
 interface World {
-  readonly play: typeof import("../World.ts")["play"]
-  readonly makeSchedule: typeof import("../Schedule.ts")["makeSchedule"]
+  readonly play: typeof import("../../../src/testing/simulation/World.ts")["play"]
+  readonly makeSchedule: typeof import("../../../src/testing/simulation/Schedule.ts")["makeSchedule"]
 }
 
 /** On modules loaded anew. */
@@ -36,8 +36,8 @@ const inWorld = async <A>({ modules }: Replaced, use: (world: World) => A): Prom
   vi.resetModules()
   const mocks = modules?.() ?? []
   try {
-    const { play } = await import("../World.ts")
-    const { makeSchedule } = await import("../Schedule.ts")
+    const { play } = await import("../../../src/testing/simulation/World.ts")
+    const { makeSchedule } = await import("../../../src/testing/simulation/Schedule.ts")
     return use({ play, makeSchedule })
   } finally {
     for (const mock of mocks) mock[Symbol.dispose]()

@@ -9,10 +9,10 @@ import { Effect } from "effect"
 import { vi } from "vitest"
 import type { HandoffEvent, HandoffState } from "../../../src/engine/group/Handoff.ts"
 import type { PlanInput, StartPlan } from "../../../src/engine/partition/StartPlan.ts"
+import type { Fault } from "../../../src/testing/simulation/Fault.ts"
+import type { Profile, Schedule } from "../../../src/testing/simulation/Schedule.ts"
+import type { Parts } from "../../../src/testing/simulation/SimPod.ts"
 import type { GroupClient, Transport } from "../../../src/transport/Transport.ts"
-import type { Fault } from "../Fault.ts"
-import type { Profile, Schedule } from "../Schedule.ts"
-import type { Parts } from "../SimPod.ts"
 
 export interface Replaced {
   /** Replaces modules until they are disposed of. */

@@ -4,8 +4,8 @@ import { vi } from "vitest"
 import type { HandoffState } from "../../../src/engine/group/Handoff.ts"
 import type { Heard, Heartbeats } from "../../../src/engine/group/Heartbeats.ts"
 import type { LeaseBounds, LeaseTimes } from "../../../src/engine/group/Lease.ts"
+import type { VirtualTime } from "../../../src/testing/VirtualTime.ts"
 import type { GroupClient, TransportError } from "../../../src/transport/Transport.ts"
-import type { VirtualTime } from "../../support/virtualTime.ts"
 import { type Mutant, overClient, patching, type Replaced, replacing, stepping } from "./Mutant.ts"
 import { answeredWhenAwake, cutOffAndPutBack, deposed, fadesOut, joinsTooLate, suspended, telling } from "./Stories.ts"
 
@@ -16,7 +16,7 @@ const withoutProof: Replaced = { modules: () => [unproven()] }
 /** Knows the virtual clock of the world that plays now. */
 const watchingTime = (): { readonly mock: Disposable; readonly now: () => number } => {
   let current: VirtualTime | undefined
-  const mock = vi.doMock("../../support/virtualTime.ts", async (original) => {
+  const mock = vi.doMock("../../../src/testing/VirtualTime.ts", async (original) => {
     const m = await original<{ readonly VirtualTime: typeof VirtualTime }>()
     class Watched extends m.VirtualTime {
       constructor(...given: ConstructorParameters<typeof VirtualTime>) {
@@ -189,7 +189,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     parts: {
       scrape: (pod) => ({
         cut: pod.engine.cut(),
-        content: () => pod.cache.collect(pod.engine.cut().partitions.map((p) => p.key))
+        content: () => pod.look(pod.engine.cut().partitions.map((p) => p.key))
       })
     }
   },
@@ -200,7 +200,7 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     parts: {
       scrape: (pod) => {
         const cut = pod.engine.cut()
-        return { cut, content: () => pod.cache.collect(cut.partitions.map((p) => p.key)) }
+        return { cut, content: () => pod.look(cut.partitions.map((p) => p.key)) }
       }
     }
   }

@@ -3,9 +3,9 @@
  * needs several things in one second is given its story: by chance alone they would meet once in thousands of schedules.
  */
 
-import { random } from "../../support/random.ts"
-import type { Fault } from "../Fault.ts"
-import type { Schedule, Timed } from "../Schedule.ts"
+import { random } from "../../../src/testing/Random.ts"
+import type { Fault } from "../../../src/testing/simulation/Fault.ts"
+import type { Schedule, Timed } from "../../../src/testing/simulation/Schedule.ts"
 
 type Int = (n: number) => number
 /** Times from the story's start. */

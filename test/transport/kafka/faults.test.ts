@@ -1,6 +1,7 @@
 /** Brokers that restart, freeze, lose the group or drop idle connections under a client that stays. */
 import { Effect, Fiber, Schedule, type Scope } from "effect"
 import { assert, it } from "vitest"
+import { asMember, joinRequest, syncAll } from "../../../src/testing/contract/transport/Groups.ts"
 import type { KafkaOptions } from "../../../src/transport/kafka/connection/KafkaOptions.ts"
 import { Links } from "../../../src/transport/kafka/connection/Links.ts"
 import { KafkaTransport } from "../../../src/transport/kafka/KafkaTransport.ts"
@@ -11,7 +12,6 @@ import {
   Transport,
   type TransportError
 } from "../../../src/transport/Transport.ts"
-import { asMember, joinRequest, syncAll } from "../../contract/groups.ts"
 import { type KafkaCluster, type StartOptions, startKafka } from "../../support/kafka.ts"
 import { describeKafka } from "../../support/tools.ts"
 

@@ -1,0 +1,71 @@
+/** The contract of assignors: kept by the built-in one and by a simple one, and each rule that one breaks on purpose is found. */
+import { assert, describe, it } from "@effect/vitest"
+import { Layer } from "effect"
+import { Assignor } from "../../src/engine/group/Assignor.ts"
+import { assignorContract } from "../../src/testing/contract/AssignorContract.ts"
+import { eachCase, finding } from "./cases.ts"
+
+type Place = Assignor["Service"]["place"]
+
+const assignor = (place: Place) => Layer.succeed(Assignor, Assignor.of({ name: "ours", protocol: "ours-v1", place }))
+
+const hash = (text: string): number =>
+  [...text].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193) >>> 0, 0x811c9dc5)
+
+/** Each key has a member of its own among those that there are: rendezvous hashing. */
+const rendezvous: Place = (members, keys) =>
+  new Map(
+    keys.map((key) => [
+      key,
+      members
+        .map(({ memberId }) => memberId)
+        .toSorted((a, b) => hash(`${a}${key}`) - hash(`${b}${key}`) || (a < b ? -1 : 1))[0]!
+    ])
+  )
+
+describe("the built-in assignor", () => eachCase(assignorContract(Assignor.layer)))
+describe("an assignor by hashes", () => eachCase(assignorContract(assignor(rendezvous))))
+
+describe("an assignor", () => {
+  let turn = 0
+  const broken: ReadonlyArray<readonly [string, Place, RegExp]> = [
+    ["leaves partitions out", (...given) => new Map([...rendezvous(...given)].slice(1)), /leaves none out/],
+    [
+      "names strangers",
+      (members, keys) => new Map(keys.map((key) => [key, `${members[0]!.memberId}-`])),
+      /a member of the group/
+    ],
+    [
+      "throws where no load is known",
+      (members, keys, loads) => {
+        if (loads.size === 0) throw new Error("no loads")
+        return rendezvous(members, keys, loads)
+      },
+      /leaves none out/
+    ],
+    [
+      "goes by the order in which it is told",
+      (members, keys) => new Map(keys.map((key) => [key, members[0]!.memberId])),
+      /in whatever order/
+    ],
+    [
+      "never rests",
+      (members, keys) => new Map(keys.map((key, i) => [key, members[(i + turn++) % members.length]!.memberId])),
+      /comes to rest/
+    ],
+    [
+      "gives what one holds to the next",
+      (members, keys) => {
+        const ids = members.map(({ memberId }) => memberId).toSorted()
+        const holder = new Map(members.flatMap((m) => m.keys.map((key) => [key, m.memberId] as const)))
+        return new Map(keys.map((key) => [key, ids[(ids.indexOf(holder.get(key) ?? "") + 1) % ids.length]!]))
+      },
+      /comes to rest/
+    ]
+  ]
+  for (const [what, place, rule] of broken)
+    it(`that ${what} is found`, { timeout: 300_000 }, async () => {
+      const { message } = await finding(assignorContract(assignor(place)), rule)
+      assert.match(message, /expected|what/)
+    })
+})

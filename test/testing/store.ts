@@ -1,0 +1,78 @@
+/**
+ * store: the smallest application that makes records durable and keeps all promises: it writes seven at a time to a store whose create is
+ * conditional, and is broken on purpose by a flag each.
+ */
+import { Effect, Layer } from "effect"
+import { durable, PartitionProcessor, ProcessorError } from "../../src/engine/PartitionProcessor.ts"
+import type { DurableSubject, Stored } from "../../src/testing/contract/processor/DurableContract.ts"
+import { type LogRecord, partitionKey } from "../../src/transport/Transport.ts"
+
+export type StoreMistake =
+  | "commits before it writes"
+  | "forgets the rest when it is drained"
+  | "writes whoever may have written"
+
+interface Piece {
+  readonly to: number
+  readonly records: ReadonlyArray<Stored>
+}
+
+const many = 7
+
+const storedOf = ({ key, value }: LogRecord): ReadonlyArray<Stored> => {
+  const n = Number(value === null ? "" : Buffer.from(value).toString())
+  return key === null || !(n > 0) ? [] : [{ source: Buffer.from(key).toString(), n }]
+}
+
+export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubject<never>> =>
+  Effect.sync(() => {
+    /** By partition: each piece begins where the one before it ends. */
+    const pieces = new Map<string, Array<Piece>>()
+    return {
+      app: Layer.succeed(PartitionProcessor, {
+        name: "store",
+        needs: durable,
+        open: ({ tp, plan, prove }) =>
+          Effect.sync(() => {
+            const key = partitionKey(tp)
+            const chain = pieces.get(key) ?? []
+            pieces.set(key, chain)
+            const end = () => chain.at(-1)?.to ?? 0
+            /** Everything before it is known to be durable. */
+            let known = Math.max(plan.start, end())
+            let next = plan.start
+            let waiting: Array<LogRecord> = []
+            const write = Effect.gen(function* () {
+              if (next <= known) return
+              const to = next
+              const records = waiting.flatMap(storedOf)
+              yield* Effect.yieldNow
+              yield* Effect.sleep(1)
+              if (end() > known && mistake !== "writes whoever may have written")
+                return yield* new ProcessorError({ message: `${key} has another writer` })
+              chain.push({ to, records })
+              known = to
+              waiting = waiting.filter((r) => r.offset >= to)
+            })
+            return {
+              process: (batch) =>
+                Effect.gen(function* () {
+                  waiting.push(...batch.records.filter(({ offset }) => offset >= known))
+                  next = Math.max(next, batch.next)
+                  if (waiting.length < many) return
+                  yield* Effect.mapError(prove, () => new ProcessorError({ message: "not owned" }))
+                  yield* write
+                }),
+              ...(mistake === "forgets the rest when it is drained" ? {} : { drain: write }),
+              committable: (position) =>
+                mistake === "commits before it writes" ? position : Math.min(position, known),
+              lowest: (position) => position,
+              status: () => ({ known, waiting: waiting.length })
+            }
+          })
+      }),
+      says: (_, n) => ({ value: Buffer.from(`${n}`) }),
+      stored: Effect.sync(() => [...pieces.values()].flatMap((chain) => chain.flatMap(({ records }) => records))),
+      once: true
+    }
+  })
