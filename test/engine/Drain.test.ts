@@ -12,6 +12,7 @@ import {
   type ProcessorError
 } from "../../src/engine/PartitionProcessor.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { dropsWhenFull, picksWhenFull } from "../simulation/dropsWhenFull.ts"
 import { SimArchive } from "../simulation/SimArchive.ts"
 import { passingBy } from "../support/passing.ts"
 import { type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
@@ -157,29 +158,33 @@ describe("what is made durable", () => {
     )
   )
 
-  it.effect("is never given up to a strategy that drops", () =>
-    withLog(
-      1,
-      Effect.gen(function* () {
-        const violations: Array<string> = []
-        const archive = new SimArchive(violations, true, 5)
-        const a = yield* archiving(archive, "a", {
-          backpressure: "drop-front",
-          engine: { queueRecords: 10, fetchMaxBytesPartition: 1_000 }
+  for (const [what, strategies] of [
+    ["the oldest", dropsWhenFull],
+    ["what it picks", picksWhenFull]
+  ] as const)
+    it.effect(`is never given up to a strategy that drops ${what} whenever the queue is full: it pauses`, () =>
+      withLog(
+        1,
+        Effect.gen(function* () {
+          const violations: Array<string> = []
+          const archive = new SimArchive(violations, true, 5)
+          const a = yield* archiving(archive, "a", {
+            strategies: strategies("drop-front"),
+            engine: { queueRecords: 10, fetchMaxBytesPartition: 1_000 }
+          })
+          yield* passUntil("it begins", () => phases(a)[0] === "serving")
+          for (let i = 0; i < 40; i++) {
+            yield* passing(produce(5))
+            yield* pass(50)
+          }
+          yield* passUntil("paused", () => a.engine.status().partitions[0]!.queue.paused)
+          yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 200))
+          assert.strictEqual(a.engine.status().partitions[0]!.dropped, 0)
+          yield* passing(a.stop)
+          assert.deepStrictEqual([violations, archive.missing(`${topic}/0`, 200, 0)], [[], []])
         })
-        yield* passUntil("it begins", () => phases(a)[0] === "serving")
-        for (let i = 0; i < 40; i++) {
-          yield* passing(produce(5))
-          yield* pass(50)
-        }
-        yield* passUntil("paused", () => a.engine.status().partitions[0]!.queue.paused)
-        yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 200))
-        assert.strictEqual(a.engine.status().partitions[0]!.dropped, 0)
-        yield* passing(a.stop)
-        assert.deepStrictEqual([violations, archive.missing(`${topic}/0`, 200, 0)], [[], []])
-      })
+      )
     )
-  )
 })
 
 describe("a drain", () => {

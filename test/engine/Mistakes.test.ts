@@ -147,6 +147,27 @@ describe("a processor whose function throws", () => {
     )
   )
 
+  it.effect("is in no cut and no status of the very instant of its mistake", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const { processor, begin } = clumsy(mistakes.status!)
+        const pod = yield* startShardPod("a", { processor })
+        yield* passUntil("visible", () => visible(pod) === 1)
+        assert.lengthOf(pod.engine.cut().partitions, 1)
+        begin()
+        // Its actor has had no turn yet.
+        pod.engine.status()
+        assert.lengthOf(pod.engine.cut().partitions, 0)
+        assert.strictEqual(visible(pod), 0)
+        assert.strictEqual(pod.engine.status().partitions[0]!.restarts, 0)
+        yield* passUntil("visible again", () => visible(pod) === 1)
+        assert.deepStrictEqual(yield* failures(pod), ["clumsy status 1"])
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
   it.effect("is let go in order while it leaves: nothing is committed of it, and it is closed", () =>
     withLog(
       2,
