@@ -92,6 +92,7 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
 /** Whatever it is that its processor has not made durable yet. How long that may take is the eviction's to know, which interrupts it. */
 const drain = (host: ActorHost, p: Partition, effect: NonNullable<Processing["drain"]>): Effect.Effect<void> =>
   effect.pipe(
+    Effect.withSpan("drain", { attributes: { partition: p.key, module: host.processor.name } }),
     Effect.catchCause((cause) => {
       host.metrics.moduleFailures.inc({ module: host.processor.name, function: "drain" })
       return Effect.logError(
