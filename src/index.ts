@@ -19,6 +19,7 @@ export {
   type StrategyName
 } from "./engine/Backpressure.ts"
 export { type Cut, Engine, EngineFailed, type EngineStatus, NotProven, type PartitionStatus } from "./engine/Engine.ts"
+export * as EngineLayer from "./engine/EngineLayer.ts"
 export { Assignor } from "./engine/group/Assignor.ts"
 export type { Holder } from "./engine/group/Balance.ts"
 export type { Wish } from "./engine/group/Grant.ts"
@@ -36,7 +37,6 @@ export {
   ProcessorError,
   shown
 } from "./engine/PartitionProcessor.ts"
-export * as Shard from "./engine/Shard.ts"
 export type { Handle } from "./http/Handler.ts"
 export { get, type Route, reply, replyJson, replyText } from "./http/Route.ts"
 export { Admission, type AdmissionSettings } from "./metrics/admission/Admission.ts"

@@ -5,9 +5,9 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import { Engine, EngineFailed } from "../../engine/Engine.ts"
+import * as EngineLayer from "../../engine/EngineLayer.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
 import { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
-import * as Shard from "../../engine/Shard.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { Transport } from "../../transport/Transport.ts"
 import { type App, type AppParts, protocolOf } from "../App.ts"
@@ -61,7 +61,7 @@ export const openShard = <S>(
       protocol: protocolOf(app),
       place: (members, keys, loads) => wishing.place(members, keys, loads)
     })
-    const engine = yield* Layer.build(Shard.layer(options)).pipe(
+    const engine = yield* Layer.build(EngineLayer.layer(options)).pipe(
       Effect.provide(Context.add(services, Assignor, assignor)),
       Effect.map(Context.get(Engine)),
       Effect.catchTag("TransportError", (error) =>
