@@ -13,8 +13,8 @@ import { type PodOptions, podRoutes } from "../../src/pod/Pod.ts"
 import { PodState } from "../../src/pod/PodState.ts"
 import { ShardService } from "../../src/pod/ShardService.ts"
 import { localShard } from "../../src/pod/shards/LocalShard.ts"
+import { RemoteShard } from "../../src/pod/shards/RemoteShard.ts"
 import { hostShard } from "../../src/pod/shards/ShardHost.ts"
-import { ShardPort } from "../../src/pod/shards/ShardPort.ts"
 import type { ShardView } from "../../src/pod/shards/ShardView.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../src/SelfMetrics.ts"
 import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
@@ -117,7 +117,7 @@ export class FakeEngine {
 }
 
 /** Both ends in this thread. */
-export const overPort = (view: ShardView): Effect.Effect<ShardPort, never, Scope.Scope> =>
+export const overPort = (view: ShardView): Effect.Effect<RemoteShard, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { port1, port2 } = new MessageChannel()
     yield* Effect.addFinalizer(() =>
@@ -127,7 +127,7 @@ export const overPort = (view: ShardView): Effect.Effect<ShardPort, never, Scope
       })
     )
     yield* hostShard({ port: port2, view, metrics: Effect.succeed([]), leave: () => {} })
-    return new ShardPort(view.shard, port1)
+    return new RemoteShard(view.shard, port1)
   })
 
 export interface FakeShard {
@@ -135,7 +135,7 @@ export interface FakeShard {
   /** What partition 0 holds; may be replaced at any time. */
   dumps: ReadonlyArray<Dump>
   /** Only of a shard behind a port. */
-  readonly port: ShardPort | undefined
+  readonly port: RemoteShard | undefined
 }
 
 export interface FakePod {

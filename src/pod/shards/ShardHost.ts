@@ -1,5 +1,5 @@
 /**
- * ShardHost: a shard's view, offered through a port: the worker's end of ShardPort. A cut is taken within the handling of its
+ * ShardHost: a shard's view, offered through a port: the worker's end of RemoteShard. A cut is taken within the handling of its
  * message, so cuts are in the messages' order. Of a channel's pieces it asks for no more than there is credit for.
  */
 import { Cause, Effect, FiberSet } from "effect"

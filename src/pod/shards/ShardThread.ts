@@ -5,7 +5,7 @@
 import type { Worker } from "node:worker_threads"
 import { Effect } from "effect"
 import type { FromShard } from "./Messages.ts"
-import { ShardPort } from "./ShardPort.ts"
+import { RemoteShard } from "./RemoteShard.ts"
 
 export interface Death {
   readonly reason: string
@@ -21,7 +21,7 @@ export interface ThreadOptions {
   /** The group's coordinator knows it. */
   readonly known: () => void
   /** It takes part from now on. */
-  readonly runs: (view: ShardPort) => void
+  readonly runs: (view: RemoteShard) => void
   /** It takes part no more. */
   readonly fails: (reason: string) => void
 }
@@ -33,7 +33,7 @@ const unanswered = 4
 
 export class ShardThread {
   private readonly options: ThreadOptions
-  private readonly port: ShardPort
+  private readonly port: RemoteShard
   private readonly starting: NodeJS.Timeout
   private readonly timers: Array<NodeJS.Timeout> = []
   private readonly ended: Promise<Death>
@@ -44,7 +44,7 @@ export class ShardThread {
   constructor(options: ThreadOptions) {
     const { shard, worker } = options
     this.options = options
-    this.port = new ShardPort(shard, worker, (message) => this.hear(message))
+    this.port = new RemoteShard(shard, worker, (message) => this.hear(message))
     this.ended = new Promise((resolve) => {
       worker.once("exit", (code) => {
         this.fail(`its thread ended with code ${code}`)
