@@ -14,7 +14,7 @@ import { PodState } from "../../src/pod/PodState.ts"
 import { ShardService } from "../../src/pod/ShardService.ts"
 import { localShard } from "../../src/pod/shards/LocalShard.ts"
 import { RemoteShard } from "../../src/pod/shards/RemoteShard.ts"
-import { hostShard } from "../../src/pod/shards/ShardHost.ts"
+import { serveShard } from "../../src/pod/shards/ShardServer.ts"
 import type { ShardView } from "../../src/pod/shards/ShardView.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../src/SelfMetrics.ts"
 import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
@@ -126,7 +126,7 @@ export const overPort = (view: ShardView): Effect.Effect<RemoteShard, never, Sco
         port2.close()
       })
     )
-    yield* hostShard({ port: port2, view, metrics: Effect.succeed([]), leave: () => {} })
+    yield* serveShard({ port: port2, view, metrics: Effect.succeed([]), leave: () => {} })
     return new RemoteShard(view.shard, port1)
   })
 

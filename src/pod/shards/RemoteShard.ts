@@ -1,5 +1,5 @@
 /**
- * RemoteShard: the view of a shard on another thread: the main thread's end of ShardHost. What the shard does not answer in time is
+ * RemoteShard: the view of a shard on another thread: the main thread's end of ShardServer. What the shard does not answer in time is
  * answered for it. When it is `lost`, everything that waits for it ends at once, and what a channel has brought so far may still be pulled.
  */
 import { Effect } from "effect"
