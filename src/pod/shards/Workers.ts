@@ -14,7 +14,7 @@ import type { App, AppParts } from "../App.ts"
 import type { ShardPlace } from "./ShardPlace.ts"
 import { type Before, type ThreadSettings, workerSettings } from "./ShardSettings.ts"
 import type { Shards } from "./Shards.ts"
-import { ShardThread } from "./ShardThread.ts"
+import { WorkerThread } from "./WorkerThread.ts"
 
 export interface WorkersOptions {
   readonly count: number
@@ -88,7 +88,7 @@ const keep = (
     const death = yield* Effect.acquireUseRelease(
       Effect.sync(
         () =>
-          new ShardThread({
+          new WorkerThread({
             shard,
             worker: start(shard, { predecessors, hasBeenIn: pod.hasBeenIn }),
             silence: sessionTimeout,

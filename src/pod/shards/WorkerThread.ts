@@ -1,5 +1,5 @@
 /**
- * ShardThread: one worker thread from its start to its end. From the first sign that it is not well (an error, its own word, silence)
+ * WorkerThread: one worker thread from its start to its end. From the first sign that it is not well (an error, its own word, silence)
  * its shard is shown no more; the end is when the thread has stopped, and only then may somebody else act in its name.
  */
 import type { Worker } from "node:worker_threads"
@@ -31,7 +31,7 @@ const startMillis = 60_000
 /** Unanswered questions in a row; so many, and not a time: the process itself may have been frozen. */
 const unanswered = 4
 
-export class ShardThread {
+export class WorkerThread {
   private readonly options: ThreadOptions
   private readonly port: RemoteShard
   private readonly starting: NodeJS.Timeout
