@@ -27,7 +27,7 @@ export interface WorkersOptions {
 }
 
 /** TypeScript in a checkout, JavaScript in the package. */
-const script = new URL(`./ShardWorker${extname(import.meta.url)}`, import.meta.url)
+const script = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
 /** Threads with a shard of the application on Kafka each, as many as there are to be. */
 export const onThreads = <S>(

@@ -1,5 +1,5 @@
 /**
- * ShardWorker: what a worker thread runs: one shard of the application whose module it is told, offered to the main thread through the port. It ends when it is told to
+ * worker: what a worker thread runs: one shard of the application whose module it is told, offered to the main thread through the port. It ends when it is told to
  * leave, or when its engine gives up: it says so first, so that nothing more of it is shown, and then leaves in order. SIGTERM and
  * SIGINT are the main thread's.
  */
