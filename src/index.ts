@@ -53,7 +53,7 @@ export { type EmbeddedPod, openPod, type PodOptions, runPod } from "./pod/Pod.ts
 export { ShardService } from "./pod/ShardService.ts"
 export type { Channel, Piece } from "./pod/shards/Channel.ts"
 export { Inbox } from "./pod/shards/Inbox.ts"
-export type { ShardPlace } from "./pod/shards/ShardPlace.ts"
+export type { ShardSlot } from "./pod/shards/ShardSlot.ts"
 export { inThisThread, type Shards } from "./pod/shards/Shards.ts"
 export type { ShardReport, ShardView } from "./pod/shards/ShardView.ts"
 export { type MainOptions, main } from "./run.ts"

@@ -161,7 +161,7 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
     const metrics = Context.get(yield* Layer.build(SelfMetrics.layerBare), SelfMetrics)
     const pod = new PodState(0, options.shards)
     const shards: Array<FakeShard> = []
-    for (const place of pod.places) {
+    for (const slot of pod.slots) {
       const cache = Context.get(yield* Layer.build(Layer.fresh(MetricsCache.layer)), MetricsCache)
       const engine = new FakeEngine()
       const fake: { -readonly [K in keyof FakeShard]: FakeShard[K] } = { engine, dumps: [], port: undefined }
@@ -180,9 +180,9 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
         Layer.provide([Layer.succeed(MetricsCache, cache), Layer.succeed(SelfMetrics, metrics)])
       )
       const service = Context.get(yield* Layer.build(Layer.fresh(answers)), ShardService)
-      const view = localShard({ shard: place.shard, engine: engine.service, service, metrics })
+      const view = localShard({ shard: slot.shard, engine: engine.service, service, metrics })
       if (options.overPort === true) fake.port = yield* overPort(view)
-      place.view = fake.port ?? view
+      slot.view = fake.port ?? view
       shards.push(fake)
     }
     pod.running()
