@@ -1,6 +1,6 @@
 /**
  * Engine: one shard, that is one member of the consumer group with its partitions, seen from outside: what may be
- * exposed now, the proof of it, its state, and the switches. Its Layer (`Shard.layer`) joins the group, its Scope leaves it.
+ * exposed now, the proof of it, its state, and the switches. Its Layer (`EngineLayer.layer`) joins the group, its Scope leaves it.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition, Unreadable } from "../transport/Transport.ts"

@@ -65,6 +65,11 @@ export interface Beginning {
   readonly fence: number
   /** C. */
   readonly committed: number
+  /**
+   * What its processor put into the group's commit of this partition, whoever owned it then; "" where there is nothing that can be read. It
+   * belongs to `committed`; where retention passed that, to the C before, and where the log is another one, to the log before.
+   */
+  readonly memo: string
   readonly logEnd: number
   /** The log is another one than was read before. */
   readonly restarted: boolean
@@ -136,6 +141,12 @@ export interface Processing {
    * durable yet, or a part of something unfinished, holds it back. At most `position`.
    */
   readonly committable: (position: number) => number
+  /**
+   * A few bytes of its own that stand in the commit with C, and are told whoever opens the partition next (`Beginning.memo`). Asked right after
+   * `committable`, of what that answered, where C does not fall. At most 256 bytes, as JSON in UTF-8: a longer one ends the
+   * incarnation, and nothing is committed. An owner of an older version commits without it. Absent: none.
+   */
+  readonly memo?: (committed: number) => string
   /** L: the lowest offset whose content a new owner must read again to hold all that this one holds. At most `position`. */
   readonly lowest: (position: number) => number
   /**

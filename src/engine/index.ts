@@ -1,5 +1,5 @@
 /**
- * `kafka2prom/engine`: one member of a group with its partitions (`Shard.layer`), and what a team may swap of it: what is done with records
+ * `kafka2prom/engine`: one member of a group with its partitions (`EngineLayer.layer`), and what a team may swap of it: what is done with records
  * (`PartitionProcessor`), what happens where too many wait (`Backpressure`), who should have which partition (`Assignor`). It runs over any
  * Transport (`kafka2prom/transport`, `kafka2prom/kafka`) and loads none.
  */
@@ -29,6 +29,7 @@ export {
   type PartitionPhase,
   type PartitionStatus
 } from "./Engine.ts"
+export * as EngineLayer from "./EngineLayer.ts"
 export { Assignor } from "./group/Assignor.ts"
 export type { Holder } from "./group/Balance.ts"
 export type { Wish } from "./group/Grant.ts"
@@ -46,4 +47,3 @@ export {
   ProcessorError,
   shown
 } from "./PartitionProcessor.ts"
-export * as Shard from "./Shard.ts"

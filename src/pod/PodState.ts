@@ -4,19 +4,19 @@
  * and its shards tells each change here.
  */
 import { Effect } from "effect"
-import type { ShardPlace } from "./shards/ShardPlace.ts"
+import type { ShardSlot } from "./shards/ShardSlot.ts"
 import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
 export class PodState {
   readonly startedAt: number
-  readonly places: ReadonlyArray<ShardPlace>
+  readonly slots: ReadonlyArray<ShardSlot>
   #phase: PodPhase = "starting"
 
   constructor(startedAt: number, shards = 1) {
     this.startedAt = startedAt
-    this.places = Array.from({ length: shards }, (_, shard) => ({ shard, view: undefined, restarts: 0 }))
+    this.slots = Array.from({ length: shards }, (_, shard) => ({ shard, view: undefined, restarts: 0 }))
   }
 
   get phase(): PodPhase {
@@ -25,7 +25,7 @@ export class PodState {
 
   /** The shards that run now. */
   get views(): ReadonlyArray<ShardView> {
-    return this.places.flatMap(({ view }) => (view === undefined ? [] : [view]))
+    return this.slots.flatMap(({ view }) => (view === undefined ? [] : [view]))
   }
 
   running(): void {
@@ -39,14 +39,14 @@ export class PodState {
 
   left(): void {
     this.#phase = "left"
-    for (const place of this.places) place.view = undefined
+    for (const slot of this.slots) slot.view = undefined
   }
 
   /** Every shard's state, also of those that do not run; with at most so many entries of the application's in all. */
   reports(entries: number): Effect.Effect<ReadonlyArray<ShardReport>> {
-    const each = Math.floor(entries / this.places.length)
+    const each = Math.floor(entries / this.slots.length)
     return Effect.forEach(
-      this.places,
+      this.slots,
       ({ shard, view, restarts }) =>
         view === undefined
           ? Effect.succeed(absent(shard, "starting", restarts))

@@ -3,7 +3,7 @@
  * bounded time, and ends with the loss of the partition.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import {
   durable,
@@ -13,6 +13,7 @@ import {
 } from "../../src/engine/PartitionProcessor.ts"
 import { SimArchive } from "../../src/testing/simulation/SimArchive.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
+import { dropsWhenFull, picksWhenFull } from "../simulation/dropsWhenFull.ts"
 import { passingBy } from "../support/passing.ts"
 import { type ShardPod, type ShardPodOptions, startShardPod } from "../support/shardPod.ts"
 import { produceNumbers, withLog } from "../support/withLog.ts"
@@ -157,29 +158,33 @@ describe("what is made durable", () => {
     )
   )
 
-  it.effect("is never given up to a strategy that drops", () =>
-    withLog(
-      1,
-      Effect.gen(function* () {
-        const violations: Array<string> = []
-        const archive = new SimArchive(violations, true, 5)
-        const a = yield* archiving(archive, "a", {
-          backpressure: "drop-front",
-          engine: { queueRecords: 10, fetchMaxBytesPartition: 1_000 }
+  for (const [what, strategies] of [
+    ["the oldest", dropsWhenFull],
+    ["what it picks", picksWhenFull]
+  ] as const)
+    it.effect(`is never given up to a strategy that drops ${what} whenever the queue is full: it pauses`, () =>
+      withLog(
+        1,
+        Effect.gen(function* () {
+          const violations: Array<string> = []
+          const archive = new SimArchive(violations, true, 5)
+          const a = yield* archiving(archive, "a", {
+            strategies: strategies("drop-front"),
+            engine: { queueRecords: 10, fetchMaxBytesPartition: 1_000 }
+          })
+          yield* passUntil("it begins", () => phases(a)[0] === "serving")
+          for (let i = 0; i < 40; i++) {
+            yield* passing(produce(5))
+            yield* pass(50)
+          }
+          yield* passUntil("paused", () => a.engine.status().partitions[0]!.queue.paused)
+          yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 200))
+          assert.strictEqual(a.engine.status().partitions[0]!.dropped, 0)
+          yield* passing(a.stop)
+          assert.deepStrictEqual([violations, archive.missing(`${topic}/0`, 200, 0)], [[], []])
         })
-        yield* passUntil("it begins", () => phases(a)[0] === "serving")
-        for (let i = 0; i < 40; i++) {
-          yield* passing(produce(5))
-          yield* pass(50)
-        }
-        yield* passUntil("paused", () => a.engine.status().partitions[0]!.queue.paused)
-        yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 200))
-        assert.strictEqual(a.engine.status().partitions[0]!.dropped, 0)
-        yield* passing(a.stop)
-        assert.deepStrictEqual([violations, archive.missing(`${topic}/0`, 200, 0)], [[], []])
-      })
+      )
     )
-  )
 })
 
 describe("a drain", () => {
@@ -246,6 +251,38 @@ describe("a drain", () => {
       })
     )
   )
+
+  for (const [how, draining, end] of [
+    ["that is done", Effect.void, "Success"],
+    ["that fails", Effect.die(new Error("disk full")), "Failure"],
+    ["that takes too long", Effect.never, "Failure"]
+  ] as const)
+    it.effect(`${how} has a span that says so, with its partition and its processor`, () =>
+      Effect.suspend(() => {
+        const spans: Array<Tracer.NativeSpan> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            spans.push(span)
+            return span
+          }
+        })
+        return withLog(
+          1,
+          Effect.gen(function* () {
+            const { processor } = drains(() => draining)
+            const a = yield* startShardPod("a", { processor })
+            yield* passing(produce(10))
+            yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 10))
+            yield* passing(a.stop)
+            const [drain, ...more] = spans.filter(({ name }) => name === "drain")
+            assert.lengthOf(more, 0)
+            assert.deepStrictEqual(Object.fromEntries(drain!.attributes), { partition: `${topic}/0`, module: "drains" })
+            assert.strictEqual(drain!.status._tag === "Ended" && drain!.status.exit._tag, end)
+          })
+        ).pipe(Effect.withTracer(tracer))
+      })
+    )
 
   it.effect("ends with the loss of its partition, and nothing is committed", () =>
     withLog(

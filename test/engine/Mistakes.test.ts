@@ -137,11 +137,33 @@ describe("a processor whose function throws", () => {
         yield* passing(produce(0, 3))
         yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 3))
         begin()
-        yield* passUntil("hidden", () => visible(pod) === 0)
+        // Its restart may come within 25 ms.
+        yield* passingBy(10).passUntil("hidden", () => visible(pod) === 0)
         assert.strictEqual(pod.engine.cut().partitions.length, 0)
         yield* passUntil("visible again", () => visible(pod) === 1)
         for (const { offset } of log.group("kafka2prom").commits.values()) assert.isAtMost(offset, 3)
         assert.deepStrictEqual(yield* failures(pod), ["clumsy committable 1"])
+        yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("is in no cut and no status of the very instant of its mistake", () =>
+    withLog(
+      1,
+      Effect.gen(function* () {
+        const { processor, begin } = clumsy(mistakes.status!)
+        const pod = yield* startShardPod("a", { processor })
+        yield* passUntil("visible", () => visible(pod) === 1)
+        assert.lengthOf(pod.engine.cut().partitions, 1)
+        begin()
+        // Its actor has had no turn yet.
+        pod.engine.status()
+        assert.lengthOf(pod.engine.cut().partitions, 0)
+        assert.strictEqual(visible(pod), 0)
+        assert.strictEqual(pod.engine.status().partitions[0]!.restarts, 0)
+        yield* passUntil("visible again", () => visible(pod) === 1)
+        assert.deepStrictEqual(yield* failures(pod), ["clumsy status 1"])
         yield* passing(pod.stop)
       })
     )

@@ -1,10 +1,10 @@
 /**
- * CommitMetadata: the few numbers that travel with a committed offset to the next owner, in the metadata string of the
- * commit. Pure codec. Anything it cannot read decodes to null, and the next owner then takes the careful path (fence = log end).
- * It stays under 1,024 bytes, which is all that Event Hubs keeps.
+ * CommitMetadata: the few numbers that travel with a committed offset to the next owner, and the processor's memo, in the metadata
+ * string of the commit. Pure codec. Anything it cannot read decodes to null, and the next owner then takes the careful path (fence = log end).
+ * It stays under 1,024 bytes, which is all that Event Hubs keeps: marks give way, as far as they must.
  */
 import { decodeHomes, encodeHomes, type HomesNote } from "../growth/Homes.ts"
-import { type MarkAgo, maxMarks } from "./Marks.ts"
+import { leastTelling, type MarkAgo, maxMarks } from "./Marks.ts"
 import type { Quarantine } from "./Quarantine.ts"
 import type { Witness } from "./Witness.ts"
 
@@ -25,7 +25,18 @@ export interface CommitMetadata {
   readonly unread: ReadonlyArray<number>
   /** The counts of partitions that the topic had, and how keys are placed, as far as the owner knew; absent where it knew none. */
   readonly homes?: HomesNote
+  /** The processor's own, of C; "" where it has none. */
+  readonly memo: string
 }
+
+/** Bytes of all that a commit carries. */
+export const maxMetadata = 1_023
+
+/** Bytes of a memo, as it is written in JSON and UTF-8. */
+export const maxMemo = 256
+
+/** What a memo takes of them. */
+export const memoBytes = (memo: string): number => Buffer.byteLength(JSON.stringify(memo)) - 2
 
 /** Of more the first ones are told: a batch that is not among them puts the next owner in quarantine. */
 export const maxUnread = 8
@@ -33,7 +44,16 @@ export const maxUnread = 8
 /** Short: it is only compared. */
 export const judgedBy = (settingsHash: string): string => settingsHash.slice(0, 8)
 
-export const encodeCommitMetadata = (m: CommitMetadata): string =>
+export const encodeCommitMetadata = (m: CommitMetadata): string => {
+  const marks = [...m.marks]
+  for (;;) {
+    const text = write({ ...m, marks })
+    if (Buffer.byteLength(text) <= maxMetadata || marks.length === 0) return text
+    marks.splice(leastTelling(marks.map(({ ago }) => -ago)), 1)
+  }
+}
+
+const write = (m: CommitMetadata): string =>
   JSON.stringify({
     v: 1,
     r: m.reservation,
@@ -43,7 +63,8 @@ export const encodeCommitMetadata = (m: CommitMetadata): string =>
     ...(m.quarantine === null ? {} : { q: m.quarantine.until ?? -1 }),
     ...(m.judgedBy === "" ? {} : { s: m.judgedBy }),
     ...(m.unread.length === 0 ? {} : { u: m.unread }),
-    ...(m.homes === undefined ? {} : { n: encodeHomes(m.homes) })
+    ...(m.homes === undefined ? {} : { n: encodeHomes(m.homes) }),
+    ...(m.memo === "" ? {} : { p: m.memo })
   })
 
 /** Three numbers a mark, each the difference to the one before: end, how far reading was behind it, ms ago. */
@@ -87,7 +108,7 @@ export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
     return null
   }
   if (typeof json !== "object" || json === null) return null
-  const { v, r, l, w, m, q, s, u, n } = json as Record<string, unknown>
+  const { v, r, l, w, m, q, s, u, n, p } = json as Record<string, unknown>
   if (v !== 1 || !isOffset(r) || !isOffset(l)) return null
   const witness = w === undefined ? null : unpackWitness(w)
   const marks = unpackMarks(m)
@@ -96,7 +117,9 @@ export const decodeCommitMetadata = (text: string): CommitMetadata | null => {
   const quarantine = q === undefined ? null : { until: q === -1 ? null : q }
   const judgedBy = typeof s === "string" ? s : ""
   const unread = Array.isArray(u) && u.every(isOffset) ? u.slice(0, maxUnread) : []
-  return { reservation: r, lowest: l, witness, marks, quarantine, judgedBy, unread, ...readHomes(n) }
+  // Versions before had no memo, and pass over one that they find.
+  const memo = typeof p === "string" && memoBytes(p) <= maxMemo ? p : ""
+  return { reservation: r, lowest: l, witness, marks, quarantine, judgedBy, unread, memo, ...readHomes(n) }
 }
 
 const unpackWitness = (w: unknown): Witness | undefined => {

@@ -5,9 +5,21 @@
  */
 import { Effect } from "effect"
 import { type Gap, type Processing, ProcessorError } from "../PartitionProcessor.ts"
+import { maxMemo, memoBytes } from "./CommitMetadata.ts"
 
 /** Those of a processor's that may fail, by the names that the metrics have. */
-export const guardedFunctions = ["open", "process", "gap", "drain", "committable", "lowest", "grown", "keys", "status"]
+export const guardedFunctions = [
+  "open",
+  "process",
+  "gap",
+  "drain",
+  "committable",
+  "memo",
+  "lowest",
+  "grown",
+  "keys",
+  "status"
+]
 
 /** `name`: of the function. */
 export type Failed = (name: string, cause: unknown) => void
@@ -32,6 +44,18 @@ export const guarded = (inner: Processing, failed: Failed): Processing => {
       if (!isOffset(answer)) throw new ProcessorError({ message: `it answered ${String(answer)}, which is no offset` })
       return Math.min(answer, position)
     })
+  const memo = (committed: number): string =>
+    attempt("memo", "", () => {
+      const answer: unknown = inner.memo!(committed)
+      if (typeof answer !== "string")
+        throw new ProcessorError({ message: `it answered ${typeof answer}, where a commit keeps text only` })
+      const bytes = memoBytes(answer)
+      if (bytes > maxMemo)
+        throw new ProcessorError({
+          message: `its ${bytes} bytes do not fit into a commit, ${maxMemo} do: nothing is committed`
+        })
+      return answer
+    })
   const beginGap = (): Gap => {
     const gap = attempt("gap", forgetful, () => inner.gap!())
     return {
@@ -45,6 +69,7 @@ export const guarded = (inner: Processing, failed: Failed): Processing => {
     ...(inner.gap === undefined ? {} : { gap: beginGap }),
     ...(inner.drain === undefined ? {} : { drain: inner.drain }),
     committable: (position) => offset("committable", position),
+    ...(inner.memo === undefined ? {} : { memo }),
     lowest: (position) => offset("lowest", position),
     ...(inner.grown === undefined ? {} : { grown: () => attempt("grown", undefined, () => inner.grown!()) }),
     ...(inner.keys === undefined ? {} : { keys: () => attempt("keys", [], () => [...inner.keys!()]) }),

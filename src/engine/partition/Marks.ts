@@ -48,7 +48,7 @@ export class Marks {
     const end = Math.max(mark.end, last?.end ?? 0)
     const read = Math.max(mark.read, last?.read ?? 0)
     this.marks.push({ end, read, at: mark.at })
-    if (this.marks.length > maxMarks) this.thin()
+    if (this.marks.length > maxMarks) this.marks.splice(leastTelling(this.marks.map(({ at }) => at)), 1)
   }
 
   /** Those before `lowest` go, but for the newest of them: it says how old the content from there on may be at most. */
@@ -96,20 +96,22 @@ export class Marks {
   ago(now: number): ReadonlyArray<MarkAgo> {
     return this.marks.map(({ end, read, at }) => ({ end, read, ago: Math.max(0, Math.round(now - at)) }))
   }
+}
 
-  /** Removes the one whose neighbours lie closest together for their age: what is far back may be coarse. */
-  private thin(): void {
-    const { marks } = this
-    const now = marks.at(-1)!.at
-    let least = 1
-    let leastGap = Number.POSITIVE_INFINITY
-    for (let i = 1; i < marks.length - 1; i++) {
-      const gap = (marks[i + 1]!.at - marks[i - 1]!.at) / Math.max(1, now - marks[i - 1]!.at)
-      if (gap < leastGap) {
-        leastGap = gap
-        least = i
-      }
+/**
+ * Which of so many marks can go best, by their times, ascending: the one whose neighbours lie closest together for their age, because
+ * what is far back may be coarse. Without it everything is taken for younger, and less for settled: nobody forgets too early by that.
+ */
+export const leastTelling = (times: ReadonlyArray<number>): number => {
+  const now = times.at(-1)!
+  let least = Math.min(1, times.length - 1)
+  let leastGap = Number.POSITIVE_INFINITY
+  for (let i = 1; i < times.length - 1; i++) {
+    const gap = (times[i + 1]! - times[i - 1]!) / Math.max(1, now - times[i - 1]!)
+    if (gap < leastGap) {
+      leastGap = gap
+      least = i
     }
-    marks.splice(least, 1)
   }
+  return least
 }

@@ -75,6 +75,8 @@ export class Partition {
   fence = 0
   /** C as last sent or planned. It never goes back while the log does not. */
   committed = 0
+  /** What its processor wants to stand in the commit of C. */
+  private memo = ""
   reservation: Reservation = unreserved
   /** The next offset after the newest content that a cut contained. */
   exposed = 0
@@ -162,7 +164,11 @@ export class Partition {
     this.incarnation += 1
     this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = plan.start
     this.fence = plan.fence
-    this.committed = plan.restarted ? plan.committed : Math.max(this.committed, plan.committed)
+    // The commit may say less than this owner has sent.
+    if (plan.restarted || plan.committed >= this.committed) {
+      this.committed = plan.committed
+      this.memo = plan.restarted ? "" : plan.memo
+    }
     if (plan.restarted) {
       this.exposed = plan.start
       this.witness = null
@@ -284,6 +290,16 @@ export class Partition {
     return exposable && this.visible ? this.position : -1
   }
 
+  /** C and its memo move together, and do not fall. */
+  private advance(processing: Processing, upTo: number): void {
+    const committed = processing.committable(upTo)
+    if (committed < this.committed) return
+    const memo = processing.memo?.(committed) ?? ""
+    if (this.fault !== undefined) return
+    this.committed = committed
+    this.memo = memo
+  }
+
   /** The reach of a commit: the fence, everything exposed and the way to the next commit. Where nothing is shown R says nothing. */
   private reserve(): number {
     this.pace = Math.max(0, this.position - this.lastCommitPosition)
@@ -301,13 +317,13 @@ export class Partition {
     const p = this.processing
     if (p === undefined || this.fault !== undefined || !this.mayCommit) return undefined
     const upTo = this.mayCommitTo(exposable)
-    if (upTo >= 0) this.committed = Math.max(this.committed, p.committable(upTo))
+    if (upTo >= 0) this.advance(p, upTo)
     const r = this.reserve()
     this.lowest = Math.max(this.lowest, Math.min(p.lowest(this.position), this.position, this.committed))
     if (this.fault !== undefined) return undefined
     this.marks.keepFrom(this.lowest)
     this.unread = this.unread.filter((end) => end > this.lowest)
-    const { committed: offset, lowest, witness } = this
+    const { committed: offset, lowest, witness, memo } = this
     const quarantine = outlives(this.quarantine, lowest)
     const content = {
       reservation: r,
@@ -316,7 +332,8 @@ export class Partition {
       quarantine,
       judgedBy: this.judgedBy,
       unread: this.unread,
-      homes: this.homes
+      homes: this.homes,
+      memo
     }
     return {
       tp: this.tp,

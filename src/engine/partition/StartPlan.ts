@@ -44,10 +44,11 @@ export interface StartPlan extends Beginning {
 const noTime = { marks: [], quarantine: null, judgedBy: null, unread: [] } as const
 
 /** Rule 9. Nothing that is in a new log now may be shown; what is not shown may be had from its start. */
-const newLog = ({ needs, logStart, logEnd }: PlanInput, why: string): StartPlan => {
+const newLog = ({ needs, logStart, logEnd, committed: c }: PlanInput, why: string): StartPlan => {
   const start = needs.newLog === "start" ? logStart : logEnd
   const fence = needs.shows ? logEnd : start
-  return { start, committed: start, fence, lowest: start, ...noTime, logEnd, lost: 0, restarted: true, why }
+  const memo = c?.metadata?.memo ?? ""
+  return { start, committed: start, memo, fence, lowest: start, ...noTime, logEnd, lost: 0, restarted: true, why }
 }
 
 /** Up to `end`, and all that this owner exposed. */
@@ -76,12 +77,24 @@ export const planStart = (i: PlanInput): StartPlan => {
     const start = needs.newGroup === "start" ? logStart : needs.newGroup === "end" || untimed ? logEnd : lookback
     const fence = fenceOf(i, start, logEnd)
     const why = untimed ? "no commit yet, and no time by which to look back" : "no commit yet"
-    return { start, committed: start, fence, lowest: start, ...noTime, logEnd, lost: 0, restarted: false, why }
+    return {
+      start,
+      committed: start,
+      memo: "",
+      fence,
+      lowest: start,
+      ...noTime,
+      logEnd,
+      lost: 0,
+      restarted: false,
+      why
+    }
   }
   if (c.offset < logStart) {
     return {
       start: logStart,
       committed: logStart,
+      memo: c.metadata?.memo ?? "",
       fence: fenceOf(i, logStart, logEnd),
       lowest: logStart,
       marks: c.metadata?.marks ?? [],
@@ -100,6 +113,7 @@ export const planStart = (i: PlanInput): StartPlan => {
     return {
       start,
       committed: c.offset,
+      memo: "",
       fence: fenceOf(i, start, logEnd),
       lowest: start,
       marks: [],
@@ -117,6 +131,7 @@ export const planStart = (i: PlanInput): StartPlan => {
   return {
     start,
     committed: c.offset,
+    memo: c.metadata.memo,
     fence: fenceOf(i, start, Math.min(logEnd, Math.max(c.metadata.reservation, c.offset))),
     lowest: start,
     marks: c.metadata.marks,

@@ -21,7 +21,7 @@ export const sdRoute = (pod: PodState): Route =>
     replyJson(
       response,
       200,
-      pod.places.map(({ shard }) => ({
+      pod.slots.map(({ shard }) => ({
         targets: [host],
         labels: { __param_shard: String(shard), instance: `${host}/${shard}` }
       }))

@@ -1,6 +1,6 @@
 /**
  * ShardView: one shard as the HTTP side of its pod sees it, whichever thread it runs on: channels and questions to its application, its
- * state, its own metrics and the switch. `LocalShard` is the shard of this thread, `ShardPort` one behind a message port. Routes
+ * state, its own metrics and the switch. `LocalShard` is the shard of this thread, `RemoteShard` one behind a message port. Routes
  * work on a list of views and know no difference between one and several.
  */
 import type { Effect } from "effect"

@@ -5,16 +5,16 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import { Engine, EngineFailed } from "../../engine/Engine.ts"
+import * as EngineLayer from "../../engine/EngineLayer.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
 import { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
-import * as Shard from "../../engine/Shard.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { Transport } from "../../transport/Transport.ts"
 import { type App, type AppParts, protocolOf } from "../App.ts"
 import { ShardService } from "../ShardService.ts"
 import { localShard } from "./LocalShard.ts"
-import type { ShardPlace } from "./ShardPlace.ts"
 import type { ShardSettings } from "./ShardSettings.ts"
+import type { ShardSlot } from "./ShardSlot.ts"
 import type { ShardView } from "./ShardView.ts"
 
 /** The shards of a pod, run by whoever knows where. */
@@ -22,7 +22,7 @@ export interface Shards<R> {
   readonly count: number
   /** Starts them; the Scope's close ends them, in order. Answers what fails when the pod cannot go on, and never succeeds. */
   readonly start: (
-    places: ReadonlyArray<ShardPlace>
+    slots: ReadonlyArray<ShardSlot>
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
@@ -61,7 +61,7 @@ export const openShard = <S>(
       protocol: protocolOf(app),
       place: (members, keys, loads) => wishing.place(members, keys, loads)
     })
-    const engine = yield* Layer.build(Shard.layer(options)).pipe(
+    const engine = yield* Layer.build(EngineLayer.layer(options)).pipe(
       Effect.provide(Context.add(services, Assignor, assignor)),
       Effect.map(Context.get(Engine)),
       Effect.catchTag("TransportError", (error) =>
@@ -78,9 +78,9 @@ export const inThisThread = <S>(
   settings: ShardSettings<S>
 ): Shards<Transport | SelfMetrics> => ({
   count: 1,
-  start: (places) =>
+  start: (slots) =>
     Effect.map(openShard(0, app, parts, settings), ({ engine, view }) => {
-      places[0]!.view = view
+      slots[0]!.view = view
       return engine.failed
     })
 })

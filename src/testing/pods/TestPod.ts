@@ -6,10 +6,10 @@
 import { Clock, Context, Effect, Layer, Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import { type Cut, Engine, type EngineFailed, type NotProven } from "../../engine/Engine.ts"
+import * as EngineLayer from "../../engine/EngineLayer.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../engine/Options.ts"
 import type { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
-import * as Shard from "../../engine/Shard.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { EmbeddedLog } from "../../transport/embedded/EmbeddedLog.ts"
 import { Transport, type TransportError } from "../../transport/Transport.ts"
@@ -51,13 +51,8 @@ export interface TestPod<R> {
 }
 
 /** How the parts of a shard fit together, whoever runs it. */
-export const shardLayer = <R, E>(
-  transport: Transport["Service"],
-  parts: PodParts<R, E>,
-  engine: EngineOptions,
-  shard = Shard.layer
-) =>
-  shard(engine).pipe(
+export const shardLayer = <R, E>(transport: Transport["Service"], parts: PodParts<R, E>, engine: EngineOptions) =>
+  EngineLayer.layer(engine).pipe(
     Layer.provideMerge(parts.app),
     Layer.provide(parts.backpressure ?? Backpressure.layerPause),
     Layer.provide(parts.assignor ?? Assignor.layer),

@@ -3,8 +3,8 @@
  * written to as an archive is: a write is of all records from where the last one ended, takes its time, and is refused to an owner of an
  * earlier generation than the last one that came. Whoever comes begins where the store ends.
  *
- * Judged: every record is durable, once; nobody who has heard of a loss makes anything durable; and, where nothing disturbs
- * the handoff, that what was drained is not read again.
+ * Its memo is how far the store goes at C. Judged: every record is durable, once; nobody who has heard of a loss makes anything durable; and, where nothing disturbs
+ * the handoff, that what was drained is not read again; and a memo that an owner is told is that of the C where it begins.
  */
 import { Effect } from "effect"
 import {
@@ -32,6 +32,9 @@ interface Writer {
   /** Ms that a write takes. */
   readonly writing: () => number
 }
+
+/** Nobody has committed anything at 0. */
+const memoOf = (committed: number): string => (committed === 0 ? "" : `durable to ${committed}`)
 
 export class SimArchive {
   private readonly violations: Array<string>
@@ -65,6 +68,10 @@ export class SimArchive {
     const key = partitionKey(tp)
     const chain = this.chains.get(key) ?? { generation, to: plan.start, drained: undefined }
     this.chains.set(key, chain)
+    if (!plan.restarted && plan.memo !== memoOf(plan.committed) && (this.orderly || plan.memo !== ""))
+      this.violations.push(
+        `${key}: ${writer.name} begins at C ${plan.committed} and is told "${plan.memo}" of what is durable`
+      )
     const { name } = writer
     const memberId = writer.memberId()
     const refused = () => generation < chain.generation
@@ -116,6 +123,7 @@ export class SimArchive {
         })
       ),
       committable: (position) => Math.min(position, known),
+      memo: memoOf,
       lowest: (position) => position,
       status: () => ({ durable: known, waiting: waiting.length })
     }

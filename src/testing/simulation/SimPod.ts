@@ -8,7 +8,6 @@ import { type Cut, Engine } from "../../engine/Engine.ts"
 import type { Assignor } from "../../engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../engine/Options.ts"
 import { type Batch, PartitionProcessor, type ProcessorError } from "../../engine/PartitionProcessor.ts"
-import type * as Shard from "../../engine/Shard.ts"
 import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
 import type { SelfMetrics } from "../../SelfMetrics.ts"
@@ -55,7 +54,6 @@ export interface Parts extends Swapped {
   /** What is simulated instead of metrics. */
   readonly subject?: Subject<unknown>
   readonly transport?: (transport: Transport["Service"], pod: PodClock) => Transport["Service"]
-  readonly shard?: typeof Shard.layer
   /** Replaces how a scrape is made; `content` is asked for when the body is written. */
   readonly scrape?: (pod: SimPod, ago: number) => Scrape
 }
@@ -123,7 +121,7 @@ export class SimPod extends PodProcess {
       backpressure,
       ...(parts.assignor === undefined ? {} : { assignor: parts.assignor })
     }
-    return this.build(shardLayer(transport, podParts, engine, parts.shard)).pipe(
+    return this.build(shardLayer(transport, podParts, engine)).pipe(
       Effect.map((services) => {
         this.engine = Context.get(services, Engine)
         this.look = look(services)

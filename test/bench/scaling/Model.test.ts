@@ -165,7 +165,8 @@ describe("the model's numbers of the protocol", () => {
       })),
       quarantine: null,
       judgedBy: "01234567",
-      unread: []
+      unread: [],
+      memo: ""
     })
     // Key: version, group, topic, partition; value: version, offset, epoch, metadata, time; record and batch around them.
     const rest = 2 + (2 + "kafka2prom".length) + (2 + topic.length) + 4 + (2 + 8 + 4 + 2 + 8) + 15

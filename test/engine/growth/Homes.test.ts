@@ -177,6 +177,7 @@ describe("homes in a commit", () => {
       quarantine: null,
       judgedBy: "",
       unread: [],
+      memo: "",
       homes
     })
     const { placement, settledFrom, steps } = homes
@@ -204,7 +205,8 @@ describe("homes in a commit", () => {
       marks: [],
       quarantine: null,
       judgedBy: "",
-      unread: []
+      unread: [],
+      memo: ""
     })
   })
 })

@@ -2,11 +2,15 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
+import { maxCounts } from "../../../src/engine/growth/Homes.ts"
 import {
   decodeCommitMetadata,
   encodeCommitMetadata,
   judgedBy,
-  maxUnread
+  maxMemo,
+  maxMetadata,
+  maxUnread,
+  memoBytes
 } from "../../../src/engine/partition/CommitMetadata.ts"
 import { maxMarks } from "../../../src/engine/partition/Marks.ts"
 
@@ -18,7 +22,10 @@ const quarantine = fc.option(fc.record({ until: fc.option(offset) }))
 const marks = fc
   .tuple(
     fc.nat(2 ** 45),
-    fc.array(fc.record({ more: fc.nat(1e7), lag: fc.nat(1e6), ms: fc.nat(30_000) }), { maxLength: maxMarks })
+    fc.array(fc.record({ more: fc.nat(1e7), lag: fc.nat(1e6), ms: fc.nat(30_000) }), {
+      maxLength: maxMarks,
+      size: "max"
+    })
   )
   .map(([start, steps]) => {
     let [end, read] = [start, 0]
@@ -31,24 +38,95 @@ const marks = fc
     })
   })
 
+/** As long as memos may be, of whatever characters. */
+const memo = fc.string({ unit: "binary", maxLength: maxMemo, size: "max" }).map((made) => {
+  let chars = [...made]
+  while (memoBytes(chars.join("")) > maxMemo) chars = chars.slice(1)
+  const text = chars.join("")
+  return text + "x".repeat(maxMemo - memoBytes(text))
+})
+
+/** As long as it gets. */
+const homes = {
+  placement: "murmur2" as const,
+  settledFrom: Number.MAX_SAFE_INTEGER,
+  steps: Array.from({ length: maxCounts }, (_, i) => ({ count: 999_990 + i, from: Number.MAX_SAFE_INTEGER }))
+}
+const longest = {
+  reservation: Number.MAX_SAFE_INTEGER,
+  lowest: Number.MAX_SAFE_INTEGER,
+  witness: { offset: Number.MAX_SAFE_INTEGER, crc: 0xffff_ffff },
+  quarantine: { until: Number.MAX_SAFE_INTEGER },
+  judgedBy: judgedBy("0123456789abcdef"),
+  unread: Array.from({ length: maxUnread }, (_, i) => Number.MAX_SAFE_INTEGER - i)
+}
+
 describe("commit metadata", () => {
   it("reads back what was written, and fits the 1,024 bytes that Event Hubs keeps", () => {
     fc.assert(
       fc.property(offset, offset, witness, marks, quarantine, (reservation, lowest, witness, marks, quarantine) => {
-        const named = {
-          judgedBy: judgedBy("0123456789abcdef"),
-          unread: Array.from({ length: maxUnread }, (_, i) => Number.MAX_SAFE_INTEGER - i)
-        }
-        const metadata = { reservation, lowest, witness, marks, quarantine, ...named }
+        const { judgedBy, unread } = longest
+        const metadata = { reservation, lowest, witness, marks, quarantine, judgedBy, unread, memo: "" }
         const text = encodeCommitMetadata(metadata)
         assert.deepStrictEqual(decodeCommitMetadata(text), metadata)
-        assert.isBelow(text.length, 1_024)
+        assert.isAtMost(text.length, maxMetadata)
       })
     )
   })
 
+  it("fits with the longest of everything, too: of the marks some give way, and nothing else", () => {
+    fc.assert(
+      fc.property(memo, marks, (memo, marks) => {
+        const metadata = { ...longest, homes, memo, marks }
+        const text = encodeCommitMetadata(metadata)
+        assert.isAtMost(Buffer.byteLength(text), maxMetadata)
+        const { marks: kept, ...rest } = decodeCommitMetadata(text)!
+        assert.deepStrictEqual(rest, { ...longest, homes, memo })
+        assert.isAtLeast(kept.length, Math.min(marks.length, 5))
+        assert.deepStrictEqual(
+          kept,
+          marks.filter((mark) =>
+            kept.some(({ end, read, ago }) => end === mark.end && read === mark.read && ago === mark.ago)
+          )
+        )
+      })
+    )
+  })
+
+  it("a memo is passed over by versions that know none, and a commit of theirs has none", () => {
+    const before = { v: 1, r: 5, l: 3, w: [4, 7] }
+    const read = {
+      reservation: 5,
+      lowest: 3,
+      witness: { offset: 4, crc: 7 },
+      marks: [],
+      quarantine: null,
+      judgedBy: ""
+    }
+    assert.deepStrictEqual(decodeCommitMetadata(JSON.stringify(before)), { ...read, unread: [], memo: "" })
+    const written = encodeCommitMetadata({ ...read, unread: [], memo: "object 17" })
+    // They look at the fields that they know.
+    assert.deepStrictEqual(JSON.parse(written), { ...before, p: "object 17" })
+  })
+
+  it.each([
+    ["a number", 7],
+    ["longer than one may be", "x".repeat(maxMemo + 1)]
+  ])("a memo that is %s is none, and costs nothing else", (_what, p) => {
+    assert.strictEqual(decodeCommitMetadata(JSON.stringify({ v: 1, r: 5, l: 3, p }))?.memo, "")
+  })
+
   it("a commit of a version without marks has none", () => {
-    const metadata = { reservation: 5, lowest: 3, witness: null, marks: [], quarantine: null, judgedBy: "", unread: [] }
+    const metadata = {
+      reservation: 5,
+      lowest: 3,
+      witness: null,
+      marks: [],
+      quarantine: null,
+      judgedBy: "",
+      unread: [],
+      memo: ""
+    }
     assert.deepStrictEqual(decodeCommitMetadata('{"v":1,"r":5,"l":3}'), metadata)
   })
 

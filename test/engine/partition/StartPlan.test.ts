@@ -12,6 +12,7 @@ const ours = {
   marks: [{ end: 70, read: 70, ago: 9 }],
   quarantine: null,
   judgedBy: "",
+  memo: "m",
   unread: []
 }
 
@@ -34,7 +35,7 @@ describe("rules 2, 3 and 9", () => {
     [
       "2, 3: from L, committing C, hidden up to R where it lies before the log end",
       {},
-      { start: 80, committed: 100, fence: 150, lost: 0, restarted: false }
+      { start: 80, committed: 100, memo: "m", fence: 150, lost: 0, restarted: false }
     ],
     [
       "2: hidden up to the log end where that is nearer than R",
@@ -59,7 +60,7 @@ describe("rules 2, 3 and 9", () => {
     [
       "2: unreadable metadata hides up to the log end",
       { committed: { offset: 950, metadata: null } },
-      { start: 900, committed: 950, fence: 1_000 }
+      { start: 900, committed: 950, memo: "", fence: 1_000 }
     ],
     [
       "3: without metadata a group that lags beyond the lookback begins at C",
@@ -195,6 +196,7 @@ const inputs: fc.Arbitrary<PlanInput> = fc
             marks: fc.constant([]),
             quarantine: fc.constant(null),
             judgedBy: fc.constant(""),
+            memo: fc.constant("m"),
             unread: fc.constant([])
           })
         )

@@ -22,7 +22,7 @@ const processor = (from: number) =>
       PartitionProcessor.of({
         name: "counts",
         needs: shown,
-        open: ({ tp }) =>
+        open: ({ tp, plan }) =>
           Effect.gen(function* () {
             const key = partitionKey(tp)
             counts.set(key, from)
@@ -33,8 +33,9 @@ const processor = (from: number) =>
                   ? Effect.fail(new ProcessorError({ message: "poison" }))
                   : Effect.sync(() => void counts.set(key, (counts.get(key) ?? 0) + records.length)),
               committable: (position: number) => position,
+              memo: (committed: number) => `${committed} “committed”`,
               lowest: () => 0,
-              status: () => ({})
+              status: () => ({ told: Number.parseInt(`0${plan.memo}`, 10) })
             }
           })
       })

@@ -51,6 +51,8 @@ export interface Beginning {
   readonly generation?: number
   /** Nothing from before it may be shown. */
   readonly shownFrom?: number
+  /** What its last owner left in its commit. */
+  readonly memo?: string
 }
 
 export const partition: TopicPartition = { topic: "tried", partition: 0 }
@@ -89,7 +91,7 @@ export class Incarnation {
 
   static readonly open = (
     services: Context.Context<PartitionProcessor>,
-    { tp = partition, start = 0, fence = start, generation = 1, shownFrom = 0 }: Beginning = {}
+    { tp = partition, start = 0, fence = start, generation = 1, shownFrom = 0, memo = "" }: Beginning = {}
   ) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -101,7 +103,7 @@ export class Incarnation {
       const processing = yield* Context.get(services, PartitionProcessor)
         .open({
           tp,
-          plan: { start, fence, committed: start, logEnd: fence, restarted: false },
+          plan: { start, fence, committed: start, logEnd: fence, restarted: false, memo },
           generation,
           owned,
           prove,

@@ -1,5 +1,5 @@
 /**
- * ShardHost: a shard's view, offered through a port: the worker's end of ShardPort. A cut is taken within the handling of its
+ * ShardServer: a shard's view, offered through a port: the worker's end of RemoteShard. A cut is taken within the handling of its
  * message, so cuts are in the messages' order. Of a channel's pieces it asks for no more than there is credit for.
  */
 import { Cause, Effect, FiberSet } from "effect"
@@ -17,7 +17,7 @@ interface Held {
   wake: () => void
 }
 
-export interface HostOptions {
+export interface ServedShard {
   readonly port: Port
   readonly view: ShardView
   /** All of this thread's. */
@@ -26,7 +26,7 @@ export interface HostOptions {
 }
 
 /** Serves the port for the Scope's life. */
-export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
+export const serveShard = ({ port, view, metrics, leave }: ServedShard) =>
   Effect.gen(function* () {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const held = new Map<number, Held>()

@@ -1,7 +1,7 @@
-/** ShardPlace: a shard's place in its pod, which its threads come and go in. Its number never changes. */
+/** ShardSlot: a shard's place in its pod, which its threads come and go in. Its number never changes. */
 import type { ShardView } from "./ShardView.ts"
 
-export interface ShardPlace {
+export interface ShardSlot {
   readonly shard: number
   /** Absent while the shard is not running. */
   view: ShardView | undefined

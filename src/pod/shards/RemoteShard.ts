@@ -1,5 +1,5 @@
 /**
- * ShardPort: the view of a shard on another thread: the main thread's end of ShardHost. What the shard does not answer in time is
+ * RemoteShard: the view of a shard on another thread: the main thread's end of ShardServer. What the shard does not answer in time is
  * answered for it. When it is `lost`, everything that waits for it ends at once, and what a channel has brought so far may still be pulled.
  */
 import { Effect } from "effect"
@@ -16,7 +16,7 @@ const patience = 1_000
 
 type Post = (message: ToShard, transfer?: ReadonlyArray<ArrayBuffer>) => void
 
-export class ShardPort implements ShardView {
+export class RemoteShard implements ShardView {
   readonly shard: number
   private readonly port: Port
   private readonly channels = new Map<number, PortChannel>()
