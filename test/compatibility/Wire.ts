@@ -62,7 +62,7 @@ export const rounds: Readonly<Record<string, RoundInput>> = {
 }
 
 const topics = ["metrics", "metrics-2"]
-const counts = new Map([
+export const counts = new Map([
   ["metrics", { placement: "murmur2", counts: [4, 8], vote: { bits: 12, agree: ["murmur2"] } }]
 ]) as Parameters<typeof Claims.encodeClaims>[2]
 
