@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict"
 import kafkajs from "kafkajs"
-import { startPod, untilSpread } from "../support/pods.ts"
+import { startPod } from "../support/pods.ts"
 import { until } from "../support/until.ts"
 import type { Ground } from "./Ground.ts"
 
@@ -30,7 +30,9 @@ export const strategy = async ({ kafka, stage, module, options }: Ground): Promi
     0,
     options
   )
-  await untilSpread([pod], [2])
+  await until(async () => (await pod.status()).shards.every(({ partitions }) => partitions.some((p) => p.visible)), {
+    what: "a partition on each worker"
+  })
   const turn = async (name: string): Promise<number> =>
     (
       await fetch(pod.url("/api/v1/backpressure"), {

@@ -98,6 +98,7 @@ const keep = (
             },
             runs: (view) => {
               place.view = view
+              if (place.strategy !== undefined) fork(view.setBackpressure(place.strategy))
             },
             fails: (reason) => {
               place.view = undefined
