@@ -1,6 +1,6 @@
 /**
  * `npm run test:versions [-- <commit>]`: pods of an older commit and of this checkout in one group on a real broker: three old ones become new ones, one
- * after the other, and old ones again, while numbered rounds are written and agents of both builds send dumps. What scrapers see is judged as in the
+ * after the other, and, killed, old ones again, while numbered rounds are written and agents of both builds send dumps. What scrapers see is judged as in the
  * system tests: nothing older, nothing missing from a pod that has no part in it, all served after each step. The default is the last commit before
  * applications were modules. Ends with 1 where something is wrong.
  */
@@ -100,12 +100,12 @@ const play = async (commit: string, folder: string): Promise<ReadonlyArray<strin
       stage.program(`agent-${build}`, [...args, ...files, "--self-every", "0s"], main === undefined ? {} : { main })
     }
     const sources = { brokers: kafka.bootstrap, topic: "metrics", partitions, sources: 24 }
-    const rounds = await startRounds({ ...sources, every: 300, burst: 5, rare: 60, history: 3_000 })
+    const rounds = await startRounds({ ...sources, every: 300, burst: 10, rare: 240, history: 15_000 })
     const exists = (source: string): number => dumps.get(source)?.written() ?? rounds.sent(source)
-    const witness = new Witness({ scrapers: 2, pause: 60, timeout: 10_000, exists })
+    const witness = new Witness({ scrapers: 3, pause: 20, timeout: 10_000, exists })
     const builds = new Map<string, "old" | "new">(["a", "b", "c"].map((name) => [name, "old"]))
     const fleet = new Fleet({
-      ...{ stage, topic: "metrics", group: "k2p-versions", sessionTimeout: 10_000, rounds, witness },
+      ...{ stage, topic: "metrics", group: "k2p-versions", sessionTimeout: 6_000, rounds, witness },
       brokers: () => kafka.bootstrap,
       // Workers are members like any other; one pod has two.
       workers: (name) => (name === "a" ? 2 : 1),
@@ -128,7 +128,8 @@ const play = async (commit: string, folder: string): Promise<ReadonlyArray<strin
         for (const name of builds.keys()) {
           faults.push(
             ...(await fleet.phase(fleet.others(name), async () => {
-              await fleet.leave(name)
+              // There in order, and back by kill -9: what was shown then is known from commits alone.
+              await (to === "new" ? fleet.leave(name) : fleet.kill(name))
               builds.set(name, to)
               await fleet.serve(name)
               await served()
