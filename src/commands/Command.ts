@@ -44,13 +44,18 @@ export const plainExits = [
   "2  a wrong or missing option"
 ]
 
-/** A pod of the application, on Kafka. */
+/** A pod of the application, on Kafka where it has no log of its own. */
 export const podCommand = <S, T extends Table>(
   help: Omit<CommandHelp, "settings" | "exits">,
   app: App<S, T>
 ): Command =>
   command(
-    { ...help, settings: podTable(app), exits: plainExits },
+    {
+      ...help,
+      examples: help.examples.filter((example) => app.ownTransport !== true || !example.includes("--brokers")),
+      settings: podTable(app),
+      exits: plainExits
+    },
     (resolved) => podConfig(app, resolved),
     async (config) => (await import("./serve.ts")).serve(app, config)
   )

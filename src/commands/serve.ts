@@ -1,5 +1,5 @@
 /**
- * serve: one pod of an application on Kafka until it is told to stop (0) or its shards give up (1). What goes wrong later than the
+ * serve: one pod of an application, on Kafka where it has no log of its own, until it is told to stop (0) or its shards give up (1). What goes wrong later than the
  * settings is one clear line in the log; unreachable brokers are not that: the pod stays up, unready, and tries on.
  */
 import { Effect, Layer } from "effect"
@@ -29,8 +29,9 @@ export const serve = <S, T extends Table>(app: App<S, T>, config: PodConfig<S>):
     yield* shutdownDeadline("serve", engine.sessionTimeout + shutdownExtra)
     yield* ignoreHangup
     for (const warning of connection.warnings) yield* Effect.logWarning(warning)
+    const where = app.ownTransport === true ? "a log of its own" : `brokers ${kafka.brokers.join(",")}`
     yield* Effect.logInfo(
-      `kafka2prom ${version}: group ${engine.group}, topics ${engine.topics.join(",")}, brokers ${kafka.brokers.join(",")}, ${workers === 1 ? "1 worker" : `${workers} workers`}`
+      `kafka2prom ${version}: group ${engine.group}, topics ${engine.topics.join(",")}, ${where}, ${workers === 1 ? "1 worker" : `${workers} workers`}`
     )
     for (const note of config.notes) yield* Effect.logInfo(note)
     const parts = yield* Effect.promise(() => app.load())

@@ -13,6 +13,7 @@ import type { connection } from "./Settings.ts"
 import { readFailure } from "./SettingsFile.ts"
 
 export interface Connection {
+  /** Without brokers in a pod that has a Transport of its own. */
   readonly kafka: KafkaOptions
   /** Set where the preset of Event Hubs applies. */
   readonly eventHubs: EventHubs | undefined
@@ -44,7 +45,7 @@ export const readConnection = (resolved: Resolved<typeof connection>): Outcome<C
     value: {
       kafka: {
         // Named brokers go before those of the string: a private endpoint has another name.
-        brokers: values.brokers ?? [eventHubs!.broker],
+        brokers: values.brokers ?? (eventHubs === undefined ? [] : [eventHubs.broker]),
         clientId: values.clientId,
         connectionTimeout: eventHubs === undefined ? 10_000 : eventHubsTimeouts.connectionTimeout,
         requestTimeout: eventHubs === undefined ? 30_000 : eventHubsTimeouts.requestTimeout,

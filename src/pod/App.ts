@@ -14,6 +14,7 @@ import type { EngineOptions } from "../engine/Options.ts"
 import type { PartitionProcessor } from "../engine/PartitionProcessor.ts"
 import type { Route } from "../http/Route.ts"
 import type { SelfMetrics, SelfMetricsShape } from "../SelfMetrics.ts"
+import type { Transport } from "../transport/Transport.ts"
 import type { PodState } from "./PodState.ts"
 import type { ShardService } from "./ShardService.ts"
 
@@ -31,6 +32,8 @@ export interface App<S = unknown, T extends Table = Table> {
   readonly settings: T
   /** Of back pressure, by names that help, options, status and the switch know like the built-in ones, whose place they may take. */
   readonly strategies?: ReadonlyArray<Strategy>
+  /** Its layer brings the Transport to a log of its own: options of connections are none of the pod's then. */
+  readonly ownTransport?: boolean
   /** What they mean together, or sentences that say what is wrong with them. Pure: nothing is started yet. */
   configure(resolved: Resolved<T>): Outcome<Configured<S>>
   /** Its code, which a process that runs something else never loads. */
@@ -62,14 +65,17 @@ export interface AppParts<S> {
   readonly surface: (pod: PodState, metrics: SelfMetricsShape) => Surface
 }
 
-/** What a shard is made of besides its engine and its log. */
-export type Brought = PartitionProcessor | ShardService | Backpressure | Assignor
+/** What the pod has for a shard, where nobody brings it. */
+type Usual = Backpressure | Assignor | Transport
+
+/** What a shard is made of besides its engine. */
+export type Brought = PartitionProcessor | ShardService | Usual
 
 /**
- * It must bring the first two. The pod's Backpressure and Assignor are there to build on; its own, where it brings one, goes before them. The
- * Assignor's protocol is the application's in any case.
+ * It must bring the first two. The pod's Backpressure, Assignor and Transport are there to build on; its own, where it brings one, goes before
+ * them. The Assignor's protocol is the application's in any case.
  */
-export type AppLayer = Layer.Layer<PartitionProcessor | ShardService, unknown, Backpressure | Assignor | SelfMetrics>
+export type AppLayer = Layer.Layer<PartitionProcessor | ShardService, unknown, Usual | SelfMetrics>
 
 export interface Surface {
   /** Of the first, the log says where it is. */

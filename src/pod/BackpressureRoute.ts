@@ -94,6 +94,7 @@ export const backpressureRoute = (
       const { views } = pod
       if (views.length === 0)
         return replyText(response, 503, pod.unready(yield* pod.reports(0)) ?? "the engine is not running")
+      if (wanted.tp === undefined) for (const slot of pod.slots) slot.strategy = wanted.strategy
       const switched = yield* Effect.forEach(views, (view) => view.setBackpressure(wanted.strategy, wanted.tp), {
         concurrency: "unbounded"
       })

@@ -18,6 +18,8 @@ export interface Extension<S = unknown, T extends Table = Table> {
   readonly settings: T
   /** Of back pressure, as an application's. */
   readonly strategies?: ReadonlyArray<Strategy>
+  /** As the application's. */
+  readonly ownTransport?: boolean
   /** As the application's. What it says must be agreed on is part of the hash that members compare. */
   configure(resolved: Resolved<T>): Outcome<Omit<Configured<S>, "engine">>
   /** What it brings goes before what is there, which it may ask for and build on. Built anew for each shard. */
@@ -37,6 +39,7 @@ export const extended = <S, T extends Table>(app: App<S, T>, extensions: Readonl
     ...app,
     settings,
     strategies: [app, ...extensions].flatMap(({ strategies = [] }) => strategies),
+    ownTransport: [app, ...extensions].some(({ ownTransport = false }) => ownTransport),
     extensions: extensions.map(({ module }) => module),
     configure: (resolved) => {
       const own = app.configure(resolved)

@@ -7,7 +7,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import type { SettingStatus } from "../config/Resolve.ts"
 import { namesWith, type Strategy } from "../engine/Backpressure.ts"
-import type { EngineFailed } from "../engine/Engine.ts"
+import { EngineFailed } from "../engine/Engine.ts"
 import { type Handle, handler } from "../http/Handler.ts"
 import { indexRoute } from "../http/IndexRoute.ts"
 import type { Route } from "../http/Route.ts"
@@ -34,7 +34,7 @@ export interface PodOptions {
   readonly onListening?: (address: Address) => void
 }
 
-/** The application's first, whose paths are none of the pod's own. */
+/** The application's first. */
 export const podRoutes = (
   pod: PodState,
   metrics: SelfMetricsShape,
@@ -50,6 +50,17 @@ export const podRoutes = (
     backpressureRoute(pod, options.adminToken, namesWith(options.strategies ?? []))
   ]
   return [indexRoute("kafka2prom pod", routes), ...routes]
+}
+
+/** A path answers one thing: why these routes cannot stand beside each other, where that is so. */
+const clashOf = (routes: ReadonlyArray<Route>, { routes: own }: Surface): string | undefined => {
+  const pods = routes.filter((route) => !own.includes(route)).map(({ path }) => path)
+  for (const [i, { method, path }] of own.entries()) {
+    if (pods.includes(path)) return `its route ${method} ${path} has a path of the pod's own (${pods.join(", ")})`
+    if (own.slice(0, i).some((other) => other.path === path && other.method === method))
+      return `it has two routes ${method} ${path}`
+  }
+  return undefined
 }
 
 /** The shards, for the Scope's life; at its close the pod is unready at once, then they leave. Answers what fails when the pod cannot go on. */
@@ -73,7 +84,11 @@ const prepared = <R>(
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const pod = new PodState(now, shards.count)
     const surface = surfaceOf(pod, metrics)
-    return { pod, metrics, surface, routes: podRoutes(pod, metrics, options, surface) }
+    const routes = podRoutes(pod, metrics, options, surface)
+    const clash = clashOf(routes, surface)
+    if (clash !== undefined)
+      return yield* new EngineFailed({ message: `the application could not start: ${clash}: give it another path` })
+    return { pod, metrics, surface, routes }
   })
 
 /** A pod within somebody else's HTTP server. */

@@ -64,17 +64,25 @@ export const podSettings = settings({
   ...program
 })
 
+/** Of a pod whose log is no Kafka. The client's name is the member's, too. */
+const withoutConnection = ({ clientId, ...table }: Table): Table => ({
+  clientId: clientId!,
+  ...Object.fromEntries(Object.entries(table).filter(([key]) => !(key in connection)))
+})
+
 /** All options of a pod of this application. */
 export const podTable = <T extends Table>({
   settings: own,
-  strategies = []
-}: Pick<App<unknown, T>, "settings" | "strategies">): typeof podSettings & T => {
-  const { config, logLevel, logFormat, ...before } = podSettings
+  strategies = [],
+  ownTransport = false
+}: Pick<App<unknown, T>, "settings" | "strategies" | "ownTransport">): typeof podSettings & T => {
+  const { config, logLevel, logFormat, ...all } = podSettings
+  const before = ownTransport ? withoutConnection(all) : all
   const abouts = strategies.map(({ name, about }) => ` ${name}: ${about}.`)
   const backpressure = {
-    ...before.backpressure,
+    ...all.backpressure,
     kind: Kind.choice(...namesWith(strategies)),
-    about: before.backpressure.about + abouts.join("")
+    about: all.backpressure.about + abouts.join("")
   }
   return { ...before, backpressure, ...own, config, logLevel, logFormat } as typeof podSettings & T
 }

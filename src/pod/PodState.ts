@@ -16,7 +16,12 @@ export class PodState {
 
   constructor(startedAt: number, shards = 1) {
     this.startedAt = startedAt
-    this.slots = Array.from({ length: shards }, (_, shard) => ({ shard, view: undefined, restarts: 0 }))
+    this.slots = Array.from({ length: shards }, (_, shard) => ({
+      shard,
+      view: undefined,
+      strategy: undefined,
+      restarts: 0
+    }))
   }
 
   get phase(): PodPhase {

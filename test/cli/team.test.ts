@@ -89,6 +89,15 @@ describe("an extension", () => {
     }
   })
 
+  it("that brings a log of its own takes the options of connections away", async () => {
+    const own = ["--extension", at("sharedLog")]
+    assert.deepStrictEqual(await told(["run", app, ...own]), ["runs"])
+    assert.match((await told(["run", app, ...own, ...brokers])).join(), /unknown option --brokers/)
+    const help = (await told(["run", app, ...own, "--help"])).join("\n")
+    for (const gone of ["--brokers", "--sasl-password", "--tls-ca", "--event-hubs"]) assert.notInclude(help, gone)
+    for (const left of ["--client-id", "--group-id", "--count-from"]) assert.include(help, left)
+  })
+
   it("must have names of its own, and be one", async () => {
     const clash = file(
       "clash.mjs",

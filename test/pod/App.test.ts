@@ -3,10 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, type Scope } from "effect"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
+import { get } from "../../src/http/Route.ts"
 import metricsApp from "../../src/metrics/MetricsApp.ts"
 import { type App, protocolOf } from "../../src/pod/App.ts"
 import { type Extension, extended } from "../../src/pod/Extension.ts"
-import { runPod } from "../../src/pod/Pod.ts"
+import { openPod, runPod } from "../../src/pod/Pod.ts"
 import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
@@ -108,6 +109,64 @@ describe("an application of one's own", () => {
       )
     })
   )
+})
+
+describe("an application with a log of its own", () => {
+  test(
+    "that brings none is told so",
+    Effect.gen(function* () {
+      const { fiber } = yield* start({ ...counts, ownTransport: true }, 1)
+      const exit = yield* Effect.exit(Fiber.join(fiber))
+      assert.isTrue(Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("and its layer brings none"))
+    })
+  )
+
+  test(
+    "goes before the pod's",
+    Effect.gen(function* () {
+      const mine = yield* EmbeddedLog
+      yield* mine.createTopic("orders", 2)
+      const brings: Extension<null> = {
+        ...{ name: "brings", module: "", settings: {}, ownTransport: true },
+        configure: () => ({ value: { settings: null, agreed: {} } }),
+        layer: () => Layer.succeed(Transport, mine.transport)
+      }
+      const other = yield* Layer.build(Layer.fresh(EmbeddedLog.layer()))
+      const app = extended(counts, [brings as Extension])
+      assert.isTrue(app.ownTransport)
+      const started = start(app as App, { application: 5, extensions: [null] })
+      const { base } = yield* Effect.provide(started, other)
+      yield* eventually(`${base}/counts`, { "orders/0": 5, "orders/1": 5 })
+    })
+  )
+})
+
+describe("an application's routes", () => {
+  for (const [what, path, why] of [
+    [
+      "one of the pod's own paths",
+      "/healthz",
+      "its route GET /healthz has a path of the pod's own (/, /self/metrics, "
+    ],
+    ["the same path twice", "/counts", "it has two routes GET /counts"]
+  ] as const)
+    test(
+      `of which one is ${what}: the pod is refused before it listens`,
+      Effect.gen(function* () {
+        const parts = yield* Effect.promise(() => counts.load())
+        const surface: typeof parts.surface = (pod, metrics) => {
+          const own = parts.surface(pod, metrics)
+          return { ...own, routes: [...own.routes, get(path, "ours", () => {})] }
+        }
+        const application = inThisThread(counts, parts, { engine: defaultEngineOptions, backpressure, application: 1 })
+        const opened = openPod({ version: "1", adminToken: undefined, settings: [] }, { surface }, application)
+        const log = yield* EmbeddedLog
+        const error = yield* Effect.flip(
+          opened.pipe(Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)))
+        )
+        assert.include(error.message, why)
+      })
+    )
 })
 
 describe("an extension", () => {

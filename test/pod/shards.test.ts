@@ -290,6 +290,11 @@ describe("the state of two shards", () => {
           ]
         ]
       )
+      // For threads that come later.
+      assert.deepStrictEqual(
+        pod.pod.slots.map(({ strategy }) => strategy),
+        ["drop-front", "drop-front"]
+      )
     },
     { adminToken: "let-me-in" }
   )

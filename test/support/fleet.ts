@@ -26,6 +26,8 @@ export interface FleetOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Of the pod of this name; one where nothing is said. */
   readonly workers?: (name: string) => number
+  /** The build that the pod of this name runs, when it is started; undefined for this one. */
+  readonly main?: (name: string) => string | undefined
 }
 
 export class Fleet {
@@ -52,6 +54,7 @@ export class Fleet {
 
   async serve(name: string): Promise<Pod> {
     const { stage, topic, group, sessionTimeout, brokers, witness, args: more = [], workers = () => 1 } = this.options
+    const main = this.options.main?.(name)
     const args = [
       "--brokers",
       brokers(name).join(),
@@ -70,7 +73,7 @@ export class Fleet {
       name,
       [...args, "--session-timeout", `${sessionTimeout}ms`],
       this.pods.get(name)?.port,
-      { env: this.options.env ?? {} }
+      { env: this.options.env ?? {}, ...(main === undefined ? {} : { main }) }
     )
     this.pods.set(name, pod)
     this.up.add(name)

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly cwd?: string
   /** A process group of its own, as a shell gives to each command: signals go to all of it. */
   readonly group?: boolean
+  /** Another build's, where it is kafka2prom. */
+  readonly main?: string
 }
 
 export interface Stage {
@@ -130,7 +132,8 @@ export const openStage = async (): Promise<Stage> => {
   return {
     dir,
     run,
-    program: (name, args, options) => run(name, process.execPath, [...nodeOptions, main, ...args], options),
+    program: (name, args, options) =>
+      run(name, process.execPath, [...nodeOptions, options?.main ?? main, ...args], options),
     logs: () => all.map(({ name, pid, out }) => `--- ${name} (${pid})\n${out.stderr}${out.stdout}`).join("\n"),
     close: async () => {
       await Promise.all(all.map((running) => running.kill()))

@@ -128,11 +128,12 @@ export class PartitionCache {
       return
     }
     if (this.moves.leavesOut(said, record, now)) return
-    const passed = ahead.passed ?? this.gate?.pass(said, record.value)
+    const unread = said.unread
+    const passed = unread === undefined ? (ahead.passed ?? this.gate?.pass(said, record.value)) : undefined
     const { page, reading, joined } = ahead
     const envelope = passed?.envelope ?? said
-    const value = passed === undefined ? (record.value ?? undefined) : passed.value
-    const why = passed?.why
+    const value = unread !== undefined ? undefined : passed === undefined ? (record.value ?? undefined) : passed.value
+    const why = unread ?? passed?.why
     const left = passed?.left
     if (why === undefined && this.samples.take(envelope, value, record.offset, stamp, now, reading, left)) return
     const part: Part = {

@@ -73,7 +73,7 @@ export class ReadAhead {
     const large = isLarge(value, record.offset)
     if (!large && headers["k2p-chunk"] === undefined) return undefined
     const envelope = readEnvelope(record, this.tp, this.sourceLabel)
-    if (isRefused(envelope) || record.tooLarge !== undefined) return undefined
+    if (isRefused(envelope) || envelope.unread !== undefined || record.tooLarge !== undefined) return undefined
     const parts = envelope.count > 1 ? this.rounds.completedBy(envelope) : undefined
     const joins = parts !== undefined && holdMuch(parts)
     if (!joins && (!large || (envelope.mode === "samples" && envelope.count > 1))) return undefined

@@ -3,6 +3,9 @@
  *
  * Every header is optional, so that any producer works; what is there but wrong refuses the record with a sentence for its
  * sender. The answer depends on the record alone, never on a clock or on other records: a replay reads it alike.
+ *
+ * `k2p-format` says of which version of this table a record is; without it of the first, which is the one that is read here. In all versions
+ * key, `k2p-source`, `k2p-round` and `k2p-chunk` are the same: so a record that this program cannot read still takes its place.
  * It does not look into the value: that is the parser's.
  */
 import { isUtf8 } from "node:buffer"
@@ -46,7 +49,12 @@ export interface Envelope extends Identity {
   readonly format: InputFormat
   /** An empty or null value, and not one that was passed over: the source has ended. */
   readonly ended: boolean
+  /** Why nothing but its identity can be read: it is of a format that is not known here. */
+  readonly unread?: Refusal
 }
+
+/** The version of the record format that is read here, and written without saying so. */
+const knownFormat = "1"
 
 const noLabels: Envelope["labels"] = []
 
@@ -196,6 +204,9 @@ export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel:
   }
   const identity = readIdentity(record, tp)
   if (isRefused(identity)) return identity
+  const version = headers["k2p-format"]
+  if (version !== undefined && text(version) !== knownFormat)
+    return { ...identity, ...unknown, time: record.timestamp, unread: unknownFormat(text(version)) }
 
   const type = headers["content-type"]
   const format = type === undefined ? inputFormat(undefined) : formatOf(text(type))
@@ -233,6 +244,15 @@ export const readEnvelope = (record: LogRecord, tp: TopicPartition, sourceLabel:
     return refusal("bad-header", `chunk ${identity.index}/${identity.count} is empty; only a whole round may be`)
   return { ...identity, time, mode, labels, format, ended }
 }
+
+/** Of a record of another format: of its other headers and its value nothing is known, so it is refused as a round of a snapshot is. */
+const unknown = { mode: "snapshot", labels: noLabels, format: "text", ended: false } as const
+
+const unknownFormat = (version: string): Refusal =>
+  refusal(
+    "unknown-format",
+    `header k2p-format is ${quoted(version)}; this pod reads format ${knownFormat}: pods are upgraded before agents`
+  )
 
 const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const formatOf = remembered(inputFormat)

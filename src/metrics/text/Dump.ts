@@ -135,6 +135,7 @@ export type RefusalReason =
   | "no-eof"
   | "bad-header"
   | "content-type"
+  | "unknown-format"
   | "source-mismatch"
   | "chunk-conflict"
   | "too-many-sources"

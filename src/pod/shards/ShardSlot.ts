@@ -1,10 +1,13 @@
 /** ShardSlot: a shard's place in its pod, which its threads come and go in. Its number never changes. */
+import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { ShardView } from "./ShardView.ts"
 
 export interface ShardSlot {
   readonly shard: number
   /** Absent while the shard is not running. */
   view: ShardView | undefined
+  /** What the whole pod was switched to last, which holds for threads that come later, too. */
+  strategy: StrategyName | undefined
   /** How often its thread had to be started again. */
   restarts: number
 }

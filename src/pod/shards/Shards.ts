@@ -2,14 +2,14 @@
  * Shards: the shards of a pod, and where they run: on this thread (`inThisThread`: one, whose transport the caller brings; the demo runs
  * several such pods on one embedded log), or on worker threads (`Workers`).
  */
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import { Engine, EngineFailed } from "../../engine/Engine.ts"
 import * as EngineLayer from "../../engine/EngineLayer.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
 import { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
-import type { Transport } from "../../transport/Transport.ts"
+import { Transport } from "../../transport/Transport.ts"
 import { type App, type AppParts, protocolOf } from "../App.ts"
 import { ShardService } from "../ShardService.ts"
 import { localShard } from "./LocalShard.ts"
@@ -26,7 +26,7 @@ export interface Shards<R> {
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
-type Named = Pick<App, "name" | "groupName" | "strategies">
+type Named = Pick<App, "name" | "groupName" | "strategies" | "ownTransport">
 
 /** A shard on this thread, in the Scope. The application's Layers are built anew for it, before the engine, and closed after it. */
 export const openShard = <S>(
@@ -55,6 +55,10 @@ export const openShard = <S>(
     const { name, needs } = Context.get(services, PartitionProcessor)
     if (typeof name !== "string" || typeof needs !== "object")
       return yield* failed("its PartitionProcessor has no name or no needs (docs/extending.md)")
+    if (app.ownTransport === true && Option.isNone(Context.getOption(services, Transport)))
+      return yield* failed(
+        "it has a Transport of its own (ownTransport), and its layer brings none (docs/extending.md)"
+      )
     const wishing = Context.get(services, Assignor)
     const assignor = Assignor.of({
       name: wishing.name,

@@ -98,6 +98,7 @@ const keep = (
             },
             runs: (view) => {
               slot.view = view
+              if (slot.strategy !== undefined) fork(view.setBackpressure(slot.strategy))
             },
             fails: (reason) => {
               slot.view = undefined

@@ -11,6 +11,7 @@ import { Budget } from "../../../src/metrics/cache/Budget.ts"
 import type { CacheOptions } from "../../../src/metrics/cache/CacheOptions.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
+import type { SeriesLabels } from "../../../src/metrics/relabel/SeriesReader.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { linesOf, type Sent, spoil, toRecord } from "../records.ts"
 
@@ -846,6 +847,57 @@ describe("handoff", () => {
       { numRuns: 2000 }
     )
     assert.isAbove(shown, 1000)
+  })
+})
+
+describe("a record of a format that is not known here", () => {
+  const later = { text: "{}", headers: { "k2p-format": "2", "k2p-mode": "delta", "content-type": "text/later" } }
+
+  it("is refused with its whole round and a reason, and what was good before stays", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }, { v: "1.2", ...later })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+    assert.deepStrictEqual(pod.refusedFor(), { "unknown-format": 1 })
+    const [refused] = pod.content.refusals()
+    assert.deepInclude(refused, { source: "s", offset: 1, reason: "unknown-format" })
+    assert.match(refused!.detail, /k2p-format is "2"; this pod reads format 1/)
+    pod.take({ v: "1.3", chunk: "1/2", text: "a 3\n" }, { v: "1.3", chunk: "2/2", ...later })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+    assert.deepStrictEqual(pod.refusedFor(), { "unknown-format": 1 })
+  })
+
+  it("takes its place: pods that can read it may have shown it, so nothing older follows", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }, { v: "1.5", ...later }, { v: "1.4", text: "a 4\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+    pod.take({ v: "1.6", text: "a 6\n" })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 6'])
+  })
+
+  it("below the fence takes its source along, as every refusal", () => {
+    const pod = new Pod()
+    pod.fence = 2
+    pod.take({ v: "1.1", text: "a 1\n" }, { v: "1.2", ...later })
+    assert.deepStrictEqual(pod.lines, [])
+  })
+
+  it("is not the end of its source where its value is empty", () => {
+    const pod = new Pod().take({ v: "1.1", text: "a 1\n" }, { v: "1.2", ...later, text: null })
+    assert.deepStrictEqual(pod.lines, ['a{instance="s"} 1'])
+  })
+
+  it("is shown to no admission, and not read ahead", () => {
+    const seen: Array<string> = []
+    const admission = {
+      name: "ours",
+      series: (labels: SeriesLabels) => {
+        seen.push(String(labels))
+        return labels
+      }
+    }
+    const pod = new Pod(options({}, { admission })).take({ v: "1.2", ...later, text: "a 1\n" })
+    assert.deepStrictEqual(seen, [])
+    assert.deepStrictEqual(pod.refusedFor(), { "unknown-format": 1 })
+    const large = toRecord(7, { v: "1.3", ...later, text: "a 1\n".repeat(1_000_000) })
+    assert.isUndefined(pod.cache.ahead.of(large))
   })
 })
 

@@ -109,10 +109,32 @@ describe("what a record says", () => {
     ],
     ["an empty value ends the source", [{}, { value: new Uint8Array() }], { ended: true }],
     ["a null value ends the source", [{}, { value: null }], { ended: true }],
+    ["the format that is written without saying so", [{ "k2p-format": "1" }], {}],
     ["unknown headers are nobody's business", [{ "x-trace": new Uint8Array([255]) }], {}]
   ]
   it.each(cases)("%s", (_, args, expected) => {
     assert.deepStrictEqual(read(...args), { ...plain, ...expected })
+  })
+})
+
+describe("a record of another format", () => {
+  it("says whose it is and where it belongs, and nothing else of it is looked at", () => {
+    const headers = { "k2p-round": "3.4", "k2p-chunk": "2/5", "content-type": "text/later", "k2p-mode": "delta" }
+    for (const version of ["2", "0", "", "1.0", "latest\u0000"]) {
+      const said = read({ ...headers, "k2p-format": version }, { value: null })
+      assert.isFalse(isRefused(said))
+      const { unread, ...rest } = said as Envelope
+      assert.deepStrictEqual(rest, {
+        ...plain,
+        ...{ number: { epoch: 3, round: 4 }, index: 2, count: 5, mode: "snapshot" }
+      })
+      assert.strictEqual(unread?.reason, "unknown-format")
+      assert.notMatch(unread!.detail, /[\u0000-\u001f]/)
+    }
+  })
+
+  it("is refused like any other where it does not say that", () => {
+    assert.deepInclude(read({ "k2p-format": "2", "k2p-round": "x" }), { reason: "bad-header" })
   })
 })
 

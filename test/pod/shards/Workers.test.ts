@@ -13,6 +13,7 @@ interface Event {
   readonly predecessors: ReadonlyArray<string>
   readonly hasBeenIn: boolean
   readonly member: string
+  readonly strategy?: string
 }
 
 const script = new URL("./threads.mjs", import.meta.url)
@@ -81,6 +82,25 @@ describe("a worker thread", () => {
         assert.deepStrictEqual(values, [{ labels: { shard: 0 }, value: 1 }])
       })
     )
+
+  test(
+    "that comes after a switch of the whole pod is switched, too",
+    Effect.gen(function* () {
+      const { pod, die, events, running } = yield* threads()
+      const dead = pod.slots[0]!.view
+      pod.slots[0]!.strategy = "drop-front"
+      die(0, "exit")
+      yield* Effect.promise(() =>
+        until(() => running() && pod.slots[0]!.view !== dead, { what: "a new thread for shard 0" })
+      )
+      const switched = () => events.filter(({ event }) => event === "switched")
+      yield* Effect.promise(() => until(() => switched().length > 0, { what: "its switch" }))
+      assert.deepStrictEqual(
+        switched().map(({ shard, strategy }) => [shard, strategy]),
+        [[0, "drop-front"]]
+      )
+    })
+  )
 
   test(
     "that died says nothing on a channel that was open",

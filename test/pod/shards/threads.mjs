@@ -17,7 +17,11 @@ parentPort.on("message", (message) => {
     control.postMessage({ shard, event: "left" })
     control.close()
     parentPort.close()
-  } else if (message.type === "ask" && message.question.about === "life") answer(message.id, true)
+  } else if (message.type === "ask") {
+    if (message.question.about === "switch")
+      control.postMessage({ shard, event: "switched", strategy: message.question.strategy })
+    answer(message.id, true)
+  }
 })
 control.onmessage = ({ data }) => {
   if (data.shard !== shard || data.event !== "die") return
