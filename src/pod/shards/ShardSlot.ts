@@ -1,10 +1,10 @@
 /** ShardSlot: a shard's place in its pod, which its threads come and go in. Its number never changes. */
-import type { ShardView } from "./ShardView.ts"
+import type { Shard } from "./Shard.ts"
 
 export interface ShardSlot {
-  readonly shard: number
+  readonly number: number
   /** Absent while the shard is not running. */
-  view: ShardView | undefined
+  shard: Shard | undefined
   /** How often its thread had to be started again. */
   restarts: number
 }
