@@ -93,7 +93,7 @@ export interface EngineStatus {
   readonly state: "joining" | "member" | "leaving" | "failed"
   /** Ms that the lease is still good for; negative where it ran out. */
   readonly leaseMs: number
-  /** Why the brokers do not let it in now, though they did; it tries on. null where they do. */
+  /** Why the brokers do not let it in now, though they did; it keeps trying. null where they do. */
   readonly refused: string | null
   /** Of the assignor, while this member led: how many of its wishes were refused, and the last of them in words. */
   readonly wishes: { readonly assignor: string; readonly refused: number; readonly last: string | null }

@@ -179,7 +179,7 @@ describe("a shard", () => {
   )
 
   for (const code of ["AUTHENTICATION", "AUTHORIZATION"] as const)
-    it.effect(`that was in and is refused later (${code}) shows nothing, says so, tries on and is back`, () =>
+    it.effect(`that was in and is refused later (${code}) shows nothing, says so, keeps trying and is back`, () =>
       withLog(
         2,
         Effect.gen(function* () {
