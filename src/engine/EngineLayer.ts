@@ -127,7 +127,6 @@ const make = (options: EngineOptions) =>
     }).pipe(Effect.forever({ disableYield: true }))
     const work = Effect.all(
       [
-        carryingOut,
         joinLoop(membership),
         farewellLoop(member),
         heartbeatLoop(membership),
@@ -141,6 +140,8 @@ const make = (options: EngineOptions) =>
       ],
       { concurrency: "unbounded", discard: true }
     )
+    // By itself: whatever else stops on a defect, what is held is still evicted.
+    member.fibers.run(carryingOut)
     member.fibers.run(work)
     // Added last, so it runs first: heartbeats go on while everything is evicted.
     yield* Effect.addFinalizer(() => leave(member))

@@ -4,8 +4,8 @@
  * and its shards tells each change here.
  */
 import { Effect } from "effect"
+import { absent, type Shard, type ShardReport } from "./shards/Shard.ts"
 import type { ShardSlot } from "./shards/ShardSlot.ts"
-import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
@@ -16,9 +16,9 @@ export class PodState {
 
   constructor(startedAt: number, shards = 1) {
     this.startedAt = startedAt
-    this.slots = Array.from({ length: shards }, (_, shard) => ({
-      shard,
-      view: undefined,
+    this.slots = Array.from({ length: shards }, (_, number) => ({
+      number,
+      shard: undefined,
       strategy: undefined,
       restarts: 0
     }))
@@ -29,8 +29,8 @@ export class PodState {
   }
 
   /** The shards that run now. */
-  get views(): ReadonlyArray<ShardView> {
-    return this.slots.flatMap(({ view }) => (view === undefined ? [] : [view]))
+  get shards(): ReadonlyArray<Shard> {
+    return this.slots.flatMap(({ shard }) => (shard === undefined ? [] : [shard]))
   }
 
   running(): void {
@@ -44,7 +44,7 @@ export class PodState {
 
   left(): void {
     this.#phase = "left"
-    for (const slot of this.slots) slot.view = undefined
+    for (const slot of this.slots) slot.shard = undefined
   }
 
   /** Every shard's state, also of those that do not run; with at most so many entries of the application's in all. */
@@ -52,10 +52,10 @@ export class PodState {
     const each = Math.floor(entries / this.slots.length)
     return Effect.forEach(
       this.slots,
-      ({ shard, view, restarts }) =>
-        view === undefined
-          ? Effect.succeed(absent(shard, "starting", restarts))
-          : Effect.map(view.report(each), (report) => ({ ...report, workerRestarts: restarts })),
+      ({ number, shard, restarts }) =>
+        shard === undefined
+          ? Effect.succeed(absent(number, "starting", restarts))
+          : Effect.map(shard.report(each), (report) => ({ ...report, workerRestarts: restarts })),
       { concurrency: "unbounded" }
     )
   }

@@ -14,8 +14,8 @@ import { PodState } from "../../src/pod/PodState.ts"
 import { ShardService } from "../../src/pod/ShardService.ts"
 import { localShard } from "../../src/pod/shards/LocalShard.ts"
 import { RemoteShard } from "../../src/pod/shards/RemoteShard.ts"
+import type { Shard } from "../../src/pod/shards/Shard.ts"
 import { serveShard } from "../../src/pod/shards/ShardServer.ts"
-import type { ShardView } from "../../src/pod/shards/ShardView.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../src/SelfMetrics.ts"
 import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
 
@@ -117,7 +117,7 @@ export class FakeEngine {
 }
 
 /** Both ends in this thread. */
-export const overPort = (view: ShardView): Effect.Effect<RemoteShard, never, Scope.Scope> =>
+export const overPort = (shard: Shard): Effect.Effect<RemoteShard, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { port1, port2 } = new MessageChannel()
     yield* Effect.addFinalizer(() =>
@@ -126,8 +126,8 @@ export const overPort = (view: ShardView): Effect.Effect<RemoteShard, never, Sco
         port2.close()
       })
     )
-    yield* serveShard({ port: port2, view, metrics: Effect.succeed([]), leave: () => {} })
-    return new RemoteShard(view.shard, port1)
+    yield* serveShard({ port: port2, shard, metrics: Effect.succeed([]), leave: () => {} })
+    return new RemoteShard(shard.number, port1)
   })
 
 export interface FakeShard {
@@ -180,9 +180,9 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
         Layer.provide([Layer.succeed(MetricsCache, cache), Layer.succeed(SelfMetrics, metrics)])
       )
       const service = Context.get(yield* Layer.build(Layer.fresh(answers)), ShardService)
-      const view = localShard({ shard: slot.shard, engine: engine.service, service, metrics })
-      if (options.overPort === true) fake.port = yield* overPort(view)
-      slot.view = fake.port ?? view
+      const shard = localShard({ number: slot.number, engine: engine.service, service, metrics })
+      if (options.overPort === true) fake.port = yield* overPort(shard)
+      slot.shard = fake.port ?? shard
       shards.push(fake)
     }
     pod.running()

@@ -106,7 +106,7 @@ describeWith(["npm", "tar"], "the packed package", () => {
              routes: [{
                method: "GET", path: "/asked", about: "asks",
                handle: ({ response }) => Effect.map(
-                 Effect.forEach(pod.views, (view) => view.ask(view.shard)),
+                 Effect.forEach(pod.shards, (shard) => shard.ask(shard.number)),
                  (answers) => response.end(JSON.stringify(answers))
                )
              }]

@@ -131,7 +131,7 @@ const joinFailed = (
         } else member.report({ type: "joinFailed" })
     }
     if (worthALine(tries))
-      yield* Effect.logWarning(`joining group ${member.options.group}: ${error.message}, try ${tries}; trying on`)
+      yield* Effect.logWarning(`joining group ${member.options.group}: ${error.message}, try ${tries}; retrying`)
     yield* afterFailure.sleep(tries)
   })
 

@@ -15,7 +15,7 @@ export const topologyLoop = (membership: Membership): Effect.Effect<never> => {
       Effect.sleep(topologyInterval)
     )
     yield* membership.refreshed.pipe(
-      Effect.catch((error) => Effect.logDebug(`reading the topics' partitions failed: ${error.message}; trying on`))
+      Effect.catch((error) => Effect.logDebug(`reading the topics' partitions failed: ${error.message}; retrying`))
     )
     if (membership.leads && topology.isNews) member.report({ type: "rejoin" })
     signal.notify()

@@ -116,7 +116,7 @@ export class Growth {
     }).pipe(
       Effect.catch((error) =>
         Effect.andThen(
-          Effect.logDebug(`reading what a topic's commits name failed: ${error.message}; trying on`),
+          Effect.logDebug(`reading what a topic's commits name failed: ${error.message}; retrying`),
           Effect.sleep(member.options.commitInterval)
         )
       ),
@@ -261,7 +261,7 @@ export class Growth {
           this.member.wantCommit()
         }),
         // One that has no leader now is asked again, and holds up no other.
-        Effect.catch((error) => Effect.logDebug(`the end of ${p.key} cannot be read: ${error.message}; trying on`))
+        Effect.catch((error) => Effect.logDebug(`the end of ${p.key} cannot be read: ${error.message}; retrying`))
       )
     return Effect.forEach(ready, each, { concurrency: "unbounded", discard: true })
   }

@@ -139,7 +139,7 @@ export const prepareRetrying = (member: Member, growth: Growth, p: Partition): E
       p.trouble ??= new Trouble(member.now())
       p.trouble.again(error._tag === "TransportError" ? error.code : "TIMEOUT", error.message)
       return worthALine(tries)
-        ? Effect.logWarning(`cannot read where ${p.key} stands (${error.message}), tried ${tries} times; trying on`)
+        ? Effect.logWarning(`cannot read where ${p.key} stands (${error.message}), tried ${tries} times; retrying`)
         : Effect.void
     }),
     Effect.retry(backoff.schedule),

@@ -1,5 +1,5 @@
 /**
- * Relief: carries out what back pressure decides for a shard's partitions: pauses them, drops the front of their queues, counts and
+ * Relief: carries out what back pressure decides for a member's partitions: pauses them, drops the front of their queues, counts and
  * says it. And it looks: a partition that is not fetched tells nothing of what arrives, so while one does not hold all that the log
  * has, and might have to drop, the log's end is asked for four times a second, for all of them at once. What the looks show is judged by Overload.
  */

@@ -207,9 +207,9 @@ export const metricsRoute = (
       const prometheus = timeoutOf(request)
       // The cut of every shard: nothing may come between these lines.
       const arrivedAt = process.hrtime.bigint()
-      const cuts = pod.views
-        .filter((view) => asked.includes(view.shard))
-        .map((view) => new ShardScrape(view.open(undefined, arrivedAt)))
+      const cuts = pod.shards
+        .filter(({ number }) => asked.includes(number))
+        .map((shard) => new ShardScrape(shard.open(undefined, arrivedAt)))
       const delivered = new Set<ShardScrape>()
       const ended = ending(slot.client)
       const socket = new ResponseOutlet(response)

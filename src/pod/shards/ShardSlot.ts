@@ -1,11 +1,11 @@
 /** ShardSlot: a shard's place in its pod, which its threads come and go in. Its number never changes. */
 import type { StrategyName } from "../../engine/Backpressure.ts"
-import type { ShardView } from "./ShardView.ts"
+import type { Shard } from "./Shard.ts"
 
 export interface ShardSlot {
-  readonly shard: number
+  readonly number: number
   /** Absent while the shard is not running. */
-  view: ShardView | undefined
+  shard: Shard | undefined
   /** What the whole pod was switched to last, which holds for threads that come later, too. */
   strategy: StrategyName | undefined
   /** How often its thread had to be started again. */

@@ -13,9 +13,9 @@ import { Transport } from "../../transport/Transport.ts"
 import { type App, type AppParts, protocolOf } from "../App.ts"
 import { ShardService } from "../ShardService.ts"
 import { localShard } from "./LocalShard.ts"
+import type { Shard } from "./Shard.ts"
 import type { ShardSettings } from "./ShardSettings.ts"
 import type { ShardSlot } from "./ShardSlot.ts"
-import type { ShardView } from "./ShardView.ts"
 
 /** The shards of a pod, run by whoever knows where. */
 export interface Shards<R> {
@@ -30,12 +30,12 @@ type Named = Pick<App, "name" | "groupName" | "strategies" | "ownTransport">
 
 /** A shard on this thread, in the Scope. The application's Layers are built anew for it, before the engine, and closed after it. */
 export const openShard = <S>(
-  shard: number,
+  number: number,
   app: Named,
   parts: Pick<AppParts<S>, "layer">,
   { engine: options, backpressure, application }: ShardSettings<S>
 ): Effect.Effect<
-  { readonly engine: Engine["Service"]; readonly view: ShardView },
+  { readonly engine: Engine["Service"]; readonly shard: Shard },
   EngineFailed,
   Scope.Scope | Transport | SelfMetrics
 > =>
@@ -72,7 +72,7 @@ export const openShard = <S>(
         Effect.fail(new EngineFailed({ message: `the engine could not start: ${error.message}` }))
       )
     )
-    return { engine, view: localShard({ shard, engine, service: Context.get(services, ShardService), metrics }) }
+    return { engine, shard: localShard({ number, engine, service: Context.get(services, ShardService), metrics }) }
   })
 
 /** One shard, on this thread. */
@@ -83,8 +83,8 @@ export const inThisThread = <S>(
 ): Shards<Transport | SelfMetrics> => ({
   count: 1,
   start: (slots) =>
-    Effect.map(openShard(0, app, parts, settings), ({ engine, view }) => {
-      slots[0]!.view = view
+    Effect.map(openShard(0, app, parts, settings), ({ engine, shard }) => {
+      slots[0]!.shard = shard
       return engine.failed
     })
 })

@@ -21,7 +21,7 @@ export interface ThreadOptions {
   /** The group's coordinator knows it. */
   readonly known: () => void
   /** It takes part from now on. */
-  readonly runs: (view: RemoteShard) => void
+  readonly runs: (shard: RemoteShard) => void
   /** It takes part no more. */
   readonly fails: (reason: string) => void
 }

@@ -58,7 +58,7 @@ export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
       const giveUp = (error: EngineFailed) => Effect.andThen(Deferred.fail(failed, error), Effect.never)
       const restarted = (slot: ShardSlot) => {
         slot.restarts += 1
-        metrics.workerRestarts.inc({ shard: slot.shard })
+        metrics.workerRestarts.inc({ shard: slot.number })
       }
       const all = Effect.forEach(slots, (slot) => Effect.catch(keep(options, slot, pod, restarted), giveUp), {
         concurrency: "unbounded",
@@ -79,7 +79,7 @@ const keep = (
   pod: { hasBeenIn: boolean },
   restarted: (slot: ShardSlot) => void
 ): Effect.Effect<never, EngineFailed> => {
-  const { shard } = slot
+  const shard = slot.number
   let predecessors: ReadonlyArray<string> = []
   let deaths: Array<number> = []
   return Effect.gen(function* () {
@@ -96,12 +96,12 @@ const keep = (
             known: () => {
               pod.hasBeenIn = true
             },
-            runs: (view) => {
-              slot.view = view
-              if (slot.strategy !== undefined) fork(view.setBackpressure(slot.strategy))
+            runs: (running) => {
+              slot.shard = running
+              if (slot.strategy !== undefined) fork(running.setBackpressure(slot.strategy))
             },
             fails: (reason) => {
-              slot.view = undefined
+              slot.shard = undefined
               fork(Effect.logError(`shard ${shard} is shown no more, its worker has failed: ${reason}`))
             }
           })

@@ -28,13 +28,13 @@ const program = Effect.gen(function* () {
   const [base, ...extensions] = modules.map((module: { readonly default: unknown }) => module.default)
   const app = extended(base as App, extensions as ReadonlyArray<Extension>)
   const parts = yield* Effect.promise(() => app.load())
-  const { engine, view } = yield* openShard(settings.shard, app, parts, settings)
+  const { engine, shard } = yield* openShard(settings.shard, app, parts, settings)
   const turns = loopTurns()
   yield* serveShard({
     port,
-    view,
+    shard,
     metrics: Effect.andThen(
-      view.metrics,
+      shard.metrics,
       Effect.promise(() => {
         metrics.workerLag.set({ shard: settings.shard }, turns.percentile(99) / 1e9)
         turns.reset()

@@ -92,7 +92,7 @@ const app: App<number, typeof table> = {
             Effect.promise(async () => {
               const all: Array<unknown> = []
               const what = request.url?.includes("broken") ? "broken" : "all"
-              const channels = pod.views.map((view) => view.open(what, process.hrtime.bigint()))
+              const channels = pod.shards.map((shard) => shard.open(what, process.hrtime.bigint()))
               for (const channel of channels) {
                 for (let piece = await channel.pull(); piece !== undefined; piece = await channel.pull())
                   all.push(piece.message)
@@ -107,7 +107,7 @@ const app: App<number, typeof table> = {
           about: "all records",
           handle: ({ response }) =>
             Effect.map(
-              Effect.forEach(pod.views, (view) => view.ask("total")),
+              Effect.forEach(pod.shards, (shard) => shard.ask("total")),
               (totals) => replyJson(response, 200, totals)
             )
         }

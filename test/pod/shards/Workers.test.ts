@@ -43,7 +43,7 @@ const threads = (options: Partial<WorkersOptions> = {}) =>
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
     const failed = yield* shards.start(pod.slots).pipe(Scope.provide(scope))
-    const running = () => pod.slots.every(({ view }) => view !== undefined)
+    const running = () => pod.slots.every(({ shard }) => shard !== undefined)
     yield* Effect.promise(() => until(running, { what: "both shards running" }))
     return {
       pod,
@@ -65,12 +65,12 @@ describe("a worker thread", () => {
       `that dies (${how}) is replaced by one that makes it leave, and the other one is not touched`,
       Effect.gen(function* () {
         const { pod, die, starts, running } = yield* threads()
-        const [first, other] = pod.slots.map(({ view }) => view)
+        const [first, other] = pod.slots.map(({ shard }) => shard)
         die(0, how)
         yield* Effect.promise(() =>
-          until(() => running() && pod.slots[0]!.view !== first, { what: "a new thread for shard 0" })
+          until(() => running() && pod.slots[0]!.shard !== first, { what: "a new thread for shard 0" })
         )
-        assert.strictEqual(pod.slots[1]!.view, other)
+        assert.strictEqual(pod.slots[1]!.shard, other)
         assert.deepStrictEqual([pod.slots[0]!.restarts, pod.slots[1]!.restarts], [1, 0])
         const [dead, next] = starts(0)
         assert.deepStrictEqual([dead!.predecessors, next!.predecessors], [[], [dead!.member]])
@@ -87,11 +87,11 @@ describe("a worker thread", () => {
     "that comes after a switch of the whole pod is switched, too",
     Effect.gen(function* () {
       const { pod, die, events, running } = yield* threads()
-      const dead = pod.slots[0]!.view
+      const dead = pod.slots[0]!.shard
       pod.slots[0]!.strategy = "drop-front"
       die(0, "exit")
       yield* Effect.promise(() =>
-        until(() => running() && pod.slots[0]!.view !== dead, { what: "a new thread for shard 0" })
+        until(() => running() && pod.slots[0]!.shard !== dead, { what: "a new thread for shard 0" })
       )
       const switched = () => events.filter(({ event }) => event === "switched")
       yield* Effect.promise(() => until(() => switched().length > 0, { what: "its switch" }))
@@ -106,12 +106,12 @@ describe("a worker thread", () => {
     "that died says nothing on a channel that was open",
     Effect.gen(function* () {
       const { pod, die, events } = yield* threads()
-      const view = pod.slots[0]!.view!
-      const under = view.open("anything", process.hrtime.bigint())
+      const shard = pod.slots[0]!.shard!
+      const under = shard.open("anything", process.hrtime.bigint())
       die(0, "silent")
       yield* Effect.promise(() => until(() => events.some(({ event }) => event === "silent"), { what: "its silence" }))
       // And of one that comes later.
-      for (const channel of [under, view.open("anything", process.hrtime.bigint())]) {
+      for (const channel of [under, shard.open("anything", process.hrtime.bigint())]) {
         assert.isUndefined(yield* Effect.promise(() => channel.pull()))
         assert.isTrue(channel.isLost())
       }
@@ -125,15 +125,15 @@ describe("a worker thread", () => {
       const end = yield* Effect.forkChild(Effect.flip(failed))
       for (const count of [1, 2, 3]) {
         yield* Effect.promise(() =>
-          until(() => starts(0).length === count && pod.slots[0]!.view !== undefined, { what: `start ${count}` })
+          until(() => starts(0).length === count && pod.slots[0]!.shard !== undefined, { what: `start ${count}` })
         )
         die(0, "failed")
-        yield* Effect.promise(() => until(() => pod.slots[0]!.view === undefined, { what: `death ${count}` }))
+        yield* Effect.promise(() => until(() => pod.slots[0]!.shard === undefined, { what: `death ${count}` }))
       }
       const { message } = yield* Fiber.join(end)
       assert.strictEqual(message, "the worker of shard 0 failed 3 times within 600 s, last: by its own word")
       // Until the pod ends, what can be shown is shown.
-      assert.isDefined(pod.slots[1]!.view)
+      assert.isDefined(pod.slots[1]!.shard)
     })
   )
 
