@@ -3,6 +3,7 @@
  * team would; else beside the dependencies of this checkout, without what it does not have (express, fastify).
  */
 import { execFile } from "node:child_process"
+import { existsSync } from "node:fs"
 import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -26,6 +27,17 @@ export interface Project {
 /** What a team's project has beside the package itself, in the versions that are tested here. */
 const beside = ["effect", "@effect/platform-node", "@types/node"]
 const versions: Readonly<Record<string, string>> = { ...pkg.devDependencies, ...pkg.dependencies }
+
+/** In a folder of its own: tests that run at the same time do not build over each other. */
+const pack = async (folder: string): Promise<string> => {
+  await mkdir(folder)
+  const parts = ["src", "build", "docs", "deploy", "package.json", "tsconfig.json", "README.md", "LICENSE"]
+  for (const part of parts.filter((each) => existsSync(join(root, each))))
+    await cp(join(root, part), join(folder, part), { recursive: true })
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"))
+  await run("npm", ["pack"], { cwd: folder, maxBuffer: 2 ** 24 })
+  return join(folder, `kafka2prom-${pkg.version}.tgz`)
+}
 
 const fetchAll = async (home: string, tarball: string): Promise<void> => {
   const own = Object.fromEntries(beside.map((name) => [name, versions[name]]))
@@ -51,9 +63,7 @@ const linkAll = async (home: string, tarball: string): Promise<void> => {
 
 export const openProject = async ({ fetched }: { readonly fetched: boolean }): Promise<Project> => {
   const home = await mkdtemp(join(tmpdir(), "k2p-outside-"))
-  await run("npm", ["pack", "--pack-destination", home], { cwd: root, maxBuffer: 2 ** 24 })
-  const tarball = join(home, `kafka2prom-${pkg.version}.tgz`)
-  await (fetched ? fetchAll : linkAll)(home, tarball)
+  await (fetched ? fetchAll : linkAll)(home, await pack(join(home, "packed")))
   const files = fileURLToPath(new URL("project", import.meta.url))
   for (const file of await readdir(files))
     if (fetched || !/^on(Express|Fastify)/.test(file)) await cp(join(files, file), join(home, file))

@@ -138,7 +138,7 @@ export const archive = async ({ kafka, stage, module, options }: Ground): Promis
   }
   let first = Number.NaN
   try {
-    await serve("a", 2)
+    await serve("a")
     const firstOffset = await until(
       async () => {
         const most = Math.max(...(await committed()).values())

@@ -39,16 +39,23 @@ export const embedding = async (
         fetch(base + path, { headers, signal: AbortSignal.timeout(15_000) })
       pods.set(server, { process: running, get })
     }
-    const shown = async (names: Iterable<string>): Promise<ReadonlyArray<string>> => {
-      const bodies = await Promise.all(
-        [...names].map(async (name) => (await pods.get(name)!.get("/k2p/metrics")).text())
-      )
-      return bodies.flatMap((body) => [...readBody(body).rounds.keys()]).sort()
-    }
+    const shown = (name: string) =>
+      pods
+        .get(name)!
+        .get("/k2p/metrics")
+        .then(async (answer) => [...readBody(await answer.text()).rounds.keys()])
     const all = [...rounds.sources].sort().join()
-    const whole = (names: Iterable<string>) =>
-      until(async () => (await shown(names)).join() === all, { what: "every source on exactly one pod" })
-    await whole(pods.keys())
+    let seen = ""
+    const whole = (names: ReadonlyArray<string>) =>
+      until(
+        async () => {
+          const bodies = await Promise.all(names.map(shown))
+          seen = names.map((name, i) => `${name}: ${bodies[i]!.join()}`).join("; ")
+          return bodies.every((sources) => sources.length > 0) && bodies.flat().sort().join() === all
+        },
+        { what: () => `every source on exactly one pod, and some on each; last seen: ${seen}` }
+      )
+    await whole(servers)
     for (const { get } of pods.values()) {
       const text = await get("/k2p/metrics", { "accept-encoding": "identity" })
       assert.match(text.headers.get("content-type")!, /^text\/plain; version=/)
@@ -65,7 +72,7 @@ export const embedding = async (
       assert.deepEqual([other.status, await other.text()], [404, "ours"])
       await text.text()
     }
-    const [frozen, ...rest] = [...pods.keys()]
+    const [frozen, ...rest] = servers
     if (rest.length > 0) {
       const { process: running, get } = pods.get(frozen!)!
       running.signal("SIGSTOP")
@@ -73,7 +80,7 @@ export const embedding = async (
       const waiting = get("/k2p/metrics")
       running.signal("SIGCONT")
       assert.deepEqual([...readBody(await (await waiting).text()).rounds], [], "it shows what it cannot prove")
-      await whole(pods.keys())
+      await whole(servers)
     }
     for (const { process: running } of pods.values()) {
       running.signal("SIGTERM")
