@@ -239,6 +239,8 @@ export class Follower {
     if (own < 8 || records[at + OWN]! >>> 16 !== 0) return true
     const start = this.starts === undefined ? records[at + START]! : this.starts[line]!
     const last = own - 8
-    return from + own <= view.byteLength && lines.getFloat64(start + last, true) === view.getFloat64(from + last, true)
+    return (
+      from + own <= this.input.length && lines.getFloat64(start + last, true) === view.getFloat64(from + last, true)
+    )
   }
 }

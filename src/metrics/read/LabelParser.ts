@@ -135,7 +135,10 @@ export class LabelParser {
       const before = line.length
       if (this.written > 0) line.put(COMMA)
       const nameAt = line.length
-      const alike = name === this.before.name ? this.before.copyLabel(names.count, this.view, i, line.view, nameAt) : 0
+      const alike =
+        name === this.before.name
+          ? this.before.copyLabel(names.count, this.view, i, b.length - i, line.view, nameAt)
+          : 0
       if (alike > 0) {
         line.length = nameAt + alike
         if (!this.takeAlike(nameAt, name)) return -1

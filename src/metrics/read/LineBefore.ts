@@ -53,12 +53,12 @@ export class LineBefore {
   }
 
   /**
-   * Copies what a line has in common with this one from its first byte on: it begins at `from` of the input, the copy at `at` of the
-   * lines' memory, where there is room for the rest of the input. Answers how many bytes.
+   * Copies what a line has in common with this one from its first byte on: it begins at `from` of the input, which has `rest` bytes from
+   * there on, the copy at `at` of the lines' memory, where there is room for them. Answers how many bytes.
    */
-  copyBeginning(input: DataView, from: number, lines: DataView, at: number): number {
+  copyBeginning(input: DataView, from: number, rest: number, lines: DataView, at: number): number {
     const { count, ends, start } = this
-    return count === 0 ? 0 : copyAlike(lines, start, at, input, from, ends[count - 1]!)
+    return count === 0 ? 0 : copyAlike(lines, start, at, input, from, Math.min(rest, ends[count - 1]!))
   }
 
   /** How many labels are within the first bytes of it; -1 where not even the name is. They are those of the line at hand, too. */
@@ -80,16 +80,16 @@ export class LineBefore {
   }
 
   /** Copies the line's next label, where it is this one's in the same place. Answers its length, 0 where it is another one. */
-  copyLabel(label: number, input: DataView, from: number, lines: DataView, at: number): number {
+  copyLabel(label: number, input: DataView, from: number, rest: number, lines: DataView, at: number): number {
     if (label >= this.count) return 0
     const length = this.ends[label]! - this.next
+    if (length > rest) return 0
     return copyAlike(lines, this.start + this.next, at, input, from, length) === length ? length : 0
   }
 }
 
-/** Canonical text, while the input is like it, from `start` to `at`; at most `most` bytes. Answers how many. */
-const copyAlike = (lines: DataView, start: number, at: number, input: DataView, from: number, most: number): number => {
-  const end = Math.min(most, input.byteLength - from)
+/** Canonical text, while the input is like it, from `start` to `at`; at most `end` bytes, which the input has. Answers how many. */
+const copyAlike = (lines: DataView, start: number, at: number, input: DataView, from: number, end: number): number => {
   let i = 0
   for (; i + 8 <= end; i += 8) {
     const eight = lines.getFloat64(start + i, true)

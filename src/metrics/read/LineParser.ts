@@ -95,7 +95,7 @@ export class LineParser {
     const start = out.length
     labels.start = start
     labels.text.reached = from
-    const labelsAlike = before.labelsWithin(before.copyBeginning(this.view, from, out.view, start))
+    const labelsAlike = before.labelsWithin(before.copyBeginning(this.view, from, rest, out.view, start))
     let i = from
     this.alike = 0
     if (labelsAlike >= 0) {

@@ -122,7 +122,7 @@ export class NewLines {
     records[to + GROUP] = (labels.sums.hash - labels.sums.inner) | 0
     records[to + MISC] = labels.sums.flags | reading.noteEnd(n, this.end) | (fits ? tail << TAIL_SHIFT : 0)
     reading.known[n] = -1
-    reading.values[n] = this.end.number()
+    if (!fits) reading.values[n] = this.end.number()
     reading.count = n + 1
     reading.news++
   }

@@ -26,7 +26,7 @@ export class Reading {
   records = new Int32Array(FIELDS * 1024)
   /** The line of the memory that each one is, -1 where it is new. */
   known = new Int32Array(1024)
-  /** The numbers of lines that are under a rule, and of new ones. */
+  /** The numbers of lines that are known to be under a rule, and of those whose records do not tell where they are (OWN is 0). */
   values = new Float64Array(1024)
   /** Milliseconds, of lines with a timestamp of their own alone: see stampOf. */
   stamps = new Float64Array(1024)

@@ -162,12 +162,13 @@ export const judgeValues = (
   return (before & (ORDERED | TEXT_ORDERED)) | (ranged ? RANGED : 0) | (textRanged ? TEXT_RANGED : 0)
 }
 
-/** Of a known line the number was noted down where its rule asks for it. */
+/** Of a known line the number was noted down where its rule asks for it; of a new one where its record does not say where it is. */
 const numberOf = ({ records, known, values, lines: { bytes } }: Reading, n: number): number => {
   const at = n * FIELDS
   const misc = records[at + MISC]!
-  if (known[n]! < 0 || ((misc & RULES) !== 0 && values[n] !== ENOUGH)) return values[n]!
-  const value = records[at + START]! + (records[at + OWN]! & 0xffff) + (misc >>> TAIL_SHIFT)
+  const own = records[at + OWN]! & 0xffff
+  if (known[n]! < 0 ? own === 0 : (misc & RULES) !== 0 && values[n] !== ENOUGH) return values[n]!
+  const value = records[at + START]! + own + (misc >>> TAIL_SHIFT)
   return parseNumber(bytes, value, endOfToken(bytes, value))
 }
 

@@ -121,16 +121,17 @@ export class LogReader {
     const start = this.#turn++ % requests.length
     const turned = start === 0 ? requests : [...requests.slice(start), ...requests.slice(0, start)]
     const role = options.maxWait > 0 ? "fetch" : "read"
-    const whole = { stored: 0, unpacked: 0 }
+    const whole = { stored: 0, unpacked: 0, records: 0 }
     const reading: Reading = {
       maxRecordBytes: this.#maxRecordBytes,
       cursors: this.#cursors,
       room,
       confirmed: (tp, base, fingerprint) => this.#confirmed(tp, `${base} ${fingerprint}`),
-      saw: (tp, stored, unpacked) => {
-        this.#growthOf(tp).saw(stored, unpacked)
+      saw: (tp, stored, unpacked, records) => {
+        this.#growthOf(tp).saw(stored, unpacked, records)
         whole.stored += stored
         whole.unpacked += unpacked
+        whole.records += records
       }
     }
     const answer = (await this.links.get(role, address).exchange("fetch", (versions) => {
@@ -157,7 +158,7 @@ export class LogReader {
       }
     })) as FetchAnswer
     if (answer.errorCode !== 0) throw refused("fetch", answer.errorCode, `node ${node}`)
-    this.#growth.saw(whole.stored, whole.unpacked)
+    this.#growth.saw(whole.stored, whole.unpacked, whole.records)
     return answer.fetched
   }
 

@@ -164,14 +164,15 @@ describe("decodeFetch", () => {
     assert.strictEqual(record!.value!.length, 0)
   })
 
-  it("tells how much was stored and how much was unpacked of it", async () => {
+  it("tells how much was stored, and how much and how many records were made of it", async () => {
     const bytes = batch(0, "a".repeat(300_000), GZIP)
-    const seen: Array<[number, number]> = []
-    const saw: Reading["saw"] = (_, stored, unpacked) => seen.push([stored, unpacked])
+    const seen: Array<[number, number, number]> = []
+    const saw: Reading["saw"] = (_, stored, unpacked, records) => seen.push([stored, unpacked, records])
     await decodeFetch(answer(11, [{ partition: 0, bytes }]), 11, [request(0)], reading({ saw }))
     assert.strictEqual(seen[0]![0], bytes.length)
     // The record's own framing around its value.
     assert.approximately(seen[0]![1], 300_010, 10)
+    assert.strictEqual(seen[0]![2], 1)
   })
 
   it("frees nothing that is too small to have memory of its own", async () => {

@@ -34,8 +34,8 @@ export interface Reading {
   readonly room: Room
   /** See `Asked.confirmed`. */
   readonly confirmed: (tp: TopicPartition, base: number, fingerprint: string) => boolean
-  /** So many bytes of a partition were read as they are stored, and so many were made of them. */
-  readonly saw: (tp: TopicPartition, stored: number, unpacked: number) => void
+  /** So many bytes of a partition were read as they are stored, and so many bytes, and records, were made of them. */
+  readonly saw: (tp: TopicPartition, stored: number, unpacked: number, records: number) => void
 }
 
 export const decodeFetch = async (
@@ -70,7 +70,7 @@ const read = async (answer: PartitionAnswer, memory: AnswerMemory, reading: Read
       confirmed: (at, fingerprint) => reading.confirmed(tp, at, fingerprint)
     })
     const { cursor, doubt, next, records, unreadable } = decoded
-    reading.saw(tp, decoded.stored, decoded.plain)
+    reading.saw(tp, decoded.stored, decoded.plain, decoded.records.length)
     if (cursor !== undefined) cursors.keep(tp, { cursor, highWatermark: answer.stableEnd })
     if (doubt !== undefined) return { ...base, error: "LOCAL", detail: doubt }
     return {
