@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Effect, Layer, Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
-import { type Cut, Engine, type EngineFailed, type NotProven } from "../../engine/Engine.ts"
+import { type Cut, Engine, type EngineFailed, NotProven } from "../../engine/Engine.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../engine/Options.ts"
 import type { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
@@ -35,7 +35,7 @@ export interface TestPod<R> {
   readonly services: Context.Context<PartitionProcessor | SelfMetrics | R>
   /**
    * As a scrape does it: the cut, what `look` finds of its partitions in that same instant, then the proof. Fails where
-   * ownership cannot be proven: then nothing may be shown.
+   * ownership cannot be proven: then nothing may be shown. A pod that is frozen answers when it wakes.
    */
   readonly scrape: <A>(look: (cut: Cut, services: Context.Context<R>) => A) => Effect.Effect<A, NotProven>
   /** Leaves the group cleanly: all is handed over when it returns. */
@@ -99,10 +99,13 @@ class Started<R> extends PodProcess {
         engine,
         services,
         scrape: (look) =>
-          Effect.suspend(() => {
+          Effect.gen({ self: this }, function* () {
+            if (this.state === "gone") return yield* new NotProven({ message: `${this.name} is gone` })
+            yield* this.clock.open
             const cut = engine.cut()
             const found = look(cut, services)
-            return Effect.as(cut.prove, found)
+            yield* cut.prove
+            return yield* Effect.as(this.clock.open, found)
           }),
         stop: this.stop,
         failed: engine.failed,
