@@ -13,10 +13,11 @@ import * as Shard from "../../engine/Shard.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { EmbeddedLog } from "../../transport/embedded/EmbeddedLog.ts"
 import { Transport, type TransportError } from "../../transport/Transport.ts"
+import { MortalClock } from "./MortalClock.ts"
 import { PodProcess } from "./PodProcess.ts"
 import { throughClock } from "./ThroughClock.ts"
 
-/** What a pod is made of. `R`: what the application brings beside its processor, for the test to look at. */
+/** What a pod is made of. `R`: what the application brings beside its processor, for the test to look at. @experimental */
 export interface PodParts<R, E = never> {
   /** Built once a pod, so two pods share nothing but what is around both. */
   readonly app: Layer.Layer<PartitionProcessor | R, E, SelfMetrics | Transport>
@@ -28,6 +29,7 @@ export interface PodParts<R, E = never> {
   readonly engine?: Partial<EngineOptions>
 }
 
+/** A pod that runs. It belongs to the Scope that it was started in. @experimental */
 export interface TestPod<R> {
   readonly name: string
   readonly engine: Engine["Service"]
@@ -69,6 +71,18 @@ class Started<R> extends PodProcess {
   /** On the world's clock, ms. */
   private cutUntil = -1
   private loses: "request" | "answer" = "request"
+  private readonly mortal: MortalClock
+
+  constructor(name: string, world: Clock.Clock) {
+    const mortal = new MortalClock(world)
+    super(name, mortal)
+    this.mortal = mortal
+  }
+
+  override kill(): void {
+    super.kill()
+    this.mortal.die()
+  }
 
   private now(): number {
     return Number(this.base.monotonicTimeNanosUnsafe()) / 1e6
@@ -131,6 +145,7 @@ class Started<R> extends PodProcess {
 /**
  * Starts a pod. Its Scope is its life's end: what still runs then is stopped cleanly. `name` is unique among the pods of a log.
  * Fails where the application's Layer does, or the log refuses the member.
+ * @experimental
  */
 export const testPod = <R, E = never>(
   name: string,
