@@ -1,4 +1,5 @@
 /** Seeded random numbers (mulberry32): the same seed makes the same dumps, texts and histories on every machine. */
+/** Random numbers that a seed repeats. @experimental */
 export interface Random {
   /** In [0, 1). */
   readonly next: () => number
@@ -10,6 +11,7 @@ export interface Random {
   readonly hex: (digits: number) => string
 }
 
+/** Numbers from a seed. @experimental */
 export const random = (seed: number): Random => {
   let state = seed >>> 0
   const next = (): number => {
@@ -29,6 +31,7 @@ export const random = (seed: number): Random => {
   }
 }
 
+/** The same items in an order left to `r`. @experimental */
 export const shuffled = <A>(items: ReadonlyArray<A>, r: Random): ReadonlyArray<A> => {
   const all = [...items]
   for (let i = all.length - 1; i > 0; i--) {

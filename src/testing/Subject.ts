@@ -7,10 +7,10 @@ import type { PartitionProcessor } from "../engine/PartitionProcessor.ts"
 import type { SelfMetrics } from "../SelfMetrics.ts"
 import type { OutgoingRecord, Transport } from "../transport/Transport.ts"
 
-/** A record without its place and its key, which is the name of its source. */
+/** A record without its place and its key, which is the name of its source. @experimental */
 export type Said = Pick<OutgoingRecord, "value"> & Partial<Pick<OutgoingRecord, "headers">>
 
-/** `R`: what the application brings beside its processor, for `shown` to look at. */
+/** `R`: what the application brings beside its processor, for `shown` to look at. @experimental */
 export interface Subject<R, E = never> {
   /** Built once a pod, so two pods share nothing but what is around both. */
   readonly app: Layer.Layer<PartitionProcessor | R, E, SelfMetrics | Transport>

@@ -130,6 +130,7 @@ export class VirtualTime implements Clock.Clock {
 /**
  * Runs a program to its end in virtual time, at once, and answers its exit; the same each time. `limit`: ms of virtual time that it
  * may take, an hour where nothing else is said. Throws where it does not end, or waits for something outside, such as a promise.
+ * @experimental
  */
 export const virtualTime = <A, E>(
   program: Effect.Effect<A, E>,

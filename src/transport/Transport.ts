@@ -3,7 +3,7 @@
  * request) and nothing more: who owns what, when to join, what to commit and what may be shown is the engine's.
  *
  * A Layer of it is written by whoever brings another log. What it must keep is in the docs of each method and
- * is checked by the contract suite in test/contract. It holds no opinion: it never retries a group request, never
+ * is checked by `transportContract` of kafka2prom/testing. It holds no opinion: it never retries a group request, never
  * rejoins, never moves a position, never resets an offset.
  *
  * All offsets are *next* offsets (exclusive ends) unless they name a record. They are safe integers.

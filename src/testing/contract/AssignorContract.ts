@@ -104,7 +104,7 @@ const inPods = (assignor: Layer.Layer<Assignor>) =>
     yield* settle("the first one left")
   }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
 
-/** The Layer is built once a case. */
+/** The Layer is built once a case. @experimental */
 export const assignorContract = (layer: Layer.Layer<Assignor>): ReadonlyArray<Case> => {
   const rule = (name: string, body: (assignor: Assignor["Service"]) => Effect.Effect<void, unknown>): Case =>
     caseOf(

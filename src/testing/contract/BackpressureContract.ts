@@ -147,7 +147,7 @@ const flooded = (layer: Layer.Layer<Backpressure>, { name, drops }: Strategy, ma
     must.equal(status()!.queue.paused, false, "paused, with nothing waiting")
   }).pipe(Effect.provide(EmbeddedLog.layer()), Effect.scoped)
 
-/** Tries the strategies of these names. The Layer is built once a case. */
+/** Tries the strategies of these names. The Layer is built once a case. @experimental */
 export const backpressureContract = (
   layer: Layer.Layer<Backpressure>,
   names: ReadonlyArray<string>

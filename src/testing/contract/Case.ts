@@ -9,7 +9,7 @@
 import { type Cause, Effect, Schema, type Scope } from "effect"
 import { Broken } from "./Must.ts"
 
-/** A rule that was not kept. `message` has all of it, in lines: the rule, what was expected, what was found. */
+/** A rule that was not kept. `message` has all of it, in lines: the rule, what was expected, what was found. @experimental */
 export class CaseFailed extends Schema.TaggedError<CaseFailed>()("CaseFailed", {
   /** The contract's name and the case's: what must hold. */
   rule: Schema.String,
@@ -27,6 +27,7 @@ export class CaseFailed extends Schema.TaggedError<CaseFailed>()("CaseFailed", {
   }
 }
 
+/** One rule of a contract: its sentence, and how it is tried. @experimental */
 export interface Case {
   /** The rule, in one sentence. Unique in its suite. */
   readonly name: string
@@ -51,7 +52,7 @@ const failure = (rule: string, cause: Cause.Cause<unknown>): CaseFailed => {
   return new CaseFailed({ rule, happened: told, expected: "", found: "" })
 }
 
-/** `contract`: what the rule belongs to, as people call it. `body` uses `must`, and its Scope ends with the case. */
+/** `contract`: what the rule belongs to, as people call it. `body` uses `must`, and its Scope ends with the case. @experimental */
 export const caseOf = (contract: string, name: string, body: Effect.Effect<void, unknown, Scope.Scope>): Case => {
   const rule = `${contract}: ${name}`
   return {

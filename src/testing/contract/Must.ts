@@ -25,6 +25,7 @@ const told = (value: unknown): string => {
   return text.length <= 2_000 ? text : `${text.slice(0, 2_000)} …`
 }
 
+/** Comparisons for cases: each throws where it does not hold, and the case fails with what was expected and found. @experimental */
 export const must = {
   /** Deeply equal, types and prototypes included. */
   equal: <A>(found: A, expected: A, what = ""): void => {

@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Effect, Layer, Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
-import { type Cut, Engine, type EngineFailed, type NotProven } from "../../engine/Engine.ts"
+import { type Cut, Engine, type EngineFailed, NotProven } from "../../engine/Engine.ts"
 import * as EngineLayer from "../../engine/EngineLayer.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../engine/Options.ts"
@@ -13,10 +13,11 @@ import type { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { EmbeddedLog } from "../../transport/embedded/EmbeddedLog.ts"
 import { Transport, type TransportError } from "../../transport/Transport.ts"
+import { MortalClock } from "./MortalClock.ts"
 import { PodProcess } from "./PodProcess.ts"
 import { throughClock } from "./ThroughClock.ts"
 
-/** What a pod is made of. `R`: what the application brings beside its processor, for the test to look at. */
+/** What a pod is made of. `R`: what the application brings beside its processor, for the test to look at. @experimental */
 export interface PodParts<R, E = never> {
   /** Built once a pod, so two pods share nothing but what is around both. */
   readonly app: Layer.Layer<PartitionProcessor | R, E, SelfMetrics | Transport>
@@ -28,6 +29,7 @@ export interface PodParts<R, E = never> {
   readonly engine?: Partial<EngineOptions>
 }
 
+/** A pod that runs. It belongs to the Scope that it was started in. @experimental */
 export interface TestPod<R> {
   readonly name: string
   readonly engine: Engine["Service"]
@@ -35,7 +37,7 @@ export interface TestPod<R> {
   readonly services: Context.Context<PartitionProcessor | SelfMetrics | R>
   /**
    * As a scrape does it: the cut, what `look` finds of its partitions in that same instant, then the proof. Fails where
-   * ownership cannot be proven: then nothing may be shown.
+   * ownership cannot be proven: then nothing may be shown. A pod that is frozen answers when it wakes.
    */
   readonly scrape: <A>(look: (cut: Cut, services: Context.Context<R>) => A) => Effect.Effect<A, NotProven>
   /** Leaves the group cleanly: all is handed over when it returns. */
@@ -64,6 +66,18 @@ class Started<R> extends PodProcess {
   /** On the world's clock, ms. */
   private cutUntil = -1
   private loses: "request" | "answer" = "request"
+  private readonly mortal: MortalClock
+
+  constructor(name: string, world: Clock.Clock) {
+    const mortal = new MortalClock(world)
+    super(name, mortal)
+    this.mortal = mortal
+  }
+
+  override kill(): void {
+    super.kill()
+    this.mortal.die()
+  }
 
   private now(): number {
     return Number(this.base.monotonicTimeNanosUnsafe()) / 1e6
@@ -94,10 +108,13 @@ class Started<R> extends PodProcess {
         engine,
         services,
         scrape: (look) =>
-          Effect.suspend(() => {
+          Effect.gen({ self: this }, function* () {
+            if (this.state === "gone") return yield* new NotProven({ message: `${this.name} is gone` })
+            yield* this.clock.open
             const cut = engine.cut()
             const found = look(cut, services)
-            return Effect.as(cut.prove, found)
+            yield* cut.prove
+            return yield* Effect.as(this.clock.open, found)
           }),
         stop: this.stop,
         failed: engine.failed,
@@ -123,6 +140,7 @@ class Started<R> extends PodProcess {
 /**
  * Starts a pod. Its Scope is its life's end: what still runs then is stopped cleanly. `name` is unique among the pods of a log.
  * Fails where the application's Layer does, or the log refuses the member.
+ * @experimental
  */
 export const testPod = <R, E = never>(
   name: string,

@@ -5,6 +5,7 @@
 import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { UnreadableReason } from "../../transport/Transport.ts"
 
+/** One fault of a history. Times in ms; a number that names a pod, source or partition counts among those that there are then. @experimental */
 export type Fault =
   | { readonly type: "join" }
   | { readonly type: "leave"; readonly pod: number }

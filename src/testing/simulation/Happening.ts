@@ -4,6 +4,7 @@
  */
 import type { Fault } from "./Fault.ts"
 
+/** One thing that happened in a history, in the order of time. @experimental */
 export type Happening =
   /** A source's `n` is in the log, before `end`. `accepted`: not where pods may refuse it, or the source ended with it. */
   | {
@@ -36,5 +37,5 @@ export type Happening =
   /** `pod`: undefined where it was done to the world. */
   | { readonly type: "fault"; readonly at: number; readonly pod: string | undefined; readonly fault: Fault }
 
-/** One sentence for each broken rule; empty where all are kept. Called once, when the history has ended. */
+/** One sentence for each broken rule; empty where all are kept. Called once, when the history has ended. @experimental */
 export type HistoryJudge = (history: ReadonlyArray<Happening>) => ReadonlyArray<string>

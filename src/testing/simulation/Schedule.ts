@@ -16,12 +16,14 @@ import { unreadableReasons } from "../../transport/Transport.ts"
 import { random } from "../Random.ts"
 import type { Fault } from "./Fault.ts"
 
+/** A fault at a time. @experimental */
 export interface Timed {
   /** Ms of virtual time after the start. */
   readonly at: number
   readonly fault: Fault
 }
 
+/** What kind of history; see the file's header. @experimental */
 export type Profile =
   | "faults"
   | "calm"
@@ -42,6 +44,7 @@ export const isDurable = (profile: Profile): boolean => profile === "durable" ||
 export const isGrowth = (profile: Profile): boolean =>
   profile === "growth" || profile === "calmGrowth" || profile === "mixedGrowth"
 
+/** A history's plan. Times in ms of virtual time. @experimental */
 export interface Schedule {
   readonly seed: number
   readonly profile: Profile

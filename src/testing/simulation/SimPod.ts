@@ -40,7 +40,7 @@ export const simEngine: EngineOptions = {
 }
 export const simExpiry = 10_000
 
-/** What a team swaps in the pods. A Layer is built once a pod. */
+/** What a team swaps in the pods. A Layer is built once a pod. @experimental */
 export interface Swapped {
   readonly engine?: Partial<EngineOptions>
   readonly assignor?: Layer.Layer<Assignor>

@@ -11,6 +11,7 @@ import type { Parts, Swapped } from "./SimPod.ts"
 import { count, noTotals, type Totals } from "./Totals.ts"
 import { type Outcome, type PlayOptions, play } from "./World.ts"
 
+/** What is simulated, how often, and who judges it. @experimental */
 export interface SimulateOptions<R = never> {
   /** `count` seeds from `from` on. A seed gives the same history each time, as long as the program is the same. */
   readonly seeds: { readonly from: number; readonly count: number }
@@ -29,9 +30,10 @@ export interface SimulateOptions<R = never> {
   readonly promises?: boolean
 }
 
-/** What a history is played with. */
+/** What a history is played with. @experimental */
 export type ReplayOptions<R = never> = Pick<SimulateOptions<R>, "subject" | "parts" | "judge" | "promises">
 
+/** The first history that broke something, shrunk. @experimental */
 export interface Broken {
   readonly seed: number
   /** What is left of the history's plan. */
@@ -42,7 +44,7 @@ export interface Broken {
   readonly message: string
 }
 
-/** The totals of what was played, and the first broken history: none is played after it. */
+/** The totals of what was played, and the first broken history: none is played after it. @experimental */
 export interface Simulated extends Readonly<Totals> {
   readonly broken: Broken | undefined
 }
@@ -80,6 +82,7 @@ const playingOf = <R>({ subject, judge, promises, ...given }: ReplayOptions<R>):
   { ...(judge === undefined ? {} : { judge }), ...(promises === undefined ? {} : { promises }) }
 ]
 
+/** Plays the seeds one after the other, and stops at the first broken history. @experimental */
 export const simulate = <R = never>(options: SimulateOptions<R>): Simulated => {
   const { seeds, subject, faults, histories } = options
   const [parts, playing] = playingOf(options)
@@ -95,7 +98,7 @@ export const simulate = <R = never>(options: SimulateOptions<R>): Simulated => {
   return { ...totals, broken: undefined }
 }
 
-/** A schedule as it was printed, with the same other options; its history is written down. */
+/** A schedule as it was printed, with the same other options; its history is written down. @experimental */
 export const replay = <R = never>(json: string, options: ReplayOptions<R> = {}): Outcome => {
   const [parts, playing] = playingOf(options)
   return play(JSON.parse(json) as Schedule, parts, { ...playing, history: true })

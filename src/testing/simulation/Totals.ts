@@ -1,6 +1,7 @@
 /** Totals: what was simulated, in figures, for whoever wants to know how much a "nothing was found" is worth. */
 import type { Outcome } from "./World.ts"
 
+/** Sums of what was played. @experimental */
 export interface Totals {
   /** Histories that were played. */
   schedules: number

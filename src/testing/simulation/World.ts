@@ -25,6 +25,7 @@ import { type Hearer, SimSource, topic } from "./SimAgent.ts"
 import { SimArchive } from "./SimArchive.ts"
 import { type Parts, type SimPod, simEngine, simExpiry } from "./SimPod.ts"
 
+/** What came of one history. @experimental */
 export interface Outcome {
   /** Empty where all promises were kept. */
   readonly violations: ReadonlyArray<string>

@@ -13,13 +13,13 @@ import { commonRules, type ProcessorRule, type Trying } from "./CommonRules.ts"
 import { Incarnation, partition, podOf } from "./Incarnation.ts"
 import { SaidLog } from "./SaidLog.ts"
 
-/** One thing that a source said. */
+/** One thing that a source said. @experimental */
 export interface Stored {
   readonly source: string
   readonly n: number
 }
 
-/** A store that is empty, and the application that writes to it. */
+/** A store that is empty, and the application that writes to it. @experimental */
 export interface DurableSubject<R, E = never> extends Pick<Subject<R, E>, "app" | "says"> {
   /** All that is durable now, in any order; what was made durable twice is there twice. */
   readonly stored: Effect.Effect<ReadonlyArray<Stored>, unknown>
@@ -188,7 +188,7 @@ const handedOver = <R, E>({ app, says }: DurableSubject<R, E>, holds: TryingDura
     yield* holds(said, said.end, "when all had left")
   }).pipe(Effect.provide(EmbeddedLog.layer({ minSessionTimeout: 500 })))
 
-/** `open`: a store of its own for each case, which is gone with the case's Scope. */
+/** `open`: a store of its own for each case, which is gone with the case's Scope. @experimental */
 export const durableContract = <R, E = never>(
   open: Effect.Effect<DurableSubject<R, E>, unknown, Scope.Scope>
 ): ReadonlyArray<Case> => {

@@ -162,6 +162,7 @@ const shownRules = (rule: ProcessorRule<TryingShown>): void => {
 /** Histories of the simulation that a case plays; the calm ones are longer. More of them are `simulate`'s. */
 const histories = { faults: 12, calm: 4 }
 
+/** The cases of a processor that shows something. `subject.app` is built once a pod. @experimental */
 export const processorContract = <R>(subject: Subject<R>): ReadonlyArray<Case> => {
   const cases: Array<Case> = []
   const define = (name: string, body: Parameters<typeof caseOf>[2]) =>

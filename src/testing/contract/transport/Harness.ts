@@ -7,6 +7,7 @@
 import { Context, Effect, type Layer, type Scope } from "effect"
 import { type TopicPartition, Transport, type UnreadableReason } from "../../../transport/Transport.ts"
 
+/** What an author of a Transport brings. Times in ms, sizes in bytes. @experimental */
 export interface TransportHarness {
   /** Built for each case anew, and closed with it: its connections are the case's. */
   readonly layer: Layer.Layer<Transport, unknown>

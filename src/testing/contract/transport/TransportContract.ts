@@ -13,7 +13,7 @@ import { Harness, type Rule, type TransportHarness } from "./Harness.ts"
 import { membershipRules } from "./Membership.ts"
 import { recordRules } from "./Records.ts"
 
-/** In no order that matters; about a minute for all of them, most of it waiting. */
+/** In no order that matters; about a minute for all of them, most of it waiting. @experimental */
 export const transportContract = (harness: TransportHarness): ReadonlyArray<Case> => {
   const cases: Array<Case> = []
   const world: Layer.Layer<Harness | Transport, unknown> = Layer.merge(Layer.succeed(Harness, harness), harness.layer)
