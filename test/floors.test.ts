@@ -30,6 +30,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/relabel", ["metrics/text", "metrics/read"]],
   ["metrics/samples", ["metrics/text", "metrics/read", "metrics/rounds"]],
   ["metrics/admission", ["metrics/text", "metrics/rounds", "metrics/relabel"]],
+  ["metrics/tap", ["metrics/text", "metrics/relabel", "transport"]],
   [
     "metrics/cache",
     [
@@ -39,6 +40,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
       "metrics/read",
       "metrics/rounds",
       "metrics/samples",
+      "metrics/tap",
       "engine",
       "transport"
     ]
@@ -46,7 +48,19 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/body", ["metrics/text", "http"]],
   ["metrics/scrape", ["metrics/text", "metrics/body", "metrics/cache", "http", "pod", "engine", "transport"]],
   // What puts metrics together, beside its rooms.
-  ["metrics/*", ["metrics/admission", "metrics/relabel", "metrics/cache", "metrics/scrape", "config", "pod"]],
+  [
+    "metrics/*",
+    [
+      "metrics/admission",
+      "metrics/relabel",
+      "metrics/tap",
+      "metrics/text",
+      "metrics/cache",
+      "metrics/scrape",
+      "config",
+      "pod"
+    ]
+  ],
   ["pod", ["http", "config", "engine", "transport"]],
   // A dump is checked by the pods' own reader.
   ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/relabel", "metrics/cache"]]

@@ -26,4 +26,6 @@ export interface CacheOptions {
   readonly allowReservedNames?: boolean
   /** Which sources, series and labels are taken; absent: all. */
   readonly admission?: Admission["Service"] | undefined
+  /** Somebody is told of each accepted round (Tapped). */
+  readonly tapped?: boolean
 }
