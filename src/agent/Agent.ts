@@ -13,11 +13,13 @@ import { version } from "../version.ts"
 import { AgentFailed } from "./AgentFailed.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
+import type { FileStatus } from "./files/Files.ts"
 import { kindOf } from "./files/Refusals.ts"
-import type { SourceStatus } from "./Lane.ts"
+import type { LaneStatus } from "./Lane.ts"
 import { relabelling } from "./RelabelSink.ts"
 import * as SelfSource from "./SelfSource.ts"
 import * as Sending from "./Sending.ts"
+import type { TargetStatus } from "./scrape/ScrapeSource.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 export interface AgentStatus {
@@ -26,11 +28,11 @@ export interface AgentStatus {
   /** null until the log was reached for the first time. */
   readonly partitionBase: number | null
   readonly bufferBytes: number
-  readonly files: ReadonlyArray<DumpSource.FileStatus>
-  readonly targets: ReadonlyArray<ScrapeSource.TargetStatus>
+  readonly files: ReadonlyArray<FileStatus>
+  readonly targets: ReadonlyArray<TargetStatus>
   /** Why no dump file can be looked at, for people; undefined where some can. */
   readonly uselessness: string | undefined
-  readonly sources: ReadonlyArray<SourceStatus>
+  readonly sources: ReadonlyArray<LaneStatus>
 }
 
 /** Between two times that what was read is handed over, ms. */

@@ -28,7 +28,7 @@ export interface Lane {
   leavesOut: boolean
 }
 
-export interface SourceStatus {
+export interface LaneStatus {
   readonly source: string
   readonly origin: string
   /** null until the log was reached. */
@@ -59,7 +59,7 @@ export const newLane = (source: string): Lane => ({
   leavesOut: false
 })
 
-export const statusOf = (lane: Lane): SourceStatus => ({
+export const statusOf = (lane: Lane): LaneStatus => ({
   source: lane.source,
   origin: lane.origin,
   partition: lane.partition,

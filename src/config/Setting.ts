@@ -20,12 +20,9 @@ export interface Setting<A> {
   readonly requiredWithout?: ReadonlyArray<string>
 }
 
-type WithDefault<A> = Setting<A> & { readonly fallback: string }
-type Required<A> = Setting<A> & { readonly required: true }
-
 export type Table = Readonly<Record<string, Setting<unknown>>>
 export type Values<T extends Table> = {
-  readonly [K in keyof T]: T[K] extends WithDefault<infer A> | Required<infer A>
+  readonly [K in keyof T]: T[K] extends Setting<infer A> & ({ readonly fallback: string } | { readonly required: true })
     ? A
     : T[K] extends Setting<infer A>
       ? A | undefined

@@ -200,12 +200,12 @@ export const retriableCodes: ReadonlySet<TransportErrorCode> = new Set([
   "CONNECTION"
 ])
 
-const HeldSchema = Schema.Struct({
+/** What a failure holds beyond the request that met it: all partitions that the cause is known to hold; the broker's address where it is the broker. */
+export const Held = Schema.Struct({
   broker: Schema.optionalKey(Schema.String),
   partitions: Schema.Array(Schema.Struct({ topic: Schema.String, partition: Schema.Int }))
 })
-/** What a failure holds beyond the request that met it: all partitions that the cause is known to hold; the broker's address where it is the broker. */
-export type Held = typeof HeldSchema.Type
+export type Held = typeof Held.Type
 
 /** One failed request. `message` says what was asked of whom and what came back; never a secret. */
 export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
@@ -214,7 +214,7 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   /** Whether the same request may succeed later without anyone changing anything. */
   retriable: Schema.Boolean,
   detail: Schema.String,
-  holds: Schema.optionalKey(HeldSchema)
+  holds: Schema.optionalKey(Held)
 }) {
   override get message(): string {
     return `${this.op}: ${this.code}${this.detail === "" ? "" : ` (${this.detail})`}`

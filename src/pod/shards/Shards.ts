@@ -26,7 +26,8 @@ export interface Shards<R> {
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
-type Named = Pick<App, "name" | "groupName" | "strategies">
+/** What a shard is told of its application. */
+export type Named = Pick<App, "name" | "groupName" | "strategies">
 
 /** A shard on this thread, in the Scope. The application's Layers are built anew for it, before the engine, and closed after it. */
 export const openShard = <S>(

@@ -69,7 +69,7 @@ export interface EmbeddedLogStats {
   readonly lost: number
 }
 
-interface Shape {
+export interface EmbeddedLogShape {
   readonly transport: Transport["Service"]
   readonly createTopic: (topic: string, partitions: number, options?: TopicOptions) => Effect.Effect<void>
   /** Grows the topic to that many partitions. */
@@ -100,7 +100,7 @@ interface Shape {
   readonly stats: () => EmbeddedLogStats
 }
 
-const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, never, Scope.Scope> =>
+const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<EmbeddedLogShape, never, Scope.Scope> =>
   Effect.gen(function* () {
     const options = { ...defaultEmbeddedLogOptions, ...given }
     const outbox = new Outbox()
@@ -195,8 +195,9 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
   })
 
 /** See the file's header. */
-export class EmbeddedLog extends Context.Service<EmbeddedLog, Shape>()("k2p/transport/EmbeddedLog") {
-  static readonly make = make
+export class EmbeddedLog extends Context.Service<EmbeddedLog, EmbeddedLogShape>()("k2p/transport/EmbeddedLog") {
+  static readonly make: (options?: Partial<EmbeddedLogOptions>) => Effect.Effect<EmbeddedLogShape, never, Scope.Scope> =
+    make
 
   static readonly layer = (options?: Partial<EmbeddedLogOptions>): Layer.Layer<EmbeddedLog> =>
     Layer.effect(EmbeddedLog, make(options))

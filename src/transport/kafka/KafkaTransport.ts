@@ -55,4 +55,4 @@ const layer = (options: KafkaOptions): Layer.Layer<Transport> =>
     })
   })
 
-export const KafkaTransport = { layer }
+export const KafkaTransport: { readonly layer: (options: KafkaOptions) => Layer.Layer<Transport> } = { layer }
