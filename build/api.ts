@@ -54,6 +54,7 @@ export const reportOf = async (root: string, name: keyof typeof reported): Promi
           includeForgottenExports: true,
           tagsToReport: { "@stable": true, "@experimental": true }
         },
+        newlineKind: "lf",
         docModel: { enabled: false },
         dtsRollup: { enabled: false },
         tsdocMetadata: { enabled: false },
@@ -75,7 +76,8 @@ export const reportOf = async (root: string, name: keyof typeof reported): Promi
       messageCallback: (message: ExtractorMessage) => {
         message.handled = true
         if (message.category === "console") return
-        if (message.logLevel !== "none") problems.push(`${message.messageId}: ${message.text}`)
+        if (message.logLevel !== "none")
+          problems.push(`${message.messageId}: ${message.text} (${message.sourceFilePath}:${message.sourceFileLine})`)
       }
     })
     return { text: readFileSync(join(folder, `${name}.api.md`), "utf8"), problems }

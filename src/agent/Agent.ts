@@ -22,6 +22,7 @@ import * as Sending from "./Sending.ts"
 import type { TargetStatus } from "./scrape/ScrapeSource.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
+/** What an agent does now. A copy; taking it costs a walk over its files and sources. @stable */
 export interface AgentStatus {
   readonly topic: string
   readonly epoch: number
@@ -139,6 +140,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   })
 })
 
+/** What services dump to files goes to the log while it lives; at its end the last rounds get `shutdownTimeout`. It stays up without the log and fails only where a person can help. @stable */
 export class Agent extends Context.Service<
   Agent,
   {

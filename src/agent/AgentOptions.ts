@@ -4,6 +4,7 @@ import type { RelabelRule } from "../metrics/relabel/RelabelRule.ts"
 import { type Acks, type Compression, defaultMaxRequestBytes } from "../transport/Transport.ts"
 import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
+/** Options of one agent, all durations in milliseconds, all sizes in bytes. `defaultAgentOptions` has every one. @stable */
 export interface AgentOptions {
   readonly topic: string
   /** `--dump`, repeatable: globs of registry dumps. */
@@ -50,6 +51,7 @@ export interface AgentOptions {
   readonly shutdownTimeout: number
 }
 
+/** An agent without any dump yet: give `dumps`, `staticDumps` or `targets`. @stable */
 export const defaultAgentOptions: AgentOptions = {
   topic: "metrics",
   dumps: [],

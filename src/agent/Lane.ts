@@ -28,6 +28,7 @@ export interface Lane {
   leavesOut: boolean
 }
 
+/** What an agent has of one source: the round that waits, the one that the log took last, and why one was not sent. @stable */
 export interface LaneStatus {
   readonly source: string
   readonly origin: string

@@ -15,6 +15,7 @@ import { AgentFailed } from "./AgentFailed.ts"
 import { type AgentOptions, defaultAgentOptions, labelProblem } from "./AgentOptions.ts"
 import * as Sending from "./Sending.ts"
 
+/** What is published, where, and under which name. @experimental */
 export interface PublishOptions extends Partial<Pick<AgentOptions, "acks" | "compression" | "clientId" | "labels">> {
   /** A prom-client Registry, or whatever answers with the text of a scrape. Its content type tells the format; text 0.0.4 where it has none. */
   readonly registry: { readonly metrics: () => Promise<string>; readonly contentType?: string }
@@ -120,6 +121,6 @@ const make = Effect.fnUntraced(function* (options: PublishOptions) {
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(publish, Effect.sleep(every))))
 })
 
-/** Fails where the options or the state directory are to blame; what the log does fails nothing. */
+/** Fails where the options or the state directory are to blame; what the log does fails nothing. @experimental */
 export const publishRegistry = (options: PublishOptions): Layer.Layer<never, AgentFailed, Transport | SelfMetrics> =>
   Layer.effectDiscard(make(options))

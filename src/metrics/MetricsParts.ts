@@ -10,6 +10,7 @@ import { type FormatConflicts, metricsRoute } from "./scrape/MetricsRoute.ts"
 import * as MetricsShard from "./scrape/MetricsShard.ts"
 import { sdRoute } from "./scrape/SdRoute.ts"
 
+/** The code of metrics, loaded by who runs it: a shard's Layers, the routes of a pod. @stable */
 export const metricsParts: AppParts<MetricsOptions> = {
   divide: (settings, count) => {
     const limits = { ...MetricsProcessor.defaultCacheLimits, ...settings.limits }

@@ -36,5 +36,5 @@ export {
 } from "./text/Dump.ts"
 export type { LineBuffer } from "./text/LineBuffer.ts"
 
-/** What `kafka2prom serve` runs. */
+/** What `kafka2prom serve` runs. @stable */
 export const metricsApp: App<MetricsOptions> = app

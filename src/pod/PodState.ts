@@ -7,8 +7,10 @@ import { Effect } from "effect"
 import type { ShardPlace } from "./shards/ShardPlace.ts"
 import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
 
+/** Where a pod is in its life; it is ready only while it runs. @experimental */
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
+/** The pod as its routes see it: its shards and its phase. They come and go: ask each time. @experimental */
 export class PodState {
   readonly startedAt: number
   readonly places: ReadonlyArray<ShardPlace>

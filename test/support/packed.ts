@@ -24,9 +24,17 @@ export interface Packed {
   /** The folder that was packed, with `dist`. */
   readonly home: string
   readonly tarball: string
-  /** A folder with the package in its node_modules, unpacked, beside these dependencies: of the checkout, or of `from`. */
-  readonly project: (name: string, dependencies: ReadonlyArray<string>, from?: string) => Promise<string>
+  /** A folder with the package in its node_modules, unpacked, beside these dependencies of the checkout's. */
+  readonly project: (name: string, dependencies: ReadonlyArray<string>) => Promise<string>
+  /** One package more, out of another folder of packages. */
+  readonly link: (project: string, name: string, from: string) => Promise<void>
   readonly remove: () => Promise<void>
+}
+
+const link = async (project: string, name: string, from: string): Promise<void> => {
+  const at = join(project, "node_modules", name)
+  await mkdir(dirname(at), { recursive: true })
+  await symlink(join(from, name), at)
 }
 
 export const pack = async (): Promise<Packed> => {
@@ -42,16 +50,13 @@ export const pack = async (): Promise<Packed> => {
     dir,
     home,
     tarball,
-    project: async (name, needs, from = join(root, "node_modules")) => {
+    link,
+    project: async (name, needs) => {
       const project = join(dir, name)
       const installed = join(project, "node_modules", "kafka2prom")
       await mkdir(installed, { recursive: true })
       await run("tar", ["xzf", tarball, "--strip-components=1", "-C", installed])
-      for (const need of needs) {
-        const link = join(project, "node_modules", need)
-        await mkdir(dirname(link), { recursive: true })
-        await symlink(join(from, need), link)
-      }
+      for (const need of needs) await link(project, need, join(root, "node_modules"))
       return project
     },
     remove: () => rm(dir, { recursive: true, force: true })

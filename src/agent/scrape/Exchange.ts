@@ -14,6 +14,7 @@ import { version } from "../../version.ts"
 import { quotedPiece } from "./ScrapeBody.ts"
 import { type ScrapeTarget, type Secret, shownUrl, type TargetTls } from "./ScrapeTarget.ts"
 
+/** Why an endpoint gave no body. @experimental */
 export type FailureReason = "unreachable" | "status" | "redirect" | "credentials" | "body" | "too-large" | "no-room"
 
 /** A scrape without a body. The message is for people: one line, no secret in it. */

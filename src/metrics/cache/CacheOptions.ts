@@ -2,6 +2,7 @@
 import type { Admission } from "../admission/Admission.ts"
 import type { ParseLimits } from "../text/Dump.ts"
 
+/** How much a partition and a pod may hold. Beyond each bound content is refused or gives way, counted (docs/limits.md). @stable */
 export interface CacheLimits {
   /** Sources with content in one partition. */
   readonly maxSources: number

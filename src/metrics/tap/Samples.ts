@@ -11,6 +11,7 @@ const limits = { ...defaultParseLimits, maxLabels: 1_000_000, maxLabelValue: 64 
 const reader = new SeriesReader(limits)
 const utf8 = new TextEncoder()
 
+/** One sample of a dump. Holds no memory of it. @experimental */
 export class Sample {
   /** As it stands in the dump: `name{label="value",…}`, with all labels that its record attached. The same for the same series. */
   readonly series: string
@@ -45,7 +46,7 @@ export class Sample {
   }
 }
 
-/** What is different, in the order of the dump; of what went, as it was. */
+/** What is different, in the order of the dump; of what went, as it was. @experimental */
 export interface Changes {
   /** New series, and those of another value. */
   readonly changed: ReadonlyArray<Sample>
@@ -86,7 +87,7 @@ const same = (a: Line, aFrom: number, aEnd: number, b: Line, bFrom: number, bEnd
 const sameSeries = (a: Line, b: Line): boolean => same(a, a.start, a.seriesEnd, b, b.start, b.seriesEnd)
 const sameValue = (a: Line, b: Line): boolean => same(a, a.seriesEnd, a.valueEnd, b, b.seriesEnd, b.valueEnd)
 
-/** In the dump's order: the samples of a histogram stay together. While it is gone over the dump must be good. */
+/** In the dump's order: the samples of a histogram stay together. While it is gone over the dump must be good. @experimental */
 export function* samples(dump: Pick<Dump, "families">): Generator<Sample> {
   for (const line of lines(dump)) yield sampleOf(line)
 }

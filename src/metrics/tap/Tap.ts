@@ -11,7 +11,7 @@ import type { TopicPartition } from "../../transport/Transport.ts"
 import type { Dump } from "../text/Dump.ts"
 import type { Changes } from "./Samples.ts"
 
-/** A round that was accepted, and found room. Its dumps are good until the effect that was given it ends. */
+/** A round that was accepted, and found room. Its dumps are good until the effect that was given it ends. @experimental */
 export interface AcceptedRound {
   readonly tp: TopicPartition
   /** Of the record that completed it. */
@@ -32,7 +32,7 @@ export interface AcceptedRound {
   readonly changes: () => Changes
 }
 
-/** A source that is shown no more: it ended, expired, gave way to others, or belongs to another partition now. Not told when its partition moves. */
+/** A source that is shown no more: it ended, expired, gave way to others, or belongs to another partition now. Not told when its partition moves. @experimental */
 export interface GoneSource {
   readonly tp: TopicPartition
   readonly source: string
@@ -42,7 +42,7 @@ export interface GoneSource {
   readonly time: number
 }
 
-/** What is told. An error, of any kind, is logged with the tap's name and restarts the partition's actor. */
+/** What is told. An error, of any kind, is logged with the tap's name and restarts the partition's actor. @experimental */
 export interface Told<R = never> {
   /** For the log. */
   readonly name: string
@@ -50,6 +50,7 @@ export interface Told<R = never> {
   readonly gone?: (gone: GoneSource) => Effect.Effect<void, unknown, R>
 }
 
+/** Who is told of each accepted round, in the log's order and before its offset counts as processed: at least once, slowly where the tap is slow. Optional; nothing is spent where there is none. @experimental */
 export class Tap extends Context.Service<Tap, Told>()("kafka2prom/Tap") {
   /** Beside the taps that are there already, after them. */
   static readonly layer = <R = never>(told: Told<R>): Layer.Layer<Tap, never, R> =>

@@ -25,6 +25,7 @@ import { makeTimers } from "./Timers.ts"
 import { type TopicSettings, Topics } from "./Topics.ts"
 import { Wire } from "./Wire.ts"
 
+/** Bounds of the log in memory: bytes, milliseconds, and how many brokers it plays. @experimental */
 export interface EmbeddedLogOptions {
   /** Brokers, over which the partitions' leaders are spread. */
   readonly nodes: number
@@ -50,10 +51,12 @@ export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
   requestTimeout: 30_000
 }
 
+/** What is different for one topic of the log in memory. @experimental */
 export type TopicOptions = Partial<
   Pick<EmbeddedLogOptions, "retentionBytes" | "retentionMs" | "maxRecordBytes"> & Pick<TopicSettings, "sendersTime">
 >
 
+/** Counts since it was made, and what it holds now; bytes are of keys, values and headers. @experimental */
 export interface EmbeddedLogStats {
   readonly recordsAppended: number
   /** Deleted from the front by retention, or by `deleteRecords`. */
@@ -69,6 +72,7 @@ export interface EmbeddedLogStats {
   readonly lost: number
 }
 
+/** The log in memory as its owner sees it: topics, and what may happen to them. @experimental */
 export interface EmbeddedLogShape {
   readonly transport: Transport["Service"]
   readonly createTopic: (topic: string, partitions: number, options?: TopicOptions) => Effect.Effect<void>
@@ -194,7 +198,7 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<EmbeddedLo
     }
   })
 
-/** See the file's header. */
+/** See the file's header. @experimental */
 export class EmbeddedLog extends Context.Service<EmbeddedLog, EmbeddedLogShape>()("k2p/transport/EmbeddedLog") {
   static readonly make: (options?: Partial<EmbeddedLogOptions>) => Effect.Effect<EmbeddedLogShape, never, Scope.Scope> =
     make
