@@ -37,11 +37,16 @@ const hook = (answers: ReadonlyArray<number> = []) =>
 const thresholds = [{ name: "queue_depth", above: true, bound: 10 }]
 
 /** The records go through a pod's processor with the example over it. */
-const process = (url: string, sent: ReadonlyArray<Sent>, fence = 0) =>
+const process = (url: string, sent: ReadonlyArray<Sent>, committed = 0) =>
   Effect.gen(function* () {
     const processor = yield* PartitionProcessor
-    const processing = yield* processor.open(openingOf({ topic: "metrics", partition: 0 }))
-    yield* processing.process({ records: sent.map((s, i) => toRecord(i, s)), next: sent.length, fence })
+    const processing = yield* processor.open(
+      openingOf(
+        { topic: "metrics", partition: 0 },
+        { plan: { start: 0, fence: sent.length, committed, logEnd: sent.length, restarted: false } }
+      )
+    )
+    yield* processing.process({ records: sent.map((s, i) => toRecord(i, s)), next: sent.length, fence: sent.length })
   }).pipe(
     Effect.scoped,
     Effect.provide(
@@ -91,7 +96,7 @@ describe("the example threshold-webhook", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("does not tell again what an earlier owner told, and knows it", () =>
+  it.live("does not tell again what an earlier owner told and committed, and knows it", () =>
     Effect.gen(function* () {
       const webhook = yield* hook()
       yield* process(webhook.url, [round("1.1", 11), round("1.2", 12), round("1.3", 3)], 2)

@@ -109,7 +109,7 @@ export const layer = ({ webhook, thresholds }: Options): Layer.Layer<Tap> => {
     round: (round) =>
       Effect.suspend(() => {
         const alerts = firing.round(round)
-        // A replay was told by the owner before: it only says what fires.
+        // A replay was told to its end before: it only says what fires.
         return alerts.length === 0 || round.replay ? Effect.void : call(webhook, alerts)
       }),
     gone: (gone) =>

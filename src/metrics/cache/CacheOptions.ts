@@ -27,6 +27,6 @@ export interface CacheOptions {
   readonly allowReservedNames?: boolean
   /** Which sources, series and labels are taken; absent: all. */
   readonly admission?: Admission["Service"] | undefined
-  /** Somebody is told of each accepted round (Tapped). */
-  readonly tapped?: boolean
+  /** Somebody is told of each accepted round (Tapped): those before this offset were told to their end before. */
+  readonly toldBefore?: number | undefined
 }

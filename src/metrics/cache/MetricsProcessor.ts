@@ -112,7 +112,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
           const cache = new PartitionCache(
             tp,
             time,
-            { ...options, limits, admission, tapped: tap !== undefined },
+            { ...options, limits, admission, toldBefore: tap === undefined ? undefined : plan.committed },
             ...([pod, homes, holders, unfinished, relabelled] as const)
           )
           const report = reporter(cache, metrics)

@@ -102,7 +102,9 @@ export class PartitionCache {
       (source, chunk) => this.contents.page(source, chunk),
       (defect) => this.books.tally.defects.push(defect)
     )
-    this.tapped = options.tapped === true ? new Tapped(tp, (parts) => this.reader.samplesOf(parts)) : undefined
+    const { toldBefore } = options
+    this.tapped =
+      toldBefore === undefined ? undefined : new Tapped(tp, toldBefore, (parts) => this.reader.samplesOf(parts))
     const limit = {
       gatherBytes: limits.gatherBytes,
       sourceBytes: limits.gatherBytes / 2,

@@ -42,13 +42,15 @@ class Lent {
 
 export class Tapped {
   private readonly tp: TopicPartition
+  private readonly toldBefore: number
   private readonly read: (parts: ReadonlyArray<Part>) => Dump
   private readonly waiting: Array<Waiting> = []
   private closed = false
 
-  /** `read`: what records of samples bring. */
-  constructor(tp: TopicPartition, read: (parts: ReadonlyArray<Part>) => Dump) {
+  /** `toldBefore`: C when the incarnation began. `read`: what records of samples bring. */
+  constructor(tp: TopicPartition, toldBefore: number, read: (parts: ReadonlyArray<Part>) => Dump) {
     this.tp = tp
+    this.toldBefore = toldBefore
     this.read = read
   }
 
@@ -77,7 +79,7 @@ export class Tapped {
       version: versionOf(content),
       mode: shown.mode,
       time,
-      replay: stamp.replayed,
+      replay: stamp.offset < this.toldBefore,
       get dump() {
         return dump.get()
       },

@@ -3,8 +3,8 @@
  * nobody taps.
  *
  * Of a partition the rounds are told one by one in the log's order, and a round counts as processed only when it was told: what is slow
- * here holds up its own partition, and what fails restarts its actor from the last commit. So each round is told at least once; after a restart
- * or a handoff it may come again, as a `replay` where it lies below the fence. What is shown on scrapes waits for nothing here.
+ * here holds up its own partition, and what fails restarts its actor from the last commit. So each round is told at least once. After a restart
+ * or a handoff the live rounds come again, as a `replay` where they were committed. What is shown on scrapes waits for nothing here.
  */
 import { Context, Effect, Layer, Option } from "effect"
 import type { TopicPartition } from "../../transport/Transport.ts"
@@ -22,7 +22,10 @@ export interface AcceptedRound {
   readonly mode: "snapshot" | "samples"
   /** Dump time, ms since the Unix epoch, by the sender's clock. */
   readonly time: number
-  /** Below the fence: an earlier owner may have told of it already. */
+  /**
+   * It was told to its end before, by an earlier owner or incarnation, which committed it: it is read again to hold what is shown. What is no
+   * replay may have been told as well, by one that died before it could commit that.
+   */
   readonly replay: boolean
   /** Of a snapshot all that it shows; in samples mode what this round brought, where a limit left some of it out that too. Made when it is first asked for. */
   readonly dump: Dump

@@ -21,7 +21,10 @@ const parts = (told: Told, options: Partial<MetricsProcessor.MetricsOptions> = {
     Layer.provideMerge(Layer.mergeAll(MetricsCache.layer, SelfMetrics.layerBare, Tap.layer(told), Logger.layer([])))
   )
 
-const open = Effect.flatMap(PartitionProcessor, (processor) => processor.open(openingOf(tp)))
+const plan = { start: 0, fence: 0, committed: 0, logEnd: 0, restarted: false }
+const openFrom = (committed: number) =>
+  Effect.flatMap(PartitionProcessor, (processor) => processor.open(openingOf(tp, { plan: { ...plan, committed } })))
+const open = openFrom(0)
 
 const batch = (sent: ReadonlyArray<Sent>, from = 0, fence = 0): Batch => ({
   records: sent.map((s, i) => toRecord(from + i, s)),
@@ -105,10 +108,10 @@ describe("a tap", () => {
     }).pipe(Effect.scoped, Effect.provide(parts(on)))
   })
 
-  it.effect("sees that a round lies below the fence, where an earlier owner may have told of it", () => {
+  it.effect("sees which rounds an earlier owner told to their end, and not merely may have shown", () => {
     const on = listener()
     return Effect.gen(function* () {
-      const processing = yield* open
+      const processing = yield* openFrom(1)
       yield* take(
         processing,
         batch(
@@ -117,7 +120,7 @@ describe("a tap", () => {
             { v: "1.2", text: "a 2\n" }
           ],
           0,
-          1
+          2
         )
       )
       assert.deepStrictEqual(
