@@ -67,7 +67,16 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
 ]
 
 /** On the ground, for all. */
-const ground = ["Backoff.ts", "Loan.ts", "SelfMetrics.ts", "Logging.ts", "LoopTurns.ts", "Tracing.ts", "version.ts"]
+const ground = [
+  "Backoff.ts",
+  "CountedHistogram.ts",
+  "Loan.ts",
+  "SelfMetrics.ts",
+  "Logging.ts",
+  "LoopTurns.ts",
+  "Tracing.ts",
+  "version.ts"
+]
 
 /** In the folder or below it; `folder/*`: in it. */
 const isIn = (file: string, folder: string): boolean =>

@@ -41,7 +41,17 @@ export const pack = async (): Promise<Packed> => {
   const dir = await mkdtemp(join(tmpdir(), "k2p-package-"))
   const home = join(dir, "kafka2prom")
   await mkdir(home)
-  for (const part of ["src", "build", "docs", "deploy", "package.json", "tsconfig.json", "README.md", "LICENSE"])
+  for (const part of [
+    "src",
+    "build",
+    "docs",
+    "deploy",
+    "package.json",
+    "tsconfig.json",
+    "tsdoc.json",
+    "README.md",
+    "LICENSE"
+  ])
     await cp(join(root, part), join(home, part), { recursive: true })
   await symlink(join(root, "node_modules"), join(home, "node_modules"))
   await run("npm", ["pack", "--pack-destination", dir], { cwd: home, maxBuffer: 2 ** 24 })
