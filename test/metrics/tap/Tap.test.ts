@@ -8,6 +8,7 @@ import { TestClock } from "effect/testing"
 import { type Batch, PartitionProcessor, ProcessorError } from "../../../src/engine/PartitionProcessor.ts"
 import { MetricsCache } from "../../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../../src/metrics/cache/MetricsProcessor.ts"
+import { samples } from "../../../src/metrics/tap/Samples.ts"
 import { type AcceptedRound, Tap, type Told } from "../../../src/metrics/tap/Tap.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
 import { openingOf } from "../../support/opening.ts"
@@ -245,6 +246,44 @@ describe("a tap", () => {
       assert.strictEqual(rounds[0]!.version, "1.1")
     }).pipe(Effect.scoped, Effect.provide(parts(keeping)))
   })
+
+  it.effect(
+    "has the memory of a round and of the one before while it is told, whatever other partitions take meanwhile",
+    () => {
+      const lines = (value: number) => Array.from({ length: 2_000 }, (_, n) => `a${n} ${value + (n % 2)}\n`).join("")
+      const seen: Array<unknown> = []
+      let meanwhile: Effect.Effect<unknown, ProcessorError> = Effect.void
+      const slow: Told = {
+        name: "slow",
+        round: (round) =>
+          round.tp.partition !== 0 || round.version !== "1.3"
+            ? Effect.void
+            : Effect.andThen(
+                meanwhile,
+                Effect.sync(() => {
+                  const { changed, went } = round.changes()
+                  const before = [...samples(round.before!)].map(({ value }) => value)
+                  seen.push(
+                    changed.length,
+                    went.length,
+                    new Set(before),
+                    new Set([...changed].map(({ value }) => value))
+                  )
+                })
+              )
+      }
+      return Effect.gen(function* () {
+        const processing = yield* open
+        const processor = yield* PartitionProcessor
+        const other = yield* processor.open(openingOf({ topic: "metrics", partition: 1 }))
+        yield* take(processing, batch([1, 3].map((value, i) => ({ v: `1.${i + 1}`, text: lines(value) }))))
+        const rounds = Array.from({ length: 6 }, (_, i) => ({ source: "t", v: `1.${i + 1}`, text: lines(7 + i) }))
+        meanwhile = take(other, batch(rounds))
+        yield* take(processing, batch([{ v: "1.3", text: lines(5) }], 2))
+        assert.deepStrictEqual(seen, [2_000, 0, new Set([3, 4]), new Set([5, 6])])
+      }).pipe(Effect.scoped, Effect.provide(parts(slow)))
+    }
+  )
 
   it.effect("stands beside others: each is told, in the order in which they were brought", () => {
     const told: Array<string> = []
