@@ -21,7 +21,7 @@ import { CountedHistogram } from "./CountedHistogram.ts"
 import { loopTurns } from "./LoopTurns.ts"
 import { logLinesLost } from "./Shield.ts"
 
-/** A registry's metrics as plain data, to be sent from one thread to another. */
+/** A registry's metrics as plain data, to be sent from one thread to another. @experimental */
 export type OwnMetrics = ReadonlyArray<MetricObjectWithValues<MetricValue<string>>>
 
 /** For the timer of prom-client's own view of the event loop, ms: never. */
@@ -335,6 +335,7 @@ const make = (defaults: boolean) => {
   }
 }
 
+/** The metrics of a pod's or agent's own, by name: prom-client's, of a registry of this instance. @experimental */
 export type SelfMetricsShape = ReturnType<typeof make>
 
 /** Only those of its kind of process are served: zeros that stand for nothing would still meet somebody's alert rule. */
@@ -345,6 +346,7 @@ const only = (whose: "pod" | "agent", metrics: SelfMetricsShape): SelfMetricsSha
   return metrics
 }
 
+/** The metrics of a pod's or agent's own. `layer` has those of the process beside them; each Layer has a registry of its own. @experimental */
 export class SelfMetrics extends Context.Service<SelfMetrics, SelfMetricsShape>()("k2p/SelfMetrics") {
   /** A pod's, with the process defaults (CPU, memory, event loop, GC): one instance a process. */
   static readonly layer = Layer.effect(

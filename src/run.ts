@@ -13,7 +13,7 @@ import type { Extension } from "./pod/Extension.ts"
 import { shield } from "./Shield.ts"
 import { nodeProblem } from "./version.ts"
 
-/** A program of a team's own: all commands of kafka2prom, with what the team brings beside them. */
+/** A program of a team's own: all commands of kafka2prom, with what the team brings beside them. @stable */
 export interface MainOptions {
   readonly name: string
   readonly version: string
@@ -39,7 +39,7 @@ const planned = async (
   return plan(modules.value.argv, env, cli)
 }
 
-/** Runs the process's command line; the process ends with its exit code. */
+/** Runs the process's command line; the process ends with its exit code. @stable */
 export const main = async (options: MainOptions = kafka2prom): Promise<void> => {
   shield()
   const { plan: todo, warnings } = await planned(process.argv.slice(2), process.env, options)

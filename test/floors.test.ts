@@ -30,6 +30,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/relabel", ["metrics/text", "metrics/read"]],
   ["metrics/samples", ["metrics/text", "metrics/read", "metrics/rounds"]],
   ["metrics/admission", ["metrics/text", "metrics/rounds", "metrics/relabel"]],
+  ["metrics/tap", ["metrics/text", "metrics/relabel", "transport"]],
   [
     "metrics/cache",
     [
@@ -39,6 +40,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
       "metrics/read",
       "metrics/rounds",
       "metrics/samples",
+      "metrics/tap",
       "engine",
       "transport"
     ]
@@ -46,7 +48,19 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["metrics/body", ["metrics/text", "http"]],
   ["metrics/scrape", ["metrics/text", "metrics/body", "metrics/cache", "http", "pod", "engine", "transport"]],
   // What puts metrics together, beside its rooms.
-  ["metrics/*", ["metrics/admission", "metrics/relabel", "metrics/cache", "metrics/scrape", "config", "pod"]],
+  [
+    "metrics/*",
+    [
+      "metrics/admission",
+      "metrics/relabel",
+      "metrics/tap",
+      "metrics/text",
+      "metrics/cache",
+      "metrics/scrape",
+      "config",
+      "pod"
+    ]
+  ],
   ["pod", ["http", "config", "engine", "transport"]],
   // What tries parts may know all of those that it tries.
   ["testing", ["transport", "engine", "metrics/text", "metrics/cache", "metrics/body"]],
@@ -55,7 +69,16 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
 ]
 
 /** On the ground, for all. */
-const ground = ["Backoff.ts", "Loan.ts", "SelfMetrics.ts", "Logging.ts", "LoopTurns.ts", "Tracing.ts", "version.ts"]
+const ground = [
+  "Backoff.ts",
+  "CountedHistogram.ts",
+  "Loan.ts",
+  "SelfMetrics.ts",
+  "Logging.ts",
+  "LoopTurns.ts",
+  "Tracing.ts",
+  "version.ts"
+]
 
 /** In the folder or below it; `folder/*`: in it. */
 const isIn = (file: string, folder: string): boolean =>

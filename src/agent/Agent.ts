@@ -6,139 +6,46 @@
  * last look, gives the last rounds `shutdownTimeout` to get through, and says what did not. It fails, rather than
  * staying up uselessly, where only a person can help: options, state directory, credentials, a partition base beyond the topic.
  */
-import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
-import { Backoff } from "../Backoff.ts"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
-import { Transport, TransportError } from "../transport/Transport.ts"
+import type { Transport } from "../transport/Transport.ts"
 import { version } from "../version.ts"
+import { AgentFailed } from "./AgentFailed.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
-import { claimEpoch, keepEpoch } from "./Epoch.ts"
+import type { FileStatus } from "./files/Files.ts"
 import { kindOf } from "./files/Refusals.ts"
-import type { SourceStatus } from "./Lane.ts"
-import * as Outbox from "./Outbox.ts"
-import { decideBase } from "./Partitioner.ts"
+import type { LaneStatus } from "./Lane.ts"
 import { relabelling } from "./RelabelSink.ts"
 import * as SelfSource from "./SelfSource.ts"
-import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
-import { ownState } from "./StateLock.ts"
+import * as Sending from "./Sending.ts"
+import type { TargetStatus } from "./scrape/ScrapeSource.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
-/** The agent cannot work as it is told to. The message says why and what to do. */
-export class AgentFailed extends Schema.TaggedError<AgentFailed>()("AgentFailed", { message: Schema.String }) {}
-
+/** What an agent does now. A copy; taking it costs a walk over its files and sources. @stable */
 export interface AgentStatus {
   readonly topic: string
   readonly epoch: number
   /** null until the log was reached for the first time. */
   readonly partitionBase: number | null
   readonly bufferBytes: number
-  readonly files: ReadonlyArray<DumpSource.FileStatus>
-  readonly targets: ReadonlyArray<ScrapeSource.TargetStatus>
+  readonly files: ReadonlyArray<FileStatus>
+  readonly targets: ReadonlyArray<TargetStatus>
   /** Why no dump file can be looked at, for people; undefined where some can. */
   readonly uselessness: string | undefined
-  readonly sources: ReadonlyArray<SourceStatus>
+  readonly sources: ReadonlyArray<LaneStatus>
 }
 
 /** Between two times that what was read is handed over, ms. */
 const lookEvery = 100
 
-const backoff = new Backoff(250, 5_000)
-
-/** State on disk: what went wrong there is for a person. */
-const onDisk = <A>(work: () => Promise<A>): Effect.Effect<A, AgentFailed> =>
-  Effect.tryPromise({
-    try: work,
-    catch: (error) => new AgentFailed({ message: error instanceof Error ? error.message : String(error) })
-  })
-
-/** Reaches the log for the first time, however long it takes. The connections close with `scope`. */
-const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope.Scope) {
-  const transport = yield* Transport
-  const { topic, clientId, acks, compression, maxRequestBytes } = options
-  const name = baseFile(topic)
-  const kept = yield* onDisk(() => readNumber(options.stateDir, name))
-  if (kept === "damaged")
-    return yield* new AgentFailed({
-      message: `${options.stateDir}/${name} is damaged: give --partition-base as the other agents have it, and remove the file`
-    })
-  let told = ""
-  const reach = Effect.gen(function* () {
-    const attempt = yield* Scope.fork(scope)
-    return yield* Effect.gen(function* () {
-      const producer = yield* transport.producer({ clientId, acks, compression, maxRequestBytes })
-      const topics = yield* producer.metadata([topic])
-      const present = topics.find((info) => info.topic === topic)?.partitions.length ?? 0
-      if (present > 0) return { producer, present }
-      const detail = `topic ${topic} does not exist: create it`
-      return yield* new TransportError({ op: "metadata", code: "UNKNOWN_TOPIC_OR_PARTITION", retriable: true, detail })
-    }).pipe(
-      Scope.provide(attempt),
-      Effect.onError(() => Scope.close(attempt, Exit.void))
-    )
-  })
-  const { producer, present } = yield* reach.pipe(
-    Effect.tapError((error) => {
-      if (error.refused || told === error.code) return Effect.void
-      told = error.code
-      return Effect.logWarning(
-        `the log is not reached: ${error.message}; the newest round of each source waits, trying on`
-      )
-    }),
-    Effect.retry({ schedule: backoff.schedule, while: (error) => !error.refused }),
-    Effect.mapError((error) => new AgentFailed({ message: `the log does not let the agent in: ${error.message}` }))
-  )
-  const decided = decideBase({ topic, option: options.partitionBase, kept, present })
-  if (decided.kind === "impossible") return yield* new AgentFailed({ message: decided.message })
-  if (decided.keep) yield* onDisk(() => keepNumber(options.stateDir, name, decided.base))
-  if (decided.note !== null) yield* Effect.logWarning(decided.note)
-  yield* Effect.logInfo(`topic ${topic} is reached: ${present} partitions, sources spread over ${decided.base}`)
-  return { producer, base: decided.base }
-})
-
-/** Where the directory cannot be written now: the number is kept as soon as it can be. */
-const keepLater = ({ stateDir, keepEvery }: AgentOptions, epoch: number): Effect.Effect<void> =>
-  Effect.tryPromise(() => keepEpoch(stateDir, epoch)).pipe(
-    Effect.retry(Schedule.spaced(keepEvery)),
-    Effect.orDie,
-    Effect.andThen(Effect.logInfo(`${stateDir} takes the epoch ${epoch} now`))
-  )
-
 const make = Effect.fnUntraced(function* (options: AgentOptions) {
   const metrics = yield* SelfMetrics
   const problem = optionProblem(options)
   if (problem !== null) return yield* new AgentFailed({ message: problem })
-  yield* ownState(options.stateDir, options.stateWait).pipe(
-    Effect.mapError(
-      (owner) =>
-        new AgentFailed({
-          message: `the state directory ${options.stateDir} is another agent's (${owner}): give each agent a --state-dir of its own, or stop that one`
-        })
-    )
-  )
-  const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-  const { epoch, warning, kept } = yield* onDisk(() => claimEpoch(options.stateDir, now))
-  if (warning !== null) yield* Effect.logWarning(warning)
-  if (!kept) yield* Effect.forkScoped(keepLater(options, epoch))
-
-  // Finalizers run from the last to the first: the looks end, the last rounds go out, then the connections close.
-  const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+  const sending = yield* Sending.make(options)
+  const { outbox } = sending
   const failed = yield* Deferred.make<never, AgentFailed>()
-  const connected = yield* Deferred.make<Outbox.Connection>()
-  let base: number | null = null
-  const { topic, labels, compression, maxRequestBytes } = options
-  const outbox = yield* Outbox.make(
-    {
-      topic,
-      epoch,
-      labels,
-      giveUpAfter: options.expiry / 2,
-      maxBytes: options.bufferBytes,
-      maxRequestBytes,
-      compression
-    },
-    Deferred.await(connected)
-  )
   const sink = relabelling(outbox, options.relabel, metrics)
   const scrapes = yield* ScrapeSource.make(options)
   const source = yield* DumpSource.make({
@@ -175,11 +82,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     metrics.agentBuildInfo.set({ version }, 1)
   })
 
-  yield* connect(options, connections).pipe(
-    Effect.flatMap((connection) => {
-      base = connection.base
-      return Deferred.succeed(connected, connection)
-    }),
+  yield* sending.connect.pipe(
     Effect.catch((error) => Deferred.fail(failed, error)),
     Effect.catchDefect((defect) => Deferred.die(failed, defect)),
     Effect.forkScoped
@@ -192,22 +95,15 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   )
 
   yield* Effect.addFinalizer(() =>
-    // A service that stops with the agent has just written its last dump.
-    Effect.raceFirst(source.lastLook, Effect.forever(Effect.andThen(look, Effect.sleep(lookEvery)))).pipe(
-      Effect.andThen(look),
-      Effect.andThen(outbox.idle),
-      Effect.interruptible,
-      Effect.timeoutOption(options.shutdownTimeout),
+    Sending.lastRounds(
+      sending,
+      // A service that stops with the agent has just written its last dump.
       Effect.andThen(
-        Effect.suspend(() => {
-          const unsent = outbox.abandon()
-          return unsent === 0
-            ? Effect.void
-            : Effect.logWarning(
-                `stopped with ${unsent} rounds that the log did not take within ${options.shutdownTimeout} ms; the next start sends the files as they are then`
-              )
-        })
-      )
+        Effect.raceFirst(source.lastLook, Effect.forever(Effect.andThen(look, Effect.sleep(lookEvery)))),
+        look
+      ),
+      options.shutdownTimeout,
+      "the next start sends the files as they are then"
     )
   )
 
@@ -225,9 +121,9 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
 
   return Agent.of({
     status: () => ({
-      topic,
-      epoch,
-      partitionBase: base,
+      topic: options.topic,
+      epoch: sending.epoch,
+      partitionBase: sending.base(),
       bufferBytes: outbox.bytes(),
       files: source.files(),
       targets: scrapes.targets(),
@@ -238,6 +134,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
   })
 })
 
+/** What services dump to files goes to the log while it lives; at its end the last rounds get `shutdownTimeout`. It stays up without the log and fails only where a person can help. @stable */
 export class Agent extends Context.Service<
   Agent,
   {

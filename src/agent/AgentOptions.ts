@@ -4,6 +4,7 @@ import type { RelabelRule } from "../metrics/relabel/RelabelRule.ts"
 import { type Acks, type Compression, defaultMaxRequestBytes } from "../transport/Transport.ts"
 import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
+/** Options of one agent, all durations in milliseconds, all sizes in bytes. `defaultAgentOptions` has every one. @stable */
 export interface AgentOptions {
   readonly topic: string
   /** `--dump`, repeatable: globs of registry dumps. */
@@ -50,6 +51,7 @@ export interface AgentOptions {
   readonly shutdownTimeout: number
 }
 
+/** An agent without any dump yet: give `dumps`, `staticDumps` or `targets`. @stable */
 export const defaultAgentOptions: AgentOptions = {
   topic: "metrics",
   dumps: [],
@@ -80,18 +82,25 @@ export const defaultAgentOptions: AgentOptions = {
 /** The pods take 16,384 bytes, `job` included. */
 const maxLabelBytes = 15_000
 
-/** What is wrong with the options, for people; null where nothing is. */
-export const optionProblem = (options: AgentOptions): string | null => {
-  if (options.dumps.length + options.staticDumps.length + options.targets.length === 0)
-    return "neither --dump nor --static-dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
-  for (const name of Object.keys(options.labels)) {
+/** What is wrong with the labels that are sent with every chunk, for people; null where nothing is. */
+export const labelProblem = (labels: AgentOptions["labels"]): string | null => {
+  for (const name of Object.keys(labels)) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name.startsWith("__"))
       return `--label ${name}=…: not a label name; letters, digits and _ are allowed, no digit first, no __ first`
     if (name === "instance")
       return "--label instance=…: the pods set it to the source id; use --host to change its first part"
   }
-  if (Buffer.byteLength(JSON.stringify(options.labels)) > maxLabelBytes)
+  if (Buffer.byteLength(JSON.stringify(labels)) > maxLabelBytes)
     return `the --label options have more than ${maxLabelBytes} bytes together; they are sent with every chunk`
+  return null
+}
+
+/** What is wrong with the options, for people; null where nothing is. */
+export const optionProblem = (options: AgentOptions): string | null => {
+  if (options.dumps.length + options.staticDumps.length + options.targets.length === 0)
+    return "neither --dump nor --static-dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+  const label = labelProblem(options.labels)
+  if (label !== null) return label
   const urls = new Map<string, string>()
   for (const target of options.targets) {
     const url = shownUrl(target.url)

@@ -28,7 +28,8 @@ export interface Lane {
   leavesOut: boolean
 }
 
-export interface SourceStatus {
+/** What an agent has of one source: the round that waits, the one that the log took last, and why one was not sent. @stable */
+export interface LaneStatus {
   readonly source: string
   readonly origin: string
   /** null until the log was reached. */
@@ -59,7 +60,7 @@ export const newLane = (source: string): Lane => ({
   leavesOut: false
 })
 
-export const statusOf = (lane: Lane): SourceStatus => ({
+export const statusOf = (lane: Lane): LaneStatus => ({
   source: lane.source,
   origin: lane.origin,
   partition: lane.partition,

@@ -17,7 +17,7 @@ import type { Compression, OutgoingRecord, Producer, TransportError } from "../t
 import type { Round, RoundSink } from "./AgentSource.ts"
 import { BrokerClock } from "./BrokerClock.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
-import { type Held, type Lane, newLane, type SourceStatus, statusOf } from "./Lane.ts"
+import { type Held, type Lane, type LaneStatus, newLane, statusOf } from "./Lane.ts"
 import { partitionOf } from "./Partitioner.ts"
 import { RoundNumbers } from "./RoundNumbers.ts"
 import { Troubles } from "./Troubles.ts"
@@ -46,7 +46,7 @@ export interface Outbox extends RoundSink {
   /** Waits until nothing is held any more. */
   readonly idle: Effect.Effect<void>
   readonly bytes: () => number
-  readonly sources: () => ReadonlyArray<SourceStatus>
+  readonly sources: () => ReadonlyArray<LaneStatus>
   /** Drops what is held, counted as unsent; answers how many rounds. */
   readonly abandon: () => number
 }

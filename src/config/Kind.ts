@@ -79,6 +79,7 @@ export const size = (least: string, most: string): Kind<number> =>
     between(scaled(t, sizeUnits), scaled(least, sizeUnits), scaled(most, sizeUnits))
   )
 
+/** Where to listen; port 0 is any free one. An IPv6 host stands without brackets. @stable */
 export interface Address {
   readonly host: string
   readonly port: number

@@ -7,21 +7,24 @@ import { quoted } from "./Kind.ts"
 import { optionName, type Setting, type Table, type Values, variableName } from "./Setting.ts"
 import type { SettingsFile } from "./SettingsFile.ts"
 
+/** Where a setting's value was given; `preset` by another setting. @stable */
 export type Origin = "flag" | "variable" | "file" | "default" | "preset"
 
-/** What status shows: secrets say only that they are set. */
+/** What status shows: secrets say only that they are set. @stable */
 export interface SettingStatus {
   readonly name: string
   readonly value: string
   readonly from: Origin
 }
 
+/** The values of a table of settings, each with where it was given. @stable */
 export interface Resolved<T extends Table> {
   readonly values: Values<T>
   readonly origin: (key: keyof T) => Origin
   readonly status: ReadonlyArray<SettingStatus>
 }
 
+/** A value, or everything that is wrong, a sentence each. @stable */
 export type Outcome<A> = { readonly value: A } | { readonly problems: ReadonlyArray<string> }
 
 interface Given {

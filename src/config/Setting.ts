@@ -4,6 +4,7 @@
  */
 import type { Kind } from "./Kind.ts"
 
+/** One option: its kind, and what help says of it. @stable */
 export interface Setting<A> {
   readonly kind: Kind<A>
   /** One sentence for `--help`. */
@@ -20,19 +21,18 @@ export interface Setting<A> {
   readonly requiredWithout?: ReadonlyArray<string>
 }
 
-type WithDefault<A> = Setting<A> & { readonly fallback: string }
-type Required<A> = Setting<A> & { readonly required: true }
-
+/** Settings by key: `groupId` is `--group-id`, K2P_GROUP_ID and `group-id:` in the file. @stable */
 export type Table = Readonly<Record<string, Setting<unknown>>>
+/** The values of a table of settings, by key: what always has one, and what may be undefined. @stable */
 export type Values<T extends Table> = {
-  readonly [K in keyof T]: T[K] extends WithDefault<infer A> | Required<infer A>
+  readonly [K in keyof T]: T[K] extends Setting<infer A> & ({ readonly fallback: string } | { readonly required: true })
     ? A
     : T[K] extends Setting<infer A>
       ? A | undefined
       : never
 }
 
-/** Keeps the exact shape, so that `Values` knows which settings always have a value. */
+/** Keeps the exact shape, so that `Values` knows which settings always have a value. @stable */
 export const settings = <const T extends Table>(table: T): T => table
 
 export const optionName = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)

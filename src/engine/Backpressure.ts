@@ -1,5 +1,5 @@
 /**
- * Backpressure: what happens when a partition's bounded queue is full (design.md P5). A strategy is a choice between
+ * Backpressure: what happens when a partition's bounded queue is full. A strategy is a choice between
  * waiting and losing, and says which:
  *
  * - `pause`: the partition is not fetched until its queue is half empty. Nothing is lost while the topic keeps it.
@@ -17,10 +17,11 @@
 import { Context, Layer } from "effect"
 import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 
+/** As options, status and the switch name a strategy. @stable */
 export type StrategyName = string
 export const builtInNames = ["pause", "drop-front", "adaptive"] as const
 
-/** One partition's numbers at a decision. */
+/** One partition's numbers at a decision. @stable */
 export interface Pressure {
   readonly records: number
   readonly bytes: number
@@ -34,13 +35,13 @@ export interface Pressure {
   readonly dropping: boolean
 }
 
-/** A record that waits, without its value. Its bytes are lent: whoever keeps them beyond the decision makes a copy. */
+/** A record that waits, without its value. Its bytes are lent: whoever keeps them beyond the decision makes a copy. @stable */
 export interface RecordHead extends Pick<LogRecord, "offset" | "timestamp" | "key" | "headers"> {
   /** What it counts against the queue's bound. */
   readonly bytes: number
 }
 
-/** One partition as a strategy sees it. */
+/** One partition as a strategy sees it. @stable */
 export interface Queued extends Pressure {
   readonly tp: TopicPartition
   /**
@@ -52,16 +53,17 @@ export interface Queued extends Pressure {
   readonly waiting: () => Iterable<RecordHead>
 }
 
-/** Records go until so much is left, but never the newest one: those of the lowest rank first, of equal rank the oldest. */
+/** Records go until so much is left, but never the newest one: those of the lowest rank first, of equal rank the oldest. @stable */
 export interface Drop {
   readonly down: { readonly records: number; readonly bytes: number }
   /** Asked once for each record that waits. Absent: the oldest go. */
   readonly rank?: (head: RecordHead) => number
 }
 
-/** `fetch`: go on reading. `pause`: stop reading this partition. `drop`: go on reading, drop the oldest down to the queue's bounds. */
+/** `fetch`: go on reading. `pause`: stop reading this partition. `drop`: go on reading, drop the oldest down to the queue's bounds. @stable */
 export type Decision = "fetch" | "pause" | "drop" | Drop
 
+/** A way of back pressure. It is asked in each change of a queue, so it should cost little. @stable */
 export interface Strategy {
   /** As it is called in options, requests, the status and the metrics. */
   readonly name: StrategyName
@@ -76,13 +78,14 @@ export interface Strategy {
 const full = (p: Pressure): boolean => p.records >= p.maxRecords || p.bytes >= p.maxBytes
 const relaxed = (p: Pressure): boolean => p.records * 2 <= p.maxRecords && p.bytes * 2 <= p.maxBytes
 
-/** Pause when full, go on at half: `paused` is what the partition does now. */
+/** Pause when full, go on at half: `paused` is what the partition does now. @stable */
 export const decidePause = (p: Pressure, paused: boolean): "fetch" | "pause" =>
   full(p) || (paused && !relaxed(p)) ? "pause" : "fetch"
 
+/** The built-in `drop-front`: the oldest go while the actor is behind, else it pauses when full. Pure. @stable */
 export const decideDropFront = (p: Pressure, paused: boolean): Decision => (p.behind ? "drop" : decidePause(p, paused))
 
-/** Dropping starts when the actor is behind and its lag passes `lagBound` records, and ends when it has caught up. */
+/** Dropping starts when the actor is behind and its lag passes `lagBound` records, and ends when it has caught up. @stable */
 export const decideAdaptive = (p: Pressure, paused: boolean, lagBound: number): Decision =>
   p.lag > lagBound || p.dropping ? decideDropFront(p, paused) : decidePause(p, paused)
 
@@ -113,6 +116,7 @@ export const namesWith = (more: ReadonlyArray<Strategy>): ReadonlyArray<Strategy
   ...new Set([...builtInNames, ...more.map(({ name }) => name)])
 ]
 
+/** What happens where a queue is full: the strategies that there are, by name, and the one to begin with. `layer` has the built-in ones and yours; it throws for a name that none has. @stable */
 export class Backpressure extends Context.Service<
   Backpressure,
   {

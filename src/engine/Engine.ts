@@ -11,6 +11,7 @@ import type { TroubleStatus } from "./partition/Trouble.ts"
 /**
  * One instant's answer to "what may be shown": taken synchronously, see rule 7. Where the request arrived a little earlier, on
  * another thread, the scrape counts from then: what was acquired in between is not in it.
+ * @stable
  */
 export interface Cut {
   readonly generation: number
@@ -23,14 +24,16 @@ export interface Cut {
   readonly prove: Effect.Effect<void, NotProven>
 }
 
-/** This pod cannot prove that it still owns what it would show: it shows nothing (P9). */
+/** This pod cannot prove that it still owns what it would show: it shows nothing (P9). @stable */
 export class NotProven extends Schema.TaggedError<NotProven>()("NotProven", { message: Schema.String }) {}
 
-/** The member ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused at the start. */
+/** The member ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused at the start. @stable */
 export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFailed", { message: Schema.String }) {}
 
+/** What a partition's actor is at: it finds out where to begin, replays hidden up to the fence, serves, waits to begin anew, or leaves. @stable */
 export type PartitionPhase = "preparing" | "replaying" | "serving" | "restarting" | "evicting"
 
+/** One partition that this shard owns, as it is now. Offsets are next offsets, exclusive ends; `dropped` and `restarts` count since it was acquired. @stable */
 export interface PartitionStatus {
   readonly topic: string
   readonly partition: number
@@ -63,7 +66,7 @@ export interface PartitionStatus {
   readonly growth: GrowthStatus
 }
 
-/** What the partition's owner knows of the topic's counts of partitions. */
+/** What the partition's owner knows of the topic's counts of partitions. @experimental */
 export interface GrowthStatus {
   /** All that the topic is known to have had, ascending. */
   readonly counts: ReadonlyArray<number>
@@ -73,6 +76,7 @@ export interface GrowthStatus {
   readonly waitingFor: ReadonlyArray<number>
 }
 
+/** One step of a partition between owners. Plain data. @experimental */
 export interface HandoffStatus {
   /** Wall clock, ms. */
   readonly at: number
@@ -85,6 +89,7 @@ export interface HandoffStatus {
   readonly detail: string
 }
 
+/** One shard as it is now. A copy, safe to keep; taking it costs a walk over the partitions. @stable */
 export interface EngineStatus {
   readonly group: string
   readonly memberId: string
@@ -107,6 +112,7 @@ export interface EngineStatus {
   readonly handoffs: ReadonlyArray<HandoffStatus>
 }
 
+/** One member of the group with its partitions, for as long as its Layer (`Shard.layer`) lives: what may be shown now (`cut`), its state, its switches. Race what you do with `failed`. @stable */
 export class Engine extends Context.Service<
   Engine,
   {

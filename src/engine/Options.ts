@@ -1,7 +1,7 @@
 import type { Placement } from "../transport/Placement.ts"
 import { defaultMaxRecordBytes } from "../transport/Transport.ts"
 
-/** Options of one member, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
+/** Options of one member, all durations in milliseconds. Config.ts fills them from flags, variables and the file. @stable */
 export interface EngineOptions {
   readonly group: string
   readonly topics: ReadonlyArray<string>
@@ -48,6 +48,7 @@ export interface EngineOptions {
 /** How far apart marks are: a little more than half the lateness, so that two intervals surely cover it. */
 export const markInterval = ({ lateness }: Pick<EngineOptions, "lateness">): number => (lateness * 17) / 32
 
+/** The defaults of `kafka2prom serve`. @stable */
 export const defaultEngineOptions: EngineOptions = {
   group: "kafka2prom",
   topics: ["metrics"],

@@ -15,13 +15,13 @@ import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
 import type { NotProven } from "./Engine.ts"
 import type { Homes } from "./growth/Homes.ts"
 
-/** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. */
+/** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. @stable */
 export class ProcessorError extends Schema.TaggedError<ProcessorError>()("ProcessorError", {
   message: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
 }) {}
 
-/** What a processor needs of the engine; the same for all its partitions, for as long as the group lives. */
+/** What a processor needs of the engine; the same for all its partitions, for as long as the group lives. @stable */
 export interface Needs {
   /**
    * Whether anything of it is shown. If so, a new owner replays hidden up to the fence, nothing is processed beyond the reservation, and C
@@ -36,12 +36,13 @@ export interface Needs {
   readonly mayDrop: boolean
 }
 
-/** Content that a scrape may see: nothing older is ever shown. */
+/** Content that a scrape may see: nothing older is ever shown. @stable */
 export const shown: Needs = { shows: true, newGroup: "lookback", newLog: "end", mayDrop: true }
 
-/** Content that is kept elsewhere: every record from the first one on, nothing dropped. */
+/** Content that is kept elsewhere: every record from the first one on, nothing dropped. @stable */
 export const durable: Needs = { shows: false, newGroup: "start", newLog: "start", mayDrop: false }
 
+/** What an actor is given at once: records in offset order, of one partition. Their bytes are lent until `process` has ended. @stable */
 export interface Batch {
   readonly records: ReadonlyArray<LogRecord>
   /** The position after the batch; past its last record, and past gaps. */
@@ -50,7 +51,7 @@ export interface Batch {
   readonly fence: number
 }
 
-/** Records in a row that backpressure drops unseen. Begun with one of them, and passed in order with `process`. */
+/** Records in a row that backpressure drops unseen. Begun with one of them, and passed in order with `process`. @stable */
 export interface Gap {
   /** One of them, in any order. What is kept of it is a copy: its bytes are freed. */
   readonly add: (record: LogRecord) => void
@@ -58,7 +59,7 @@ export interface Gap {
   readonly pass: (next: number, fence: number) => Effect.Effect<void, ProcessorError>
 }
 
-/** Where an incarnation begins, in offsets; see the handoff's rules 2, 3 and 9. */
+/** Where an incarnation begins, in offsets; see the handoff's rules 2, 3 and 9. @stable */
 export interface Beginning {
   readonly start: number
   /** `start` where nothing is shown. */
@@ -75,7 +76,7 @@ export interface Beginning {
   readonly restarted: boolean
 }
 
-/** What an incarnation is told. */
+/** What an incarnation is told. @stable */
 export interface Opening {
   readonly tp: TopicPartition
   readonly plan: Beginning
@@ -96,6 +97,7 @@ export interface Opening {
 /**
  * What the engine knows of a partition's time, beyond its records (see Marks): counted by all owners together, never by
  * a sender's clock. One for each incarnation of the actor.
+ * @stable
  */
 export interface LogTime {
   /**
@@ -115,6 +117,7 @@ export interface LogTime {
   readonly shownFrom: () => number
 }
 
+/** What an application does with the records of one partition, for one incarnation of its actor. All but `process`, `drain` and `pass` are synchronous, must answer at once and must not throw; what does throw ends the incarnation. @stable */
 export interface Processing {
   /**
    * True: of a record's key, value and headers nothing is looked at any more when `process` has ended, what is kept is a copy. The
@@ -160,6 +163,7 @@ export interface Processing {
   readonly status: () => Readonly<Record<string, number>>
 }
 
+/** What is done with records. One for a shard; `open` is called for each incarnation of a partition, in a Scope whose close is its eviction: when that has returned, nothing of the partition may be seen outside. A failure or a throw costs that incarnation, which begins anew from the last commit. @stable */
 export class PartitionProcessor extends Context.Service<
   PartitionProcessor,
   {

@@ -4,7 +4,8 @@
  * Transport (`kafka2prom/transport`, `kafka2prom/kafka`) and loads none.
  */
 
-export { SelfMetrics } from "../SelfMetrics.ts"
+export type { CountedHistogram } from "../CountedHistogram.ts"
+export { type OwnMetrics, SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
 export {
   Backpressure,
   type Decision,
@@ -33,6 +34,7 @@ export * as EngineLayer from "./EngineLayer.ts"
 export { Assignor } from "./group/Assignor.ts"
 export type { Holder } from "./group/Balance.ts"
 export type { Wish } from "./group/Grant.ts"
+export type { Homes, HomesNote, Step, Verdict } from "./growth/Homes.ts"
 export { defaultEngineOptions, type EngineOptions } from "./Options.ts"
 export {
   type Batch,
@@ -47,3 +49,5 @@ export {
   ProcessorError,
   shown
 } from "./PartitionProcessor.ts"
+export type { Quarantine } from "./partition/Quarantine.ts"
+export type { TroubleStatus } from "./partition/Trouble.ts"

@@ -9,6 +9,7 @@ import { type Route, replyText } from "./Route.ts"
 /**
  * Answers the request. False, and nothing done, where its path is none of the routes'. `under`: what stands before the routes' paths, such
  * as `/kafka2prom`. The response is the handler's from then on: whoever gave it waits for its `close`.
+ * @stable
  */
 export type Handle = (request: IncomingMessage, response: ServerResponse, under?: string) => boolean
 

@@ -5,11 +5,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Effect } from "effect"
 
+/** One request and the response to it, as node:http has them. @stable */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
 
+/** One path and what answers it. `handle` writes the whole response; it is interrupted when the client leaves. @stable */
 export interface Route {
   readonly method: "GET" | "PUT"
   readonly path: string
@@ -21,7 +23,7 @@ export interface Route {
 /** Ms in which a client must have taken a whole answer. */
 const patience = 10_000
 
-/** A whole answer at once. Node leaves the body of a HEAD out and keeps its length. */
+/** A whole answer at once. Node leaves the body of a HEAD out and keeps its length. @stable */
 export const reply = (
   response: ServerResponse,
   status: number,
@@ -45,6 +47,7 @@ export const reply = (
 export const plain = "text/plain; charset=utf-8"
 export const json = "application/json; charset=utf-8"
 
+/** A whole answer at once: one line of plain text. @stable */
 export const replyText = (
   response: ServerResponse,
   status: number,
@@ -52,10 +55,11 @@ export const replyText = (
   headers?: Readonly<Record<string, string>>
 ): void => reply(response, status, plain, `${line}\n`, headers)
 
+/** A whole answer at once, as indented JSON. @stable */
 export const replyJson = (response: ServerResponse, status: number, value: unknown): void =>
   reply(response, status, json, `${JSON.stringify(value, null, 1)}\n`)
 
-/** A route whose answer is made in one synchronous step. */
+/** A route whose answer is made in one synchronous step. @stable */
 export const get = (path: string, about: string, answer: (exchange: Exchange) => void): Route => ({
   method: "GET",
   path,

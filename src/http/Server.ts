@@ -15,7 +15,7 @@ import { type Route, replyText } from "./Route.ts"
 import { Seldom, standsFor } from "./Seldom.ts"
 import { maxWaiting, Turns } from "./Turns.ts"
 
-/** The server could not start. The message is for the operator. */
+/** The server could not start. The message is for the operator. @stable */
 export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", { message: Schema.String }) {}
 
 export interface ServerOptions {

@@ -3,13 +3,15 @@ import { Layer } from "effect"
 import type { AppParts } from "../pod/App.ts"
 import { Admission } from "./admission/Admission.ts"
 import { MetricsCache } from "./cache/MetricsCache.ts"
+import type { MetricsOptions } from "./cache/MetricsProcessor.ts"
 import * as MetricsProcessor from "./cache/MetricsProcessor.ts"
 import { PodSources } from "./cache/PodSources.ts"
 import { type FormatConflicts, metricsRoute } from "./scrape/MetricsRoute.ts"
 import * as MetricsShard from "./scrape/MetricsShard.ts"
 import { sdRoute } from "./scrape/SdRoute.ts"
 
-export const metricsParts: AppParts<MetricsProcessor.MetricsOptions> = {
+/** The code of metrics, loaded by who runs it: a shard's Layers, the routes of a pod. @stable */
+export const metricsParts: AppParts<MetricsOptions> = {
   divide: (settings, count) => {
     const limits = { ...MetricsProcessor.defaultCacheLimits, ...settings.limits }
     const sources = PodSources.memory()

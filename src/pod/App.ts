@@ -18,7 +18,7 @@ import type { Transport } from "../transport/Transport.ts"
 import type { PodState } from "./PodState.ts"
 import type { ShardService } from "./ShardService.ts"
 
-/** Its functions are methods, so that an application of whatever settings is an App. */
+/** Its functions are methods, so that an application of whatever settings is an App. @stable */
 export interface App<S = unknown, T extends Table = Table> {
   /** One word of lower case letters. Members of two applications form no group: see `protocolOf`. */
   readonly name: string
@@ -42,6 +42,7 @@ export interface App<S = unknown, T extends Table = Table> {
   readonly extensions?: ReadonlyArray<string>
 }
 
+/** What an application makes of its options. Plain data, which goes to every thread. @stable */
 export interface Configured<S> {
   /** What its shards are started with. Plain data. */
   readonly settings: S
@@ -53,6 +54,7 @@ export interface Configured<S> {
   readonly notes?: ReadonlyArray<string>
 }
 
+/** The code of an application. Where a function of it throws, the pod does not start, or the answer that it was asked for is lost. @stable */
 export interface AppParts<S> {
   /**
    * The settings of each of `count` shards, where a pod has several: shares of its limits, memory that they have together
@@ -65,18 +67,20 @@ export interface AppParts<S> {
   readonly surface: (pod: PodState, metrics: SelfMetricsShape) => Surface
 }
 
-/** What the pod has for a shard, where nobody brings it. */
-type Usual = Backpressure | Assignor | Transport
+/** What the pod has for a shard, where nobody brings it. @stable */
+export type Usual = Backpressure | Assignor | Transport
 
-/** What a shard is made of besides its engine. */
+/** What a shard is made of besides its engine. @stable */
 export type Brought = PartitionProcessor | ShardService | Usual
 
 /**
  * It must bring the first two. The pod's Backpressure, Assignor and Transport are there to build on; its own, where it brings one, goes before
  * them. The Assignor's protocol is the application's in any case.
+ * @stable
  */
 export type AppLayer = Layer.Layer<PartitionProcessor | ShardService, unknown, Usual | SelfMetrics>
 
+/** What an application adds to the HTTP side of a pod. @stable */
 export interface Surface {
   /** Of the first, the log says where it is. */
   readonly routes: ReadonlyArray<Route>

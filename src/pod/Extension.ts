@@ -9,6 +9,7 @@ import type { Strategy } from "../engine/Backpressure.ts"
 import type { SelfMetrics } from "../SelfMetrics.ts"
 import type { App, AppLayer, Brought, Configured } from "./App.ts"
 
+/** What changes how an application works: strategies of back pressure, Layers over the application's, with options of its own. @stable */
 export interface Extension<S = unknown, T extends Table = Table> {
   /** One word of lower case letters. */
   readonly name: string
@@ -31,7 +32,7 @@ interface Extended<S> {
   readonly extensions: ReadonlyArray<unknown>
 }
 
-/** The application with the extensions over it, the last one outermost. The application itself where there are none. */
+/** The application with the extensions over it, the last one outermost. The application itself where there are none. @stable */
 export const extended = <S, T extends Table>(app: App<S, T>, extensions: ReadonlyArray<Extension>): App<unknown, T> => {
   if (extensions.length === 0) return app as App<unknown, T>
   const settings = Object.assign({}, app.settings, ...extensions.map((extension) => extension.settings)) as T

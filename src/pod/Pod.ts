@@ -22,6 +22,7 @@ import { statusRoute } from "./StatusRoute.ts"
 import type { Shards } from "./shards/Shards.ts"
 import { Totals } from "./shards/Totals.ts"
 
+/** What a pod with a server of its own is told. @stable */
 export interface PodOptions {
   readonly listen: Address
   readonly version: string
@@ -91,7 +92,7 @@ const prepared = <R>(
     return { pod, metrics, surface, routes }
   })
 
-/** A pod within somebody else's HTTP server. */
+/** A pod within somebody else's HTTP server. @experimental */
 export interface EmbeddedPod {
   /** With the pod's own bodies, gzip and proofs. The server's owner bounds its connections and bodies, and lets nobody in who is not to see them. */
   readonly handle: Handle
@@ -99,7 +100,7 @@ export interface EmbeddedPod {
   readonly failed: Effect.Effect<never, EngineFailed>
 }
 
-/** Runs for the Scope's life, and leaves the group at its close. */
+/** Runs for the Scope's life, and leaves the group at its close. @experimental */
 export const openPod = <R>(
   options: Pick<PodOptions, "version" | "adminToken" | "settings">,
   parts: Pick<AppParts<never>, "surface">,
@@ -111,7 +112,7 @@ export const openPod = <R>(
     return { handle, failed: yield* started(pod, shards) }
   })
 
-/** With a server of its own. Runs until it is interrupted (then it leaves cleanly) or fails. */
+/** With a server of its own. Runs until it is interrupted (then it leaves cleanly) or fails. @stable */
 export const runPod = <R>(
   options: PodOptions,
   parts: Pick<AppParts<never>, "surface">,

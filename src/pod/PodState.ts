@@ -7,8 +7,10 @@ import { Effect } from "effect"
 import { absent, type Shard, type ShardReport } from "./shards/Shard.ts"
 import type { ShardSlot } from "./shards/ShardSlot.ts"
 
+/** Where a pod is in its life; it is ready only while it runs. @experimental */
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
+/** The pod as its routes see it: its shards and its phase. They come and go: ask each time. @experimental */
 export class PodState {
   readonly startedAt: number
   readonly slots: ReadonlyArray<ShardSlot>

@@ -9,6 +9,7 @@ import type { Cut } from "../engine/Engine.ts"
 import type { TopicPartition } from "../transport/Transport.ts"
 import type { Channel } from "./shards/Channel.ts"
 
+/** What an application answers on a shard's own thread. A throw costs the request that met it and is logged. @stable */
 export class ShardService extends Context.Service<
   ShardService,
   {

@@ -51,7 +51,9 @@ export const crc32 = (data: Uint8Array): number => {
   return (c ^ 0xffff_ffff) >>> 0
 }
 
+/** The placements that are known, each the default of some producers. @stable */
 export const placements = ["murmur2", "crc32"] as const
+/** How producers choose a partition by a key. @stable */
 export type Placement = (typeof placements)[number]
 
 /** What a partition is the remainder of. */

@@ -10,15 +10,16 @@
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 
+/** One partition of a topic. @stable */
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
 }
 
-/** The key of a partition in maps and logs: `topic/partition`. */
+/** The key of a partition in maps and logs: `topic/partition`. @stable */
 export const partitionKey = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`
 
-/** A record as it was read. Its bytes are immutable and may be kept by reference, until they are released (see `Fetched`). */
+/** A record as it was read. Its bytes are immutable and may be kept by reference, until they are released (see `Fetched`). @stable */
 export interface LogRecord {
   readonly offset: number
   /** Milliseconds since the Unix epoch; the broker's own where the topic is LogAppendTime (see `sendersTime`). */
@@ -33,12 +34,13 @@ export interface LogRecord {
   readonly tooLarge?: number
 }
 
-/** Of a record with its key and headers, where a client is not told otherwise. */
+/** Of a record with its key and headers, where a client is not told otherwise. @stable */
 export const defaultMaxRecordBytes = 64 * 1024 * 1024
 
-/** Event Hubs closes the connection at 1,046,528 bytes; Kafka's brokers refuse batches over 1,048,588 where nothing else is set. */
+/** Event Hubs closes the connection at 1,046,528 bytes; Kafka's brokers refuse batches over 1,048,588 where nothing else is set. @stable */
 export const defaultMaxRequestBytes = 1_000_000
 
+/** A record to be appended. Its bytes must not change until `produce` has ended. @stable */
 export interface OutgoingRecord {
   readonly topic: string
   readonly partition: number
@@ -47,13 +49,16 @@ export interface OutgoingRecord {
   readonly headers: Readonly<Record<string, Uint8Array>>
 }
 
+/** Which replicas have a record when it counts as sent: none (not even the leader is waited for), the leader, all that are in sync. @stable */
 export type Acks = 0 | 1 | "all"
+/** How batches are compressed on their way to the log. @stable */
 export type Compression = "none" | "gzip" | "zstd"
 
 /**
  * Why a batch cannot be read by anyone: `checksum`: its bytes are not those that were written. `codec`: a compression that Kafka does not
  * have. `format`: a message format that is not read here (older than Kafka 0.11, or newer than this program). `cut-off`: its
  * compressed bytes or its records end too early. `malformed`: anything else.
+ * @stable
  */
 export type UnreadableReason = "checksum" | "codec" | "format" | "cut-off" | "malformed"
 export const unreadableReasons: ReadonlyArray<UnreadableReason> = [
@@ -64,7 +69,7 @@ export const unreadableReasons: ReadonlyArray<UnreadableReason> = [
   "malformed"
 ]
 
-/** Offsets [from, next) of one batch, whose records are lost to every reader alike. */
+/** Offsets [from, next) of one batch, whose records are lost to every reader alike. @stable */
 export interface Unreadable {
   readonly from: number
   readonly next: number
@@ -73,17 +78,17 @@ export interface Unreadable {
   readonly detail: string
 }
 
-/** What a partition's leader answered to one fetch. */
+/** What a partition's leader answered to one fetch. @stable */
 export interface Fetched {
   readonly tp: TopicPartition
   /** The offset that was asked for. */
   readonly from: number
   /**
    * Where to go on: past the last record read, past control records, compacted gaps and unreadable batches too. It may lie in the middle of a
-   * batch. `from` where nothing came, or where the next record is longer than what was read of it so far.
+   * batch. What was asked for where nothing came, or where the next record is longer than what was read of it so far.
    */
   readonly next: number
-  /** In offset order, all offsets in [from, next). May be empty although next > from. */
+  /** In offset order, all offsets from `from` to before `next`. May be empty although `next` is beyond. */
   readonly records: ReadonlyArray<LogRecord>
   /** The log's end that a consumer at this isolation level may read up to; -1 where unknown. */
   readonly highWatermark: number
@@ -103,7 +108,7 @@ export interface Fetched {
   readonly release?: () => void
 }
 
-/** `LOCAL`: the answer came and this process could not read it now (want of memory, bytes changed on their way): nothing is wrong with the log. `LOCAL` and `OTHER` are retried with growing pauses and logged. */
+/** `LOCAL`: the answer came and this process could not read it now (want of memory, bytes changed on their way): nothing is wrong with the log. `LOCAL` and `OTHER` are retried with growing pauses and logged. @stable */
 export type FetchErrorCode =
   | "OFFSET_OUT_OF_RANGE"
   | "NOT_LEADER"
@@ -112,22 +117,26 @@ export type FetchErrorCode =
   | "LOCAL"
   | "OTHER"
 
+/** From which offset on a partition is to be read. @stable */
 export interface FetchRequest {
   readonly tp: TopicPartition
   readonly offset: number
 }
 
+/** One partition of a topic, and where it is led. @stable */
 export interface PartitionInfo {
   readonly partition: number
   /** Node id of the leader; -1 where there is none now. */
   readonly leader: number
 }
 
+/** A topic and its partitions, as the brokers answer. @stable */
 export interface TopicInfo {
   readonly topic: string
   readonly partitions: ReadonlyArray<PartitionInfo>
 }
 
+/** What a member asks for when it joins; timeouts in milliseconds. @stable */
 export interface JoinRequest {
   /** "" for a new member. */
   readonly memberId: string
@@ -137,6 +146,7 @@ export interface JoinRequest {
   readonly protocols: ReadonlyArray<{ readonly name: string; readonly metadata: Uint8Array }>
 }
 
+/** The answer to a join: the generation that the member is in. @stable */
 export interface Joined {
   readonly generation: number
   readonly memberId: string
@@ -146,11 +156,13 @@ export interface Joined {
   readonly members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Uint8Array }>
 }
 
+/** Who sends a request of a group: fenced by the generation. @stable */
 export interface Member {
   readonly memberId: string
   readonly generation: number
 }
 
+/** The next offset to be read (C), with what the next owner has to know. Plain data. @stable */
 export interface Commit {
   readonly tp: TopicPartition
   readonly offset: number
@@ -158,6 +170,7 @@ export interface Commit {
   readonly metadata: string
 }
 
+/** What was committed last for a partition. @stable */
 export interface Committed {
   readonly offset: number
   readonly metadata: string
@@ -166,6 +179,7 @@ export interface Committed {
 /**
  * Why a request did not succeed, in Kafka's own words where it has one.
  * TIMEOUT and CONNECTION mean that the outcome is unknown: the broker may have carried the request out.
+ * @stable
  */
 export const TransportErrorCode = Schema.Literals([
   "REBALANCE_IN_PROGRESS",
@@ -186,9 +200,10 @@ export const TransportErrorCode = Schema.Literals([
   "CONNECTION",
   "OTHER"
 ])
+/** See the schema of this name. @stable */
 export type TransportErrorCode = typeof TransportErrorCode.Type
 
-/** The codes after which the same request may succeed later without anyone changing anything. */
+/** The codes after which the same request may succeed later without anyone changing anything. @stable */
 export const retriableCodes: ReadonlySet<TransportErrorCode> = new Set([
   "NOT_COORDINATOR",
   "COORDINATOR_NOT_AVAILABLE",
@@ -200,21 +215,22 @@ export const retriableCodes: ReadonlySet<TransportErrorCode> = new Set([
   "CONNECTION"
 ])
 
-const HeldSchema = Schema.Struct({
+/** What a failure holds beyond the request that met it: all partitions that the cause is known to hold; the broker's address where it is the broker. @stable */
+export const Held = Schema.Struct({
   broker: Schema.optionalKey(Schema.String),
   partitions: Schema.Array(Schema.Struct({ topic: Schema.String, partition: Schema.Int }))
 })
-/** What a failure holds beyond the request that met it: all partitions that the cause is known to hold; the broker's address where it is the broker. */
-export type Held = typeof HeldSchema.Type
+/** See the schema of this name. @stable */
+export type Held = typeof Held.Type
 
-/** One failed request. `message` says what was asked of whom and what came back; never a secret. */
+/** One failed request. `message` says what was asked of whom and what came back; never a secret. @stable */
 export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
   op: Schema.String,
   code: TransportErrorCode,
   /** Whether the same request may succeed later without anyone changing anything. */
   retriable: Schema.Boolean,
   detail: Schema.String,
-  holds: Schema.optionalKey(HeldSchema)
+  holds: Schema.optionalKey(Held)
 }) {
   override get message(): string {
     return `${this.op}: ${this.code}${this.detail === "" ? "" : ` (${this.detail})`}`
@@ -229,12 +245,14 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   }
 }
 
+/** A place in a log: its start, its end, or the first record at or after a time (ms since the Unix epoch). @stable */
 export type At = "start" | "end" | { readonly timestamp: number }
 
 /**
  * The requests of one member of one consumer group. Each client has connections of its own, such that
  *  - a pending join delays neither heartbeats nor commits, and a long fetch delays none of the three;
  *  - commits reach the coordinator in the order in which they were sent while no connection was lost.
+ * @stable
  */
 export interface GroupClient {
   /**
@@ -285,6 +303,7 @@ export interface GroupClient {
   readonly metadata: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<TopicInfo>, TransportError>
 }
 
+/** Appends records. Bounded by its callers; closed with the Scope that it was made in, which fails what waits. @stable */
 export interface Producer {
   /**
    * Appends the records of one call in their order within each partition. Success means acknowledged as `acks` says. Calls may be
@@ -304,6 +323,7 @@ export interface Producer {
   readonly clockAhead?: () => number | undefined
 }
 
+/** A group as its coordinator describes it. @stable */
 export interface InspectedGroup {
   readonly state: string
   readonly members: number
@@ -312,7 +332,7 @@ export interface InspectedGroup {
   readonly sessionTimeouts: { readonly least: number; readonly most: number } | null
 }
 
-/** What `check` reads: the cluster as it is. Settings are the broker's own names and values. */
+/** What `check` reads: the cluster as it is. Settings are the broker's own names and values. @stable */
 export interface Inspection {
   readonly brokers: ReadonlyArray<{ readonly node: number; readonly address: string }>
   readonly topics: ReadonlyArray<{
@@ -328,7 +348,7 @@ export interface Inspection {
   readonly group: InspectedGroup | null
 }
 
-/** See the file's header. Layers: `EmbeddedLog.layer` (in memory), `Kafka.layer` (kafkajs). */
+/** The edge to a partitioned log, in Kafka's own requests. It holds no opinion: it retries, rejoins, seeks and resets nothing by itself. Layers: `EmbeddedLog.transport` (in memory), `KafkaTransport.layer`. @stable */
 export class Transport extends Context.Service<
   Transport,
   {

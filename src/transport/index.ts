@@ -3,12 +3,16 @@ export type { GroupDescription } from "./embedded/Coordinator.ts"
 export {
   EmbeddedLog,
   type EmbeddedLogOptions,
+  type EmbeddedLogShape,
   type EmbeddedLogStats,
   type TopicOptions
 } from "./embedded/EmbeddedLog.ts"
 export type { Plan, Request, Script } from "./embedded/Faults.ts"
 export type { GroupState } from "./embedded/Group.ts"
+export type { Retention } from "./embedded/PartitionLog.ts"
 export type { First } from "./embedded/Pause.ts"
+export type { TopicSettings } from "./embedded/Topics.ts"
+export { type Placement, placements } from "./Placement.ts"
 export {
   type Acks,
   type At,
@@ -21,7 +25,7 @@ export {
   type Fetched,
   type FetchRequest,
   type GroupClient,
-  type Held,
+  Held,
   type InspectedGroup,
   type Inspection,
   type Joined,

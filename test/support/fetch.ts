@@ -3,7 +3,7 @@ import { cannotMount, mountProgram } from "./hangingMount.ts"
 import { kafkaJars, kafkaVersions } from "./kafkaJars.ts"
 import { oracleProgram } from "./oracle.ts"
 import { parseInPython } from "./python.ts"
-import { serviceTools } from "./serviceTools.ts"
+import { peers, serviceTools } from "./serviceTools.ts"
 
 for (const version of kafkaVersions) {
   await kafkaJars(version)
@@ -20,3 +20,5 @@ if (cannotMount() === undefined) {
 }
 await serviceTools()
 console.log("older Nodes, yarn 1 and Jest are there")
+await peers()
+console.log("the oldest Effect of the package's range is there")

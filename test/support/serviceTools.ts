@@ -10,8 +10,6 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "kafka2prom")
-/** A change of these needs another folder. */
-const home = join(cache, "service-tools-1")
 const dependencies = {
   node18: "npm:node@18.20.8",
   node20: "npm:node@20.20.2",
@@ -23,14 +21,22 @@ const dependencies = {
   typescript: "5.9.3"
 } as const
 
-/** Their folder of packages, fetched if need be. */
-export const serviceTools = async (): Promise<string> => {
+/** The lowest Effect that the package names as its peers'. */
+const oldestPeers = { effect: "4.0.0", "@effect/platform-node": "4.0.0" } as const
+
+/** A folder of these packages, fetched if need be. A change of them needs another `name`. */
+const installed = async (
+  name: string,
+  dependencies: Readonly<Record<string, string>>,
+  scripts: ReadonlyArray<string>
+): Promise<string> => {
+  const home = join(cache, name)
   const packages = join(home, "node_modules")
   if (existsSync(packages)) return packages
   await mkdir(cache, { recursive: true })
   const building = await mkdtemp(`${home}.part-`)
   try {
-    const allowScripts = { node18: true, node20: true, node22: true }
+    const allowScripts = Object.fromEntries(scripts.map((script) => [script, true]))
     await writeFile(join(building, "package.json"), JSON.stringify({ private: true, dependencies, allowScripts }))
     await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund"], { cwd: building })
     // Somebody else may have been first.
@@ -42,3 +48,9 @@ export const serviceTools = async (): Promise<string> => {
   }
   return packages
 }
+
+/** Their folder of packages. */
+export const serviceTools = (): Promise<string> =>
+  installed("service-tools-1", dependencies, ["node18", "node20", "node22"])
+
+export const peers = (): Promise<string> => installed("oldest-peers-1", oldestPeers, [])

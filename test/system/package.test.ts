@@ -3,42 +3,23 @@
  * JavaScript. What it imports by accident from the checkout or from the dev dependencies fails here.
  */
 import { execFile, spawn } from "node:child_process"
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { chmod, readFile, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import pkg from "../../package.json" with { type: "json" }
+import { dependencies, type Packed, pack } from "../support/packed.ts"
 import { describeWith } from "../support/tools.ts"
 import { until } from "../support/until.ts"
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL("../..", import.meta.url))
 
 describeWith(["npm", "tar"], "the packed package", () => {
-  let dir = ""
-  let tarball = ""
+  let packed: Packed
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), "k2p-package-"))
-    await run("npm", ["pack", "--pack-destination", dir], { cwd: root, maxBuffer: 2 ** 24 })
-    tarball = join(dir, `kafka2prom-${pkg.version}.tgz`)
+    packed = await pack()
   })
-  afterAll(() => rm(dir, { recursive: true, force: true }))
-
-  /** A project with the package and these of its dependencies. */
-  const project = async (name: string, dependencies: ReadonlyArray<string>): Promise<string> => {
-    const home = join(dir, name)
-    const installed = join(home, "node_modules", "kafka2prom")
-    await mkdir(installed, { recursive: true })
-    await run("tar", ["xzf", tarball, "--strip-components=1", "-C", installed])
-    for (const dependency of dependencies) {
-      const link = join(home, "node_modules", dependency)
-      await mkdir(dirname(link), { recursive: true })
-      await symlink(join(root, "node_modules", dependency), link)
-    }
-    return home
-  }
+  afterAll(() => packed?.remove())
 
   const script = async (home: string, text: string): Promise<string> => {
     await writeFile(join(home, "service.mjs"), text)
@@ -46,7 +27,7 @@ describeWith(["npm", "tar"], "the packed package", () => {
   }
 
   it("runs as the program that it names", async () => {
-    const home = await project("program", Object.keys(pkg.dependencies))
+    const home = await packed.project("program", dependencies)
     const main = join(home, "node_modules", "kafka2prom", pkg.bin.kafka2prom)
     // As npm does where it installs it; its first line finds this node.
     await chmod(main, 0o755)
@@ -58,7 +39,7 @@ describeWith(["npm", "tar"], "the packed package", () => {
   })
 
   it("gives a service what the README says", async () => {
-    const home = await project("service", Object.keys(pkg.dependencies))
+    const home = await packed.project("service", dependencies)
     const out = await script(
       home,
       `import { Counter } from "prom-client"
@@ -72,7 +53,7 @@ describeWith(["npm", "tar"], "the packed package", () => {
   })
 
   it("has an entry for services that needs prom-client and nothing else", async () => {
-    const home = await project("light", ["prom-client"])
+    const home = await packed.project("light", ["prom-client"])
     await script(
       home,
       `import { Counter } from "prom-client"
@@ -84,7 +65,7 @@ describeWith(["npm", "tar"], "the packed package", () => {
   })
 
   it("runs an application of a team's own, with the options that it brings, as a command of the package and of the team", async () => {
-    const home = await project("team", Object.keys(pkg.dependencies))
+    const home = await packed.project("team", dependencies)
     await writeFile(
       join(home, "app.mjs"),
       `import { Effect, Layer } from "effect"

@@ -13,6 +13,7 @@ import type { Line, Subject } from "./Telling.ts"
 import { Troubles } from "./Troubles.ts"
 import type { FileState, FromLooker, Refused, RoundMessage } from "./Wire.ts"
 
+/** One dump file as the agent sees it. Times are ms since the Unix epoch or, where said, durations in ms. @stable */
 export interface FileStatus {
   readonly path: string
   readonly source: string

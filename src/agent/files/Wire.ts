@@ -24,6 +24,7 @@ export interface LookerOptions {
   readonly taken: ReadonlyArray<readonly [source: string, whose: string]>
 }
 
+/** What an agent makes of a dump file now. @experimental */
 export type FileState =
   | "settling"
   | "taken"
@@ -38,7 +39,7 @@ export type FileState =
   | "hung"
   | "gone"
 
-/** What pods would not show of a dump. */
+/** What pods would not show of a dump. @experimental */
 export interface Refused {
   /** Samples that they would; 0 where the dump is refused as a whole. */
   readonly shown: number

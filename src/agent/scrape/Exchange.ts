@@ -8,12 +8,13 @@
 import { readFile } from "node:fs/promises"
 import * as http from "node:http"
 import * as https from "node:https"
-import { pipeline } from "node:stream/promises"
+import { pipeline } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { version } from "../../version.ts"
 import { quotedPiece } from "./ScrapeBody.ts"
 import { type ScrapeTarget, type Secret, shownUrl, type TargetTls } from "./ScrapeTarget.ts"
 
+/** Why an endpoint gave no body. @experimental */
 export type FailureReason = "unreachable" | "status" | "redirect" | "credentials" | "body" | "too-large" | "no-room"
 
 /** A scrape without a body. The message is for people: one line, no secret in it. */
@@ -116,7 +117,11 @@ const readBody = async (response: http.IncomingMessage, limits: ReadLimits): Pro
   const encoding = response.headers["content-encoding"] ?? "identity"
   try {
     if (encoding === "gzip")
-      return await pipeline(response, createGunzip(), (unpacked: AsyncIterable<Buffer>) => collect(unpacked, limits))
+      // What fails on the way ends the stream that is read with it.
+      return await collect(
+        pipeline(response, createGunzip(), () => {}),
+        limits
+      )
     if (encoding === "identity") return await collect(response, limits)
   } catch (error) {
     if (error instanceof ScrapeFailure) throw error

@@ -20,8 +20,10 @@ export interface ScrapeSourceOptions {
   readonly maxDumpBytes: number
 }
 
+/** What became of the last try: a body, or why there was none. @experimental */
 export type ScrapeState = "waiting" | "up" | FailureReason | "content-type" | "timeout"
 
+/** One endpoint as the agent sees it. @stable */
 export interface TargetStatus {
   readonly url: string
   readonly source: string

@@ -5,15 +5,16 @@
 import { createHash } from "node:crypto"
 import type { InputFormat } from "../../metrics/text/Dump.ts"
 
-/** A file is read for each scrape: tokens are replaced while the agent runs. */
+/** A file is read for each scrape: tokens are replaced while the agent runs. @stable */
 export type Secret = { readonly text: string } | { readonly file: string }
 
+/** How a target lets the agent in, one way or the other. Never logged. @stable */
 export type Authorization =
   | { readonly kind: "basic"; readonly username: string; readonly password: Secret }
   /** `Bearer <credentials>`, or another word in its place. */
   | { readonly kind: "credentials"; readonly type: string; readonly credentials: Secret }
 
-/** Paths of PEM files, read for each scrape as well. */
+/** Paths of PEM files, read for each scrape as well. @stable */
 export interface TargetTls {
   readonly ca?: string
   readonly cert?: string
@@ -22,6 +23,7 @@ export interface TargetTls {
   readonly insecure: boolean
 }
 
+/** An endpoint whose bodies become rounds. @stable */
 export interface ScrapeTarget {
   /** http or https, with its path and query, without user and password. */
   readonly url: string

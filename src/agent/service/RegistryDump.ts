@@ -19,6 +19,7 @@ import { basename, dirname, join, resolve } from "node:path"
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers"
 import { register } from "prom-client"
 
+/** Which registry is written to which file, and how often. @stable */
 export interface RegistryDumpOptions {
   /** The dump file; its name without the extension becomes part of the source's id. */
   readonly path: string
@@ -76,7 +77,7 @@ const replace = async (path: string, text: string): Promise<void> => {
   }
 }
 
-/** Dumps now and from then on. The answer stops it, after one last dump; it does not keep the process alive. */
+/** Dumps now and from then on. The answer stops it, after one last dump; it does not keep the process alive. @stable */
 export const dumpRegistry = (options: RegistryDumpOptions): (() => Promise<void>) => {
   const { registry = register, log = console.error } = options
   /** A log that fails has nowhere to be told. */

@@ -5,6 +5,7 @@
 import { Effect, Layer } from "effect"
 import { dumpRegistry, type RegistryDumpOptions } from "./RegistryDump.ts"
 
+/** `dumpRegistry` as a Layer. @stable */
 export const RegistryDump = {
   layer: (options: RegistryDumpOptions): Layer.Layer<never> =>
     Layer.effectDiscard(

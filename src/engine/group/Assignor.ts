@@ -9,6 +9,7 @@ import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
 import { balance, type Holder } from "./Balance.ts"
 import { type Assignments, type Claimant, grant, standing, type Wish } from "./Grant.ts"
 
+/** Who should have which partition. What it answers is a wish: the engine carries it out with one owner at a time, and takes the built-in one where it is no answer. @experimental */
 export class Assignor extends Context.Service<
   Assignor,
   {

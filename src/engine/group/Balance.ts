@@ -12,6 +12,7 @@
  */
 import { leastLoad } from "./Load.ts"
 
+/** A member of the group, and the partitions (by key) that it has now. @experimental */
 export interface Holder {
   readonly memberId: string
   /** What it holds and is not about to let go. */

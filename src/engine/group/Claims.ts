@@ -4,9 +4,9 @@
  *
  * A claim must be true when it is sent (rule 5 of the handoff): live partitions and those still being evicted.
  */
-import { AssignerProtocol } from "kafkajs"
 import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
 import { type Counts, packCounts, unpackCounts } from "../growth/TopicCounts.ts"
+import { decodeAssigned, decodeSubscription, encodeAssigned, encodeSubscription } from "./ConsumerProtocol.ts"
 import { codedLoad, loadCode } from "./Load.ts"
 
 export interface Claims {
@@ -55,15 +55,14 @@ const unpackLoads = (x: unknown): ReadonlyMap<string, number> => {
 }
 
 export const encodeClaims = (topics: ReadonlyArray<string>, claims: Claims, counts: Counts = new Map()): Uint8Array =>
-  AssignerProtocol.MemberMetadata.encode({
-    version: 0,
-    topics: [...topics],
+  encodeSubscription({
+    topics,
     userData: Buffer.from(JSON.stringify({ ...claims, loads: packLoads(claims.loads), counts: packCounts(counts) }))
   })
 
-const userData = (read: () => Buffer | undefined): unknown => {
+const userData = (read: () => Uint8Array): unknown => {
   try {
-    return JSON.parse(read()?.toString("utf8") ?? "null")
+    return JSON.parse(Buffer.from(read()).toString("utf8"))
   } catch {
     // Not ours, or of a version that says less.
     return null
@@ -74,57 +73,42 @@ const countsIn = (data: unknown): Counts => unpackCounts((data as { readonly cou
 
 /** What a member knows of the topics' partition counts. */
 export const claimedCounts = (metadata: Uint8Array): Counts =>
-  countsIn(userData(() => AssignerProtocol.MemberMetadata.decode(Buffer.from(metadata))?.userData))
+  countsIn(userData(() => decodeSubscription(metadata).userData))
 
 /** The same, of the whole group. */
-export const assignedCounts = (bytes: Uint8Array): Counts =>
-  countsIn(userData(() => AssignerProtocol.MemberAssignment.decode(Buffer.from(bytes))?.userData))
+export const assignedCounts = (bytes: Uint8Array): Counts => countsIn(userData(() => decodeAssigned(bytes).userData))
 
 /** A member whose user data cannot be read claims nothing; the protocol's name keeps other programs out of the group. */
 export const decodeClaims = (metadata: Uint8Array): Claims => {
-  try {
-    const decoded = AssignerProtocol.MemberMetadata.decode(Buffer.from(metadata))
-    const json = JSON.parse(decoded?.userData.toString("utf8") ?? "null") as Partial<
-      Record<keyof Claims, unknown>
-    > | null
-    if (json === null || typeof json.generation !== "number" || !isKeys(json.live) || !isKeys(json.evicting))
-      return noClaims
-    return {
-      generation: json.generation,
-      live: json.live,
-      evicting: json.evicting,
-      sequence: typeof json.sequence === "number" ? json.sequence : 0,
-      settings: typeof json.settings === "string" ? json.settings : "",
-      loads: unpackLoads(json.loads)
-    }
-  } catch {
-    // Not ours: whoever cannot say what it holds claims nothing.
+  const json = userData(() => decodeSubscription(metadata).userData) as Partial<Record<keyof Claims, unknown>> | null
+  if (json === null || typeof json.generation !== "number" || !isKeys(json.live) || !isKeys(json.evicting))
     return noClaims
+  return {
+    generation: json.generation,
+    live: json.live,
+    evicting: json.evicting,
+    sequence: typeof json.sequence === "number" ? json.sequence : 0,
+    settings: typeof json.settings === "string" ? json.settings : "",
+    loads: unpackLoads(json.loads)
   }
 }
 
 export const encodeAssignment = (tps: ReadonlyArray<TopicPartition>, counts: Counts = new Map()): Uint8Array => {
-  const assignment: Record<string, Array<number>> = {}
+  const partitions = new Map<string, Array<number>>()
   for (const { topic, partition } of tps) {
-    assignment[topic] ??= []
-    assignment[topic].push(partition)
+    const numbers = partitions.get(topic)
+    if (numbers === undefined) partitions.set(topic, [partition])
+    else numbers.push(partition)
   }
-  return AssignerProtocol.MemberAssignment.encode({
-    version: 0,
-    assignment,
-    userData: counts.size === 0 ? Buffer.alloc(0) : Buffer.from(JSON.stringify({ counts: packCounts(counts) }))
-  })
+  const userData = counts.size === 0 ? "" : JSON.stringify({ counts: packCounts(counts) })
+  return encodeAssigned({ partitions, userData: Buffer.from(userData) })
 }
 
 /** Empty bytes are an empty assignment (a member that the leader left out). */
-export const decodeAssignment = (bytes: Uint8Array): ReadonlyArray<TopicPartition> => {
-  if (bytes.length === 0) return []
-  const decoded = AssignerProtocol.MemberAssignment.decode(Buffer.from(bytes))
-  if (decoded === null) return []
-  return Object.entries(decoded.assignment).flatMap(([topic, partitions]) =>
+export const decodeAssignment = (bytes: Uint8Array): ReadonlyArray<TopicPartition> =>
+  Array.from(decodeAssigned(bytes).partitions).flatMap(([topic, partitions]) =>
     partitions.map((partition) => ({ topic, partition }))
   )
-}
 
 export const parsePartitionKey = (key: string): TopicPartition => {
   const slash = key.lastIndexOf("/")

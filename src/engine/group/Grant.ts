@@ -18,7 +18,7 @@ export interface Claimant {
 
 export type Assignments = ReadonlyMap<string, ReadonlyArray<TopicPartition>>
 
-/** Of each partition's key the member that it should come to. */
+/** Of each partition's key the member that it should come to. @experimental */
 export type Wish = ReadonlyMap<string, string>
 
 /** Who claims what. */

@@ -21,16 +21,18 @@ import { type Placement, placing } from "../../transport/Placement.ts"
 /**
  * `misplaced`: at home under a smaller count and not under the largest: its producer has not heard of the growth, or had not.
  * `early`: at home here, and its old home may still show it. `stranger`: at home under no known count.
+ * @experimental
  */
 export type Verdict = "home" | "misplaced" | "early" | "stranger"
 
+/** What became known of a topic at one of its growths. @experimental */
 export interface Step {
   readonly count: number
   /** K. */
   readonly from: number
 }
 
-/** As it stands in a commit. */
+/** As it stands in a commit. @experimental */
 export interface HomesNote {
   readonly placement: Placement | undefined
   /** W, `unknownYet` where the largest count has not been known for the growth window. Without a placement it is no more than that. */
@@ -44,6 +46,7 @@ export const unknownYet = -1
 /** Counts that are remembered. Beyond them the smallest go, and K of the smallest that is left holds for every key. */
 export const maxCounts = 8
 
+/** Which keys belong into a partition, now that its topic may have grown. Asked by processors whose keys a producer placed. @experimental */
 export class Homes {
   private readonly partition: number
   placement: Placement | undefined

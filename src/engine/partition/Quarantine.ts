@@ -5,6 +5,7 @@
  * The end is M: where the log ended when it was asked `lateness` ms after the owner had reached its fence. It outlives its
  * owner: the next one goes on with the same M, or asks for its own where there was none yet.
  */
+/** It is not known what earlier owners showed: only what comes from `until` on is shown. Offsets. @experimental */
 export interface Quarantine {
   /** M; null until it was asked for. */
   readonly until: number | null

@@ -2,6 +2,7 @@
  * Trouble: why a partition cannot be read now, since when, and how often it was tried. Nothing is skipped for it: the partition waits
  * and says so in status and metrics. Pure.
  */
+/** Why a partition cannot be read, and since when (ms since the Unix epoch). @experimental */
 export interface TroubleStatus {
   /** As the brokers or this process call it. */
   readonly code: string

@@ -10,7 +10,7 @@ import { GoRegexp } from "../relabel/GoRegexp.ts"
 import { type RelabelSettings, relabelRule, ruleOfAll } from "../relabel/RelabelRule.ts"
 import type { SeriesRule } from "../relabel/Verdict.ts"
 
-/** What Prometheus' rules and a pattern of source ids say. Plain data. */
+/** What Prometheus' rules and a pattern of source ids say. Plain data. @stable */
 export interface AdmissionSettings {
   readonly rules: ReadonlyArray<RelabelSettings>
   /** RE2, of whole source ids. */
@@ -18,6 +18,7 @@ export interface AdmissionSettings {
   readonly sourceLabel: string
 }
 
+/** Which sources, series and labels a pod of metrics takes. Optional. It decides by what it is given alone, so that all owners of a partition, and a replay, decide alike. @stable */
 export class Admission extends Context.Service<
   Admission,
   {

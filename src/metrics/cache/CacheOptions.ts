@@ -2,6 +2,7 @@
 import type { Admission } from "../admission/Admission.ts"
 import type { ParseLimits } from "../text/Dump.ts"
 
+/** How much a partition and a pod may hold. Beyond each bound content is refused or gives way, counted (docs/limits.md). @stable */
 export interface CacheLimits {
   /** Sources with content in one partition. */
   readonly maxSources: number
@@ -26,4 +27,6 @@ export interface CacheOptions {
   readonly allowReservedNames?: boolean
   /** Which sources, series and labels are taken; absent: all. */
   readonly admission?: Admission["Service"] | undefined
+  /** Somebody is told of each accepted round (Tapped): those before this offset were told to their end before. */
+  readonly toldBefore?: number | undefined
 }

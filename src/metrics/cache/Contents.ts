@@ -24,24 +24,27 @@ export class Contents {
   private readonly holders: Holders
   private readonly holding: Holding
   private readonly displaced: (source: string, content: SourceContent, now: Now) => void
+  private readonly gone: (source: string, content: SourceContent) => void
   private readonly bySource = new Map<string, SourceContent>()
   /** By what a new owner must read to hold the same. */
   private readonly needs = new Ranking<string>()
 
-  /** `place`: how other partitions see it. `displaced`: who gave way. */
+  /** `place`: how other partitions see it. `displaced`: who gave way. `gone`: who is shown no more, for whatever reason. */
   constructor(
     options: CacheOptions,
     ages: Ages,
     pod: Budget,
     holders: Holders,
     place: Pick<Holding, "name" | "isHome">,
-    displaced: (source: string, content: SourceContent, now: Now) => void
+    displaced: (source: string, content: SourceContent, now: Now) => void,
+    gone: (source: string, content: SourceContent) => void
   ) {
     const { limits, expiry } = options
     this.options = options
     this.ages = ages
     this.holders = holders
     this.displaced = displaced
+    this.gone = gone
     this.budget = new Budget("partition", { series: limits.partitionSeries, bytes: limits.partitionBytes }, pod)
     this.holding = {
       ...place,
@@ -110,6 +113,7 @@ export class Contents {
     this.needs.remove(source)
     this.holders.leave(source, this.holding)
     this.budget.remove(content.share)
+    this.gone(source, content)
   }
 
   /** Makes room for others. */

@@ -17,6 +17,7 @@ import { tooEarly } from "./DumpTime.ts"
 import { isOfBudget, type Room } from "./Room.ts"
 import type { Part, RoundReader } from "./RoundReader.ts"
 import type { SourceContent } from "./SourceContent.ts"
+import type { Tapped } from "./Tapped.ts"
 
 /** The parts of the cache that a round goes through. */
 interface Way {
@@ -24,6 +25,7 @@ interface Way {
   readonly room: Room
   readonly books: Books
   readonly reader: RoundReader
+  readonly tapped: Tapped | undefined
 }
 
 type Admitted = Pick<SourceContent, "shown" | "share">
@@ -39,7 +41,7 @@ export class Intake {
 
   /** Answers why the round is refused; undefined where all was done, also where its source is shown elsewhere. */
   take(round: Round<Part>, rhythm: Rhythm, stamp: Stamp, now: Now): Refusal | undefined {
-    const { contents, books } = this.way
+    const { contents, books, tapped } = this.way
     const { source, number, first } = round
     const { envelope } = round.parts[0]!
     if (envelope.ended) contents.remove(source)
@@ -64,7 +66,9 @@ export class Intake {
         return admitted
       }
       const { shown, share } = admitted
-      contents.put(source, { shown, share, number, stamp, time: envelope.time, first, rhythm })
+      const content = { shown, share, number, stamp, time: envelope.time, first, rhythm }
+      tapped?.accepted(source, before, content, round.parts)
+      contents.put(source, content)
     }
     books.accepted(stamp, envelope.time, now)
     return undefined

@@ -1,12 +1,12 @@
 /**
  * MetricsCache: what the scrape endpoint can see, keyed by partition. A partition's cache enters when its actor opens and
- * leaves when the actor's Scope closes: that removal is the eviction of design.md rule 1. It holds no opinion about
+ * leaves when the actor's Scope closes: that removal is the eviction of the handoff's rule 1. It holds no opinion about
  * ownership: a cut names the partitions that may be shown, `collect` gives their content at that instant.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Dump } from "../text/Dump.ts"
 
-/** What was there at one instant. */
+/** What was there at one instant. @experimental */
 export interface Look {
   readonly dumps: ReadonlyArray<Dump>
   /** Nobody looks at the dumps any more: their memory is others'. Once; who keeps them never calls it. */
@@ -15,7 +15,7 @@ export interface Look {
   readonly delivered?: () => void
 }
 
-/** The live content of one partition. Synchronous, so that a cut is one instant. */
+/** The live content of one partition. Synchronous, so that a cut is one instant. @experimental */
 export interface PartitionContent {
   /** The dumps of all live sources (not expired, not ended) now, as they are until the look has ended. */
   readonly look: () => Look
@@ -25,6 +25,7 @@ export interface PartitionContent {
   readonly refusals: () => ReadonlyArray<RefusalStatus>
 }
 
+/** What is shown of one source. @stable */
 export interface SourceStatus {
   readonly source: string
   readonly version: string
@@ -38,6 +39,7 @@ export interface SourceStatus {
   readonly expiresInMs: number
 }
 
+/** The latest of what a source was refused for one reason. `at`: ms since the Unix epoch. @stable */
 export interface RefusalStatus {
   readonly at: number
   readonly topic: string
@@ -53,6 +55,7 @@ export interface RefusalStatus {
   readonly count: number
 }
 
+/** What scrapes can see, by partition key. A partition's content enters when its actor opens and leaves with its Scope. @experimental */
 export class MetricsCache extends Context.Service<
   MetricsCache,
   {

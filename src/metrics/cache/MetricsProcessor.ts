@@ -6,7 +6,7 @@
  * Between slices of a large batch, and of a large record or round, it lets the event loop go on, so that ingest never holds up a
  * scrape or a heartbeat for long.
  */
-import { Clock, Effect, Layer, Option } from "effect"
+import { Cause, Clock, Effect, Layer, Option, Semaphore } from "effect"
 import { type Batch, PartitionProcessor, ProcessorError, shown } from "../../engine/PartitionProcessor.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../SelfMetrics.ts"
 import { type LogRecord, partitionKey } from "../../transport/Transport.ts"
@@ -14,6 +14,7 @@ import { Admission, type AdmissionSettings } from "../admission/Admission.ts"
 import type { MemoryShare } from "../relabel/KnownSeries.ts"
 import { relabelMemory } from "../relabel/Relabeller.ts"
 import type { Now } from "../rounds/Ages.ts"
+import { Tap } from "../tap/Tap.ts"
 import { defaultParseLimits, lineReasons, type ParseLimits } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
 import type { CacheLimits } from "./CacheOptions.ts"
@@ -107,10 +108,11 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
           const key = partitionKey(tp)
           // Whichever is outermost among the services of the shard: an extension's is there when this Layer is built no more.
           const admission = Option.getOrUndefined(yield* Effect.serviceOption(Admission))
+          const tap = Option.getOrUndefined(yield* Effect.serviceOption(Tap))
           const cache = new PartitionCache(
             tp,
             time,
-            { ...options, limits, admission },
+            { ...options, limits, admission, toldBefore: tap === undefined ? undefined : plan.committed },
             ...([pod, homes, holders, unfinished, relabelled] as const)
           )
           const report = reporter(cache, metrics)
@@ -123,11 +125,16 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
           const delivered = options.commit === "scraped" ? new Delivered(plan.start) : undefined
           const content = cache.content(now)
           yield* visible.enter(key, delivered === undefined ? content : delivered.watching(content))
+          const tells = tap === undefined ? Effect.void : yield* telling(key, tap, cache)
+          // Where that ends early the incarnation does, and the records' bytes are taken back before it is closed.
+          const toldNow = Effect.onError(tells, () => Effect.sync(() => cache.tapped?.close()))
           yield* Effect.sync(() => {
             cache.sweep(now())
             return report()
           }).pipe(
             Effect.flatMap((defects) => logDefects(key, defects)),
+            // What went is told again before the next record is taken, and then its failure counts.
+            Effect.andThen(Effect.catch(tells, ({ message }) => Effect.logWarning(message))),
             Effect.delay(sweepInterval),
             Effect.forever,
             Effect.tapCause((cause) =>
@@ -140,14 +147,14 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
            * Takes records from `from` on until a slice is full, then the rest after a turn of the event loop. `ahead`: of the first one;
            * a further one that has work to be done before ends the slice.
            */
-          const slice = (batch: Batch, how: Taking, from: number, ahead?: Ahead): Effect.Effect<void> =>
+          const slice = (batch: Batch, how: Taking, from: number, ahead?: Ahead): Effect.Effect<void, ProcessorError> =>
             Effect.suspend(() => {
               const { records } = batch
               const at = now()
               let cost = 0
               let work: AheadWork | undefined
               let i = from
-              for (; i < records.length && cost < sliceBytes; i++) {
+              for (; i < records.length && cost < sliceBytes && cache.tapped?.waits !== true; i++) {
                 const record = records[i]!
                 const done = i === from ? ahead : undefined
                 if (done === undefined) work = how.ahead(record)
@@ -160,7 +167,8 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
                 cache.reached(batch.next, batch.fence, now())
                 delivered?.reached(batch.next)
               }
-              const logged = logDefects(key, report())
+              const defects = logDefects(key, report())
+              const logged = cache.tapped?.waits === true ? Effect.andThen(defects, toldNow) : defects
               if (work !== undefined)
                 return Effect.andThen(
                   logged,
@@ -169,7 +177,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
               return rest ? Effect.andThen(logged, Effect.andThen(Effect.yieldNow, slice(batch, how, i))) : logged
             })
 
-          const guarded = (effect: Effect.Effect<void>): Effect.Effect<void, ProcessorError> =>
+          const guarded = (effect: Effect.Effect<void, ProcessorError>): Effect.Effect<void, ProcessorError> =>
             Effect.catchDefect(effect, (cause) =>
               Effect.fail(new ProcessorError({ message: `${key}: the metrics cache failed`, cause }))
             )
@@ -202,6 +210,28 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       })
     })
   )
+
+/** Tells all that waits, in order; what fails waits on. One at a time: records and expiry both bring something to tell. */
+const telling = (key: string, tap: Tap["Service"], { tapped }: PartitionCache) =>
+  Effect.map(Semaphore.make(1), (turn) => {
+    const next: Effect.Effect<void, ProcessorError> = Effect.suspend(() => {
+      const tell = tapped?.first()
+      if (tell === undefined) return Effect.void
+      return Effect.suspend(() => tell(tap)).pipe(
+        Effect.catchCause((cause) => {
+          if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+          const failed = Cause.squash(cause)
+          const why = failed instanceof Error ? failed.message : String(failed)
+          return Effect.fail(
+            new ProcessorError({ message: `${key}: the tap ${tap.name} failed: ${why}`, cause: failed })
+          )
+        }),
+        Effect.andThen(Effect.sync(() => tapped?.told())),
+        Effect.andThen(next)
+      )
+    })
+    return turn.withPermits(1)(next)
+  })
 
 /** What is done with a record, and what before it is. */
 interface Taking {

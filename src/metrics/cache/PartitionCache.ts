@@ -36,6 +36,7 @@ import { overLimit, Room } from "./Room.ts"
 import { type Part, RoundReader } from "./RoundReader.ts"
 import { SampleRecords } from "./SampleRecords.ts"
 import type { Tally } from "./Tally.ts"
+import { Tapped } from "./Tapped.ts"
 import { Unfinished, UnfinishedPool } from "./Unfinished.ts"
 
 /** Not worth reading before its round is complete: what never is costs little then. */
@@ -59,6 +60,8 @@ export class PartitionCache {
   private readonly intake: Intake
   private readonly gate: Gate | undefined
   readonly ahead: ReadAhead
+  /** Where somebody taps. */
+  readonly tapped: Tapped | undefined
   /** Nothing from before it may be shown (LogTime). */
   private shownFrom = 0
   /** When a record was taken last, monotonic. */
@@ -87,7 +90,8 @@ export class PartitionCache {
       pod,
       holders,
       { name: partitionKey(tp), isHome },
-      (source, content, at) => this.books.displaced(source, content.stamp.offset, at)
+      (source, content, at) => this.books.displaced(source, content.stamp.offset, at),
+      (source, content) => this.tapped?.gone(source, content)
     )
     this.moves = new Moves(homes, this.contents, this.books)
     this.room = new Room(limits, this.contents)
@@ -98,6 +102,9 @@ export class PartitionCache {
       (source, chunk) => this.contents.page(source, chunk),
       (defect) => this.books.tally.defects.push(defect)
     )
+    const { toldBefore } = options
+    this.tapped =
+      toldBefore === undefined ? undefined : new Tapped(tp, toldBefore, (parts) => this.reader.samplesOf(parts))
     const limit = {
       gatherBytes: limits.gatherBytes,
       sourceBytes: limits.gatherBytes / 2,
@@ -205,6 +212,7 @@ export class PartitionCache {
 
   /** Frees everything, and gives back the room that it had. */
   clear(): void {
+    this.tapped?.close()
     this.contents.clear()
     this.unfinished.clear()
     this.kept.clear()

@@ -7,9 +7,10 @@ import type { ReadOptions } from "../read/Memory.ts"
 import type { Page } from "../read/Page.ts"
 import type { Reading } from "../read/Reading.ts"
 import { isCutOff, noText, reader, readInSlices, readSnapshot, readSnapshotInSlices } from "../read/Snapshot.ts"
+import type { Stamp } from "../rounds/Ages.ts"
 import { type Envelope, isRefused, refusal } from "../rounds/Record.ts"
 import type { Round } from "../rounds/Rounds.ts"
-import type { SampleSeries } from "../samples/SampleSeries.ts"
+import { SampleSeries } from "../samples/SampleSeries.ts"
 import { SingleLine } from "../samples/SingleLine.ts"
 import type { Dump, ParseLimits, Refusal, RefusedLines } from "../text/Dump.ts"
 import { excerpt } from "../text/Excerpt.ts"
@@ -18,6 +19,9 @@ import { mergingChunks } from "./MergeChunks.ts"
 
 /** One for a thread, as the reader. */
 const line = new SingleLine()
+
+/** Of samples that are looked at and thrown away. */
+const brought: Stamp = { offset: 0, timestamp: 0, mono: 0, replayed: false }
 
 /** One record on its way into a round. */
 export interface Part {
@@ -113,6 +117,16 @@ export class RoundReader {
       this.report(defect)
       return undefined
     }
+  }
+
+  /** What records of samples that were accepted bring, each on its own. */
+  samplesOf(parts: ReadonlyArray<Part>): Dump {
+    const series = new SampleSeries()
+    for (const { envelope, value } of parts) {
+      const reading = this.readSamples({ envelope, value, read: undefined }, series)
+      if (!isRefused(reading) && reading.count > 0) series.add(reading, brought)
+    }
+    return series.dump()
   }
 
   /** A record that has come, of a round that may not be whole yet: a snapshot's is read now, its bytes are only lent. */

@@ -17,6 +17,7 @@ import { tooEarly } from "./DumpTime.ts"
 import type { Room } from "./Room.ts"
 import type { RoundReader } from "./RoundReader.ts"
 import type { SourceContent } from "./SourceContent.ts"
+import type { Tapped } from "./Tapped.ts"
 
 /** The parts of the cache that a record goes through. */
 interface Way {
@@ -26,6 +27,7 @@ interface Way {
   readonly rhythms: Rhythms
   readonly books: Books
   readonly reader: RoundReader
+  readonly tapped: Tapped | undefined
 }
 
 export class SampleRecords {
@@ -73,6 +75,7 @@ export class SampleRecords {
       first: offset,
       rhythm: this.rhythmOf(content, source, offset, now)
     })
+    this.way.tapped?.accepted(source, content, content, [{ envelope, value, read: undefined }])
     books.accepted(stamp, time, now)
     return true
   }

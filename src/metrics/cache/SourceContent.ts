@@ -54,6 +54,10 @@ export const needOf = (content: SourceContent, expiry: number): number =>
       ? Math.min(content.first, content.rhythm.need)
       : content.first
 
+/** Of its latest round: its sender's number, else its offset. */
+export const versionOf = ({ number, stamp }: SourceContent): string =>
+  number === undefined ? `@${stamp.offset}` : `${number.epoch}.${number.round}`
+
 export const statusOf = (
   source: string,
   content: SourceContent,
@@ -61,11 +65,11 @@ export const statusOf = (
   now: Now,
   expiry: number
 ): SourceStatus => {
-  const { number, shown, stamp, time } = content
+  const { shown, stamp, time } = content
   const { series, bytes } = sizeOf(content)
   return {
     source,
-    version: number === undefined ? `@${stamp.offset}` : `${number.epoch}.${number.round}`,
+    version: versionOf(content),
     mode: shown.mode,
     series,
     bytes,

@@ -2,6 +2,7 @@
  * LabelSet: the labels of one series while rules work on them, `__name__` among them, in the order in which Prometheus' label builder has
  * them: those that were there by name, then those that were set, as they came. A rule that maps two labels to one depends on it.
  */
+/** The labels of one series while rules change them. @experimental */
 export class LabelSet {
   private readonly labels: Map<string, string>
   private readonly added = new Set<string>()

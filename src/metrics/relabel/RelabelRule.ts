@@ -14,7 +14,7 @@ export const actions = [
 ]
 export type Action = (typeof actions)[number]
 
-/** What was given; the rest is Prometheus' default. */
+/** What was given; the rest is Prometheus' default. @stable */
 export interface RelabelSettings {
   readonly sourceLabels: ReadonlyArray<string> | undefined
   readonly separator: string | undefined
@@ -25,7 +25,7 @@ export interface RelabelSettings {
   readonly action: string | undefined
 }
 
-/** Whether the series stays. */
+/** Whether the series stays. @experimental */
 export type RelabelRule = (labels: LabelSet) => boolean
 
 const isLabelName = (name: string): boolean => name !== "" && name.isWellFormed()

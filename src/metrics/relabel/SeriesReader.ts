@@ -24,7 +24,7 @@ import {
   unescapeValue
 } from "../text/Syntax.ts"
 
-/** `__name__` first, then the labels in the order of the line. */
+/** `__name__` first, then the labels in the order of the line. @stable */
 export type SeriesLabels = ReadonlyArray<readonly [name: string, value: string]>
 
 /** The parser attaches labels and cannot do without: what it attaches stands behind the own labels and is left there. */

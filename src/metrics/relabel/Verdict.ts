@@ -7,6 +7,7 @@ import { type SeriesLabels, writeSeries } from "./SeriesReader.ts"
 /**
  * What becomes of a series, `__name__` among its labels: undefined leaves it out, and so does a series without a name. An empty label is a
  * missing one. Pure: it may look at nothing but the labels.
+ * @stable
  */
 export type SeriesRule = (labels: SeriesLabels) => Iterable<readonly [name: string, value: string]> | undefined
 

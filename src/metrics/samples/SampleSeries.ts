@@ -163,6 +163,11 @@ export class SampleSeries {
     return dump.series === 0 ? undefined : { dump, loan: this.lines.lend() }
   }
 
+  /** All of it, for who keeps it to himself: good until something is added. */
+  dump(): Dump {
+    return this.build(undefined)
+  }
+
   /** Whether some of it is due by then. */
   hasDue(dueBy: number): boolean {
     const { lines } = this

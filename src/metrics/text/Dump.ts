@@ -7,6 +7,7 @@
  */
 import type { LineBuffer } from "./LineBuffer.ts"
 
+/** As OpenMetrics calls them; `unknown` is the text format's untyped. @stable */
 export type MetricType =
   | "counter"
   | "gauge"
@@ -17,9 +18,10 @@ export type MetricType =
   | "stateset"
   | "unknown"
 
+/** Prometheus' text format 0.0.4 or 1.0.0, or OpenMetrics 1.0. @stable */
 export type InputFormat = "text" | "openmetrics"
 
-/** One metric family of one dump: what its metadata lines said, and its sample lines. */
+/** One metric family of one dump: what its metadata lines said, and its sample lines. @experimental */
 export interface Family {
   /** OpenMetrics' family name: without `_total` / `_info` for counters and infos whose samples carry that suffix. */
   readonly name: string
@@ -60,11 +62,12 @@ export interface Family {
   readonly timestamps: boolean
 }
 
-/** Families one after the other, each made when it is come to: there may be as many as lines. */
+/** Families one after the other, each made when it is come to: there may be as many as lines. @experimental */
 export interface FamilyList extends Iterable<Family> {
   readonly length: number
 }
 
+/** What one round shows: immutable families and their lines. Its bytes are lent: good as long as whoever gave it says. @experimental */
 export interface Dump {
   /** The source's id, for people. */
   readonly source?: string | undefined
@@ -86,6 +89,7 @@ export interface Size {
  * Why a line of a dump is not shown, while the others are. A closed set, used as a metric label. `metadata`: a HELP, TYPE or UNIT
  * that says nothing. `exemplar`: of a sample that is shown, unless it cannot be read at all. `admission`: a rule of the pod left the series
  * out; of a whole record, its source.
+ * @stable
  */
 export const lineReasons = [
   "syntax",
@@ -103,9 +107,10 @@ export const lineReasons = [
   "admission"
 ] as const
 
+/** Why a line is refused alone. @stable */
 export type LineReason = (typeof lineReasons)[number]
 
-/** The lines of a dump that are not shown for one reason, by the first of them. */
+/** The lines of a dump that are not shown for one reason, by the first of them. @experimental */
 export interface RefusedLines {
   readonly reason: LineReason
   readonly count: number
@@ -157,6 +162,7 @@ export interface Attach {
   readonly labels: ReadonlyArray<readonly [name: string, value: string]>
 }
 
+/** What one round may have, in bytes and counts; what is beyond is refused, the line alone where that is possible. @stable */
 export interface ParseLimits {
   readonly maxBytes: number
   readonly maxSeries: number

@@ -6,6 +6,7 @@
  * What is sent arrives in order; so does what is pulled. The shard makes a piece when it is asked for, or a little earlier: behind a port
  * so many may wait as there is credit for, so a client that does not read holds up its own channel and nothing else.
  */
+/** One conversation about one cut of a shard, the same at both ends of a message port. What is sent arrives in order; so does what is pulled. @experimental */
 export interface Channel {
   /** To the shard: plain data. */
   readonly send: (message: unknown) => void
@@ -22,6 +23,7 @@ export interface Channel {
   readonly end: (message: unknown) => void
 }
 
+/** What a shard says at once. Its memory is the reader's until it is given back. @experimental */
 export interface Piece {
   /** Plain data. */
   readonly message: unknown

@@ -1,4 +1,5 @@
 /** Inbox: messages that wait to be taken, in order, by one reader. Bounded by who sends: by credit, or by questions that wait for answers. */
+/** Messages that wait to be taken, in order, by one reader. Bounded by who sends. @experimental */
 export class Inbox<A> {
   private readonly waiting: Array<A> = []
   private ended = false

@@ -10,6 +10,7 @@ import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
 import type { Channel } from "./Channel.ts"
 
+/** One shard, whichever thread it runs on. Of a thread that has stopped nothing is answered, in time. @experimental */
 export interface Shard {
   /** Its number in the pod, from 0 on. */
   readonly number: number
@@ -28,6 +29,7 @@ export interface Shard {
   readonly metrics: Effect.Effect<OwnMetrics>
 }
 
+/** A shard as `/api/v1/status` shows it. Plain data. @experimental */
 export interface ShardReport extends Omit<EngineStatus, "partitions" | "state"> {
   readonly shard: number
   /** `starting`: not running, for the first time or again. `silent`: its thread does not answer in time. */

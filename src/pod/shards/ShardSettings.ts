@@ -4,6 +4,7 @@ import type { EngineOptions } from "../../engine/Options.ts"
 import type { LogConfig } from "../../Logging.ts"
 import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions.ts"
 
+/** What a shard is started with. Plain data. @experimental */
 export interface ShardSettings<S> {
   readonly engine: EngineOptions
   readonly backpressure: { readonly strategy: StrategyName; readonly adaptiveLag: number }

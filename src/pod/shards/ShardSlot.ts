@@ -2,6 +2,7 @@
 import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { Shard } from "./Shard.ts"
 
+/** One of a pod's shards, whether it runs or not. @experimental */
 export interface ShardSlot {
   readonly number: number
   /** Absent while the shard is not running. */

@@ -17,7 +17,7 @@ import type { Shard } from "./Shard.ts"
 import type { ShardSettings } from "./ShardSettings.ts"
 import type { ShardSlot } from "./ShardSlot.ts"
 
-/** The shards of a pod, run by whoever knows where. */
+/** The shards of a pod, run by whoever knows where. @experimental */
 export interface Shards<R> {
   readonly count: number
   /** Starts them; the Scope's close ends them, in order. Answers what fails when the pod cannot go on, and never succeeds. */
@@ -26,7 +26,8 @@ export interface Shards<R> {
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
-type Named = Pick<App, "name" | "groupName" | "strategies" | "ownTransport">
+/** What a shard is told of its application. @experimental */
+export type Named = Pick<App, "name" | "groupName" | "strategies" | "ownTransport">
 
 /** A shard on this thread, in the Scope. The application's Layers are built anew for it, before the engine, and closed after it. */
 export const openShard = <S>(
@@ -75,7 +76,7 @@ export const openShard = <S>(
     return { engine, shard: localShard({ number, engine, service: Context.get(services, ShardService), metrics }) }
   })
 
-/** One shard, on this thread. */
+/** One shard, on this thread. @experimental */
 export const inThisThread = <S>(
   app: Named,
   parts: Pick<AppParts<S>, "layer">,

@@ -19,6 +19,7 @@ import type { Timers } from "./Timers.ts"
 /** Kafka's offset.metadata.max.bytes, which it compares with the number of characters. */
 const METADATA_LIMIT = 4096
 
+/** A group as the log's coordinator sees it. @experimental */
 export interface GroupDescription {
   /** Dead: there is no such group. */
   readonly state: GroupState | "Dead"

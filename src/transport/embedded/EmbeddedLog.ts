@@ -25,6 +25,7 @@ import { makeTimers } from "./Timers.ts"
 import { type TopicSettings, Topics } from "./Topics.ts"
 import { Wire } from "./Wire.ts"
 
+/** Bounds of the log in memory: bytes, milliseconds, and how many brokers it plays. @experimental */
 export interface EmbeddedLogOptions {
   /** Brokers, over which the partitions' leaders are spread. */
   readonly nodes: number
@@ -50,10 +51,12 @@ export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
   requestTimeout: 30_000
 }
 
+/** What is different for one topic of the log in memory. @experimental */
 export type TopicOptions = Partial<
   Pick<EmbeddedLogOptions, "retentionBytes" | "retentionMs" | "maxRecordBytes"> & Pick<TopicSettings, "sendersTime">
 >
 
+/** Counts since it was made, and what it holds now; bytes are of keys, values and headers. @experimental */
 export interface EmbeddedLogStats {
   readonly recordsAppended: number
   /** Deleted from the front by retention, or by `deleteRecords`. */
@@ -69,7 +72,8 @@ export interface EmbeddedLogStats {
   readonly lost: number
 }
 
-interface Shape {
+/** The log in memory as its owner sees it: topics, and what may happen to them. @experimental */
+export interface EmbeddedLogShape {
   readonly transport: Transport["Service"]
   readonly createTopic: (topic: string, partitions: number, options?: TopicOptions) => Effect.Effect<void>
   /** Grows the topic to that many partitions. */
@@ -100,7 +104,7 @@ interface Shape {
   readonly stats: () => EmbeddedLogStats
 }
 
-const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, never, Scope.Scope> =>
+const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<EmbeddedLogShape, never, Scope.Scope> =>
   Effect.gen(function* () {
     const options = { ...defaultEmbeddedLogOptions, ...given }
     const outbox = new Outbox()
@@ -194,9 +198,10 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
     }
   })
 
-/** See the file's header. */
-export class EmbeddedLog extends Context.Service<EmbeddedLog, Shape>()("k2p/transport/EmbeddedLog") {
-  static readonly make = make
+/** See the file's header. @experimental */
+export class EmbeddedLog extends Context.Service<EmbeddedLog, EmbeddedLogShape>()("k2p/transport/EmbeddedLog") {
+  static readonly make: (options?: Partial<EmbeddedLogOptions>) => Effect.Effect<EmbeddedLogShape, never, Scope.Scope> =
+    make
 
   static readonly layer = (options?: Partial<EmbeddedLogOptions>): Layer.Layer<EmbeddedLog> =>
     Layer.effect(EmbeddedLog, make(options))

@@ -14,7 +14,7 @@ import type {
   TransportErrorCode
 } from "../Transport.ts"
 
-/** One request as its client sent it. `group` is "" for a producer and for `inspect`. */
+/** One request as its client sent it. `group` is "" for a producer and for `inspect`. @experimental */
 export type Request = { readonly clientId: string; readonly group: string } & (
   | { readonly op: "joinGroup"; readonly join: JoinRequest }
   | { readonly op: "syncGroup" | "heartbeat"; readonly member: Member }
@@ -26,7 +26,7 @@ export type Request = { readonly clientId: string; readonly group: string } & (
   | { readonly op: "produce"; readonly records: ReadonlyArray<OutgoingRecord> }
 )
 
-/** What becomes of a request. All parts combine; an empty plan delivers. */
+/** What becomes of a request. All parts combine; an empty plan delivers. @experimental */
 export interface Plan {
   /** Ms on the way there. Later requests on the same connection do not overtake it. */
   readonly delayRequest?: number
@@ -42,7 +42,7 @@ export interface Plan {
   readonly timeout?: number
 }
 
-/** Called once for each request, synchronously, when it is sent. Undefined: no opinion. */
+/** Called once for each request, synchronously, when it is sent. Undefined: no opinion. @experimental */
 export type Script = (request: Request) => Plan | undefined
 
 const UNTOUCHED: Plan = {}

@@ -15,6 +15,7 @@ import { compatible, electProtocol, type GroupMember, metadataFor, sameProtocols
 import { Session } from "./Session.ts"
 import type { Cancel, Timers } from "./Timers.ts"
 
+/** As Kafka calls them. @experimental */
 export type GroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable"
 
 export interface GroupLimits {

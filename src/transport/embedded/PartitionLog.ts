@@ -7,6 +7,7 @@
  */
 import type { LogRecord, OutgoingRecord, Unreadable, UnreadableReason } from "../Transport.ts"
 
+/** How long, in ms, and how many bytes of a partition are kept; whichever is reached first. @experimental */
 export interface Retention {
   readonly bytes: number
   readonly ms: number

@@ -5,6 +5,7 @@
  */
 import type { Timers } from "./Timers.ts"
 
+/** What a coordinator that stood still sees to first: requests that came meanwhile, or its own deadlines. @experimental */
 export type First = "requests" | "alarms"
 
 export class Pause {

@@ -20,6 +20,7 @@ import { type Answer, answered, done, type Refused, type Reply, refused } from "
 import { PartitionLog, RECORD_OVERHEAD, type Retention, recordBytes } from "./PartitionLog.ts"
 import type { Timers } from "./Timers.ts"
 
+/** How a topic of the log in memory keeps records: bytes, ms, and whose timestamps they have. @experimental */
 export interface TopicSettings {
   /** Of each partition. */
   readonly retention: Retention

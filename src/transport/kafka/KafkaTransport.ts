@@ -55,4 +55,5 @@ const layer = (options: KafkaOptions): Layer.Layer<Transport> =>
     })
   })
 
-export const KafkaTransport = { layer }
+/** The log of a Kafka cluster or of Event Hubs. Its Layer opens nothing: clients connect when they are used. @stable */
+export const KafkaTransport: { readonly layer: (options: KafkaOptions) => Layer.Layer<Transport> } = { layer }

@@ -2,8 +2,10 @@
  * KafkaOptions: how to reach a Kafka cluster, and the parsing of its addresses. Where they come from (flags, variables,
  * an Event Hubs connection string) is Config's. The password and the key never leave through a message or a log line.
  */
+/** How this client logs in. @stable */
 export type SaslMechanism = "plain" | "scram-sha-256" | "scram-sha-512"
 
+/** How to reach a cluster. Secrets in it are never logged. @stable */
 export interface KafkaOptions {
   /** Bootstrap addresses, `host:port` or `[v6]:port`. */
   readonly brokers: ReadonlyArray<string>
