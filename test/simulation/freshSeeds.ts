@@ -6,9 +6,9 @@ import { assert, it } from "@effect/vitest"
 import { simulate } from "../../src/testing/simulation/Simulate.ts"
 import { noTotals, sum, tell } from "../../src/testing/simulation/Totals.ts"
 
-const schedules = 500
+const schedules = 300
 /** A machine too slow for all of them plays fewer and says so. */
-const budget = 280_000
+const budget = 150_000
 
 export const playFreshSeeds = (half: 0 | 1): void => {
   it("no schedule of fresh seeds breaks a promise", { timeout: 2 * budget }, () => {
