@@ -55,7 +55,7 @@ const ownership = (member: Member, p: Partition): Pick<Opening, "owned" | "prove
 const moved = ({ member, relief }: ActorHost, p: Partition): void => {
   relief.press(p)
   member.handoffs.noteShown(p, member.now())
-  if (p.reservationShort) member.wantCommit()
+  if (p.commitUrgent) member.wantCommit()
   member.signal.notify()
 }
 

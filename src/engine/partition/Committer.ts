@@ -67,7 +67,7 @@ export const makeCommitter = (member: Member): Effect.Effect<Committer> =>
           const settle = (outcome: CommitOutcome) => {
             for (const [p, c] of batch) {
               p.reservation = commitAnswered(p.reservation, outcome)
-              if (outcome === "confirmed") p.confirmedCommit = c.text
+              if (outcome === "confirmed") p.confirm(c)
             }
             metrics.commits.inc({ outcome })
             reservationsMoved()

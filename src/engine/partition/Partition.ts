@@ -122,6 +122,8 @@ export class Partition {
   shownOnce = false
   /** Of the commit that was confirmed last. */
   confirmedCommit = ""
+  private confirmedOffset = -1
+  private startedAt = 0
   /** When a commit of it was sent last: marks go on counting only in commits. */
   sentAt = Number.NEGATIVE_INFINITY
   private lastCommitPosition = 0
@@ -162,7 +164,7 @@ export class Partition {
   begin(plan: StartPlan, processing: Processing): void {
     this.queue = new PartitionQueue(processing.gap)
     this.incarnation += 1
-    this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = plan.start
+    this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = this.startedAt = plan.start
     this.fence = plan.fence
     // The commit may say less than this owner has sent.
     if (plan.restarted || plan.committed >= this.committed) {
@@ -272,11 +274,18 @@ export class Partition {
       : Math.max(0, this.highWatermark - this.position)
   }
 
-  /** A new R is worth a commit now, without waiting for the interval. */
-  get reservationShort(): boolean {
+  /** A commit is worth sending now, without waiting for the interval: for a new R, or for the first that this owner made durable. */
+  get commitUrgent(): boolean {
+    const { processing, position, startedAt } = this
+    if (processing === undefined) return false
+    if (!this.needs.shows) return this.confirmedOffset <= startedAt && processing.committable(position) > startedAt
     const limit = exposeLimit(this.reservation)
-    if (!this.needs.shows || this.processing === undefined) return false
-    return limit < this.wanted || limit - this.position < this.headroom / 2
+    return limit < this.wanted || limit - position < this.headroom / 2
+  }
+
+  confirm({ text, offset }: PartitionCommit): void {
+    this.confirmedCommit = text
+    this.confirmedOffset = offset
   }
 
   private get headroom(): number {
