@@ -221,6 +221,11 @@ const make = (options: EngineOptions) =>
         const heard = Effect.suspend(() => prove(membership, state.memberId))
         return { owned, prove: Effect.andThen(proven, Effect.andThen(heard, proven)) }
       },
+      startOver: (p, why) => {
+        if (p.phase === "evicting") return
+        p.reread ??= why
+        ownerships.nudge(p)
+      },
       failed: fault,
       began: (p, plan) => {
         log.note(p, "acquired", now() - p.acquiredAt, `${plan.why}; start ${plan.start}, fence ${plan.fence}`)

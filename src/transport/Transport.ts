@@ -128,6 +128,14 @@ export interface TopicInfo {
   readonly partitions: ReadonlyArray<PartitionInfo>
 }
 
+/** Which log a topic is: names may come again, these do not. */
+export interface LogIdentity {
+  /** The cluster's id; null where the brokers tell none. */
+  readonly cluster: string | null
+  /** The topic's id, another one after it was deleted and made anew; null where the brokers tell none. */
+  readonly topicId: string | null
+}
+
 export interface JoinRequest {
   /** "" for a new member. */
   readonly memberId: string
@@ -283,6 +291,8 @@ export interface GroupClient {
   ) => Effect.Effect<ReadonlyMap<string, number>, TransportError>
   /** Fresh from the brokers, not from a cache. */
   readonly metadata: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<TopicInfo>, TransportError>
+  /** Fresh from the brokers. */
+  readonly identify: (topic: string) => Effect.Effect<LogIdentity, TransportError>
 }
 
 export interface Producer {

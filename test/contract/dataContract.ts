@@ -502,6 +502,20 @@ export const dataContract = (it: Vitest.MethodsNonLive<Harness | Transport>): vo
     }
   }
 
+  it.effect("identify tells a cluster's topics apart, and fails for one that is not there", () =>
+    Effect.gen(function* () {
+      const client = yield* Harness.client()
+      const [one, two] = [yield* Harness.topic(), yield* Harness.topic()]
+      const identity = yield* client.identify(one)
+      assert.deepStrictEqual(yield* client.identify(one), identity)
+      const other = yield* client.identify(two)
+      assert.strictEqual(other.cluster, identity.cluster)
+      // A log without ids of its topics says so.
+      if (identity.topicId !== null) assert.notStrictEqual(other.topicId, identity.topicId)
+      assert.strictEqual(yield* codeOf(client.identify(Harness.unique("nowhere"))), "UNKNOWN_TOPIC_OR_PARTITION")
+    })
+  )
+
   it.effect("inspect tells brokers, topics with their settings, and the group, and changes nothing", () =>
     Effect.gen(function* () {
       const { sessionTimeout } = yield* Harness

@@ -18,12 +18,12 @@ import {
 } from "../PartitionProcessor.ts"
 import { guarded } from "./GuardedProcessing.ts"
 import type { Fault, Partition } from "./Partition.ts"
-import { type PreparationHost, prepareRetrying } from "./Preparation.ts"
+import { holds, type PreparationHost, prepareRetrying } from "./Preparation.ts"
 import { quarantined } from "./Quarantine.ts"
 import type { StartPlan } from "./StartPlan.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
 import { Trouble } from "./Trouble.ts"
-import { witnessOf } from "./Witness.ts"
+import { type Witness, witnessOf } from "./Witness.ts"
 
 const afterReread = new Backoff(50, 2_000)
 const afterFailure = new Backoff(50, 5_000)
@@ -40,6 +40,8 @@ export interface ActorHost extends PreparationHost {
   readonly began: (p: Partition, plan: StartPlan) => void
   /** What a processor is told of its ownership, for as long as that lasts. */
   readonly ownership: (p: Partition) => Pick<Opening, "owned" | "prove">
+  /** The incarnation is to end, and nothing failed. */
+  readonly startOver: (p: Partition, why: string) => void
   /** A function of a team's failed: the incarnation is to end. */
   readonly failed: (p: Partition, fault: Fault) => void
 }
@@ -116,13 +118,20 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     p.calling = "open"
     const { tp, generation, homes } = p
     const time = timeOf(p, host.now, host.options)
-    const opened = yield* host.processor.open({ tp, plan, generation, time, homes, ...host.ownership(p) })
+    const log = { identity: host.client.identify(tp.topic), holds: (w: Witness) => holds(host, p, w, "gone") }
+    let works = false
+    const startOver = (why: string): void => {
+      if (works) host.startOver(p, why)
+    }
+    const told = { tp, plan, generation, time, homes, log, startOver, ...host.ownership(p) }
+    const opened = yield* host.processor.open(told)
     const processing = guarded(opened, (name, cause) =>
       host.failed(p, { module: host.processor.name, function: name, cause })
     )
     // Runs before the processor's own finalizers: hidden first, then gone.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        works = false
         p.end(p.phase === "evicting" ? "evicting" : "restarting")
         host.client.forget(p.tp)
       })
@@ -138,6 +147,7 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
       )
     }
     p.begin(plan, processing)
+    works = true
     if (p.quarantine?.until === null) yield* Effect.logWarning(quarantined(p, plan.why))
     if (askedQuickly(host.options, askedAt, knownAt)) p.mark(plan.logEnd, knownAt)
     p.serveFrom(host.now())

@@ -63,7 +63,13 @@ export const guarded = (inner: Processing, failed: Failed): Processing => {
       pass: (next, fence) => gap.pass(next, fence)
     }
   }
+  const from = (answer: number): number => {
+    if (isOffset(answer)) return answer
+    failed("open", new ProcessorError({ message: `it begins at ${String(answer)}, which is no offset` }))
+    return 0
+  }
   return {
+    ...(inner.from === undefined ? {} : { from: from(inner.from) }),
     borrows: inner.borrows === true,
     process: (batch) => inner.process(batch),
     ...(inner.gap === undefined ? {} : { gap: beginGap }),

@@ -162,8 +162,10 @@ export class Partition {
   begin(plan: StartPlan, processing: Processing): void {
     this.queue = new PartitionQueue(processing.gap)
     this.incarnation += 1
-    this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = plan.start
-    this.fence = plan.fence
+    const from = Math.min(Math.max(processing.from ?? plan.start, plan.logStart), plan.logEnd)
+    const start = this.needs.shows ? Math.min(from, plan.start) : from
+    this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = start
+    this.fence = this.needs.shows ? plan.fence : start
     // The commit may say less than this owner has sent.
     if (plan.restarted || plan.committed >= this.committed) {
       this.committed = plan.committed

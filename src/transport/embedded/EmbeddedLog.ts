@@ -37,6 +37,8 @@ export interface EmbeddedLogOptions {
   readonly initialRebalanceDelay: number
   /** How long a client waits for an answer before it fails with TIMEOUT. */
   readonly requestTimeout: number
+  /** Whether clients are told the topics' ids. */
+  readonly topicIds: boolean
 }
 
 export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
@@ -47,7 +49,8 @@ export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
   minSessionTimeout: 6_000,
   maxSessionTimeout: 1_800_000,
   initialRebalanceDelay: 0,
-  requestTimeout: 30_000
+  requestTimeout: 30_000,
+  topicIds: true
 }
 
 export type TopicOptions = Partial<
@@ -107,7 +110,7 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<Shape, nev
     const timers = yield* makeTimers(outbox)
     const faults = new Faults()
     const counts = { openConnections: 0, requests: 0, lost: 0 }
-    const topics = new Topics(options.nodes, timers)
+    const topics = new Topics(options.nodes, timers, options.topicIds)
     const pause = new Pause()
     const coordinator = new Coordinator(pause.timers(timers), options)
 
