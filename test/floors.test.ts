@@ -16,7 +16,7 @@ const imports = new Map(
   })
 )
 
-const applications = ["metrics", "agent", "demo"]
+const applications = ["metrics", "archive", "agent", "demo"]
 
 /** From the ground up: what each floor may import besides itself. */
 const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<string>]> = [
@@ -48,6 +48,11 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   // What puts metrics together, beside its rooms.
   ["metrics/*", ["metrics/admission", "metrics/relabel", "metrics/cache", "metrics/scrape", "config", "pod"]],
   ["pod", ["http", "config", "engine", "transport"]],
+  ["archive/format", ["engine", "transport"]],
+  ["archive/memory", []],
+  ["archive/store", ["archive/format"]],
+  ["archive/rows", ["archive/memory", "transport"]],
+  ["archive", ["pod", "config", "engine", "transport"]],
   // A dump is checked by the pods' own reader.
   ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/relabel", "metrics/cache"]]
 ]

@@ -1,5 +1,6 @@
 /** Commands: those of the program, in the order in which its help lists them. */
 import { Effect } from "effect"
+import archiveApp from "../archive/ArchiveApp.ts"
 import { agentConfig, demoConfig } from "../Config.ts"
 import * as Settings from "../config/Settings.ts"
 import metricsApp from "../metrics/MetricsApp.ts"
@@ -36,6 +37,19 @@ const serve = (extensions: ReadonlyArray<Extension>): Command =>
       examples: ["serve --brokers kafka-1:9092,kafka-2:9092 --topic metrics --group-id k2p-eu"]
     },
     extended(metricsApp, extensions)
+  )
+
+const archive = (extensions: ReadonlyArray<Extension>): Command =>
+  podCommand(
+    {
+      name: "archive",
+      about: "one archive pod: reads topics of logs as a member of the group and writes them to a directory or bucket.",
+      examples: [
+        "archive --brokers kafka-1:9092 --topic logs --to s3://our-logs/eu",
+        "archive --brokers kafka-1:9092 --to file:///srv/logs --roll-age 30s"
+      ]
+    },
+    extended(archiveApp, extensions)
   )
 
 const agent = command(
@@ -104,6 +118,7 @@ export interface Team {
 export const commandsOf = ({ apps, extensions, running }: Team): ReadonlyArray<Command> => [
   demo,
   serve(extensions),
+  archive(extensions),
   agent,
   check,
   running === undefined ? runWhat : podCommand(run, extended(running, extensions)),

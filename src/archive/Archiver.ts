@@ -1,0 +1,296 @@
+/**
+ * Archiver: one incarnation of one partition's archive: takes records in order, closes objects by size, age, hour and at the handoff, and creates each under
+ * the one name that the object before fixed. The store's conditional create decides: who finds its name taken compares, forgets what it gathered
+ * and starts over from what is there. After a create of unknown outcome the same one is tried again, never another.
+ *
+ * What is done with the partition is done one at a time (`#one`): batches, closing by age, the drain.
+ */
+import { Effect, Semaphore } from "effect"
+import { Backoff } from "../Backoff.ts"
+import { type Batch, type Opening, ProcessorError } from "../engine/PartitionProcessor.ts"
+import { Signal } from "../engine/Signal.ts"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import { type LogRecord, partitionKey } from "../transport/Transport.ts"
+import { type ChainEnd, endBehind, frameOf } from "./Chain.ts"
+import { type Hour, hourOf } from "./format/Hour.ts"
+import { encodeLastFrame, type LastFrame } from "./format/LastFrame.ts"
+import { encodeLife } from "./format/Life.ts"
+import { lifeName, objectName } from "./format/Names.ts"
+import type { Holding, Holdings } from "./Holdings.ts"
+import type { Keeper } from "./Keeper.ts"
+import { OpenObject } from "./OpenObject.ts"
+import type { Pack } from "./rows/Packing.ts"
+import { writeRows } from "./rows/RecordRows.ts"
+import { RowWriter } from "./rows/RowWriter.ts"
+import type { StoreAsker } from "./StoreAsker.ts"
+
+export interface ArchiverOptions {
+  /** Packed bytes at which an object is closed. */
+  readonly rollBytes: number
+  /** Ms since its first record at which one with rows is closed. */
+  readonly rollAge: number
+}
+
+export interface ArchiverHost {
+  readonly opening: Opening
+  readonly options: ArchiverOptions
+  readonly store: StoreAsker
+  readonly keeper: Keeper
+  readonly holdings: Holdings
+  readonly pack: Pack
+  readonly metrics: SelfMetricsShape
+  /** Monotonic, ms. */
+  readonly now: () => number
+}
+
+/** Ms after which a range whose records all were repeats becomes an object without rows. */
+const emptyAge = 3_600_000
+/** Bytes of rows that are packed at a time. */
+const packedAtOnce = 256 * 1024
+
+const unproven = new Backoff(100, 2_000)
+
+/** What is known of the object that was created last, for the status. */
+export interface LastObject {
+  readonly name: string
+  readonly rows: number
+  readonly bytes: number
+  readonly stored: number
+}
+
+export class Archiver implements Holding {
+  end: ChainEnd
+  open: OpenObject | undefined
+  last: LastObject | undefined
+  readonly #host: ArchiverHost
+  readonly #writer = new RowWriter()
+  readonly #one = Semaphore.makeUnsafe(1)
+  readonly #signal = new Signal()
+  readonly #labels: { readonly topic: string; readonly partition: string }
+  #position: number
+  /** The next incarnation begins from what the store has: this one does nothing any more. */
+  #over = false
+  #pressed = false
+
+  constructor(host: ArchiverHost, end: ChainEnd) {
+    this.#host = host
+    this.end = end
+    this.#position = end.from
+    const { topic, partition } = host.opening.tp
+    this.#labels = { topic, partition: String(partition) }
+  }
+
+  bytes(): number {
+    return (this.open?.size ?? 0) + this.#writer.length
+  }
+
+  giveWay(): void {
+    if (this.#pressed) return
+    this.#pressed = true
+    this.#signal.notify()
+  }
+
+  process({ records, next }: Batch): Effect.Effect<void, ProcessorError> {
+    const taken = Effect.gen({ self: this }, function* () {
+      for (const record of records) {
+        if (this.#over) return
+        if (record.offset >= this.end.from) yield* this.#take(record)
+      }
+      if (this.#over) return
+      this.open?.settle()
+      this.#position = Math.max(this.#position, next)
+      yield* this.#flush
+      if (this.#isFull) yield* this.#close(this.#position, undefined)
+    })
+    return Effect.andThen(this.#host.holdings.room, this.#one.withPermits(1)(taken))
+  }
+
+  /** Closes what is due, as long as the Scope lasts. */
+  readonly closing: Effect.Effect<never, ProcessorError> = Effect.gen({ self: this }, function* () {
+    const { rollAge } = this.#host.options
+    yield* Effect.raceFirst(
+      Effect.sleep(Math.max(20, Math.min(1_000, rollAge / 10))),
+      this.#signal.until(() => this.#pressed)
+    )
+    yield* this.#one.withPermits(1)(
+      Effect.suspend(() => {
+        const due = this.#pressed || this.#isOld
+        this.#pressed = false
+        return due ? this.#close(this.#position, undefined) : Effect.void
+      })
+    )
+  }).pipe(Effect.forever)
+
+  /** In an orderly handoff: rows are closed; a range without any is read again by its next owner. */
+  readonly drain: Effect.Effect<void, ProcessorError> = Effect.suspend(() =>
+    this.#one.withPermits(1)(
+      Effect.suspend(() => ((this.open?.rows ?? 0) > 0 ? this.#close(this.#position, undefined) : Effect.void))
+    )
+  )
+
+  /** Gives up what was gathered. */
+  readonly release: Effect.Effect<void> = Effect.suspend(() => {
+    const { open } = this
+    this.open = undefined
+    return open === undefined ? Effect.void : open.close
+  })
+
+  /** Where an object ends, or what was committed before. */
+  committable(position: number): number {
+    const { plan } = this.#host.opening
+    return this.end.memo !== "" && this.end.from <= position ? this.end.from : plan.committed
+  }
+
+  memo(committed: number): string {
+    const { plan } = this.#host.opening
+    if (this.end.memo !== "" && committed === this.end.from) return this.end.memo
+    return committed === plan.committed ? plan.memo : ""
+  }
+
+  /** Of the open object, for people; null where there is none. */
+  gathered(): { readonly rows: number; readonly bytes: number; readonly held: number; readonly ageMs: number } | null {
+    const { open } = this
+    if (open === undefined) return null
+    const { rows, bytes, size, openedAt } = open
+    return { rows, bytes, held: size, ageMs: Math.round(this.#host.now() - openedAt) }
+  }
+
+  /** What it holds, by names of its own. */
+  numbers(): Readonly<Record<string, number>> {
+    return { rows: this.open?.rows ?? 0, bytes: this.open?.bytes ?? 0, streams: this.#host.keeper.memory.streams }
+  }
+
+  get #isFull(): boolean {
+    return (this.open?.size ?? 0) >= this.#host.options.rollBytes
+  }
+
+  get #isOld(): boolean {
+    const { open } = this
+    if (open === undefined) return false
+    return this.#host.now() - open.openedAt >= (open.rows > 0 ? this.#host.options.rollAge : emptyAge)
+  }
+
+  #take(record: LogRecord): Effect.Effect<void, ProcessorError> {
+    return Effect.gen({ self: this }, function* () {
+      const { metrics, now, pack, keeper, opening } = this.#host
+      if (this.end.hour === null) yield* this.#beginLife(record)
+      const { open } = this
+      if (open !== undefined && this.#startsAnother(open, record)) {
+        yield* this.#flush
+        yield* this.#close(open.reached, hourOf(record.timestamp))
+      }
+      if (this.#over) return
+      const into = this.open ?? (yield* OpenObject.begin(record, this.end.from, this.end.last, now(), pack))
+      this.open = into
+      into.took(record)
+      const before = this.#writer.length
+      const outcome = writeRows({ tp: opening.tp, memory: keeper.memory, writer: this.#writer }, record)
+      // What is as it mostly is is counted in rows.
+      if (outcome !== "written") metrics.archiveRecords.inc({ ...this.#labels, outcome })
+      if (this.#writer.length > before && this.#writer.length >= packedAtOnce) yield* this.#flush
+    })
+  }
+
+  /** By the log's clock an hour is full; or it is large enough. A sender's stamp closes nothing. */
+  #startsAnother(open: OpenObject, record: LogRecord): boolean {
+    if (this.#isFull) return true
+    return record.sendersTime !== true && hourOf(record.timestamp) > open.hour
+  }
+
+  get #flush(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { rows } = this.#writer
+      const bytes = this.#writer.take()
+      return bytes.length === 0 || this.open === undefined ? Effect.void : this.open.write(bytes, rows)
+    })
+  }
+
+  /** The first record of this life names the hour of its first object, for whoever is first. */
+  #beginLife(record: LogRecord): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { end } = this
+      const { topic, partition, life, cluster, topicId, from } = end
+      const hour = hourOf(record.timestamp)
+      const bytes = encodeLife({ topic, partition, life, cluster, topicId, begin: from, hour })
+      const name = lifeName(end)
+      const created = yield* this.#host.store.ask((store) => store.create(name, [bytes]), bytes.length, this.#proven)
+      if (created === "created") {
+        this.end = { ...end, hour }
+        return
+      }
+      this.#startOver(`${name} is there already`)
+    })
+  }
+
+  /** Right before a side effect that two owners must not have. Who has lost the partition waits here for its eviction, which interrupts it. */
+  readonly #proven: Effect.Effect<void> = Effect.suspend(() =>
+    this.#host.opening.prove.pipe(Effect.retry(unproven.schedule), Effect.orDie)
+  )
+
+  #startOver(why: string): void {
+    this.#over = true
+    this.#host.opening.startOver(why)
+  }
+
+  /**
+   * Everything before `to` becomes an object, where there is a record. `next`: the hour of the first record behind it, where one was read. Its memory goes
+   * first: whoever goes on from the object must find it.
+   */
+  #close(to: number, next: Hour | undefined): Effect.Effect<void, ProcessorError> {
+    return Effect.gen({ self: this }, function* () {
+      const { open, end } = this
+      if (open === undefined || open.records === 0 || end.hour === null || this.#over) return
+      const { keeper, store, holdings, metrics } = this.#host
+      open.settle()
+      const { last } = open
+      const data = yield* open.packed
+      const memory = yield* keeper.write(end, to, this.#proven)
+      const { topic, partition, life, cluster, hour } = end
+      const frame: LastFrame = {
+        ...{ topic, partition, life, cluster, from: open.from, to, last, memory },
+        next: next ?? hour,
+        ...{ records: open.records, rows: open.rows, bytes: open.bytes }
+      }
+      const pieces = [...data, encodeLastFrame(frame)]
+      const stored = pieces.reduce((sum, piece) => sum + piece.length, 0)
+      const name = objectName(end, hour, open.from)
+      const created = yield* store.ask((s) => s.create(name, pieces), stored, this.#proven)
+      if (created === "exists" && !(yield* this.#isOurs(frame, hour))) return
+      this.end = endBehind(frame, hour, end)
+      this.last = { name, rows: open.rows, bytes: open.bytes, stored }
+      yield* this.release
+      holdings.freed()
+      metrics.archiveObjects.inc(this.#labels)
+      metrics.archiveRows.inc(this.#labels, frame.rows)
+      metrics.archiveBytes.inc({ ...this.#labels, form: "rows" }, frame.bytes)
+      metrics.archiveBytes.inc({ ...this.#labels, form: "stored" }, stored)
+      yield* keeper.forget(this.end)
+    })
+  }
+
+  /** The name is taken: by an earlier try of our own, or by somebody whose object counts from here on. */
+  #isOurs(mine: LastFrame, hour: Hour): Effect.Effect<boolean, ProcessorError> {
+    return Effect.gen({ self: this }, function* () {
+      const { opening, store, metrics } = this.#host
+      const theirs = yield* frameOf(
+        { ask: (question) => store.ask(question), place: store.place },
+        mine,
+        hour,
+        mine.from
+      )
+      if (theirs === undefined)
+        return yield* new ProcessorError({ message: `${mine.from} was taken, and is not there` })
+      if (theirs.to === mine.to && theirs.memory === mine.memory && theirs.last?.crc === mine.last?.crc) return true
+      metrics.archiveLost.inc(this.#labels)
+      const { last } = theirs
+      const testimony =
+        last === null ? "gone" : yield* opening.log.holds(last).pipe(Effect.retry(unproven.schedule), Effect.orDie)
+      if (testimony === "another")
+        return yield* new ProcessorError({
+          message: `the object ${objectName(mine, hour, mine.from)} in ${store.place} is of another log than ${partitionKey(opening.tp)}: its last record, at offset ${last!.offset}, is another one here; nothing is written behind it`
+        })
+      this.#startOver(`another owner has archived it up to offset ${theirs.to}`)
+      return false
+    })
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * RowWriter: rows of an archive as bytes: a JSON object a line, escaped by hand from the bytes of the log, because strings cost several times as much.
+ * What is not UTF-8 stands in `line` with replacement characters, and as it came in `raw` (base64). It writes into memory of its own, which
+ * whoever takes the rows empties.
+ */
+import { isUtf8 } from "node:buffer"
+import { type RecordHead, timeField } from "./RecordHead.ts"
+
+/** 0: as it is. Else the character behind the backslash; `u` for those that need four digits. */
+const escapes = new Uint8Array(256)
+for (let c = 0; c < 32; c++) escapes[c] = 117
+for (const [c, letter] of [
+  [8, "b"],
+  [9, "t"],
+  [10, "n"],
+  [12, "f"],
+  [13, "r"],
+  [34, '"'],
+  [92, "\\"]
+] as const)
+  escapes[c] = letter.charCodeAt(0)
+
+const hexDigits = Buffer.from("0123456789abcdef")
+const backslash = 92
+const u = 117
+const zero = 48
+
+/** The most bytes that one byte becomes. */
+const worst = 6
+/** A line up to here is given the room that it takes at worst; of a longer one the bytes are counted first. */
+const countedFrom = 64 * 1024
+
+const escapedLength = (bytes: Uint8Array, start: number, end: number): number => {
+  let length = end - start
+  for (let i = start; i < end; i++) {
+    const code = escapes[bytes[i]!]!
+    if (code !== 0) length += code === u ? 5 : 1
+  }
+  return length
+}
+
+export class RowWriter {
+  #bytes = Buffer.allocUnsafe(64 * 1024)
+  #at = 0
+  #rows = 0
+  /** Of the record: what stands before the position, and between it and the line. */
+  #before: Uint8Array = new Uint8Array(0)
+  #after: Uint8Array = new Uint8Array(0)
+  #utf8 = true
+
+  get length(): number {
+    return this.#at
+  }
+
+  get rows(): number {
+    return this.#rows
+  }
+
+  /** What was written since the last time; good until the next row. */
+  take(): Uint8Array {
+    const taken = this.#bytes.subarray(0, this.#at)
+    this.#at = 0
+    this.#rows = 0
+    return taken
+  }
+
+  /** Lines of this record follow. */
+  record(head: RecordHead, offset: number, value: Uint8Array): void {
+    const { source, labels, time, span } = head
+    const stream = span === undefined ? "null" : `"${span.stream}"`
+    this.#before = Buffer.from(
+      `{"time":${timeField(time)},"source":${JSON.stringify(source)},"labels":${labels},"stream":${stream},"position":`
+    )
+    this.#after = Buffer.from(`,"offset":${offset},"line":"`)
+    this.#utf8 = isUtf8(value)
+  }
+
+  /** `position`: of the line in its stream; negative where it has none. */
+  line(value: Uint8Array, start: number, end: number, position: number): void {
+    if (!this.#utf8 && !isUtf8(value.subarray(start, end))) this.#broken(value, start, end, position)
+    else {
+      this.#begin(value, start, end, position)
+      this.#text('"}\n')
+    }
+  }
+
+  #broken(value: Uint8Array, start: number, end: number, position: number): void {
+    const bytes = Buffer.from(value.buffer, value.byteOffset + start, end - start)
+    const replaced = Buffer.from(bytes.toString())
+    this.#begin(replaced, 0, replaced.length, position)
+    this.#text(`","raw":"${bytes.toString("base64")}"}\n`)
+  }
+
+  #begin(value: Uint8Array, start: number, end: number, position: number): void {
+    const length = end - start
+    const escaped = length <= countedFrom ? worst * length : escapedLength(value, start, end)
+    this.#room(this.#before.length + this.#after.length + escaped + 64)
+    this.#bytes.set(this.#before, this.#at)
+    this.#at += this.#before.length
+    if (position < 0) this.#text("null")
+    else this.#number(position)
+    this.#bytes.set(this.#after, this.#at)
+    this.#at += this.#after.length
+    this.#escaped(value, start, end)
+    this.#rows += 1
+  }
+
+  #escaped(value: Uint8Array, start: number, end: number): void {
+    const out = this.#bytes
+    let at = this.#at
+    for (let i = start; i < end; i++) {
+      const byte = value[i]!
+      const code = escapes[byte]!
+      if (code === 0) {
+        out[at++] = byte
+        continue
+      }
+      out[at++] = backslash
+      out[at++] = code
+      if (code !== u) continue
+      out[at++] = zero
+      out[at++] = zero
+      out[at++] = hexDigits[byte >> 4]!
+      out[at++] = hexDigits[byte & 15]!
+    }
+    this.#at = at
+  }
+
+  #number(n: number): void {
+    let digits = 1
+    for (let limit = 10; n >= limit; limit *= 10) digits += 1
+    let rest = n
+    for (let i = this.#at + digits - 1; i >= this.#at; i--) {
+      const tenth = Math.floor(rest / 10)
+      this.#bytes[i] = zero + (rest - 10 * tenth)
+      rest = tenth
+    }
+    this.#at += digits
+  }
+
+  #text(ascii: string): void {
+    this.#room(ascii.length)
+    this.#at += this.#bytes.write(ascii, this.#at, "latin1")
+  }
+
+  #room(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.#at + bytes))
+    this.#bytes.copy(grown, 0, 0, this.#at)
+    this.#bytes = grown
+  }
+}
