@@ -243,6 +243,7 @@ export class Archiver implements Holding {
       const { keeper, store, holdings, metrics } = this.#host
       open.settle()
       const { last } = open
+      if (yield* this.#isAnotherTopic) return this.#startOver("the topic was made anew")
       const data = yield* open.packed
       const memory = yield* keeper.write(end, to, this.#proven)
       const { topic, partition, life, cluster, hour } = end
@@ -266,6 +267,16 @@ export class Archiver implements Holding {
       metrics.archiveBytes.inc({ ...this.#labels, form: "stored" }, stored)
       yield* keeper.forget(this.end)
     })
+  }
+
+  /** What was gathered may be of two logs, where it was made anew meanwhile and the new one is as long already. */
+  get #isAnotherTopic(): Effect.Effect<boolean> {
+    const { topicId } = this.end
+    return this.#host.opening.log.identity.pipe(
+      Effect.retry(unproven.schedule),
+      Effect.orDie,
+      Effect.map((now) => topicId !== null && now.topicId !== null && now.topicId !== topicId)
+    )
   }
 
   /** The name is taken: by an earlier try of our own, or by somebody whose object counts from here on. */

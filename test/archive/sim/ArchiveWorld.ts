@@ -79,8 +79,11 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
   let weather = 0
   /** Until when a pod hears nothing of the brokers. */
   const cut = new Map<string, number>()
+  /** Whose next object is on its way for long, and who then hears nothing any more, or is frozen, or killed. */
+  let doomed: { readonly pod: ArchivePod; readonly fate: "killed" | "frozen" | "cut off" } | undefined
   let partitions = r.int(1, 3)
   const loses = seed % 4 === 3
+  const topicIds = r.chance(0.7)
   const files = new Map<string, Written>()
   /** What the log holds at the end, of files and of others; it lost nothing where this is undefined. */
   let held: ReadonlySet<string> | undefined
@@ -92,6 +95,15 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
       if (op === "create") tell(`${pod.name} creates ${name}`)
       if (object !== undefined && !pod.owns({ topic, partition: object.partition }))
         violations.push(`${pod.name} creates ${name} although it knows to have lost the partition`)
+      if (object !== undefined && doomed?.pod === pod) {
+        const { fate } = doomed
+        tell(`${pod.name} is ${fate} while its object is on its way`)
+        doomed = undefined
+        if (fate === "killed") pod.kill()
+        else if (fate === "frozen") pod.clock.freeze(false)
+        else cut.set(pod.name, time.now + 20_000)
+        return { there: r.int(7_000, 25_000), back: 10, how: "answered" }
+      }
       const quick = { there: r.int(1, 60), back: r.int(1, 60) }
       if (!r.chance(weather)) return { ...quick, how: "answered" }
       const how = r.pick(["answered", "refused", "lost", "lost", "late", "late", "hangs"] as const)
@@ -100,7 +112,7 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
     }
 
   const world = Effect.gen(function* () {
-    const log = yield* EmbeddedLog.make({ nodes: 2, requestTimeout: 4_000, topicIds: r.chance(0.7) })
+    const log = yield* EmbeddedLog.make({ nodes: 2, requestTimeout: 4_000, topicIds })
     yield* log.createTopic(
       topic,
       partitions,
@@ -153,7 +165,7 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
       const pod = new ArchivePod(`pod-${pods.length}`, time)
       pods.push(pod)
       tell(`${pod.name} starts`)
-      const reached = store.through(pod.clock, fateOf(pod))
+      const reached = store.through(pod.name, pod.clock, fateOf(pod))
       const named = (name: string) => mutant.name?.(name, pod, time.currentTimeMillisUnsafe()) ?? name
       return pod.start(
         log.transport,
@@ -173,7 +185,7 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
       yield* Effect.sleep(r.int(200, 4_000))
       const pod = running().length === 0 ? undefined : r.pick(running())
       const tp = { topic, partition: r.int(0, partitions - 1) }
-      const what = r.int(0, loses ? 15 : 11)
+      const what = r.int(0, loses ? 16 : 12)
       if (what <= 1 && running().length < 4) yield* startPod
       else if (what === 2 && pod !== undefined) {
         tell(`${pod.name} is killed`)
@@ -201,24 +213,28 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
       else if (what === 11) {
         tell("commits lose their metadata")
         yield* log.stripCommits("kafka2prom")
-      } else if (what === 12) {
+      } else if (what === 12 && pod !== undefined)
+        doomed = { pod, fate: r.pick(["killed", "frozen", "cut off"] as const) }
+      else if (what === 13) {
         const to = r.int(log.start(tp), log.end(tp))
         tell(`the log of ${tp.partition} begins at ${to}`)
         yield* log.deleteRecords(tp, to)
-      } else if (what === 13) {
+      } else if (what === 14) {
         const end = log.end(tp) - r.int(0, 3)
         tell(`the log of ${tp.partition} goes back to ${end}`)
         yield* log.truncate(tp, Math.max(log.start(tp), end))
-      } else if (what === 14 && r.chance(0.3)) {
+      } else if (what === 15 && topicIds && r.chance(0.3)) {
+        // Without ids it is not promised that a running pod sees it.
         tell("the topic is made anew")
         yield* log.recreate(topic)
-      } else if (what === 15) {
+      } else if (what === 16) {
         partitions += 1
         yield* log.addPartitions(topic, partitions)
       }
     }
     tell("everything heals")
     weather = 0
+    doomed = undefined
     cut.clear()
     for (const pod of pods) if (pod.state !== "gone") pod.clock.thaw()
     if (running().length === 0) yield* startPod

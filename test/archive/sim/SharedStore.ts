@@ -37,7 +37,7 @@ export class SharedStore {
   }
 
   /** As one pod reaches it. `fate`: of each request, as it is sent. */
-  through(clock: PodClock, fate: (op: Op, name: string) => Fate): Store {
+  through(pod: string, clock: PodClock, fate: (op: Op, name: string) => Fate): Store {
     const request = <A>(op: Op, name: string, carryOut: () => A): Effect.Effect<A, StoreError> =>
       Effect.gen({ self: this }, function* () {
         yield* clock.open
@@ -61,7 +61,7 @@ export class SharedStore {
         )
       })
     return {
-      place: "memory:",
+      place: `memory:${pod}`,
       create: (name, pieces) => {
         const bytes = Buffer.concat(pieces)
         return request("create", name, () => this.#carryOut(name, bytes))
