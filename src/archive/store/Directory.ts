@@ -50,15 +50,31 @@ const synced = async (path: string): Promise<void> => {
   }
 }
 
-/** Makes the folder, and syncs every folder in which something was made. */
+/** Makes the folder, and syncs every folder in which something was made. Not by Node's own `recursive`: that never ends where the system makes nothing. */
 const folder = async (path: string): Promise<void> => {
-  const first = await mkdir(path, { recursive: true })
-  if (first === undefined) return
-  for (let made = path; ; made = dirname(made)) {
-    await synced(dirname(made))
-    if (made === first) return
+  const made = await mkdir(path).then(
+    () => true,
+    (error: unknown) => {
+      const code = codeOf(error)
+      if (code === "EEXIST") return false
+      if (code === "ENOENT" && dirname(path) !== path) return undefined
+      throw error
+    }
+  )
+  if (made === false) return
+  if (made === undefined) {
+    if (await exists(dirname(path))) throw Object.assign(new Error("no folder can be made there"), { code: "EACCES" })
+    await folder(dirname(path))
+    return folder(path)
   }
+  await synced(dirname(path))
 }
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false
+  )
 
 const writeAll = async (file: FileHandle, pieces: ReadonlyArray<Uint8Array>): Promise<void> => {
   for (const piece of pieces)
