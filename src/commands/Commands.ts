@@ -9,6 +9,7 @@ import { type Extension, extended } from "../pod/Extension.ts"
 import { podSettings } from "../pod/PodSettings.ts"
 import { checkConfig, checkSettings } from "./CheckConfig.ts"
 import { type Command, command, plainExits, podCommand } from "./Command.ts"
+import { verifyConfig, verifySettings } from "./VerifyConfig.ts"
 
 const demo = command(
   {
@@ -51,6 +52,23 @@ const archive = (extensions: ReadonlyArray<Extension>): Command =>
     },
     extended(archiveApp, extensions)
   )
+
+const verify = command(
+  {
+    name: "archive verify",
+    about: "reads an archive: whether offsets have a hole or an overlap, what is damaged, where streams have gaps.",
+    settings: verifySettings,
+    examples: ["archive verify --to s3://our-logs/eu"],
+    exits: [
+      "0  it is whole",
+      "1  something is not as a pod leaves it",
+      "2  a wrong or missing option",
+      "3  the store could not be read"
+    ]
+  },
+  verifyConfig,
+  async (config) => (await import("./archiveVerify.ts")).archiveVerify(config)
+)
 
 const agent = command(
   {
@@ -119,6 +137,7 @@ export const commandsOf = ({ apps, extensions, running }: Team): ReadonlyArray<C
   demo,
   serve(extensions),
   archive(extensions),
+  verify,
   agent,
   check,
   running === undefined ? runWhat : podCommand(run, extended(running, extensions)),

@@ -31,6 +31,10 @@ export class Memory {
     return seen
   }
 
+  entries(): Iterable<readonly [stream: string, seen: Seen]> {
+    return this.#streams
+  }
+
   encode(): Buffer {
     const numbers = new Numbers(magic.length + 16 + this.#streams.size * 48)
     numbers.bytes(magic)
