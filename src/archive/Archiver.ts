@@ -12,7 +12,7 @@ import { Signal } from "../engine/Signal.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type LogRecord, partitionKey } from "../transport/Transport.ts"
 import { type ChainEnd, endBehind, frameOf } from "./Chain.ts"
-import { type Hour, hourOf } from "./format/Hour.ts"
+import { type Hour, hourOf, isLaterHour } from "./format/Hour.ts"
 import { encodeLastFrame, type LastFrame } from "./format/LastFrame.ts"
 import { encodeLife } from "./format/Life.ts"
 import { lifeName, objectName } from "./format/Names.ts"
@@ -90,15 +90,16 @@ export class Archiver implements Holding {
     this.#signal.notify()
   }
 
-  process({ records, next }: Batch): Effect.Effect<void, ProcessorError> {
+  process({ records, next: behind }: Batch): Effect.Effect<void, ProcessorError> {
     const taken = Effect.gen({ self: this }, function* () {
-      for (const record of records) {
-        if (this.#over) return
-        if (record.offset >= this.end.from) yield* this.#take(record)
+      for (let i = this.#skip(records); i < records.length && !this.#over; ) {
+        i = this.#takeFrom(records, i)
+        const next = records[i]
+        if (next !== undefined) yield* this.#makeWay(next)
       }
       if (this.#over) return
       this.open?.settle()
-      this.#position = Math.max(this.#position, next)
+      this.#position = Math.max(this.#position, behind)
       yield* this.#flush
       if (this.#isFull) yield* this.#close(this.#position, undefined)
     })
@@ -170,31 +171,47 @@ export class Archiver implements Holding {
     return this.#host.now() - open.openedAt >= (open.rows > 0 ? this.#host.options.rollAge : emptyAge)
   }
 
-  #take(record: LogRecord): Effect.Effect<void, ProcessorError> {
-    return Effect.gen({ self: this }, function* () {
-      const { metrics, now, pack, keeper, opening } = this.#host
-      if (this.end.hour === null) yield* this.#beginLife(record)
-      const { open } = this
-      if (open !== undefined && this.#startsAnother(open, record)) {
-        yield* this.#flush
-        yield* this.#close(open.reached, hourOf(record.timestamp))
-      }
-      if (this.#over) return
-      const into = this.open ?? (yield* OpenObject.begin(record, this.end.from, this.end.last, now(), pack))
-      this.open = into
-      into.took(record)
-      const before = this.#writer.length
-      const outcome = writeRows({ tp: opening.tp, memory: keeper.memory, writer: this.#writer }, record)
+  /** What is archived already is not taken again. */
+  #skip(records: ReadonlyArray<LogRecord>): number {
+    const first = records.findIndex(({ offset }) => offset >= this.end.from)
+    return first < 0 ? records.length : first
+  }
+
+  /** Takes records from the i-th on, as many as can be taken in this step; answers where it stopped. One by one they would cost more than their lines. */
+  #takeFrom(records: ReadonlyArray<LogRecord>, i: number): number {
+    const { open } = this
+    const { metrics, keeper, opening } = this.#host
+    const rows = { tp: opening.tp, memory: keeper.memory, writer: this.#writer }
+    let at = i
+    for (; open !== undefined && at < records.length && this.#writer.length < packedAtOnce; at++) {
+      const record = records[at]!
+      if (this.#startsAnother(open, record)) break
+      open.took(record)
+      const outcome = writeRows(rows, record)
       // What is as it mostly is is counted in rows.
       if (outcome !== "written") metrics.archiveRecords.inc({ ...this.#labels, outcome })
-      if (this.#writer.length > before && this.#writer.length >= packedAtOnce) yield* this.#flush
+    }
+    return at
+  }
+
+  /** Whatever has to be done before the record can be taken. */
+  #makeWay(record: LogRecord): Effect.Effect<void, ProcessorError> {
+    return Effect.gen({ self: this }, function* () {
+      const { now, pack } = this.#host
+      if (this.end.hour === null) yield* this.#beginLife(record)
+      yield* this.#flush
+      if (this.open !== undefined && this.#startsAnother(this.open, record))
+        yield* this.#close(this.open.reached, hourOf(record.timestamp))
+      if (this.#over) return
+      this.open ??= yield* OpenObject.begin(record, this.end.from, this.end.last, now(), pack)
     })
   }
 
-  /** By the log's clock an hour is full; or it is large enough. A sender's stamp closes nothing. */
+  /** By the log's clock an hour is full; or it is large enough. A sender's stamp closes nothing, and an object has one record at least. */
   #startsAnother(open: OpenObject, record: LogRecord): boolean {
-    if (this.#isFull) return true
-    return record.sendersTime !== true && hourOf(record.timestamp) > open.hour
+    if (open.records === 0) return false
+    if (open.size >= this.#host.options.rollBytes) return true
+    return record.sendersTime !== true && isLaterHour(open.since, record.timestamp)
   }
 
   get #flush(): Effect.Effect<void> {

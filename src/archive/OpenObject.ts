@@ -5,13 +5,10 @@
 import { Effect, Exit, Scope } from "effect"
 import { type Witness, witnessOf } from "../engine/partition/Witness.ts"
 import type { LogRecord } from "../transport/Transport.ts"
-import { type Hour, hourOf } from "./format/Hour.ts"
 import type { Pack, Packing } from "./rows/Packing.ts"
 
 export class OpenObject {
   readonly from: number
-  /** Of the record that opened it, by the log's clock. */
-  readonly hour: Hour
   /** Monotonic, ms. */
   readonly openedAt: number
   /** The first record's stamp, ms since the epoch. */
@@ -39,7 +36,6 @@ export class OpenObject {
   ) {
     this.from = from
     this.reached = from
-    this.hour = hourOf(first.timestamp)
     this.since = first.timestamp
     this.openedAt = now
     this.last = last

@@ -18,6 +18,12 @@ export const hourOf = (timestamp: number): Hour => {
   return `${iso.slice(0, 10)}/${iso.slice(11, 13)}`
 }
 
+const anHour = 3_600_000
+
+/** Of two stamps of one log, whether the second is of a later hour. */
+export const isLaterHour = (before: number, after: number): boolean =>
+  Math.floor(after / anHour) > Math.floor(before / anHour)
+
 export const isHour = (text: unknown): text is Hour =>
   typeof text === "string" && (text === unknown || /^\d{4}-\d{2}-\d{2}\/\d{2}$/.test(text))
 

@@ -17,29 +17,32 @@ export interface RecordHead {
 /** The last moment that RFC 3339 can say. */
 const lastMoment = 253_402_300_799_999
 
-const text = (bytes: Uint8Array): string =>
-  (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).toString()
+const buffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+const text = (bytes: Uint8Array): string => buffer(bytes).toString()
+const latin1 = (bytes: Uint8Array): string => buffer(bytes).toString("latin1")
+
+/** Headers and keys come again and again: what one means is worked out once, for so many. */
+const remembered = 4096
+
+const remembering = <A>(read: (text: string) => A) => {
+  const known = new Map<string, A>()
+  return (bytes: Uint8Array): A => {
+    const said = latin1(bytes)
+    const meaning = known.get(said)
+    if (meaning !== undefined) return meaning
+    const fresh = read(text(bytes))
+    if (known.size >= remembered) known.clear()
+    known.set(said, fresh)
+    return fresh
+  }
+}
 
 const timeOf = (header: Uint8Array | undefined, timestamp: number): number => {
   if (header === undefined) return timestamp
   const digits = text(header)
   const ms = /^\d{1,15}$/.test(digits) ? Number(digits) : Number.NaN
   return ms <= lastMoment ? ms : timestamp
-}
-
-/** Senders repeat themselves: what a header means is worked out once, of so many. */
-const remembered = 1024
-const labelsKnown = new Map<string, string>()
-
-const labelsOf = (header: Uint8Array | undefined): string => {
-  if (header === undefined) return "{}"
-  const json = text(header)
-  const known = labelsKnown.get(json)
-  if (known !== undefined) return known
-  const labels = readLabels(json)
-  if (labelsKnown.size >= remembered) labelsKnown.clear()
-  labelsKnown.set(json, labels)
-  return labels
 }
 
 const readLabels = (json: string): string => {
@@ -53,9 +56,12 @@ const readLabels = (json: string): string => {
   return "{}"
 }
 
+const labelsOf = remembering(readLabels)
+const sourceNamed = remembering((id) => id)
+
 /** The key goes before the header: it is what decides about the order of a source's lines. */
 const sourceOf = (tp: TopicPartition, { key, headers }: LogRecord): string => {
-  if (key !== null && key.length > 0) return text(key)
+  if (key !== null && key.length > 0) return sourceNamed(key)
   const header = headers["k2p-source"]
   return header === undefined || header.length === 0 ? `unknown/${partitionKey(tp)}` : text(header)
 }
@@ -63,9 +69,10 @@ const sourceOf = (tp: TopicPartition, { key, headers }: LogRecord): string => {
 export const headOf = (tp: TopicPartition, record: LogRecord): RecordHead => {
   const { headers, timestamp } = record
   const span = headers["k2p-span"]
+  const labels = headers["k2p-labels"]
   return {
     source: sourceOf(tp, record),
-    labels: labelsOf(headers["k2p-labels"]),
+    labels: labels === undefined ? "{}" : labelsOf(labels),
     time: timeOf(headers["k2p-time"], timestamp),
     span: span === undefined ? undefined : parseSpan(text(span))
   }

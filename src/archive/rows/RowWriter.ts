@@ -39,13 +39,26 @@ const escapedLength = (bytes: Uint8Array, start: number, end: number): number =>
   return length
 }
 
+/** What stands in every row, in its order. */
+const time = Buffer.from('{"time":')
+const offsetField = Buffer.from(',"offset":')
+const lineField = Buffer.from(',"line":"')
+const end = Buffer.from('"}\n')
+const noPosition = Buffer.from("null")
+
+/** Bytes of a row that are neither its line nor its record's. */
+const frame = 128
+
 export class RowWriter {
   #bytes = Buffer.allocUnsafe(64 * 1024)
   #at = 0
   #rows = 0
-  /** Of the record: what stands before the position, and between it and the line. */
-  #before: Uint8Array = new Uint8Array(0)
-  #after: Uint8Array = new Uint8Array(0)
+  /** Of the record, as the record before left them where it says the same. */
+  #time = Buffer.alloc(0)
+  #moment = Number.NaN
+  #said = Buffer.alloc(0)
+  #head: RecordHead | undefined
+  #offset = 0
   #utf8 = true
 
   get length(): number {
@@ -66,49 +79,53 @@ export class RowWriter {
 
   /** Lines of this record follow. */
   record(head: RecordHead, offset: number, value: Uint8Array): void {
-    const { source, labels, time, span } = head
-    const stream = span === undefined ? "null" : `"${span.stream}"`
-    this.#before = Buffer.from(
-      `{"time":${timeField(time)},"source":${JSON.stringify(source)},"labels":${labels},"stream":${stream},"position":`
-    )
-    this.#after = Buffer.from(`,"offset":${offset},"line":"`)
+    if (head.time !== this.#moment) {
+      this.#moment = head.time
+      this.#time = Buffer.concat([time, Buffer.from(timeField(head.time))])
+    }
+    const last = this.#head
+    const { source, labels, span } = head
+    if (last?.source !== source || last.labels !== labels || last.span?.stream !== span?.stream) {
+      const stream = span === undefined ? "null" : `"${span.stream}"`
+      this.#said = Buffer.from(`,"source":${JSON.stringify(source)},"labels":${labels},"stream":${stream},"position":`)
+    }
+    this.#head = head
+    this.#offset = offset
     this.#utf8 = isUtf8(value)
   }
 
   /** `position`: of the line in its stream; negative where it has none. */
-  line(value: Uint8Array, start: number, end: number, position: number): void {
-    if (!this.#utf8 && !isUtf8(value.subarray(start, end))) this.#broken(value, start, end, position)
-    else {
-      this.#begin(value, start, end, position)
-      this.#text('"}\n')
-    }
-  }
-
-  #broken(value: Uint8Array, start: number, end: number, position: number): void {
-    const bytes = Buffer.from(value.buffer, value.byteOffset + start, end - start)
-    const replaced = Buffer.from(bytes.toString())
-    this.#begin(replaced, 0, replaced.length, position)
-    this.#text(`","raw":"${bytes.toString("base64")}"}\n`)
-  }
-
-  #begin(value: Uint8Array, start: number, end: number, position: number): void {
-    const length = end - start
-    const escaped = length <= countedFrom ? worst * length : escapedLength(value, start, end)
-    this.#room(this.#before.length + this.#after.length + escaped + 64)
-    this.#bytes.set(this.#before, this.#at)
-    this.#at += this.#before.length
-    if (position < 0) this.#text("null")
-    else this.#number(position)
-    this.#bytes.set(this.#after, this.#at)
-    this.#at += this.#after.length
-    this.#escaped(value, start, end)
+  line(value: Uint8Array, start: number, stop: number, position: number): void {
+    if (!this.#utf8 && !isUtf8(value.subarray(start, stop))) {
+      const bytes = Buffer.from(value.buffer, value.byteOffset + start, stop - start)
+      const replaced = Buffer.from(bytes.toString())
+      this.#begin(replaced, 0, replaced.length, position)
+      this.#short(Buffer.from(`","raw":"${bytes.toString("base64")}`))
+    } else this.#begin(value, start, stop, position)
+    this.#short(end)
     this.#rows += 1
   }
 
-  #escaped(value: Uint8Array, start: number, end: number): void {
+  #begin(value: Uint8Array, start: number, stop: number, position: number): void {
+    const length = stop - start
+    const escaped = length <= countedFrom ? worst * length : escapedLength(value, start, stop)
+    // What is no UTF-8 stands there once more, in base64.
+    this.#room(frame + this.#time.length + this.#said.length + escaped + 2 * length)
+    this.#short(this.#time)
+    this.#bytes.set(this.#said, this.#at)
+    this.#at += this.#said.length
+    if (position < 0) this.#short(noPosition)
+    else this.#number(position)
+    this.#short(offsetField)
+    this.#number(this.#offset)
+    this.#short(lineField)
+    this.#escaped(value, start, stop)
+  }
+
+  #escaped(value: Uint8Array, start: number, stop: number): void {
     const out = this.#bytes
     let at = this.#at
-    for (let i = start; i < end; i++) {
+    for (let i = start; i < stop; i++) {
       const byte = value[i]!
       const code = escapes[byte]!
       if (code === 0) {
@@ -138,9 +155,11 @@ export class RowWriter {
     this.#at += digits
   }
 
-  #text(ascii: string): void {
-    this.#room(ascii.length)
-    this.#at += this.#bytes.write(ascii, this.#at, "latin1")
+  /** Byte by byte: a call for a few bytes costs more than they do. There is room. */
+  #short(bytes: Uint8Array): void {
+    if (bytes.length > 64) this.#bytes.set(bytes, this.#at)
+    else for (let i = 0; i < bytes.length; i++) this.#bytes[this.#at + i] = bytes[i]!
+    this.#at += bytes.length
   }
 
   #room(bytes: number): void {
