@@ -97,7 +97,7 @@ describeWith(["java", "mvn", "go", "python3"], "archive pods", () => {
       assert.isAbove(senders.lines(), 1_000)
     })
 
-  it("on two workers say how far each partition is archived, in status and metrics", async () => {
+  it("on two workers say how far each partition is archived, in status and metrics; verify finds nothing", async () => {
     await kafka.createTopic("workers", 2)
     const folder = join(stage.dir, "workers")
     const pod = await start("workers", "workers", [`file://${folder}`], 2)
@@ -114,6 +114,9 @@ describeWith(["java", "mvn", "go", "python3"], "archive pods", () => {
     await until(() => haveArchived([pod], 2), { what: "everything archived" })
     await ended(pod)
     assert.deepStrictEqual(judge(await filesBelow(folder), expecting("workers", senders), true), [])
+    const verify = stage.program("verify", ["archive", "verify", "--to", `file://${folder}`])
+    assert.strictEqual((await verify.ended).code, 0, verify.out.stdout)
+    assert.match(verify.out.stdout, /^workers\/0: offsets 0 to \d+ in \d+ objects?, \d+ rows/m)
   })
 
   it("end in words where the place cannot hold an archive", async () => {
@@ -125,6 +128,15 @@ describeWith(["java", "mvn", "go", "python3"], "archive pods", () => {
       assert.match(pod.out.stderr, words)
     }
     await refused(["s3://logs/x", "--s3-endpoint", plain.endpoint], /created _k2p\/probe twice.*If-None-Match/)
+    const check = ["check", "--brokers", kafka.bootstrap.join(","), "--topic", "workers", "--to"]
+    const careless = stage.program("check", [...check, "s3://logs/x", "--s3-endpoint", plain.endpoint], {
+      env: credentials
+    })
+    assert.strictEqual((await careless.ended).code, 1)
+    assert.match(careless.out.stdout, /^store s3:\/\/logs\/x\n {2}broken {2}.*created _k2p\/probe twice/m)
+    const good = stage.program("check", [...check, ...bucket("workers")], { env: credentials })
+    await good.ended
+    assert.match(good.out.stdout, /^store .*\n {2}ok {6}it refuses to create what is there already$/m)
     await refused(["s3://no-such-bucket/x", "--s3-endpoint", s3.endpoint], /NoSuchBucket.*create it/)
     await refused(["file:///proc/no-archive"], /\/proc\/no-archive.*(EACCES|EPERM|EROFS)/)
   })
