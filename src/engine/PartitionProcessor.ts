@@ -11,7 +11,7 @@
  * engine: they must answer at once, and change nothing but what they say.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
-import type { LogIdentity, LogRecord, TopicPartition, TransportError } from "../transport/Transport.ts"
+import type { LogIdentity, LogRecord, TopicPartition, TransportError, Unreadable } from "../transport/Transport.ts"
 import type { NotProven } from "./Engine.ts"
 import type { Homes } from "./growth/Homes.ts"
 import type { Testimony, Witness } from "./partition/Witness.ts"
@@ -149,6 +149,11 @@ export interface Processing {
    * processor that drains: its batch is finished first.
    */
   readonly process: (batch: Batch) => Effect.Effect<void, ProcessorError>
+  /**
+   * A batch that nobody can read, before any record behind it is processed, or one that was fetched with it; it comes again as records do. Absent: it
+   * is skipped, and counted by the engine, as it is in any case.
+   */
+  readonly unreadable?: (stretch: Unreadable) => Effect.Effect<void, ProcessorError>
   /** Records are about to be dropped. Absent: nobody wants to know. */
   readonly gap?: () => Gap
   /**

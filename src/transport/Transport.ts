@@ -71,6 +71,8 @@ export interface Unreadable {
   readonly reason: UnreadableReason
   /** For a person. */
   readonly detail: string
+  /** The whole batch as its bytes came, a copy; absent where a transport cannot tell them. */
+  readonly bytes?: Uint8Array
 }
 
 /** What a partition's leader answered to one fetch. */

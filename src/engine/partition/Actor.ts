@@ -74,6 +74,8 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
         p.calling = "gap"
         if (item.gap !== undefined) yield* item.gap.pass(item.next, p.fence)
       } else {
+        p.calling = "unreadable"
+        for (const stretch of item.unreadable) yield* processing.unreadable?.(stretch) ?? Effect.void
         p.calling = "process"
         const batch: Batch = { records: item.records, next: item.next, fence: p.fence }
         yield* processing.process(batch)

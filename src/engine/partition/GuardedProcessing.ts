@@ -11,6 +11,7 @@ import { maxMemo, memoBytes } from "./CommitMetadata.ts"
 export const guardedFunctions = [
   "open",
   "process",
+  "unreadable",
   "gap",
   "drain",
   "committable",
@@ -72,6 +73,7 @@ export const guarded = (inner: Processing, failed: Failed): Processing => {
     ...(inner.from === undefined ? {} : { from: from(inner.from) }),
     borrows: inner.borrows === true,
     process: (batch) => inner.process(batch),
+    ...(inner.unreadable === undefined ? {} : { unreadable: (stretch) => inner.unreadable!(stretch) }),
     ...(inner.gap === undefined ? {} : { gap: beginGap }),
     ...(inner.drain === undefined ? {} : { drain: inner.drain }),
     committable: (position) => offset("committable", position),

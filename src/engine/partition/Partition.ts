@@ -109,7 +109,7 @@ export class Partition {
   /** Ends the current incarnation, which from this instant on shows and commits nothing. */
   fault: Fault | undefined
   /** Whose function runs now: whatever fails is its failure. */
-  calling: "open" | "process" | "gap" = "open"
+  calling: "open" | "process" | "unreadable" | "gap" = "open"
   /** The drain of its eviction is over, however. */
   drained = false
   /** How often in a row it started over without having processed anything in between. */
