@@ -93,6 +93,7 @@ export const layer = (
             from: end.from,
             borrows: true,
             process: (batch) => archiver.process(batch),
+            unreadable: (stretch) => archiver.unreadable(stretch),
             drain: archiver.drain,
             committable: (position) => archiver.committable(position),
             memo: (committed) => archiver.memo(committed),

@@ -10,12 +10,12 @@ import { Backoff } from "../Backoff.ts"
 import { type Batch, type Opening, ProcessorError } from "../engine/PartitionProcessor.ts"
 import { Signal } from "../engine/Signal.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { type LogRecord, partitionKey } from "../transport/Transport.ts"
+import { type LogRecord, partitionKey, type Unreadable } from "../transport/Transport.ts"
 import { type ChainEnd, endBehind, frameOf } from "./Chain.ts"
 import { type Hour, hourOf, isLaterHour } from "./format/Hour.ts"
 import { encodeLastFrame, type LastFrame } from "./format/LastFrame.ts"
 import { encodeLife } from "./format/Life.ts"
-import { lifeName, objectName } from "./format/Names.ts"
+import { lifeName, objectName, unreadName } from "./format/Names.ts"
 import type { Holding, Holdings } from "./Holdings.ts"
 import type { Keeper } from "./Keeper.ts"
 import { OpenObject } from "./OpenObject.ts"
@@ -104,6 +104,13 @@ export class Archiver implements Holding {
       if (this.#isFull) yield* this.#close(this.#position, undefined)
     })
     return Effect.andThen(this.#host.holdings.room, this.#one.withPermits(1)(taken))
+  }
+
+  /** Its bytes are kept as they came, before anything behind it is archived: whoever finds out what they are can read them there. */
+  unreadable({ from, next, bytes = new Uint8Array(0) }: Unreadable): Effect.Effect<void> {
+    if (this.#over || next <= this.end.from) return Effect.void
+    const name = unreadName(this.end, from)
+    return Effect.asVoid(this.#host.store.ask((store) => store.create(name, [bytes]), bytes.length, this.#proven))
   }
 
   /** Closes what is due, as long as the Scope lasts. */
