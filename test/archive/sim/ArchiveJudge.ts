@@ -84,7 +84,9 @@ export const judge = (
         const file = expected.files.get(row.stream)
         if (file?.lines.get(row.position!) !== row.line || file.source !== row.source || file.partition !== partition)
           found.push(`${name}: ${id} is not what was written there: ${row.line}`)
-        if (row.position! <= (last.get(row.stream) ?? -1)) found.push(`${name}: ${id} is out of order`)
+        // Of a log that lost something an agent's repeat may fill what is missing, late.
+        if (expected.held === undefined && row.position! <= (last.get(row.stream) ?? -1))
+          found.push(`${name}: ${id} is out of order`)
         last.set(row.stream, row.position!)
       }
     }
