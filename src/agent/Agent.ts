@@ -140,16 +140,10 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     Deferred.await(connected)
   )
   const sink = relabelling(outbox, options.relabel, metrics)
-  const scrapes = yield* ScrapeSource.make({
-    targets: options.targets,
-    host: options.host,
-    maxBytes: options.maxDumpBytes
-  })
-  const { dumps, staticDumps: statics, excludes, host, stateDir, poll, settle, globEvery, expiry } = options
+  const scrapes = yield* ScrapeSource.make(options)
   const source = yield* DumpSource.make({
-    ...{ dumps, statics, excludes, host, stateDir, poll, settle, globEvery, expiry },
-    taken: scrapes.targets().map((target) => [target.source, target.url] as const),
-    maxBytes: options.maxDumpBytes
+    ...options,
+    taken: scrapes.targets().map((target) => [target.source, target.url] as const)
   })
 
   const self = SelfSource.make({

@@ -63,17 +63,16 @@ const patience = 20_000
 const find = (options: AgentOptions): Effect.Effect<Findings> =>
   Effect.gen(function* () {
     const dumps = new Map<string, { readonly dump: DumpFinding | undefined; readonly why: string }>()
-    const { dumps: globs, staticDumps: statics, excludes, host, poll, settle, globEvery, expiry } = options
     // Where the agent keeps what files hold nothing is written.
     const stateDir = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "k2p-dry-run-"))),
       (dir) => Effect.promise(() => rm(dir, { recursive: true, force: true }))
     )
-    const scrapes = yield* ScrapeSource.make({ targets: options.targets, host, maxBytes: options.maxDumpBytes })
+    const scrapes = yield* ScrapeSource.make(options)
     const source = yield* DumpSource.make({
-      ...{ dumps: globs, statics, excludes, host, stateDir, poll, settle, globEvery, expiry },
-      taken: scrapes.targets().map((target) => [target.source, target.url] as const),
-      maxBytes: options.maxDumpBytes
+      ...options,
+      stateDir,
+      taken: scrapes.targets().map((target) => [target.source, target.url] as const)
     })
     const now = yield* Clock.currentTimeMillis
     const relabeller = new Relabeller(ruleOfAll(options.relabel))
@@ -82,14 +81,14 @@ const find = (options: AgentOptions): Effect.Effect<Findings> =>
       gone: () => {},
       offer: (round) => Effect.sync(() => void dumps.set(round.origin, judged(round, relabeller, options, now)))
     }
-    const settled = Effect.andThen(source.look(sink), Effect.sleep(poll)).pipe(
+    const settled = Effect.andThen(source.look(sink), Effect.sleep(options.poll)).pipe(
       Effect.repeat({
         until: () => source.areKnown() && source.files().every(({ state }) => state !== "settling")
       })
     )
     const looked = Effect.raceFirst(
       source.lastLook,
-      Effect.forever(Effect.andThen(source.look(sink), Effect.sleep(poll)))
+      Effect.forever(Effect.andThen(source.look(sink), Effect.sleep(options.poll)))
     ).pipe(Effect.andThen(settled), Effect.timeoutOption(patience))
     yield* Effect.all([looked, scrapes.once(sink)], { concurrency: "unbounded" })
     return {

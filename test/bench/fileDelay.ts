@@ -37,8 +37,15 @@ export const measureDelay = async (rig: Rig, pause: number): Promise<Row> => {
     Effect.scoped(
       Effect.gen(function* () {
         const source = yield* make({
-          ...{ dumps: [join(dir, "*.prom")], statics: [], excludes: [], taken: [], host: "h" },
-          ...{ maxBytes: 64e6, poll: 250, settle: 250, globEvery: 5_000, expiry: 900_000, stateDir: join(dir, "state") }
+          ...{ dumps: [join(dir, "*.prom")], staticDumps: [], excludes: [], taken: [], host: "h" },
+          ...{
+            maxDumpBytes: 64e6,
+            poll: 250,
+            settle: 250,
+            globEvery: 5_000,
+            expiry: 900_000,
+            stateDir: join(dir, "state")
+          }
         })
         yield* Effect.forkScoped(Effect.forever(Effect.andThen(source.look(sink), Effect.sleep(lookEvery))))
         while (offered < idle) yield* Effect.sleep(lookEvery)

@@ -15,7 +15,7 @@ import { type ShardPod, startShardPod } from "../support/shardPod.ts"
 import { produceNumbers as produce, withLog } from "../support/withLog.ts"
 
 const topic = "metrics"
-const { passUntil, passing } = passingBy(50)
+const { passUntil, passing } = passingBy(10)
 
 const good: Processing = {
   process: () => Effect.void,

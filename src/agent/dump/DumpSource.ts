@@ -92,10 +92,10 @@ export const make = Effect.fnUntraced(function* (
   }
   const lookerOptions: LookerOptions = {
     dumps: options.dumps,
-    statics: options.statics,
+    staticDumps: options.staticDumps,
     excludes: options.excludes,
     host: options.host,
-    maxBytes: options.maxBytes,
+    maxDumpBytes: options.maxDumpBytes,
     poll: options.poll,
     settle: options.settle,
     globEvery: options.globEvery,

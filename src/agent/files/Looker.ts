@@ -59,7 +59,7 @@ export class Looker {
     this.options = options
     this.port = port
     const cwd = process.cwd()
-    this.globs = [...options.dumps, ...options.statics].map((glob) => readGlob(glob, cwd))
+    this.globs = [...options.dumps, ...options.staticDumps].map((glob) => readGlob(glob, cwd))
     const now = () => performance.now()
     const suspects = new Set(start.suspects)
     this.groups = new Groups({ now, late, atOnce, suspects, onTime: (group) => this.isOnTime(group) })

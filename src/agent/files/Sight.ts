@@ -63,7 +63,7 @@ export class Sight {
   outcome: Outcome | undefined
   /** How often it was found changed. */
   changes = 0
-  private readonly options: Pick<LookerOptions, "maxBytes" | "poll" | "expiry">
+  private readonly options: Pick<LookerOptions, "maxDumpBytes" | "poll" | "expiry">
   private readonly isStatic: boolean
   private taken: string
   private format: InputFormat | undefined
@@ -158,7 +158,7 @@ export class Sight {
     this.takenAt = now
     this.unrestSince = undefined
     this.awaitsEnd = found.kind === "incomplete" && !isOverdue
-    this.place = placeOf(part, String(look.ino), found, this.options.maxBytes) ?? before
+    this.place = placeOf(part, String(look.ino), found, this.options.maxDumpBytes) ?? before
     if (found.kind !== "dump") {
       this.outcome = this.awaitsEnd ? { state: "settling", why: "" } : this.problem(found)
       return { kind: "nothing" }
@@ -199,7 +199,7 @@ export class Sight {
 
   private problem(found: Exclude<Held, { kind: "dump" }>): Outcome {
     if (found.kind === "incomplete" || found.kind === "unknown") return { state: found.kind, why: found.why }
-    const why = `its last dump is larger than --max-dump-bytes, ${this.options.maxBytes} bytes`
+    const why = `its last dump is larger than --max-dump-bytes, ${this.options.maxDumpBytes} bytes`
     return { state: "too-large", why }
   }
 }

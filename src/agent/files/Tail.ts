@@ -16,7 +16,7 @@ import { Standing } from "./Standing.ts"
 import type { Candidate } from "./Walk.ts"
 import type { Check, FromLooker, LookerOptions } from "./Wire.ts"
 
-export interface TailOptions extends Pick<LookerOptions, "maxBytes" | "poll" | "settle" | "expiry"> {
+export interface TailOptions extends Pick<LookerOptions, "maxDumpBytes" | "poll" | "settle" | "expiry"> {
   readonly groups: Groups
   /** Ms, monotonic. */
   readonly now: () => number
@@ -199,7 +199,7 @@ export class Tail {
 
   private begin(): Capture {
     const { sight } = this
-    const { room, now, settle, maxBytes } = this.options
+    const { room, now, settle, maxDumpBytes: maxBytes } = this.options
     const run: Run = (work) => this.run(work)
     return new Capture({
       ...{ path: this.candidate.raw, run, sight, now, settle, maxBytes },

@@ -9,10 +9,10 @@ import type { Place } from "./Holdings.ts"
 export interface LookerOptions {
   readonly dumps: ReadonlyArray<string>
   /** Globs of dumps that are sent again and again while their file is there. */
-  readonly statics: ReadonlyArray<string>
+  readonly staticDumps: ReadonlyArray<string>
   readonly excludes: ReadonlyArray<string>
   readonly host: string
-  readonly maxBytes: number
+  readonly maxDumpBytes: number
   /** Between two looks at a file that is not watched. */
   readonly poll: number
   /** A file that was not renamed into place must rest for so long. */

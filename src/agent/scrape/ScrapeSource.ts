@@ -17,7 +17,7 @@ export interface ScrapeSourceOptions {
   readonly targets: ReadonlyArray<ScrapeTarget>
   readonly host: string
   /** Of one body, unpacked. */
-  readonly maxBytes: number
+  readonly maxDumpBytes: number
 }
 
 export type ScrapeState = "waiting" | "up" | FailureReason | "content-type" | "timeout"
@@ -82,7 +82,7 @@ export const make = Effect.fnUntraced(function* (options: ScrapeSourceOptions) {
       return sink.room(source, reading)
     }
     return Effect.tryPromise({
-      try: (signal) => exchange.scrape(signal, { maxBytes: options.maxBytes, room }),
+      try: (signal) => exchange.scrape(signal, { maxBytes: options.maxDumpBytes, room }),
       catch: (error) => error
     }).pipe(
       Effect.map((answer): Outcome => ({ kind: "answer", answer })),

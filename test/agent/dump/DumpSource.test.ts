@@ -171,7 +171,7 @@ describe("DumpSource", () => {
 
   it.live("a dump larger than the limit is told by the option's name; a smaller one is taken again", () =>
     Effect.gen(function* () {
-      const { path, source, take, until } = yield* setUp(["*.prom"], { maxBytes: 100 })
+      const { path, source, take, until } = yield* setUp(["*.prom"], { maxDumpBytes: 100 })
       yield* replace(path, `a 1\n${'b{x="1"} 1\n'.repeat(20)}`)
       yield* until(() => source.files()[0]?.state === "too-large" || source.files()[0]?.state === "unknown")
       yield* replace(path, `a 1\n${'b{x="1"} 1\n'.repeat(20)}`)
@@ -238,7 +238,7 @@ describe("DumpSource", () => {
       const path = join(dir, "role.prom")
       yield* io(() => writeFile(path, dump(1)))
       yield* io(() => utimes(path, 0, 0))
-      const { take, until, states } = yield* start(dir, [], { statics: [join(dir, "*.prom")], expiry: 1_500 })
+      const { take, until, states } = yield* start(dir, [], { staticDumps: [join(dir, "*.prom")], expiry: 1_500 })
       assert.deepStrictEqual(new Set(yield* take(3)), new Set([dump(1)]))
       yield* io(() => rm(path))
       yield* until(() => states().length === 0)

@@ -29,7 +29,7 @@ export const start = Effect.fnUntraced(function* (
   const source = yield* make({
     taken: [],
     dumps: globs.map((glob) => join(dir, glob)),
-    ...{ statics: [], excludes: [], host: "h", maxBytes: 1_000_000, poll: 20, settle: 60, globEvery: 50 },
+    ...{ staticDumps: [], excludes: [], host: "h", maxDumpBytes: 1_000_000, poll: 20, settle: 60, globEvery: 50 },
     expiry: 90_000,
     stateDir: join(dir, "state"),
     ...options

@@ -77,7 +77,7 @@ describe("a looker that was killed", () => {
     Effect.gen(function* () {
       const dir = yield* files
       yield* io(() => writeFile(join(dir, "role.prom"), dump(1)))
-      const { take, told, until } = yield* start(dir, [], { statics: [join(dir, "*.prom")], expiry: 15_000 })
+      const { take, told, until } = yield* start(dir, [], { staticDumps: [join(dir, "*.prom")], expiry: 15_000 })
       yield* take()
       yield* kill
       yield* until(() => told.some((text) => text.includes("SIGKILL")))

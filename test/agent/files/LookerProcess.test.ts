@@ -27,8 +27,8 @@ const setUp = Effect.gen(function* () {
       (): LookerProcess =>
         new LookerProcess({
           looker: {
-            ...{ dumps: [join(dir, "*.prom")], statics: [], excludes: [], taken: [], host: "h" },
-            ...{ maxBytes: 1_000_000, poll: 20, settle: 60, globEvery: 50, expiry: 90_000 }
+            ...{ dumps: [join(dir, "*.prom")], staticDumps: [], excludes: [], taken: [], host: "h" },
+            ...{ maxDumpBytes: 1_000_000, poll: 20, settle: 60, globEvery: 50, expiry: 90_000 }
           },
           knows: () => {
             const taken = new Map(files.taken())

@@ -5,7 +5,7 @@ import { digest, type Held } from "../../../src/agent/files/Holdings.ts"
 import { type Known, Sight } from "../../../src/agent/files/Sight.ts"
 import { lookAt, writtenAt } from "./look.ts"
 
-const options = { maxBytes: 1_000, poll: 250, expiry: 90_000 }
+const options = { maxDumpBytes: 1_000, poll: 250, expiry: 90_000 }
 const epoch = 1_000_000
 const dump: Held = { kind: "dump", start: 0, format: "text" }
 const incomplete: Held = { kind: "incomplete", why: "its last line has no end" }

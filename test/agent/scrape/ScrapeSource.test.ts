@@ -27,7 +27,7 @@ const start = Effect.fnUntraced(function* (
   sink: Recorder = recorder(),
   maxBytes = 1_000_000
 ) {
-  const source = yield* ScrapeSource.make({ targets, host: "h", maxBytes })
+  const source = yield* ScrapeSource.make({ targets, host: "h", maxDumpBytes: maxBytes })
   yield* Effect.forkScoped(source.run(sink))
   const state = (i = 0) => source.targets()[i]!.state
   return {
