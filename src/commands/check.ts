@@ -81,8 +81,7 @@ const basesOf = (topics: ReadonlyArray<string>, { base, stateDir }: CheckedAgent
 /** Whether it can hold an archive; it creates the one name that pods create, too. */
 const sectionOf = (settings: StoreSettings): Effect.Effect<Section> =>
   Effect.gen(function* () {
-    const store = yield* openStore(settings)
-    const found = yield* probe(store).pipe(
+    const found = yield* Effect.flatMap(openStore(settings), probe).pipe(
       Effect.match({
         onSuccess: () => ({ level: "ok", text: "it refuses to create what is there already" }) as const,
         onFailure: ({ message }) => ({ level: "broken", text: message }) as const

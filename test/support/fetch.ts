@@ -1,4 +1,5 @@
 /** What the tests fetch on first use, fetched now: Kafka's jars, the Python parsers, Prometheus' parser, a mount that hangs, S3 servers and what services are run with, into the user's cache. For build servers. */
+import { azurite } from "./azurite.ts"
 import { cannotMount, mountProgram } from "./hangingMount.ts"
 import { kafkaJars, kafkaVersions } from "./kafkaJars.ts"
 import { oracleProgram } from "./oracle.ts"
@@ -21,6 +22,7 @@ if (cannotMount() === undefined) {
 }
 await versitygw()
 await rclone()
-console.log("the S3 servers are there")
+await azurite()
+console.log("the servers of buckets are there")
 await serviceTools()
 console.log("older Nodes, yarn 1 and Jest are there")

@@ -21,8 +21,8 @@ const secretKey = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY0"
 /** Where Amazon's tools find them. */
 export const credentials = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey }
 
-/** Made in a folder of its own by `make`, and moved to its place whole. */
-const cached = async (name: string, make: (folder: string) => Promise<unknown>): Promise<string> => {
+/** In the user's cache: made in a folder of its own by `make`, and moved to its place whole. */
+export const cached = async (name: string, make: (folder: string) => Promise<unknown>): Promise<string> => {
   const home = join(cache, name)
   if (existsSync(home)) return home
   await mkdir(cache, { recursive: true })
@@ -57,7 +57,7 @@ export const rclone = async (): Promise<string> => {
   return join(home, "bin", "rclone")
 }
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { port: number }

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { directory } from "./Directory.ts"
 import type { Place } from "./Place.ts"
-import type { Store } from "./Store.ts"
+import type { Store, StoreError } from "./Store.ts"
 
 /** Plain data. */
 export interface StoreSettings {
@@ -12,7 +12,7 @@ export interface StoreSettings {
   readonly s3Region?: string
 }
 
-export const openStore = (settings: StoreSettings): Effect.Effect<Store> =>
+export const openStore = (settings: StoreSettings): Effect.Effect<Store, StoreError> =>
   Effect.gen(function* () {
     const { place } = settings
     switch (place.kind) {
@@ -25,7 +25,9 @@ export const openStore = (settings: StoreSettings): Effect.Effect<Store> =>
         const { s3 } = yield* Effect.promise(() => import("./S3.ts"))
         return s3(place, settings)
       }
-      case "azblob":
-        return yield* Effect.die(new Error("azblob:// is not there yet"))
+      case "azblob": {
+        const { azureBlob } = yield* Effect.promise(() => import("./AzureBlob.ts"))
+        return yield* azureBlob(place)
+      }
     }
   })
