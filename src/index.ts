@@ -19,6 +19,7 @@ export {
   type StrategyName
 } from "./engine/Backpressure.ts"
 export { type Cut, Engine, EngineFailed, type EngineStatus, NotProven, type PartitionStatus } from "./engine/Engine.ts"
+export * as EngineLayer from "./engine/EngineLayer.ts"
 export { Assignor } from "./engine/group/Assignor.ts"
 export type { Holder } from "./engine/group/Balance.ts"
 export type { Wish } from "./engine/group/Grant.ts"
@@ -36,7 +37,6 @@ export {
   ProcessorError,
   shown
 } from "./engine/PartitionProcessor.ts"
-export * as Shard from "./engine/Shard.ts"
 export type { Handle } from "./http/Handler.ts"
 export { get, type Route, reply, replyJson, replyText } from "./http/Route.ts"
 export { Admission, type AdmissionSettings } from "./metrics/admission/Admission.ts"
@@ -53,9 +53,9 @@ export { type EmbeddedPod, openPod, type PodOptions, runPod } from "./pod/Pod.ts
 export { ShardService } from "./pod/ShardService.ts"
 export type { Channel, Piece } from "./pod/shards/Channel.ts"
 export { Inbox } from "./pod/shards/Inbox.ts"
-export type { ShardPlace } from "./pod/shards/ShardPlace.ts"
+export type { Shard, ShardReport } from "./pod/shards/Shard.ts"
+export type { ShardSlot } from "./pod/shards/ShardSlot.ts"
 export { inThisThread, type Shards } from "./pod/shards/Shards.ts"
-export type { ShardReport, ShardView } from "./pod/shards/ShardView.ts"
 export { type MainOptions, main } from "./run.ts"
 export { SelfMetrics } from "./SelfMetrics.ts"
 export { EmbeddedLog, type EmbeddedLogOptions } from "./transport/embedded/EmbeddedLog.ts"

@@ -1,6 +1,6 @@
 /**
- * Engine: one shard, that is one member of the consumer group with its partitions, seen from outside: what may be
- * exposed now, the proof of it, its state, and the switches. Its Layer (`Shard.layer`) joins the group, its Scope leaves it.
+ * Engine: one member of the consumer group with its partitions, seen from outside: what may be
+ * exposed now, the proof of it, its state, and the switches. Its Layer (`EngineLayer.layer`) joins the group, its Scope leaves it.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition, Unreadable } from "../transport/Transport.ts"
@@ -26,7 +26,7 @@ export interface Cut {
 /** This pod cannot prove that it still owns what it would show: it shows nothing (P9). */
 export class NotProven extends Schema.TaggedError<NotProven>()("NotProven", { message: Schema.String }) {}
 
-/** The shard ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused at the start. */
+/** The member ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused at the start. */
 export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFailed", { message: Schema.String }) {}
 
 export type PartitionPhase = "preparing" | "replaying" | "serving" | "restarting" | "evicting"
@@ -93,7 +93,7 @@ export interface EngineStatus {
   readonly state: "joining" | "member" | "leaving" | "failed"
   /** Ms that the lease is still good for; negative where it ran out. */
   readonly leaseMs: number
-  /** Why the brokers do not let it in now, though they did; it tries on. null where they do. */
+  /** Why the brokers do not let it in now, though they did; it keeps trying. null where they do. */
   readonly refused: string | null
   /** Of the assignor, while this member led: how many of its wishes were refused, and the last of them in words. */
   readonly wishes: { readonly assignor: string; readonly refused: number; readonly last: string | null }
@@ -117,9 +117,9 @@ export class Engine extends Context.Service<
     readonly setBackpressure: (strategy: StrategyName, tp?: TopicPartition) => boolean
     /** Waits until the next offset to be processed of the partition is at least `offset` and it is visible here. */
     readonly caughtUp: (tp: TopicPartition, offset: number) => Effect.Effect<void>
-    /** Waits until the member ids that the coordinator may know this shard by are others than `known`, and answers them: whoever outlives it must make them leave. */
+    /** Waits until the member ids that the coordinator may know this member by are others than `known`, and answers them: whoever outlives it must make them leave. */
     readonly idsChanged: (known: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>>
-    /** Never succeeds; fails when the shard ended by itself. Whoever runs an engine races its work with this. */
+    /** Never succeeds; fails when the member ended by itself. Whoever runs an engine races its work with this. */
     readonly failed: Effect.Effect<never, EngineFailed>
   }
 >()("k2p/engine/Engine") {}

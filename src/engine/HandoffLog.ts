@@ -1,4 +1,4 @@
-/** HandoffLog: the last handoffs of a shard, for status, and their metrics. Bounded: the oldest go. */
+/** HandoffLog: the last handoffs of a member, for status, and their metrics. Bounded: the oldest go. */
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { HandoffStatus } from "./Engine.ts"
 import type { Partition } from "./partition/Partition.ts"

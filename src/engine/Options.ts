@@ -1,7 +1,7 @@
 import type { Placement } from "../transport/Placement.ts"
 import { defaultMaxRecordBytes } from "../transport/Transport.ts"
 
-/** Options of one shard, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
+/** Options of one member, all durations in milliseconds. Config.ts fills them from flags, variables and the file. */
 export interface EngineOptions {
   readonly group: string
   readonly topics: ReadonlyArray<string>

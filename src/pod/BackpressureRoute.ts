@@ -91,10 +91,10 @@ export const backpressureRoute = (
       })
       const wanted = parseSwitch(body, strategies)
       if (typeof wanted === "string") return replyText(response, 400, wanted)
-      const { views } = pod
-      if (views.length === 0)
+      const { shards } = pod
+      if (shards.length === 0)
         return replyText(response, 503, pod.unready(yield* pod.reports(0)) ?? "the engine is not running")
-      const switched = yield* Effect.forEach(views, (view) => view.setBackpressure(wanted.strategy, wanted.tp), {
+      const switched = yield* Effect.forEach(shards, (shard) => shard.setBackpressure(wanted.strategy, wanted.tp), {
         concurrency: "unbounded"
       })
       if (!switched.includes(true))

@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import { get, type Route, replyText } from "../http/Route.ts"
 import type { PodState } from "./PodState.ts"
-import type { ShardReport } from "./shards/ShardView.ts"
+import type { ShardReport } from "./shards/Shard.ts"
 
 export const healthRoute: Route = get("/healthz", "alive or not", ({ response }) => replyText(response, 200, "ok"))
 

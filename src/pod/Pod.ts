@@ -56,7 +56,7 @@ export const podRoutes = (
 const started = <R>(pod: PodState, shards: Shards<R>) =>
   Effect.gen(function* () {
     yield* Effect.addFinalizer(() => Effect.sync(() => pod.left()))
-    const failed = yield* shards.start(pod.places)
+    const failed = yield* shards.start(pod.slots)
     pod.running()
     // Registered last, so it runs first: unready before the first partition goes.
     yield* Effect.addFinalizer(() => Effect.sync(() => pod.leaving()))

@@ -4,19 +4,19 @@
  * and its shards tells each change here.
  */
 import { Effect } from "effect"
-import type { ShardPlace } from "./shards/ShardPlace.ts"
-import { absent, type ShardReport, type ShardView } from "./shards/ShardView.ts"
+import { absent, type Shard, type ShardReport } from "./shards/Shard.ts"
+import type { ShardSlot } from "./shards/ShardSlot.ts"
 
 export type PodPhase = "starting" | "running" | "leaving" | "left"
 
 export class PodState {
   readonly startedAt: number
-  readonly places: ReadonlyArray<ShardPlace>
+  readonly slots: ReadonlyArray<ShardSlot>
   #phase: PodPhase = "starting"
 
   constructor(startedAt: number, shards = 1) {
     this.startedAt = startedAt
-    this.places = Array.from({ length: shards }, (_, shard) => ({ shard, view: undefined, restarts: 0 }))
+    this.slots = Array.from({ length: shards }, (_, number) => ({ number, shard: undefined, restarts: 0 }))
   }
 
   get phase(): PodPhase {
@@ -24,8 +24,8 @@ export class PodState {
   }
 
   /** The shards that run now. */
-  get views(): ReadonlyArray<ShardView> {
-    return this.places.flatMap(({ view }) => (view === undefined ? [] : [view]))
+  get shards(): ReadonlyArray<Shard> {
+    return this.slots.flatMap(({ shard }) => (shard === undefined ? [] : [shard]))
   }
 
   running(): void {
@@ -39,18 +39,18 @@ export class PodState {
 
   left(): void {
     this.#phase = "left"
-    for (const place of this.places) place.view = undefined
+    for (const slot of this.slots) slot.shard = undefined
   }
 
   /** Every shard's state, also of those that do not run; with at most so many entries of the application's in all. */
   reports(entries: number): Effect.Effect<ReadonlyArray<ShardReport>> {
-    const each = Math.floor(entries / this.places.length)
+    const each = Math.floor(entries / this.slots.length)
     return Effect.forEach(
-      this.places,
-      ({ shard, view, restarts }) =>
-        view === undefined
-          ? Effect.succeed(absent(shard, "starting", restarts))
-          : Effect.map(view.report(each), (report) => ({ ...report, workerRestarts: restarts })),
+      this.slots,
+      ({ number, shard, restarts }) =>
+        shard === undefined
+          ? Effect.succeed(absent(number, "starting", restarts))
+          : Effect.map(shard.report(each), (report) => ({ ...report, workerRestarts: restarts })),
       { concurrency: "unbounded" }
     )
   }

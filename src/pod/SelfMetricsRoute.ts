@@ -31,15 +31,19 @@ export const podMetricsRoute = (pod: PodState, metrics: SelfMetricsShape, totals
   about,
   handle: ({ response }) =>
     Effect.gen(function* () {
-      const { views } = pod
-      if (views.length === 0) refreshGauges(metrics, undefined)
+      const { shards } = pod
+      if (shards.length === 0) refreshGauges(metrics, undefined)
       // Of several threads' leases the shortest counts, and this one's is none unless a shard of it says so.
       else metrics.leaseSeconds.remove()
-      const theirs = yield* Effect.forEach(views, (view) => Effect.map(view.metrics, (own) => [view, own] as const), {
-        concurrency: "unbounded"
-      })
-      for (const [view, own] of theirs) totals.saw(view, own)
-      const body = yield* Effect.promise(async () => metrics.text(await totals.all(views)))
+      const theirs = yield* Effect.forEach(
+        shards,
+        (shard) => Effect.map(shard.metrics, (own) => [shard, own] as const),
+        {
+          concurrency: "unbounded"
+        }
+      )
+      for (const [shard, own] of theirs) totals.saw(shard, own)
+      const body = yield* Effect.promise(async () => metrics.text(await totals.all(shards)))
       reply(response, 200, metrics.registry.contentType, body)
     })
 })

@@ -3,7 +3,7 @@
  * bounded time, and ends with the loss of the partition.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import {
   durable,
@@ -251,6 +251,38 @@ describe("a drain", () => {
       })
     )
   )
+
+  for (const [how, draining, end] of [
+    ["that is done", Effect.void, "Success"],
+    ["that fails", Effect.die(new Error("disk full")), "Failure"],
+    ["that takes too long", Effect.never, "Failure"]
+  ] as const)
+    it.effect(`${how} has a span that says so, with its partition and its processor`, () =>
+      Effect.suspend(() => {
+        const spans: Array<Tracer.NativeSpan> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            const span = new Tracer.NativeSpan(options)
+            spans.push(span)
+            return span
+          }
+        })
+        return withLog(
+          1,
+          Effect.gen(function* () {
+            const { processor } = drains(() => draining)
+            const a = yield* startShardPod("a", { processor })
+            yield* passing(produce(10))
+            yield* passing(a.engine.caughtUp({ topic, partition: 0 }, 10))
+            yield* passing(a.stop)
+            const [drain, ...more] = spans.filter(({ name }) => name === "drain")
+            assert.lengthOf(more, 0)
+            assert.deepStrictEqual(Object.fromEntries(drain!.attributes), { partition: `${topic}/0`, module: "drains" })
+            assert.strictEqual(drain!.status._tag === "Ended" && drain!.status.exit._tag, end)
+          })
+        ).pipe(Effect.withTracer(tracer))
+      })
+    )
 
   it.effect("ends with the loss of its partition, and nothing is committed", () =>
     withLog(

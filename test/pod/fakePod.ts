@@ -13,9 +13,9 @@ import { type PodOptions, podRoutes } from "../../src/pod/Pod.ts"
 import { PodState } from "../../src/pod/PodState.ts"
 import { ShardService } from "../../src/pod/ShardService.ts"
 import { localShard } from "../../src/pod/shards/LocalShard.ts"
-import { hostShard } from "../../src/pod/shards/ShardHost.ts"
-import { ShardPort } from "../../src/pod/shards/ShardPort.ts"
-import type { ShardView } from "../../src/pod/shards/ShardView.ts"
+import { RemoteShard } from "../../src/pod/shards/RemoteShard.ts"
+import type { Shard } from "../../src/pod/shards/Shard.ts"
+import { serveShard } from "../../src/pod/shards/ShardServer.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../../src/SelfMetrics.ts"
 import { partitionKey, type TopicPartition } from "../../src/transport/Transport.ts"
 
@@ -117,7 +117,7 @@ export class FakeEngine {
 }
 
 /** Both ends in this thread. */
-export const overPort = (view: ShardView): Effect.Effect<ShardPort, never, Scope.Scope> =>
+export const overPort = (shard: Shard): Effect.Effect<RemoteShard, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { port1, port2 } = new MessageChannel()
     yield* Effect.addFinalizer(() =>
@@ -126,8 +126,8 @@ export const overPort = (view: ShardView): Effect.Effect<ShardPort, never, Scope
         port2.close()
       })
     )
-    yield* hostShard({ port: port2, view, metrics: Effect.succeed([]), leave: () => {} })
-    return new ShardPort(view.shard, port1)
+    yield* serveShard({ port: port2, shard, metrics: Effect.succeed([]), leave: () => {} })
+    return new RemoteShard(shard.number, port1)
   })
 
 export interface FakeShard {
@@ -135,7 +135,7 @@ export interface FakeShard {
   /** What partition 0 holds; may be replaced at any time. */
   dumps: ReadonlyArray<Dump>
   /** Only of a shard behind a port. */
-  readonly port: ShardPort | undefined
+  readonly port: RemoteShard | undefined
 }
 
 export interface FakePod {
@@ -161,7 +161,7 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
     const metrics = Context.get(yield* Layer.build(SelfMetrics.layerBare), SelfMetrics)
     const pod = new PodState(0, options.shards)
     const shards: Array<FakeShard> = []
-    for (const place of pod.places) {
+    for (const slot of pod.slots) {
       const cache = Context.get(yield* Layer.build(Layer.fresh(MetricsCache.layer)), MetricsCache)
       const engine = new FakeEngine()
       const fake: { -readonly [K in keyof FakeShard]: FakeShard[K] } = { engine, dumps: [], port: undefined }
@@ -180,9 +180,9 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
         Layer.provide([Layer.succeed(MetricsCache, cache), Layer.succeed(SelfMetrics, metrics)])
       )
       const service = Context.get(yield* Layer.build(Layer.fresh(answers)), ShardService)
-      const view = localShard({ shard: place.shard, engine: engine.service, service, metrics })
-      if (options.overPort === true) fake.port = yield* overPort(view)
-      place.view = fake.port ?? view
+      const shard = localShard({ number: slot.number, engine: engine.service, service, metrics })
+      if (options.overPort === true) fake.port = yield* overPort(shard)
+      slot.shard = fake.port ?? shard
       shards.push(fake)
     }
     pod.running()

@@ -131,10 +131,10 @@ describe("a scrape of two shards", () => {
     const answer = await ask(`${pod.base}/metrics`, { "X-Prometheus-Scrape-Timeout-Seconds": "0.3" })
     assert.match(answer.body.toString(), /only_1\{/)
     assert.notMatch(answer.body.toString(), /s-0/)
-    pod.pod.places[0]!.view = undefined
+    pod.pod.slots[0]!.shard = undefined
     assert.strictEqual(await lines(pod), answer.body.toString())
     await until(pod, async () => (await scrapes(pod.metrics, "partial")) === 2)
-    pod.pod.places[1]!.view = undefined
+    pod.pod.slots[1]!.shard = undefined
     assert.strictEqual((await ask(`${pod.base}/metrics`, openMetrics)).body.toString(), "# EOF\n")
     await until(pod, async () => (await scrapes(pod.metrics, "not-running")) === 1)
   })
@@ -240,7 +240,7 @@ describe("the state of two shards", () => {
       memberId: "m-2",
       partitions: [partitionStatus(7)]
     }
-    pod.pod.places[1]!.restarts = 3
+    pod.pod.slots[1]!.restarts = 3
     const { shards, ready } = JSON.parse((await ask(`${pod.base}/api/v1/status`)).body.toString())
     assert.isTrue(ready)
     assert.deepStrictEqual(
@@ -258,7 +258,7 @@ describe("the state of two shards", () => {
     assert.strictEqual(await readyz(), "200 ready")
     pod.shards[1]!.engine.status = { ...pod.shards[1]!.engine.status, ready: false, state: "joining" }
     assert.strictEqual(await readyz(), "503 shard 1: joining")
-    pod.pod.places[1]!.view = undefined
+    pod.pod.slots[1]!.shard = undefined
     assert.strictEqual(await readyz(), "503 shard 1: starting")
     pod.shards[0]!.port!.lost()
     assert.strictEqual(await readyz(), "503 shard 0: silent")
@@ -299,7 +299,7 @@ describe("own metrics of several threads", () => {
   it.live("are summed, and do not fall when a thread dies", () =>
     Effect.gen(function* () {
       const pod = yield* fakePod({ shards: 3, overPort: true })
-      const [a, b, c] = pod.pod.views
+      const [a, b, c] = pod.pod.shards
       const main = pod.metrics
       const thread = (rounds: number, lease: number) =>
         Effect.gen(function* () {
@@ -314,7 +314,7 @@ describe("own metrics of several threads", () => {
       const totals = new Totals()
       main.leaseSeconds.remove()
       const value = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1])
-      const text = (live: typeof pod.pod.views) => Effect.promise(async () => main.text(await totals.all(live)))
+      const text = (live: typeof pod.pod.shards) => Effect.promise(async () => main.text(await totals.all(live)))
       totals.saw(a!, yield* thread(3, 9))
       totals.saw(b!, yield* thread(5, 4))
       const first = yield* text([a!, b!])

@@ -5,10 +5,10 @@
 import { Clock, Context, Effect, Exit, Layer, Scope, Semaphore } from "effect"
 import { Backpressure, type StrategyName } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine } from "../../src/engine/Engine.ts"
+import * as EngineLayer from "../../src/engine/EngineLayer.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
 import { type Batch, PartitionProcessor, type ProcessorError } from "../../src/engine/PartitionProcessor.ts"
-import * as Shard from "../../src/engine/Shard.ts"
 import { type Look, MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/metrics/cache/MetricsProcessor.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
@@ -43,7 +43,6 @@ export interface Parts {
   readonly assignor?: Layer.Layer<Assignor>
   readonly backpressure?: Layer.Layer<Backpressure>
   readonly transport?: (transport: Transport["Service"], pod: PodClock) => Transport["Service"]
-  readonly shard?: typeof Shard.layer
   readonly processor?: (processor: PartitionProcessor["Service"]) => PartitionProcessor["Service"]
   /** Replaces how a scrape is made; `content` is asked for when the body is written. */
   readonly scrape?: (pod: SimPod, ago: number) => Scrape
@@ -125,7 +124,7 @@ export class SimPod {
     const engine = { ...simEngine, ...settings.engine, ...parts.engine, clientId: this.name }
     const deposed = () => Number(this.base.monotonicTimeNanosUnsafe()) / 1e6 < this.deposedUntil
     const transport = (parts.transport ?? ((t) => t))(throughClock(log, this.clock, deposed), this.clock)
-    const layer = (parts.shard ?? Shard.layer)(engine).pipe(
+    const layer = EngineLayer.layer(engine).pipe(
       Layer.provide(hampered),
       Layer.provideMerge(MetricsCache.layer),
       Layer.provide(parts.backpressure ?? Backpressure.layer(settings.backpressure, 20)),

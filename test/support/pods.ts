@@ -1,7 +1,7 @@
 /** Pods as processes: `kafka2prom serve` on a port of its own, with what a scraper and an operator can ask it for. */
 import type { PartitionStatus } from "../../src/engine/Engine.ts"
 import type { PartitionDetails } from "../../src/metrics/scrape/MetricsShard.ts"
-import type { ShardReport } from "../../src/pod/shards/ShardView.ts"
+import type { ShardReport } from "../../src/pod/shards/Shard.ts"
 import type { Running, RunOptions, Stage } from "./processes.ts"
 import { until } from "./until.ts"
 

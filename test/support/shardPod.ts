@@ -5,10 +5,10 @@
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { Backpressure, type StrategyName } from "../../src/engine/Backpressure.ts"
 import { Engine } from "../../src/engine/Engine.ts"
+import * as EngineLayer from "../../src/engine/EngineLayer.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../src/engine/Options.ts"
 import { PartitionProcessor, ProcessorError, shown } from "../../src/engine/PartitionProcessor.ts"
-import * as Shard from "../../src/engine/Shard.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { type Fetched, type LogRecord, partitionKey, Transport } from "../../src/transport/Transport.ts"
@@ -117,7 +117,7 @@ export const startShardPod = (
     const log = yield* EmbeddedLog
     const live = new Map<string, Map<string, number>>()
     const trace = options.trace ?? []
-    const layer = Shard.layer({ ...defaultEngineOptions, clientId: name, ...options.engine }).pipe(
+    const layer = EngineLayer.layer({ ...defaultEngineOptions, clientId: name, ...options.engine }).pipe(
       Layer.provideMerge(SelfMetrics.layerBare),
       Layer.provide([
         Layer.succeed(Transport, fetching(log.transport, options.onFetched ?? ((fetched) => fetched))),

@@ -124,4 +124,23 @@ describeKafka("an application of one's own on two workers", () => {
     assert.strictEqual((await pod.ended).code, 0)
     assert.strictEqual(pod.out.stderr.match(/left group kafka2prom/g)?.length, 2)
   })
+
+  it("is told by its commits what it left in them", async () => {
+    const next = stage.program("counts-next", [
+      ...["run", module("counts"), "--brokers", kafka.bootstrap.join(","), "--topic", "orders"],
+      ...["--listen", "127.0.0.1:0", "--workers", "1"]
+    ])
+    const [, found] = await next.says(/listening on (http:\/\/[^/]+)\/counts/)
+    base = found!
+    const told = async () => {
+      const { shards } = (await get("/api/v1/status")) as {
+        readonly shards: ReadonlyArray<{ readonly partitions: ReadonlyArray<{ readonly told: number }> }>
+      }
+      return shards.flatMap((shard) => shard.partitions.map((p) => p.told)).join()
+    }
+    // Two records in each.
+    await until(async () => (await told()) === "2,2,2,2", { what: "the memos" })
+    next.signal("SIGTERM")
+    assert.strictEqual((await next.ended).code, 0)
+  })
 })

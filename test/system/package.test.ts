@@ -62,10 +62,10 @@ describeWith(["npm", "tar"], "the packed package", () => {
     const out = await script(
       home,
       `import { Counter } from "prom-client"
-       import { dumpRegistry, RegistryDump, Shard, KafkaTransport, EmbeddedLog } from "kafka2prom"
+       import { dumpRegistry, RegistryDump, EngineLayer, KafkaTransport, EmbeddedLog } from "kafka2prom"
        new Counter({ name: "orders_total", help: "Orders." }).inc(3)
        await dumpRegistry({ path: "dumps/app.prom" })()
-       console.log([RegistryDump.layer, Shard.layer, KafkaTransport.layer, EmbeddedLog.layer].map((l) => typeof l).join())`
+       console.log([RegistryDump.layer, EngineLayer.layer, KafkaTransport.layer, EmbeddedLog.layer].map((l) => typeof l).join())`
     )
     assert.strictEqual(out, "function,function,function,function\n")
     assert.include(await readFile(join(home, "dumps", "app.prom"), "utf8"), "orders_total 3\n")
@@ -106,7 +106,7 @@ describeWith(["npm", "tar"], "the packed package", () => {
              routes: [{
                method: "GET", path: "/asked", about: "asks",
                handle: ({ response }) => Effect.map(
-                 Effect.forEach(pod.views, (view) => view.ask(view.shard)),
+                 Effect.forEach(pod.shards, (shard) => shard.ask(shard.number)),
                  (answers) => response.end(JSON.stringify(answers))
                )
              }]

@@ -50,31 +50,27 @@ const synced = async (path: string): Promise<void> => {
   }
 }
 
-/** Makes the folder, and syncs every folder in which something was made. Not by Node's own `recursive`: that never ends where the system makes nothing. */
-const folder = async (path: string): Promise<void> => {
-  const made = await mkdir(path).then(
+/** Whether the folder was made; undefined where the one that it is to be in is not there. */
+const made = (path: string): Promise<boolean | undefined> =>
+  mkdir(path).then(
     () => true,
     (error: unknown) => {
-      const code = codeOf(error)
-      if (code === "EEXIST") return false
-      if (code === "ENOENT" && dirname(path) !== path) return undefined
+      if (codeOf(error) === "EEXIST") return false
+      if (codeOf(error) === "ENOENT") return undefined
       throw error
     }
   )
-  if (made === false) return
-  if (made === undefined) {
-    if (await exists(dirname(path))) throw Object.assign(new Error("no folder can be made there"), { code: "EACCES" })
-    await folder(dirname(path))
-    return folder(path)
-  }
-  await synced(dirname(path))
-}
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false
-  )
+/** Makes the folder, and syncs every folder in which something was made. Not by Node's own `recursive`: that never ends where the system makes nothing. */
+const folder = async (path: string): Promise<void> => {
+  let isNew = await made(path)
+  if (isNew === undefined && dirname(path) !== path) {
+    await folder(dirname(path))
+    isNew = await made(path)
+  }
+  if (isNew === undefined) throw Object.assign(new Error("no folder can be made there"), { code: "EACCES" })
+  if (isNew) await synced(dirname(path))
+}
 
 const writeAll = async (file: FileHandle, pieces: ReadonlyArray<Uint8Array>): Promise<void> => {
   for (const piece of pieces)

@@ -1,7 +1,7 @@
 /**
  * Admission: whether the brokers let this member in, as far as it knows. Who was never in has the wrong credentials or no right to the
  * group: that is final, and for a person. Who has been in is refused for a reason that passes (a secret that is changed here and
- * there in turn, a certificate that ran out, a directory that is away): it tries on, says so once and then now and then, and ends nothing.
+ * there in turn, a certificate that ran out, a directory that is away): it keeps trying, says so once and then now and then, and ends nothing.
  */
 import { Effect } from "effect"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
@@ -54,7 +54,7 @@ export class Admission {
       if (!first && now - this.toldAt < remindEvery) return Effect.void
       this.toldAt = now
       return Effect.logError(
-        `the brokers ${first ? "do not let this pod in any more" : "still do not let this pod in"}: ${error.message}; it shows nothing that it cannot prove and tries on`
+        `the brokers ${first ? "do not let this pod in any more" : "still do not let this pod in"}: ${error.message}; it shows nothing that it cannot prove and keeps trying`
       )
     })
   }

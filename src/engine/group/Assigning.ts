@@ -34,6 +34,11 @@ export class Assigning {
     this.refused = refused
   }
 
+  /** The assignor's name. */
+  get name(): string {
+    return this.assignor.name
+  }
+
   get protocol(): string {
     return this.assignor.protocol
   }

@@ -1,7 +1,7 @@
 /**
  * Handoff: the state machine of one group member, as one pure function: `step(state, event)` gives the next state and the
  * actions to carry out. Who is a member, which generation counts, which partitions are owned or on their way out, when
- * to join again. It sends nothing and waits for nothing; Member and Shard do, and report back by events.
+ * to join again. It sends nothing and waits for nothing; those who do report back by events (Member).
  *
  * | event     | rule | what follows                                                                                   |
  * |-----------|------|------------------------------------------------------------------------------------------------|
@@ -13,6 +13,7 @@
  * | rejoin    | 2, 6 | somebody needs a new generation (an R in doubt, new partitions of a topic)                     |
  * | lost      | 5    | everything is evicted and nothing committed; afterwards a new member id joins                  |
  * | leave     | 1    | everything is evicted and committed; afterwards the member leaves                              |
+ * | left      | 1    | nothing follows from anything any more                                                         |
  * | given     | 5    | the id of the join under way, or a ghost where that was given up                               |
  * | gone      | 5    | the coordinator has let go of a ghost                                                          |
  *
@@ -79,6 +80,7 @@ export type HandoffEvent =
   | { readonly type: "rejoin" }
   | { readonly type: "lost"; readonly reason: string }
   | { readonly type: "leave" }
+  | { readonly type: "left" }
   /** `sequence`: of the join that it was given for. */
   | { readonly type: "given"; readonly memberId: string; readonly sequence: number }
   | { readonly type: "gone"; readonly memberId: string }
@@ -231,6 +233,8 @@ const follow = (s: HandoffState, e: HandoffEvent): Step => {
       const [owned, actions] = evictAll(s, true, "leaving the group")
       return [{ ...s, leaving: true, wantJoin: false, owned }, actions]
     }
+    case "left":
+      return [{ ...s, phase: "left", lease: noLease }, []]
     case "given":
       // Given for a join that nobody waits for any more.
       if (late || s.memberId !== "" || e.sequence !== s.sequence) return [haunted(s, e.memberId), []]

@@ -1,36 +1,45 @@
 /**
  * Topology: which partitions the subscribed topics have and which node leads each, as the brokers last said. Refreshed
- * when a fetch finds it wrong and in an interval. While it says something else than what the group's leader assigned, the leader
+ * when somebody finds it wrong and in an interval. While it says something else than what the group's leader assigned, the leader
  * asks for a new generation.
  */
 import { Effect } from "effect"
 import { type GroupClient, partitionKey, type TopicPartition, type TransportError } from "../../transport/Transport.ts"
+import type { Signal } from "../Signal.ts"
 
 export class Topology {
   partitions: ReadonlyArray<TopicPartition> = []
+  /** How many each topic has; one that does not exist (yet) is not in it. */
+  counts: ReadonlyMap<string, number> = new Map()
+  /** Somebody found it wrong since the brokers were asked last. Nothing was asked yet. */
+  isStale = true
   /** By the latest assignment of this member as leader. */
   private assigned: ReadonlySet<string> = new Set()
   private leaders: ReadonlyMap<string, number> = new Map()
   private readonly client: GroupClient
   private readonly topics: ReadonlyArray<string>
-  private readonly counted: (topic: string, partitions: number) => void
+  private readonly signal: Signal
   /** Questions sent so far, and the latest of them that was answered. */
   private sent = 0
   private answered = 0
 
-  constructor(
-    client: GroupClient,
-    topics: ReadonlyArray<string>,
-    counted: (topic: string, partitions: number) => void = () => {}
-  ) {
+  /** `signal`: notified when it is found wrong. */
+  constructor(client: GroupClient, topics: ReadonlyArray<string>, signal: Signal) {
     this.client = client
     this.topics = topics
-    this.counted = counted
+    this.signal = signal
   }
 
-  /** Answers whether a question that was sent after this call has been answered. */
+  /** The leaders or the partitions are not what they were thought to be. */
+  stale(): void {
+    this.isStale = true
+    this.signal.notify()
+  }
+
+  /** Has the brokers asked. What it answers tells whether a question that was sent after this call has been answered. */
   ask(): () => boolean {
     const { sent } = this
+    this.stale()
     return () => this.answered > sent
   }
 
@@ -61,19 +70,23 @@ export class Topology {
   /** A topic that does not exist (yet) has no partitions. */
   readonly refresh: Effect.Effect<void, TransportError> = Effect.suspend(() => {
     const question = ++this.sent
+    this.isStale = false
     return Effect.map(this.client.metadata(this.topics), (topics) => {
       this.answered = Math.max(this.answered, question)
       const leaders = new Map<string, number>()
       const partitions: Array<TopicPartition> = []
-      for (const { topic, partitions: infos } of topics)
+      const counts = new Map<string, number>()
+      for (const { topic, partitions: infos } of topics) {
+        if (infos.length > 0) counts.set(topic, infos.length)
         for (const { partition, leader } of infos) {
           const tp = { topic, partition }
           partitions.push(tp)
           leaders.set(partitionKey(tp), leader)
         }
+      }
       this.partitions = partitions
       this.leaders = leaders
-      for (const { topic, partitions: infos } of topics) if (infos.length > 0) this.counted(topic, infos.length)
+      this.counts = counts
     })
   })
 }

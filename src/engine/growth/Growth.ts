@@ -9,36 +9,13 @@
  */
 import { Effect } from "effect"
 import type { Placement } from "../../transport/Placement.ts"
-import {
-  type Committed,
-  type GroupClient,
-  partitionKey,
-  type TopicPartition,
-  type TransportError
-} from "../../transport/Transport.ts"
-import type { EngineOptions } from "../Options.ts"
+import { type Committed, partitionKey, type TopicPartition, type TransportError } from "../../transport/Transport.ts"
+import type { Member } from "../Member.ts"
 import { decodeCommitMetadata } from "../partition/CommitMetadata.ts"
 import type { Partition } from "../partition/Partition.ts"
-import type { Signal } from "../Signal.ts"
 import { type HomesNote, isNamed, maxCounts, type Named } from "./Homes.ts"
 import { ascending, type Counts, type TopicCounts } from "./TopicCounts.ts"
 import { decided, noVote, together, type Vote, vote } from "./Votes.ts"
-
-export interface GrowthHost {
-  readonly client: GroupClient
-  readonly options: EngineOptions
-  readonly now: () => number
-  readonly partitions: () => Iterable<Partition>
-  /** Notified whenever something moved. */
-  readonly signal: Signal
-  /** A commit is wanted now. */
-  readonly wake: () => void
-  /** The group should look at the topic's partitions, in a generation of its own. */
-  readonly grown: () => void
-  /** Has the brokers asked for the topics' partitions; what it answers tells whether they have answered since. */
-  readonly ask: () => () => boolean
-  readonly told: (text: string) => void
-}
 
 const maxNotes = 4096
 
@@ -50,31 +27,34 @@ interface Known {
 }
 
 export class Growth {
-  private readonly host: GrowthHost
+  private readonly member: Member
   private readonly topics = new Map<string, Known>()
   /** What commits name, by their text. */
   private readonly notes = new Map<string, HomesNote | undefined>()
 
-  constructor(host: GrowthHost) {
-    this.host = host
+  constructor(member: Member) {
+    this.member = member
   }
 
   known(topic: string): Known {
     let known = this.topics.get(topic)
     if (known === undefined) {
-      const { partitioner } = this.host.options
+      const { partitioner } = this.member.options
       known = { placement: partitioner === "auto" || partitioner === "none" ? undefined : partitioner, counts: [] }
       this.topics.set(topic, known)
     }
     return known
   }
 
-  /** The brokers say that the topic has so many. One that is behind the others may say fewer: that is no news. */
-  counted(topic: string, count: number): void {
-    const before = this.largest(topic)
-    if (count <= before) return
-    this.learn(topic, undefined, [count])
-    if (before > 0) this.host.grown()
+  /** The brokers say that topics have so many. One that is behind the others may say fewer: that is no news. */
+  counted(counts: ReadonlyMap<string, number>): void {
+    for (const [topic, count] of counts) {
+      const before = this.largest(topic)
+      if (count <= before) continue
+      this.learn(topic, undefined, [count])
+      // The group should look at the topic's partitions, in a generation of its own.
+      if (before > 0) this.member.report({ type: "rejoin" })
+    }
   }
 
   /** What the leader told all. */
@@ -92,7 +72,7 @@ export class Growth {
   /** As leader: what all members claim, and what that makes of it together. */
   collect(all: ReadonlyArray<Counts>): Counts {
     for (const counts of all) this.heard(counts)
-    for (const topic of this.host.options.topics) {
+    for (const topic of this.member.options.topics) {
       const agreed = decided(together(all.map((counts) => counts.get(topic)?.vote ?? noVote)))
       this.learn(topic, agreed, [])
     }
@@ -113,7 +93,7 @@ export class Growth {
     const { placement, counts } = this.known(p.tp.topic)
     if (note !== undefined && p.homes.steps.length === 0) p.homes.restore(note)
     p.homes.know(placement, counts)
-    p.homes.fresh = this.host.ask
+    p.homes.fresh = () => this.member.topology.ask()
     this.wait(p)
   }
 
@@ -125,19 +105,19 @@ export class Growth {
 
   /** Finds out K where it can be known by now, and ends windows. Runs until interrupted. */
   readonly loop: Effect.Effect<never> = Effect.suspend(() => {
-    const { host } = this
+    const { member } = this
     return Effect.gen({ self: this }, function* () {
       yield* Effect.raceFirst(
-        host.signal.until(() => this.pending()),
-        Effect.sleep(Math.min(60_000, Math.max(1_000, host.options.growthWindow / 10)))
+        member.signal.until(() => this.pending()),
+        Effect.sleep(Math.min(60_000, Math.max(1_000, member.options.growthWindow / 10)))
       )
       yield* Effect.forEach(this.topics.keys(), (topic) => this.look(topic), { discard: true })
-      yield* Effect.sleep(host.options.commitInterval / 2)
+      yield* Effect.sleep(member.options.commitInterval / 2)
     }).pipe(
       Effect.catch((error) =>
         Effect.andThen(
-          Effect.logDebug(`reading what a topic's commits name failed: ${error.message}; trying on`),
-          Effect.sleep(host.options.commitInterval)
+          Effect.logDebug(`reading what a topic's commits name failed: ${error.message}; retrying`),
+          Effect.sleep(member.options.commitInterval)
         )
       ),
       Effect.forever
@@ -145,8 +125,8 @@ export class Growth {
   })
 
   private vote(topic: string, { placement, counts }: Known): Vote {
-    if (this.host.options.partitioner !== "auto" || placement !== undefined) return noVote
-    const owned = [...this.host.partitions()].filter((p) => p.tp.topic === topic)
+    if (this.member.options.partitioner !== "auto" || placement !== undefined) return noVote
+    const owned = [...this.member.partitions.values()].filter((p) => p.tp.topic === topic)
     return together(owned.map((p) => vote(p.tp.partition, counts, p.processing?.keys?.() ?? [])))
   }
 
@@ -156,7 +136,7 @@ export class Growth {
 
   private tell(votes: (topic: string, known: Known) => TopicCounts["vote"]): Counts {
     const all = new Map<string, TopicCounts>()
-    for (const topic of this.host.options.topics) {
+    for (const topic of this.member.options.topics) {
       const known = this.known(topic)
       const { placement, counts } = known
       all.set(topic, { placement, counts, vote: votes(topic, known) })
@@ -166,7 +146,7 @@ export class Growth {
 
   /** One instant: nothing of what is not at home any more is in a later cut, or was in one after a commit that names the count. */
   private learn(topic: string, placement: Placement | undefined, counts: ReadonlyArray<number>): void {
-    const { host } = this
+    const { member } = this
     const known = this.known(topic)
     const before = known.counts
     // Mostly there is nothing new, and a new owner hears it from every partition.
@@ -174,16 +154,16 @@ export class Growth {
     const all = news ? ascending([...before, ...counts]).slice(-maxCounts) : before
     const more = news && all.some((count) => !before.includes(count))
     // An option is what it is; what was found out stays so.
-    const found = host.options.partitioner === "auto" ? (known.placement ?? placement) : known.placement
+    const found = member.options.partitioner === "auto" ? (known.placement ?? placement) : known.placement
     if (!more && found === known.placement) return
     if (before.length > 0 && more)
-      host.told(`topic ${topic} has had ${all.join(", ")} partitions; ${placementText(found)}`)
+      member.fibers.say(Effect.logInfo(`topic ${topic} has had ${all.join(", ")} partitions; ${placementText(found)}`))
     if (more && before.length > 0) known.vote ??= this.vote(topic, known)
     known.counts = all
     known.placement = found
-    for (const p of host.partitions()) if (p.tp.topic === topic) this.apply(p, known)
-    host.wake()
-    host.signal.notify()
+    for (const p of member.partitions.values()) if (p.tp.topic === topic) this.apply(p, known)
+    member.wantCommit()
+    member.signal.notify()
   }
 
   private apply(p: Partition, { placement, counts }: Known): void {
@@ -197,13 +177,13 @@ export class Growth {
 
   /** Where nobody can tell who moved. */
   private wait({ homes }: Partition): void {
-    const { growthWindow } = this.host.options
-    homes.waitsUntil = this.host.now() + growthWindow
+    const { growthWindow } = this.member.options
+    homes.waitsUntil = this.member.now() + growthWindow
     if (growthWindow === 0 && homes.placement === undefined) homes.settle(0)
   }
 
   private pending(): boolean {
-    for (const { homes, processing } of this.host.partitions())
+    for (const { homes, processing } of this.member.partitions.values())
       if (processing !== undefined && (homes.open.length > 0 || (homes.waiting && homes.endWanted))) return true
     return false
   }
@@ -216,7 +196,7 @@ export class Growth {
       const largest = this.largest(topic)
       const all = Array.from({ length: largest }, (_, partition) => ({ topic, partition }))
       const beyond = also.filter(({ partition }) => partition >= largest)
-      const committed = yield* this.host.client.offsetFetch([...all, ...beyond])
+      const committed = yield* this.member.client.offsetFetch([...all, ...beyond])
       for (const { metadata } of committed.values()) {
         const note = this.read(metadata)
         if (note !== undefined)
@@ -233,9 +213,10 @@ export class Growth {
   /** The owned partitions of a topic that wait for something. */
   private look(topic: string): Effect.Effect<void, TransportError> {
     return Effect.gen({ self: this }, function* () {
-      const owned = () => [...this.host.partitions()].filter((p) => p.tp.topic === topic && p.processing !== undefined)
+      const owned = () =>
+        [...this.member.partitions.values()].filter((p) => p.tp.topic === topic && p.processing !== undefined)
       const over = owned().filter(
-        ({ homes }) => !homes.waited && homes.steps.length > 0 && this.host.now() >= homes.waitsUntil
+        ({ homes }) => !homes.waited && homes.steps.length > 0 && this.member.now() >= homes.waitsUntil
       )
       for (const { homes } of over) if (homes.placement === undefined) homes.settle(0)
       const settling = over.filter(({ homes }) => homes.placement !== undefined && homes.open.length === 0)
@@ -272,15 +253,15 @@ export class Growth {
   /** Asked for now, so nothing that was written before lies beyond them. */
   private ends(ready: ReadonlyArray<Partition>, use: (p: Partition, end: number) => void): Effect.Effect<void> {
     const each = (p: Partition) =>
-      this.host.client.listOffsets([p.tp], "end").pipe(
+      this.member.client.listOffsets([p.tp], "end").pipe(
         Effect.map((ends) => {
           const end = ends.get(p.key)
           if (end === undefined) return
           use(p, end)
-          this.host.wake()
+          this.member.wantCommit()
         }),
         // One that has no leader now is asked again, and holds up no other.
-        Effect.catch((error) => Effect.logDebug(`the end of ${p.key} cannot be read: ${error.message}; trying on`))
+        Effect.catch((error) => Effect.logDebug(`the end of ${p.key} cannot be read: ${error.message}; retrying`))
       )
     return Effect.forEach(ready, each, { concurrency: "unbounded", discard: true })
   }

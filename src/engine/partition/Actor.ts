@@ -8,19 +8,16 @@
  */
 import { Cause, Effect, Exit, type Scope } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
-import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import {
-  type Batch,
-  type Opening,
-  type PartitionProcessor,
-  type Processing,
-  ProcessorError
-} from "../PartitionProcessor.ts"
+import { NotProven } from "../Engine.ts"
+import { prove } from "../group/Proof.ts"
+import type { Growth } from "../growth/Growth.ts"
+import type { Member } from "../Member.ts"
+import { type Batch, type Opening, type Processing, ProcessorError } from "../PartitionProcessor.ts"
 import { guarded } from "./GuardedProcessing.ts"
 import type { Fault, Partition } from "./Partition.ts"
-import { holds, type PreparationHost, prepareRetrying } from "./Preparation.ts"
+import { holds, prepareRetrying } from "./Preparation.ts"
 import { quarantined } from "./Quarantine.ts"
-import type { StartPlan } from "./StartPlan.ts"
+import type { Relief } from "./Relief.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
 import { Trouble } from "./Trouble.ts"
 import { type Witness, witnessOf } from "./Witness.ts"
@@ -30,20 +27,11 @@ const afterFailure = new Backoff(50, 5_000)
 
 /** Bytes taken from the queue at a time: small enough that a scrape never waits long for the thread. */
 const takeBytes = 1024 * 1024
-export interface ActorHost extends PreparationHost {
-  readonly processor: PartitionProcessor["Service"]
-  readonly metrics: SelfMetricsShape
-  /** A commit is wanted now. */
-  readonly wake: () => void
-  /** The queue shrank or the position moved: backpressure decides, waiters look again. */
-  readonly moved: (p: Partition) => void
-  readonly began: (p: Partition, plan: StartPlan) => void
-  /** What a processor is told of its ownership, for as long as that lasts. */
-  readonly ownership: (p: Partition) => Pick<Opening, "owned" | "prove">
-  /** The incarnation is to end, and nothing failed. */
-  readonly startOver: (p: Partition, why: string) => void
-  /** A function of a team's failed: the incarnation is to end. */
-  readonly failed: (p: Partition, fault: Fault) => void
+
+export interface ActorHost {
+  readonly member: Member
+  readonly growth: Growth
+  readonly relief: Relief
 }
 
 /** A processor's own mistake is found by its name. */
@@ -53,8 +41,27 @@ const faultError = ({ module, function: name, cause }: Fault): ProcessorError =>
     cause
   })
 
+/** What a processor is told of its ownership, for as long as that lasts. */
+const ownership = (member: Member, p: Partition): Pick<Opening, "owned" | "prove"> => {
+  const owned = () => member.owns(p)
+  const proven = Effect.suspend(() =>
+    owned() ? Effect.void : Effect.fail(new NotProven({ message: `${p.key} is not owned any more` }))
+  )
+  const heard = Effect.suspend(() => prove(member, member.state.memberId))
+  return { owned, prove: Effect.andThen(proven, Effect.andThen(heard, proven)) }
+}
+
+/** The queue shrank or the position moved: back pressure decides, waiters look again. */
+const moved = ({ member, relief }: ActorHost, p: Partition): void => {
+  relief.press(p)
+  member.handoffs.noteShown(p, member.now())
+  if (p.reservationShort) member.wantCommit()
+  member.signal.notify()
+}
+
 const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError> =>
   Effect.gen(function* () {
+    const { member } = host
     const processing = p.processing!
     const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
     while (!p.stops) {
@@ -65,7 +72,7 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
       }
       if (item.next > p.allowed) {
         p.wanted = item.next
-        host.wake()
+        member.wantCommit()
         yield* p.signal.until(() => item.next <= p.allowed || p.stops)
         if (p.stops) return
       }
@@ -81,26 +88,30 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
         yield* processing.process(batch)
         const newest = item.records.findLast((r) => r.tooLarge === undefined)
         if (newest !== undefined && newest.offset > (p.witness?.offset ?? -1)) p.knows(witnessOf(newest))
-        host.metrics.recordsConsumed.inc(labels, item.records.length)
-        host.metrics.bytesConsumed.inc(labels, item.bytes)
+        member.metrics.recordsConsumed.inc(labels, item.records.length)
+        member.metrics.bytesConsumed.inc(labels, item.bytes)
         p.load.consumed(item.records.length, item.bytes)
         if (processing.borrows === true) item.loan.giveBack()
       }
       p.position = item.next
       p.movedSinceReread = true
-      p.serveFrom(host.now())
-      host.moved(p)
+      p.serveFrom(member.now())
+      moved(host, p)
     }
   })
 
 /** Whatever it is that its processor has not made durable yet. How long that may take is the eviction's to know, which interrupts it. */
-const drain = (host: ActorHost, p: Partition, effect: NonNullable<Processing["drain"]>): Effect.Effect<void> =>
+const drain = (
+  { metrics, processor: { name } }: Member,
+  p: Partition,
+  effect: NonNullable<Processing["drain"]>
+): Effect.Effect<void> =>
   effect.pipe(
-    Effect.withSpan("drain", { attributes: { partition: p.key, module: host.processor.name } }),
+    Effect.withSpan("drain", { attributes: { partition: p.key, module: name } }),
     Effect.catchCause((cause) => {
-      host.metrics.moduleFailures.inc({ module: host.processor.name, function: "drain" })
+      metrics.moduleFailures.inc({ module: name, function: "drain" })
       return Effect.logError(
-        `the processor ${host.processor.name} of ${p.key} failed to make durable what it held: its next owner reads it again`,
+        `the processor ${name} of ${p.key} failed to make durable what it held: its next owner reads it again`,
         cause
       )
     }),
@@ -114,36 +125,38 @@ const drain = (host: ActorHost, p: Partition, effect: NonNullable<Processing["dr
 
 const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError, Scope.Scope> =>
   Effect.gen(function* () {
+    const { growth, member } = host
+    const { client, metrics, now, options, processor } = member
     p.prepare()
-    const { plan, askedAt, knownAt } = yield* prepareRetrying(host, p)
+    const { plan, askedAt, knownAt } = yield* prepareRetrying(member, growth, p)
     p.takeTime(plan, knownAt)
     p.calling = "open"
     const { tp, generation, homes } = p
-    const time = timeOf(p, host.now, host.options)
-    const log = { identity: host.client.identify(tp.topic), holds: (w: Witness) => holds(host, p, w, "gone") }
+    const time = timeOf(p, now, options)
+    const log = { identity: client.identify(tp.topic), holds: (w: Witness) => holds(member, p, w, "gone") }
     let works = false
     const startOver = (why: string): void => {
-      if (works) host.startOver(p, why)
+      if (works) member.startOver(p, why)
     }
-    const told = { tp, plan, generation, time, homes, log, startOver, ...host.ownership(p) }
-    const opened = yield* host.processor.open(told)
+    const told = { tp, plan, generation, time, homes, log, startOver, ...ownership(member, p) }
+    const opened = yield* processor.open(told)
     const processing = guarded(opened, (name, cause) =>
-      host.failed(p, { module: host.processor.name, function: name, cause })
+      member.fail(p, { module: processor.name, function: name, cause })
     )
     // Runs before the processor's own finalizers: hidden first, then gone.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         works = false
         p.end(p.phase === "evicting" ? "evicting" : "restarting")
-        host.client.forget(p.tp)
+        client.forget(p.tp)
       })
     )
     if (plan.lost > 0) {
-      host.metrics.recordsLost.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, plan.lost)
+      metrics.recordsLost.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, plan.lost)
       yield* Effect.logError(`${p.key}: ${plan.why}; ${plan.lost} offsets were lost to retention unread`)
     }
     if (plan.restarted) {
-      host.metrics.logsRestarted.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
+      metrics.logsRestarted.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
       yield* Effect.logError(
         `${p.key}: ${plan.why}; it is read from offset ${plan.start} on, and nothing is shown that was in it before offset ${plan.fence}`
       )
@@ -151,15 +164,18 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     p.begin(plan, processing)
     works = true
     if (p.quarantine?.until === null) yield* Effect.logWarning(quarantined(p, plan.why))
-    if (askedQuickly(host.options, askedAt, knownAt)) p.mark(plan.logEnd, knownAt)
-    p.serveFrom(host.now())
-    host.growth.opened(p)
-    p.load.begin(plan.logEnd, host.now())
-    host.began(p, plan)
+    if (askedQuickly(options, askedAt, knownAt)) p.mark(plan.logEnd, knownAt)
+    p.serveFrom(now())
+    growth.opened(p)
+    p.load.begin(plan.logEnd, now())
+    const { why, start, fence } = plan
+    member.handoffs.note(p, "acquired", now() - p.acquiredAt, `${why}; start ${start}, fence ${fence}`)
+    member.wantCommit()
+    member.signal.notify()
     yield* work(host, p)
     if (p.fault !== undefined) return yield* faultError(p.fault)
     if (!p.drains) return
-    yield* drain(host, p, processing.drain!)
+    yield* drain(member, p, processing.drain!)
     // Its content stays what it is until the last commit is made of it.
     yield* Effect.never
   })
@@ -167,7 +183,8 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
 /** Runs until interrupted: the partition is evicted. */
 export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { maxRestarts, restartWindow } = host.options
+    const { metrics, options, processor } = host.member
+    const { maxRestarts, restartWindow } = options
     const exit = yield* Effect.exit(Effect.scoped(incarnation(host, p)))
     // An eviction may wait for it.
     p.signal.notify()
@@ -182,12 +199,12 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never> =>
       return
     }
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.never
-    const now = host.now()
+    const now = host.member.now()
     p.restarts = [...p.restarts.filter((t) => now - t < restartWindow), now]
     p.restartCount += 1
-    host.metrics.actorRestarts.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
-    const fault = p.fault ?? { module: host.processor.name, function: p.calling }
-    host.metrics.moduleFailures.inc({ module: fault.module, function: fault.function })
+    metrics.actorRestarts.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
+    const fault = p.fault ?? { module: processor.name, function: p.calling }
+    metrics.moduleFailures.inc({ module: fault.module, function: fault.function })
     const times = p.restarts.length
     const what = `the actor of ${p.key} failed at offset ${p.position}`
     const where = `in ${fault.function} of ${fault.module}`

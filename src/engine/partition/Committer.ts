@@ -6,30 +6,13 @@
  * Reservation) and asks for a new generation. What a refusal means is told in rule 5 of the handoff.
  */
 import { Effect, Semaphore } from "effect"
-import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import type { GroupClient, TransportError } from "../../transport/Transport.ts"
-import type { HandoffEvent, HandoffState } from "../group/Handoff.ts"
-import { type EngineOptions, markInterval } from "../Options.ts"
-import { Signal } from "../Signal.ts"
+import type { TransportError } from "../../transport/Transport.ts"
+import type { Member } from "../Member.ts"
+import { markInterval } from "../Options.ts"
 import type { Partition, PartitionCommit } from "./Partition.ts"
 import { type CommitOutcome, commitAnswered, commitSent, inDoubt } from "./Reservation.ts"
 
-export interface CommitterHost {
-  readonly client: GroupClient
-  readonly options: EngineOptions
-  readonly metrics: SelfMetricsShape
-  readonly now: () => number
-  readonly state: () => HandoffState
-  readonly dispatch: (event: HandoffEvent) => void
-  readonly partitions: () => Iterable<Partition>
-  readonly leaseValid: () => boolean
-  /** Reservations or commits moved: actors and waiters look again. */
-  readonly changed: () => void
-}
-
 export interface Committer {
-  /** A commit is wanted now. */
-  readonly wake: () => void
   /** Runs until interrupted. */
   readonly loop: Effect.Effect<never>
   /** The last commit of a partition that is being evicted; bounded, never fails. */
@@ -38,38 +21,45 @@ export interface Committer {
 
 type Prepared = readonly [p: Partition, commit: PartitionCommit]
 
-export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
+export const makeCommitter = (member: Member): Effect.Effect<Committer> =>
   Effect.gen(function* () {
-    const { client, options, metrics } = host
+    const { client, options, metrics } = member
     const one = yield* Semaphore.make(1)
-    const signal = new Signal()
-    let wanted = false
     let lastSuccess = -Infinity
     const finals: Array<Prepared> = []
 
+    /** Actors and waiters look again. */
+    const reservationsMoved = (): void => {
+      for (const p of member.partitions.values()) {
+        p.signal.notify()
+        member.handoffs.noteShown(p, member.now())
+      }
+      member.signal.notify()
+    }
+
     const judge = (error: TransportError, memberId: string, generation: number): void => {
-      const s = host.state()
+      const s = member.state
       // Said of a membership that is lost already: the present one has nothing to do with it.
       if (s.memberId !== memberId) return
       const current = s.phase === "member" && s.synced === generation && s.generation === generation
       if (error.code === "UNKNOWN_MEMBER_ID" || error.code === "FENCED_INSTANCE_ID")
-        host.dispatch({ type: "lost", reason: `a commit was refused: ${error.code}` })
+        member.report({ type: "lost", reason: `a commit was refused: ${error.code}` })
       else if (error.code === "ILLEGAL_GENERATION" && current)
-        host.dispatch({ type: "lost", reason: "a commit of the current generation was refused: ILLEGAL_GENERATION" })
+        member.report({ type: "lost", reason: "a commit of the current generation was refused: ILLEGAL_GENERATION" })
     }
 
     /** Sends what is given, and answers whether there was anything; all bookkeeping on the reservations is done here and nowhere else. */
     const send = (prepare: () => ReadonlyArray<Prepared>) =>
       one.withPermits(1)(
         Effect.gen(function* () {
-          const { memberId, generation, phase } = host.state()
+          const { memberId, generation, phase } = member.state
           if (memberId === "" || phase === "out" || phase === "left") {
             finals.length = 0
             return false
           }
           const batch = prepare()
           if (batch.length === 0) return false
-          const sentAt = host.now()
+          const sentAt = member.now()
           for (const [p, c] of batch) {
             p.reservation = commitSent(p.reservation, c.r, c.l, generation)
             p.sentAt = sentAt
@@ -80,7 +70,7 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
               if (outcome === "confirmed") p.confirmedCommit = c.text
             }
             metrics.commits.inc({ outcome })
-            host.changed()
+            reservationsMoved()
           }
           yield* client
             .offsetCommit(
@@ -98,7 +88,7 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
                     if (answer === "timeout") return settle("unknown")
                     lastSuccess = sentAt
                     settle("confirmed")
-                    if (host.state().memberId === memberId) host.dispatch({ type: "committed", sentAt })
+                    if (member.state.memberId === memberId) member.report({ type: "committed", sentAt })
                   }),
                 onFailure: (error) =>
                   Effect.gen(function* () {
@@ -113,7 +103,7 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
             )
           // A commit of a later generation settles the doubt; one request for it is enough. Not of a coordinator that does not
           // answer: a join that arrives, and whose answer does not, would keep the whole group waiting.
-          const s = host.state()
+          const s = member.state
           const reachable = lastSuccess === sentAt || s.lease.heard > sentAt
           if (
             reachable &&
@@ -121,20 +111,20 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
             s.generation === generation &&
             batch.some(([p]) => inDoubt(p.reservation))
           )
-            host.dispatch({ type: "rejoin" })
+            member.report({ type: "rejoin" })
           return true
         })
       )
 
     const due = (): ReadonlyArray<Prepared> => {
-      const exposable = host.leaseValid()
-      const repeat = host.now() - lastSuccess > options.sessionTimeout / 4
+      const exposable = member.leaseValid
+      const repeat = member.now() - lastSuccess > options.sessionTimeout / 4
       const batch: Array<Prepared> = []
-      for (const p of host.partitions()) {
+      for (const p of member.partitions.values()) {
         if (p.phase === "evicting") continue
-        const c = p.commit(exposable, host.now())
+        const c = p.commit(exposable, member.now())
         if (c === undefined) continue
-        const untimely = host.now() - p.sentAt > markInterval(options)
+        const untimely = member.now() - p.sentAt > markInterval(options)
         // One in doubt is repeated, too: only a confirmation in a later generation ends the doubt.
         const again = repeat || untimely || p.reservation.confirmed === null || inDoubt(p.reservation)
         if (again || c.text !== p.confirmedCommit) batch.push([p, c])
@@ -144,19 +134,15 @@ export const makeCommitter = (host: CommitterHost): Effect.Effect<Committer> =>
 
     const loop = Effect.gen(function* () {
       yield* Effect.raceFirst(
-        signal.until(() => wanted),
+        member.committing.until(() => member.commitWanted),
         Effect.sleep(options.commitInterval)
       )
-      wanted = false
+      member.commitWanted = false
       // Refusals come back at once (a rebalance): without this pause a waiting actor would make us spin.
       if (yield* send(due)) yield* Effect.sleep(Math.min(20, options.commitInterval))
     }).pipe(Effect.forever)
 
     return {
-      wake: () => {
-        wanted = true
-        signal.notify()
-      },
       loop,
       final: (p, commit) =>
         Effect.suspend(() => {

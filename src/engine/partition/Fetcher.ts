@@ -7,37 +7,21 @@
  */
 import { Effect, FiberMap, type Scope } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
-import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import type { FetchErrorCode, Fetched, FetchRequest, GroupClient, Unreadable } from "../../transport/Transport.ts"
-import type { Topology } from "../group/Topology.ts"
-import type { EngineOptions } from "../Options.ts"
-import type { Signal } from "../Signal.ts"
+import type { FetchErrorCode, Fetched, FetchRequest, Unreadable } from "../../transport/Transport.ts"
+import type { Member } from "../Member.ts"
 import type { Partition } from "./Partition.ts"
 import { askedOf, type Haste, isWanted, Patience } from "./Patience.ts"
 import { quarantined } from "./Quarantine.ts"
+import type { Relief } from "./Relief.ts"
 import { Trouble } from "./Trouble.ts"
 
-export interface FetcherOptions {
-  readonly client: GroupClient
-  readonly options: EngineOptions
-  readonly metrics: SelfMetricsShape
-  readonly topology: Topology
-  /** Monotonic, ms. */
-  readonly partitions: () => Iterable<Partition>
-  readonly now: () => number
-  /** Notified whenever a partition becomes fetchable. */
-  readonly signal: Signal
-  /** Records are in the queue: the actor may go on, backpressure must decide. */
-  readonly arrived: (p: Partition) => void
-  /** The leaders are not where we thought. */
-  readonly stale: () => void
-  /** The topic's records carry their senders' timestamps. */
-  readonly sendersTime: (topic: string) => void
-}
-
-interface FetcherHost extends FetcherOptions {
+interface FetcherHost {
+  readonly member: Member
+  readonly relief: Relief
   /** Where the pauses of partitions in trouble are. */
   readonly pauses: Scope.Scope
+  /** Topics whose records carry their senders' timestamps, as was said already. */
+  readonly stamped: Set<string>
 }
 
 /** What a replay waits where the log has nothing up to the fence, as after a leader that changed, ms. */
@@ -66,8 +50,13 @@ const ofPartition = new Backoff(100, 10_000)
 const ofNode = new Backoff(100, 2_000)
 
 /** The partition is left alone for a while, whatever others do. Answers a line for the log where it is time for one. */
-const rest = (host: FetcherHost, p: Partition, code: FetchErrorCode, detail: string): Effect.Effect<void> => {
-  const trouble = p.trouble ?? new Trouble(host.now())
+const rest = (
+  { member, pauses }: FetcherHost,
+  p: Partition,
+  code: FetchErrorCode,
+  detail: string
+): Effect.Effect<void> => {
+  const trouble = p.trouble ?? new Trouble(member.now())
   p.trouble = trouble
   const passing = passingCodes.has(code)
   trouble.again(code, detail)
@@ -75,14 +64,14 @@ const rest = (host: FetcherHost, p: Partition, code: FetchErrorCode, detail: str
   trouble.resting = true
   const resumed = Effect.sync(() => {
     trouble.resting = false
-    host.signal.notify()
+    member.signal.notify()
   })
   const line = Effect.logWarning(
     `${p.key} cannot be read at offset ${p.fetchPosition}: ${code}${detail === "" ? "" : ` (${detail})`}, ${trouble.tries} times in a row; nothing is skipped, it is tried again`
   )
   const silent = !worthALine(trouble.tries) || (passing && trouble.tries < passingTries)
   trouble.told ||= !silent
-  return Effect.andThen(silent ? Effect.void : line, Effect.forkIn(Effect.andThen(pause, resumed), host.pauses))
+  return Effect.andThen(silent ? Effect.void : line, Effect.forkIn(Effect.andThen(pause, resumed), pauses))
 }
 
 const works = (p: Partition): Effect.Effect<void> | undefined => {
@@ -93,15 +82,15 @@ const works = (p: Partition): Effect.Effect<void> | undefined => {
 }
 
 /** Counts what nobody can read, and answers what the log is to be told. */
-const skip = (host: FetcherHost, p: Partition, stretches: ReadonlyArray<Unreadable>): Effect.Effect<void> => {
+const skip = ({ member }: FetcherHost, p: Partition, stretches: ReadonlyArray<Unreadable>): Effect.Effect<void> => {
   const { topic, partition } = p.tp
   const lines: Array<Effect.Effect<void>> = []
   for (const stretch of stretches) {
     p.skippedBatch(stretch)
     if (p.quarantinedBy(stretch))
       lines.push(Effect.logWarning(quarantined(p, "earlier owners may have read a skipped batch")))
-    host.metrics.batchesSkipped.inc({ topic, partition: String(partition), reason: stretch.reason })
-    const untold = p.skipped.due(host.now())
+    member.metrics.batchesSkipped.inc({ topic, partition: String(partition), reason: stretch.reason })
+    const untold = p.skipped.due(member.now())
     if (untold === 0) continue
     const more = untold === 1 ? "" : ` (${untold} batches since this was last said)`
     lines.push(
@@ -113,35 +102,52 @@ const skip = (host: FetcherHost, p: Partition, stretches: ReadonlyArray<Unreadab
   return Effect.all(lines, { discard: true })
 }
 
+/** Records are in the queue, or the actor is to start over. */
+const arrived = ({ relief }: FetcherHost, p: Partition): void => {
+  relief.arrived(p)
+  p.signal.notify()
+}
+
+const tellStamped = ({ member, stamped }: FetcherHost, topic: string): void => {
+  if (stamped.has(topic)) return
+  stamped.add(topic)
+  member.fibers.say(
+    Effect.logWarning(
+      `topic ${topic} carries its senders' timestamps (message.timestamp.type is CreateTime). They decide nothing but the time of the sender's own samples: all promises hold. A group's first start shows a source only from its next round on; with LogAppendTime it would show at once what was sent within --lookback`
+    )
+  )
+}
+
 const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void> | undefined => {
   // Of a leader that cannot be read nothing is known, least of all that there is nothing to read.
   p.highWatermark = Math.max(f.highWatermark, -1)
   if (f.error !== undefined) {
-    host.metrics.fetchErrors.inc({ code: f.error })
+    host.member.metrics.fetchErrors.inc({ code: f.error })
     if (f.error === "OFFSET_OUT_OF_RANGE") {
       // Never the client's own reset: the actor starts over and rule 9 decides from the log's bounds.
       p.reread = `offset ${f.from} is not in the log any more`
-      host.arrived(p)
+      arrived(host, p)
       return undefined
     }
-    if (passingCodes.has(f.error)) host.stale()
+    if (passingCodes.has(f.error)) host.member.topology.stale()
     return rest(host, p, f.error, f.detail ?? "")
   }
   const again = works(p)
   const skipped = f.unreadable === undefined ? undefined : skip(host, p, f.unreadable)
-  if (f.records[0]?.sendersTime === true) host.sendersTime(p.tp.topic)
+  if (f.records[0]?.sendersTime === true) tellStamped(host, p.tp.topic)
   if (f.next > f.from) {
     p.queue.push(f.records, f.next, f.release, p.processing?.unreadable === undefined ? [] : f.unreadable)
     p.fetchPosition = f.next
-    host.arrived(p)
+    arrived(host, p)
   } else f.release?.()
   return again === undefined ? skipped : Effect.andThen(again, skipped ?? Effect.void)
 }
 
 const poll = (host: FetcherHost, { id, patience }: Node, haste: Haste, turn: number) =>
   Effect.gen(function* () {
-    const { fetchMaxBytes, fetchMaxBytesPartition, fetchMaxWait, sessionTimeout } = host.options
-    const here = [...host.partitions()].filter((p) => host.topology.leader(p.key) === id)
+    const { client, options, partitions, topology } = host.member
+    const { fetchMaxBytes, fetchMaxBytesPartition, fetchMaxWait, sessionTimeout } = options
+    const here = [...partitions.values()].filter((p) => topology.leader(p.key) === id)
     const mine = here.filter((p) => readable(p) && patience.hasteOf(p) === haste)
     // The broker fills an answer in the order asked: each partition comes first in its turn.
     const turned = mine.map((_, i) => mine[(i + turn) % mine.length]!)
@@ -151,7 +157,7 @@ const poll = (host: FetcherHost, { id, patience }: Node, haste: Haste, turn: num
     let moved = false
     let answered = false
     const read = Effect.gen(function* () {
-      const answer = yield* host.client
+      const answer = yield* client
         .fetch(id, requests, { maxWait, maxBytes: fetchMaxBytes, maxBytesPerPartition: fetchMaxBytesPartition })
         .pipe(Effect.timeout(maxWait + sessionTimeout))
       answered = true
@@ -176,16 +182,17 @@ const poll = (host: FetcherHost, { id, patience }: Node, haste: Haste, turn: num
   })
 
 const nodeLoop = (host: FetcherHost, node: Node, haste: Haste): Effect.Effect<never> => {
+  const { member } = host
   let turn = 0
   let failures = 0
   const reads = (p: Partition): boolean =>
-    readable(p) && node.patience.hasteOf(p) === haste && host.topology.leader(p.key) === node.id
+    readable(p) && node.patience.hasteOf(p) === haste && member.topology.leader(p.key) === node.id
   const some = () => {
-    for (const p of host.partitions()) if (reads(p)) return true
+    for (const p of member.partitions.values()) if (reads(p)) return true
     return false
   }
   return Effect.gen(function* () {
-    yield* host.signal.until(some)
+    yield* member.signal.until(some)
     yield* poll(host, node, haste, turn++)
     failures = 0
     yield* Effect.yieldNow
@@ -193,12 +200,12 @@ const nodeLoop = (host: FetcherHost, node: Node, haste: Haste): Effect.Effect<ne
     Effect.catch((error) =>
       Effect.gen(function* () {
         const code = error._tag === "TransportError" ? error.code : "TIMEOUT"
-        host.metrics.fetchErrors.inc({ code })
-        host.stale()
+        member.metrics.fetchErrors.inc({ code })
+        member.topology.stale()
         failures += 1
-        for (const p of host.partitions())
+        for (const p of member.partitions.values())
           if (reads(p)) {
-            p.trouble ??= new Trouble(host.now())
+            p.trouble ??= new Trouble(member.now())
             p.trouble.again(code, error.message)
             p.highWatermark = -1
           }
@@ -214,17 +221,17 @@ const nodeLoop = (host: FetcherHost, node: Node, haste: Haste): Effect.Effect<ne
 }
 
 /** Two loops per node that leads a partition; loops that have nothing to read wait. Runs until interrupted. */
-export const runFetcher = (options: FetcherOptions) =>
+export const runFetcher = (member: Member, relief: Relief) =>
   Effect.gen(function* () {
-    const host: FetcherHost = { ...options, pauses: yield* Effect.scope }
+    const host: FetcherHost = { member, relief, pauses: yield* Effect.scope, stamped: new Set() }
     const loops = yield* FiberMap.make<string, never, never>()
     const known = new Set<number>()
     yield* Effect.gen(function* () {
-      const fresh = () => [...host.topology.nodes].filter((n) => !known.has(n))
-      yield* host.signal.until(() => fresh().length > 0)
+      const fresh = () => [...member.topology.nodes].filter((n) => !known.has(n))
+      yield* member.signal.until(() => fresh().length > 0)
       for (const id of fresh()) {
         known.add(id)
-        const node = { id, patience: new Patience(host.options) }
+        const node = { id, patience: new Patience(member.options) }
         for (const haste of ["waiting", "hasty"] as const)
           yield* FiberMap.run(loops, `${id} ${haste}`, nodeLoop(host, node, haste))
       }

@@ -4,9 +4,9 @@
  */
 import { Clock, Effect } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
-import { type GroupClient, TransportError } from "../../transport/Transport.ts"
+import { TransportError } from "../../transport/Transport.ts"
 import type { Growth } from "../growth/Growth.ts"
-import type { EngineOptions } from "../Options.ts"
+import type { Member } from "../Member.ts"
 import { decodeCommitMetadata } from "./CommitMetadata.ts"
 import type { Partition } from "./Partition.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"
@@ -15,17 +15,6 @@ import { newerWitness, type Testimony, testify, type Witness } from "./Witness.t
 
 /** Of one record a leader sends its whole batch, however little is asked for. */
 const witnessBytes = 1024
-
-export interface PreparationHost {
-  readonly client: GroupClient
-  readonly options: EngineOptions
-  readonly growth: Growth
-  readonly now: () => number
-  /** Of a partition's key; undefined while it has none, as far as we know. */
-  readonly leader: (key: string) => number | undefined
-  /** The leaders are not where we thought. */
-  readonly stale: () => void
-}
 
 /** Asked again by the caller, with everything else: the log may have moved meanwhile. */
 const unread = (w: Witness, p: Partition, detail: string) =>
@@ -41,23 +30,23 @@ const unread = (w: Witness, p: Partition, detail: string) =>
  * there; `unanswered` where its bounds were just read: they moved, so everything is asked again.
  */
 export const holds = (
-  host: Pick<PreparationHost, "client" | "leader" | "stale">,
+  member: Pick<Member, "client" | "topology">,
   p: Partition,
   w: Witness,
   outside: "gone" | "unanswered"
 ): Effect.Effect<Exclude<Testimony, "unanswered">, TransportError> =>
   Effect.gen(function* () {
-    const node = host.leader(p.key)
+    const node = member.topology.leader(p.key)
     if (node === undefined) {
-      host.stale()
+      member.topology.stale()
       return yield* unread(w, p, "no leader is known")
     }
     const size = { maxWait: 0, maxBytes: witnessBytes, maxBytesPerPartition: witnessBytes }
-    const [answer] = yield* host.client.fetch(node, [{ tp: p.tp, offset: w.offset }], size)
+    const [answer] = yield* member.client.fetch(node, [{ tp: p.tp, offset: w.offset }], size)
     if (answer?.error === "OFFSET_OUT_OF_RANGE" && outside === "gone") return outside
     const testimony = testify(w, answer)
     if (testimony === "unanswered") {
-      host.stale()
+      member.topology.stale()
       return yield* unread(w, p, answer?.error ?? "an empty answer")
     }
     answer?.release?.()
@@ -65,17 +54,17 @@ export const holds = (
   })
 
 /** Whether the stamps of the log's records are the senders': asked of one batch where nothing else tells how old records are. */
-const sendersTime = (host: PreparationHost, p: Partition, offset: number): Effect.Effect<boolean, TransportError> =>
+const sendersTime = (member: Member, p: Partition, offset: number): Effect.Effect<boolean, TransportError> =>
   Effect.gen(function* () {
-    const node = host.leader(p.key)
+    const node = member.topology.leader(p.key)
     if (node === undefined) {
-      host.stale()
+      member.topology.stale()
       return yield* unasked(p, offset, "no leader is known")
     }
     const size = { maxWait: 0, maxBytes: witnessBytes, maxBytesPerPartition: witnessBytes }
-    const [answer] = yield* host.client.fetch(node, [{ tp: p.tp, offset }], size)
+    const [answer] = yield* member.client.fetch(node, [{ tp: p.tp, offset }], size)
     if (answer?.error !== undefined) {
-      host.stale()
+      member.topology.stale()
       return yield* unasked(p, offset, answer.error)
     }
     const senders = answer?.records[0]?.sendersTime !== false
@@ -99,14 +88,14 @@ export interface Prepared {
 }
 
 /** Reads C, R, L and the log's bounds after the sync (rule 2) and plans the start. */
-const prepare = (host: PreparationHost, p: Partition): Effect.Effect<Prepared, TransportError> =>
+const prepare = (member: Member, growth: Growth, p: Partition): Effect.Effect<Prepared, TransportError> =>
   Effect.gen(function* () {
-    const { client, options } = host
-    const askedAt = host.now()
+    const { client, options } = member
+    const askedAt = member.now()
     const since = (yield* Clock.currentTimeMillis) - options.lookback
     const [c, ends, starts, lookback] = yield* Effect.all(
       [
-        host.growth.commitOf(p.tp),
+        growth.commitOf(p.tp),
         client.listOffsets([p.tp], "end"),
         client.listOffsets([p.tp], "start"),
         client.listOffsets([p.tp], { timestamp: Math.max(0, since) })
@@ -127,14 +116,14 @@ const prepare = (host: PreparationHost, p: Partition): Effect.Effect<Prepared, T
     // What this owner read itself counts, too: its actor may start over on a log that went back meanwhile.
     const w = newerWitness(p.witness, metadata?.witness ?? null)
     const present = w !== null && logStart <= w.offset && w.offset < logEnd
-    const other = present && (yield* holds(host, p, w, "unanswered")) === "another"
+    const other = present && (yield* holds(member, p, w, "unanswered")) === "another"
     p.knows(w)
-    const knownAt = host.now()
+    const knownAt = member.now()
     const lookbackOffset = lookback.get(p.key) ?? logEnd
     const oldest = Math.min(lookbackOffset, logEnd - 1)
     const looksBack = p.needs.shows || p.needs.newGroup === "lookback"
-    const senders = looksBack && metadata === null && oldest >= logStart && (yield* sendersTime(host, p, oldest))
-    host.growth.begin(p, metadata?.homes)
+    const senders = looksBack && metadata === null && oldest >= logStart && (yield* sendersTime(member, p, oldest))
+    growth.begin(p, metadata?.homes)
     const plan = planStart({
       needs: p.needs,
       committed: c === undefined ? null : { offset: c.offset, metadata },
@@ -151,16 +140,16 @@ const prepare = (host: PreparationHost, p: Partition): Effect.Effect<Prepared, T
 
 const backoff = new Backoff(100, 2_000)
 
-export const prepareRetrying = (host: PreparationHost, p: Partition): Effect.Effect<Prepared> => {
+export const prepareRetrying = (member: Member, growth: Growth, p: Partition): Effect.Effect<Prepared> => {
   let tries = 0
-  return prepare(host, p).pipe(
-    Effect.timeout(host.options.sessionTimeout),
+  return prepare(member, growth, p).pipe(
+    Effect.timeout(member.options.sessionTimeout),
     Effect.tapError((error) => {
       tries += 1
-      p.trouble ??= new Trouble(host.now())
+      p.trouble ??= new Trouble(member.now())
       p.trouble.again(error._tag === "TransportError" ? error.code : "TIMEOUT", error.message)
       return worthALine(tries)
-        ? Effect.logWarning(`cannot read where ${p.key} stands (${error.message}), tried ${tries} times; trying on`)
+        ? Effect.logWarning(`cannot read where ${p.key} stands (${error.message}), tried ${tries} times; retrying`)
         : Effect.void
     }),
     Effect.retry(backoff.schedule),

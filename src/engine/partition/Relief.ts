@@ -1,32 +1,13 @@
 /**
- * Relief: carries out what back pressure decides for a shard's partitions: pauses them, drops the front of their queues, counts and
+ * Relief: carries out what back pressure decides for a member's partitions: pauses them, drops the front of their queues, counts and
  * says it. And it looks: a partition that is not fetched tells nothing of what arrives, so while one does not hold all that the log
  * has, and might have to drop, the log's end is asked for four times a second, for all of them at once. What the looks show is judged by Overload.
  */
 import { Effect } from "effect"
-import type { SelfMetricsShape } from "../../SelfMetrics.ts"
-import type { GroupClient } from "../../transport/Transport.ts"
 import { type Decision, type Drop, decidePause, type Queued, type Strategy } from "../Backpressure.ts"
-import type { EngineOptions } from "../Options.ts"
-import type { Signal } from "../Signal.ts"
+import type { Member } from "../Member.ts"
 import { declared, isBehind, keepsUp, look } from "./Overload.ts"
-import type { Fault, Partition } from "./Partition.ts"
-
-export interface ReliefHost {
-  readonly client: GroupClient
-  readonly options: EngineOptions
-  readonly metrics: SelfMetricsShape
-  readonly now: () => number
-  readonly wallClock: () => number
-  readonly partitions: () => Iterable<Partition>
-  /** Notified whenever a partition becomes fetchable or has to be looked at. */
-  readonly signal: Signal
-  readonly warn: (line: string) => void
-  /** The processor takes it that records are dropped. */
-  readonly mayDrop: boolean
-  /** A strategy failed: the incarnation is to end. */
-  readonly failed: (p: Partition, fault: Fault) => void
-}
+import type { Partition } from "./Partition.ts"
 
 export interface Relief {
   /** The queue or the position moved: decides, and does it at once. */
@@ -50,8 +31,9 @@ const watched = (p: Partition): boolean =>
   p.processing !== undefined &&
   p.phase !== "evicting"
 
-export const makeRelief = (host: ReliefHost): Relief => {
-  const { options, metrics, signal } = host
+export const makeRelief = (member: Member): Relief => {
+  const { options, metrics, signal } = member
+  const { mayDrop } = member.processor.needs
 
   const drop = (p: Partition, { down, rank }: Drop): void => {
     const { queue, strategy } = p
@@ -60,7 +42,7 @@ export const makeRelief = (host: ReliefHost): Relief => {
         ? queue.dropFront(down.records, down.bytes)
         : queue.dropRanked(down.records, down.bytes, guardedRank(p, rank))
     if (records === 0) return
-    p.drops.add(records, from, next, host.wallClock())
+    p.drops.add(records, from, next, member.wallClock())
     metrics.recordsDropped.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, records)
     metrics.strategyDrops.inc({ strategy: strategy.name }, records)
   }
@@ -72,14 +54,14 @@ export const makeRelief = (host: ReliefHost): Relief => {
       try {
         return rank(head)
       } catch (cause) {
-        host.failed(p, { module: p.strategy.name, function: "rank", cause })
+        member.fail(p, { module: p.strategy.name, function: "rank", cause })
         return 0
       }
     }
 
   const tell = (p: Partition): void => {
-    const line = p.drops.due(host.now(), p.lag, p.fence)
-    if (line !== undefined) host.warn(line)
+    const line = p.drops.due(member.now(), p.lag, p.fence)
+    if (line !== undefined) member.fibers.say(Effect.logWarning(line))
   }
 
   const within = { down: { records: options.queueRecords, bytes: options.queueBytes } }
@@ -89,12 +71,12 @@ export const makeRelief = (host: ReliefHost): Relief => {
     try {
       decision = p.strategy.decide(queued, p.paused)
     } catch (cause) {
-      host.failed(p, { module: p.strategy.name, function: "decide", cause })
+      member.fail(p, { module: p.strategy.name, function: "decide", cause })
       return "pause"
     }
     if (decision === "fetch" || decision === "pause") return decision
     // What may not be dropped waits.
-    if (!host.mayDrop) return decidePause(queued, p.paused)
+    if (!mayDrop) return decidePause(queued, p.paused)
     return decision === "drop" ? within : decision
   }
 
@@ -102,7 +84,7 @@ export const makeRelief = (host: ReliefHost): Relief => {
     if (p.caughtUp) p.overload = keepsUp
     const queued: Queued = {
       tp: p.tp,
-      lagMs: p.caughtUp ? 0 : p.marks.appendedAgo(p.position, host.now()),
+      lagMs: p.caughtUp ? 0 : p.marks.appendedAgo(p.position, member.now()),
       waiting: () => p.queue.heads(),
       records: p.queue.records,
       bytes: p.queue.bytes,
@@ -119,10 +101,10 @@ export const makeRelief = (host: ReliefHost): Relief => {
       tell(p)
     } else {
       const line = p.drops.end(
-        host.wallClock(),
+        member.wallClock(),
         p.caughtUp ? "its actor has caught up" : "its actor starts over or its strategy was switched"
       )
-      if (line !== undefined) host.warn(line)
+      if (line !== undefined) member.fibers.say(Effect.logWarning(line))
     }
     const { paused } = p
     p.paused = decision === "pause"
@@ -151,7 +133,7 @@ export const makeRelief = (host: ReliefHost): Relief => {
     const troubles: Array<string> = []
     const one = (p: Partition) => {
       const { incarnation } = p
-      return host.client.listOffsets([p.tp], "end").pipe(
+      return member.client.listOffsets([p.tp], "end").pipe(
         Effect.timeout(options.sessionTimeout),
         Effect.match({
           onSuccess: (ends) => {
@@ -165,7 +147,10 @@ export const makeRelief = (host: ReliefHost): Relief => {
         })
       )
     }
-    yield* Effect.forEach([...host.partitions()].filter(watched), one, { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach([...member.partitions.values()].filter(watched), one, {
+      concurrency: "unbounded",
+      discard: true
+    })
     failures = troubles.length === 0 ? 0 : failures + 1
     // One line at the start of an outage and one now and then.
     if (failures > 0 && (failures === 1 || failures % 100 === 0))
@@ -176,14 +161,14 @@ export const makeRelief = (host: ReliefHost): Relief => {
   })
 
   const due = () => {
-    for (const p of host.partitions()) if (watched(p) || p.drops.waiting) return true
+    for (const p of member.partitions.values()) if (watched(p) || p.drops.waiting) return true
     return false
   }
 
   const looks = Effect.gen(function* () {
     yield* signal.until(due)
     yield* Effect.sleep(pace)
-    for (const p of host.partitions()) tell(p)
+    for (const p of member.partitions.values()) tell(p)
     yield* ask
   }).pipe(Effect.forever)
 

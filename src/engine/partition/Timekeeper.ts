@@ -3,21 +3,13 @@
  * of a quarantine. It decides nothing: Marks and Quarantine do.
  */
 import { Effect } from "effect"
-import type { GroupClient, TransportError } from "../../transport/Transport.ts"
+import type { TransportError } from "../../transport/Transport.ts"
+import type { Member } from "../Member.ts"
 import { type EngineOptions, markInterval } from "../Options.ts"
 import type { LogTime } from "../PartitionProcessor.ts"
 import type { Partition } from "./Partition.ts"
 import { shownFrom } from "./Quarantine.ts"
 import { keptFrom } from "./Reservation.ts"
-
-export interface TimekeeperHost {
-  readonly client: GroupClient
-  readonly options: EngineOptions
-  readonly now: () => number
-  readonly partitions: () => Iterable<Partition>
-  /** A commit is wanted now. */
-  readonly wake: () => void
-}
 
 /** A mark has one time, an answer two: what lies between them must not count. Quicker than this, in ms, is at once. */
 const slack = (options: EngineOptions): number => options.lateness / 32
@@ -41,18 +33,20 @@ const wantsMark = (p: Partition, options: EngineOptions, now: number): boolean =
 const wantsEnd = (p: Partition, options: EngineOptions, now: number): boolean =>
   p.processing !== undefined && p.quarantine?.until === null && now - p.servingSince >= options.lateness
 
-const look = (host: TimekeeperHost): Effect.Effect<void, TransportError> =>
+const look = (member: Member): Effect.Effect<void, TransportError> =>
   Effect.gen(function* () {
-    const { options } = host
-    const askedAt = host.now()
-    const due = [...host.partitions()].filter((p) => wantsMark(p, options, askedAt) || wantsEnd(p, options, askedAt))
+    const { options } = member
+    const askedAt = member.now()
+    const due = [...member.partitions.values()].filter(
+      (p) => wantsMark(p, options, askedAt) || wantsEnd(p, options, askedAt)
+    )
     if (due.length === 0) return
     const incarnations = due.map((p) => p.incarnation)
-    const ends = yield* host.client.listOffsets(
+    const ends = yield* member.client.listOffsets(
       due.map((p) => p.tp),
       "end"
     )
-    const knownAt = host.now()
+    const knownAt = member.now()
     const quickly = askedQuickly(options, askedAt, knownAt)
     for (const [i, p] of due.entries()) {
       const end = ends.get(p.key)
@@ -60,16 +54,16 @@ const look = (host: TimekeeperHost): Effect.Effect<void, TransportError> =>
       if (quickly && wantsMark(p, options, knownAt)) p.mark(end, knownAt)
       if (wantsEnd(p, options, askedAt)) {
         p.quarantine = { until: Math.max(end, p.fence) }
-        host.wake()
+        member.wantCommit()
       }
     }
   })
 
 /** Runs until interrupted. */
-export const keepTime = (host: TimekeeperHost): Effect.Effect<never> => {
-  const pause = host.options.lateness / 16
-  return look(host).pipe(
-    Effect.timeout(host.options.sessionTimeout),
+export const keepTime = (member: Member): Effect.Effect<never> => {
+  const pause = member.options.lateness / 16
+  return look(member).pipe(
+    Effect.timeout(member.options.sessionTimeout),
     Effect.catch((error) => Effect.logDebug(`asking where the logs end failed: ${error.message}; it is asked again`)),
     Effect.andThen(Effect.sleep(pause)),
     Effect.forever

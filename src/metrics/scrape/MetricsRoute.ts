@@ -92,7 +92,7 @@ export const metricsRoute = (
   metrics: SelfMetricsShape,
   conflicts: Map<string, FormatConflicts>
 ): Route => {
-  const slots = new ScrapeSlots(pod.places.length)
+  const slots = new ScrapeSlots(pod.slots.length)
   const told = { refused: new Seldom(), stalled: new Seldom() }
   const count = (outcome: Outcome, n = 1): void => metrics.scrapes.inc({ outcome }, n)
   for (const outcome of outcomes) count(outcome, 0)
@@ -157,7 +157,7 @@ export const metricsRoute = (
         Math.max(0, allowed * 0.8 - (performance.now() - startedAt))
       )
       // A part of the pod knows a part of its conflicts.
-      if (asked.length === pod.places.length) {
+      if (asked.length === pod.slots.length) {
         metrics.typeConflicts.set(plan.typeConflicts)
         conflicts.set(format, { at: Date.now(), count: plan.typeConflicts, families: plan.conflicts })
       }
@@ -207,9 +207,9 @@ export const metricsRoute = (
       const prometheus = timeoutOf(request)
       // The cut of every shard: nothing may come between these lines.
       const arrivedAt = process.hrtime.bigint()
-      const cuts = pod.views
-        .filter((view) => asked.includes(view.shard))
-        .map((view) => new ShardScrape(view.open(undefined, arrivedAt)))
+      const cuts = pod.shards
+        .filter(({ number }) => asked.includes(number))
+        .map((shard) => new ShardScrape(shard.open(undefined, arrivedAt)))
       const delivered = new Set<ShardScrape>()
       const ended = ending(slot.client)
       const socket = new ResponseOutlet(response)
@@ -243,9 +243,9 @@ export const metricsRoute = (
           response.end()
           return Effect.void
         }
-        const asked = askedShards(request.url, pod.places.length)
+        const asked = askedShards(request.url, pod.slots.length)
         if (asked === undefined) {
-          replyText(response, 400, `shard must be a whole number below ${pod.places.length}, the shards of this pod`)
+          replyText(response, 400, `shard must be a whole number below ${pod.slots.length}, the shards of this pod`)
           return Effect.void
         }
         const client = clientOf(request.socket.remoteAddress)

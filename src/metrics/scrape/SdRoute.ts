@@ -21,9 +21,9 @@ export const sdRoute = (pod: PodState): Route =>
     replyJson(
       response,
       200,
-      pod.places.map(({ shard }) => ({
+      pod.slots.map(({ number }) => ({
         targets: [host],
-        labels: { __param_shard: String(shard), instance: `${host}/${shard}` }
+        labels: { __param_shard: String(number), instance: `${host}/${number}` }
       }))
     )
   })

@@ -1,5 +1,5 @@
 /**
- * LocalShard: the shard that runs on this thread, as a view: that of a pod with one worker, of the demo's pods, and, inside a
+ * LocalShard: the shard that runs on this thread: that of a pod with one worker, of the demo's pods, and, inside a
  * worker thread, the one behind the port. A cut is taken and given to the application in one synchronous step.
  */
 import { Effect } from "effect"
@@ -7,17 +7,17 @@ import type { Engine } from "../../engine/Engine.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import type { ShardService } from "../ShardService.ts"
 import { refreshGauges } from "./EngineGauges.ts"
-import type { ShardView } from "./ShardView.ts"
+import type { Shard } from "./Shard.ts"
 
 export interface LocalParts {
-  readonly shard: number
+  readonly number: number
   readonly engine: Engine["Service"]
   readonly service: ShardService["Service"]
   readonly metrics: SelfMetricsShape
 }
 
-export const localShard = ({ shard, engine, service, metrics }: LocalParts): ShardView => ({
-  shard,
+export const localShard = ({ number, engine, service, metrics }: LocalParts): Shard => ({
+  number,
   open: (request, arrivedAt) => {
     const ago = Number(process.hrtime.bigint() - arrivedAt) / 1e6
     return service.open(request, engine.cut(ago))
@@ -29,7 +29,7 @@ export const localShard = ({ shard, engine, service, metrics }: LocalParts): Sha
       const details = service.details(status.partitions, entries)
       return {
         ...status,
-        shard,
+        shard: number,
         workerRestarts: 0,
         partitions: status.partitions.map(({ holds, ...partition }, i) => ({ ...partition, ...details[i], ...holds }))
       }

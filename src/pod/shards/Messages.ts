@@ -6,7 +6,7 @@
 import type { StrategyName } from "../../engine/Backpressure.ts"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
-import type { ShardReport } from "./ShardView.ts"
+import type { ShardReport } from "./Shard.ts"
 
 /** A channel's credit at its opening: pieces that may be on their way or waiting on the other side. */
 export const window = 2

@@ -5,24 +5,24 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { Backpressure } from "../../engine/Backpressure.ts"
 import { Engine, EngineFailed } from "../../engine/Engine.ts"
+import * as EngineLayer from "../../engine/EngineLayer.ts"
 import { Assignor } from "../../engine/group/Assignor.ts"
 import { PartitionProcessor } from "../../engine/PartitionProcessor.ts"
-import * as Shard from "../../engine/Shard.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { Transport } from "../../transport/Transport.ts"
 import { type App, type AppParts, protocolOf } from "../App.ts"
 import { ShardService } from "../ShardService.ts"
 import { localShard } from "./LocalShard.ts"
-import type { ShardPlace } from "./ShardPlace.ts"
+import type { Shard } from "./Shard.ts"
 import type { ShardSettings } from "./ShardSettings.ts"
-import type { ShardView } from "./ShardView.ts"
+import type { ShardSlot } from "./ShardSlot.ts"
 
 /** The shards of a pod, run by whoever knows where. */
 export interface Shards<R> {
   readonly count: number
   /** Starts them; the Scope's close ends them, in order. Answers what fails when the pod cannot go on, and never succeeds. */
   readonly start: (
-    places: ReadonlyArray<ShardPlace>
+    slots: ReadonlyArray<ShardSlot>
   ) => Effect.Effect<Effect.Effect<never, EngineFailed>, EngineFailed, Scope.Scope | R>
 }
 
@@ -30,12 +30,12 @@ type Named = Pick<App, "name" | "groupName" | "strategies">
 
 /** A shard on this thread, in the Scope. The application's Layers are built anew for it, before the engine, and closed after it. */
 export const openShard = <S>(
-  shard: number,
+  number: number,
   app: Named,
   parts: Pick<AppParts<S>, "layer">,
   { engine: options, backpressure, application }: ShardSettings<S>
 ): Effect.Effect<
-  { readonly engine: Engine["Service"]; readonly view: ShardView },
+  { readonly engine: Engine["Service"]; readonly shard: Shard },
   EngineFailed,
   Scope.Scope | Transport | SelfMetrics
 > =>
@@ -61,14 +61,14 @@ export const openShard = <S>(
       protocol: protocolOf(app),
       place: (members, keys, loads) => wishing.place(members, keys, loads)
     })
-    const engine = yield* Layer.build(Shard.layer(options)).pipe(
+    const engine = yield* Layer.build(EngineLayer.layer(options)).pipe(
       Effect.provide(Context.add(services, Assignor, assignor)),
       Effect.map(Context.get(Engine)),
       Effect.catchTag("TransportError", (error) =>
         Effect.fail(new EngineFailed({ message: `the engine could not start: ${error.message}` }))
       )
     )
-    return { engine, view: localShard({ shard, engine, service: Context.get(services, ShardService), metrics }) }
+    return { engine, shard: localShard({ number, engine, service: Context.get(services, ShardService), metrics }) }
   })
 
 /** One shard, on this thread. */
@@ -78,9 +78,9 @@ export const inThisThread = <S>(
   settings: ShardSettings<S>
 ): Shards<Transport | SelfMetrics> => ({
   count: 1,
-  start: (places) =>
-    Effect.map(openShard(0, app, parts, settings), ({ engine, view }) => {
-      places[0]!.view = view
+  start: (slots) =>
+    Effect.map(openShard(0, app, parts, settings), ({ engine, shard }) => {
+      slots[0]!.shard = shard
       return engine.failed
     })
 })

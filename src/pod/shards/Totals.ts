@@ -5,26 +5,26 @@
  */
 import { AggregatorRegistry } from "prom-client"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
-import type { ShardView } from "./ShardView.ts"
+import type { Shard } from "./Shard.ts"
 
 export class Totals {
-  private readonly last = new Map<ShardView, OwnMetrics>()
+  private readonly last = new Map<Shard, OwnMetrics>()
   private gone: OwnMetrics = []
 
   /** Nothing where the shard has none of its own or did not answer: what it said before stands. */
-  saw(view: ShardView, own: OwnMetrics): void {
-    if (own.length > 0) this.last.set(view, own)
+  saw(shard: Shard, own: OwnMetrics): void {
+    if (own.length > 0) this.last.set(shard, own)
   }
 
   /** To be summed. */
-  async all(live: ReadonlyArray<ShardView>): Promise<ReadonlyArray<OwnMetrics>> {
+  async all(live: ReadonlyArray<Shard>): Promise<ReadonlyArray<OwnMetrics>> {
     await this.bury(live)
     return [...this.last.values(), ...(this.gone.length > 0 ? [this.gone] : [])]
   }
 
-  private async bury(live: ReadonlyArray<ShardView>): Promise<void> {
-    const dead = [...this.last].filter(([view]) => !live.includes(view))
-    for (const [view] of dead) this.last.delete(view)
+  private async bury(live: ReadonlyArray<Shard>): Promise<void> {
+    const dead = [...this.last].filter(([shard]) => !live.includes(shard))
+    for (const [shard] of dead) this.last.delete(shard)
     const counts = dead.map(([, own]) => own.filter(({ type }) => isCount(type)))
     if (counts.length > 0)
       this.gone = await AggregatorRegistry.aggregate([this.gone, ...counts].map((own) => [...own])).getMetricsAsJSON()

@@ -11,10 +11,10 @@ import { Backoff } from "../../Backoff.ts"
 import { EngineFailed } from "../../engine/Engine.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import type { App, AppParts } from "../App.ts"
-import type { ShardPlace } from "./ShardPlace.ts"
 import { type Before, type ThreadSettings, workerSettings } from "./ShardSettings.ts"
+import type { ShardSlot } from "./ShardSlot.ts"
 import type { Shards } from "./Shards.ts"
-import { ShardThread } from "./ShardThread.ts"
+import { WorkerThread } from "./WorkerThread.ts"
 
 export interface WorkersOptions {
   readonly count: number
@@ -27,7 +27,7 @@ export interface WorkersOptions {
 }
 
 /** TypeScript in a checkout, JavaScript in the package. */
-const script = new URL(`./ShardWorker${extname(import.meta.url)}`, import.meta.url)
+const script = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
 /** Threads with a shard of the application on Kafka each, as many as there are to be. */
 export const onThreads = <S>(
@@ -50,17 +50,17 @@ export const onThreads = <S>(
 
 export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
   count: options.count,
-  start: (places) =>
+  start: (slots) =>
     Effect.gen(function* () {
       const metrics = yield* SelfMetrics
       const failed = yield* Deferred.make<never, EngineFailed>()
       const pod = { hasBeenIn: false }
       const giveUp = (error: EngineFailed) => Effect.andThen(Deferred.fail(failed, error), Effect.never)
-      const restarted = (place: ShardPlace) => {
-        place.restarts += 1
-        metrics.workerRestarts.inc({ shard: place.shard })
+      const restarted = (slot: ShardSlot) => {
+        slot.restarts += 1
+        metrics.workerRestarts.inc({ shard: slot.number })
       }
-      const all = Effect.forEach(places, (place) => Effect.catch(keep(options, place, pod, restarted), giveUp), {
+      const all = Effect.forEach(slots, (slot) => Effect.catch(keep(options, slot, pod, restarted), giveUp), {
         concurrency: "unbounded",
         discard: true
       })
@@ -72,14 +72,14 @@ export const onWorkers = (options: WorkersOptions): Shards<SelfMetrics> => ({
 
 const backoff = new Backoff(250, 10_000)
 
-/** Keeps a thread running for the place, until interrupted: then its last one leaves in order. */
+/** Keeps a thread running for the slot, until interrupted: then its last one leaves in order. */
 const keep = (
   { start, sessionTimeout, maxDeaths = 5, window = 600_000 }: WorkersOptions,
-  place: ShardPlace,
+  slot: ShardSlot,
   pod: { hasBeenIn: boolean },
-  restarted: (place: ShardPlace) => void
+  restarted: (slot: ShardSlot) => void
 ): Effect.Effect<never, EngineFailed> => {
-  const { shard } = place
+  const shard = slot.number
   let predecessors: ReadonlyArray<string> = []
   let deaths: Array<number> = []
   return Effect.gen(function* () {
@@ -88,7 +88,7 @@ const keep = (
     const death = yield* Effect.acquireUseRelease(
       Effect.sync(
         () =>
-          new ShardThread({
+          new WorkerThread({
             shard,
             worker: start(shard, { predecessors, hasBeenIn: pod.hasBeenIn }),
             silence: sessionTimeout,
@@ -96,11 +96,11 @@ const keep = (
             known: () => {
               pod.hasBeenIn = true
             },
-            runs: (view) => {
-              place.view = view
+            runs: (running) => {
+              slot.shard = running
             },
             fails: (reason) => {
-              place.view = undefined
+              slot.shard = undefined
               fork(Effect.logError(`shard ${shard} is shown no more, its worker has failed: ${reason}`))
             }
           })
@@ -116,7 +116,7 @@ const keep = (
       return yield* new EngineFailed({
         message: `the worker of shard ${shard} failed ${deaths.length} times within ${window / 1000} s, last: ${death.reason}`
       })
-    restarted(place)
+    restarted(slot)
     const pause = yield* backoff.pause(deaths.length)
     yield* Effect.logWarning(`the worker of shard ${shard} is started again in ${Math.round(pause)} ms`)
     yield* Effect.sleep(pause)

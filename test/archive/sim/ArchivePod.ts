@@ -6,9 +6,9 @@ import { zstdAtOnce } from "../../../src/archive/rows/Packing.ts"
 import type { Store } from "../../../src/archive/store/Store.ts"
 import { Backpressure } from "../../../src/engine/Backpressure.ts"
 import { Engine } from "../../../src/engine/Engine.ts"
+import * as EngineLayer from "../../../src/engine/EngineLayer.ts"
 import { Assignor } from "../../../src/engine/group/Assignor.ts"
 import { PartitionProcessor } from "../../../src/engine/PartitionProcessor.ts"
-import * as Shard from "../../../src/engine/Shard.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
 import { type TopicPartition, Transport } from "../../../src/transport/Transport.ts"
 import { PodClock } from "../../simulation/PodClock.ts"
@@ -49,7 +49,7 @@ export class ArchivePod {
       fetchMaxBytesPartition: 4_000,
       clientId: this.name
     }
-    const layer = Shard.layer(engine).pipe(
+    const layer = EngineLayer.layer(engine).pipe(
       Layer.provide(processor),
       Layer.provide(Backpressure.layer("pause")),
       Layer.provide(Assignor.layer),

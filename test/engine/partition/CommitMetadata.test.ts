@@ -22,7 +22,10 @@ const quarantine = fc.option(fc.record({ until: fc.option(offset) }))
 const marks = fc
   .tuple(
     fc.nat(2 ** 45),
-    fc.array(fc.record({ more: fc.nat(1e7), lag: fc.nat(1e6), ms: fc.nat(30_000) }), { maxLength: maxMarks })
+    fc.array(fc.record({ more: fc.nat(1e7), lag: fc.nat(1e6), ms: fc.nat(30_000) }), {
+      maxLength: maxMarks,
+      size: "max"
+    })
   )
   .map(([start, steps]) => {
     let [end, read] = [start, 0]
@@ -36,10 +39,11 @@ const marks = fc
   })
 
 /** As long as memos may be, of whatever characters. */
-const memo = fc.string({ unit: "binary", maxLength: maxMemo }).map((text) => {
-  let chars = [...text]
+const memo = fc.string({ unit: "binary", maxLength: maxMemo, size: "max" }).map((made) => {
+  let chars = [...made]
   while (memoBytes(chars.join("")) > maxMemo) chars = chars.slice(1)
-  return chars.join("")
+  const text = chars.join("")
+  return text + "x".repeat(maxMemo - memoBytes(text))
 })
 
 /** As long as it gets. */

@@ -22,7 +22,7 @@ const processor = (from: number) =>
       PartitionProcessor.of({
         name: "counts",
         needs: shown,
-        open: ({ tp }) =>
+        open: ({ tp, plan }) =>
           Effect.gen(function* () {
             const key = partitionKey(tp)
             counts.set(key, from)
@@ -33,8 +33,9 @@ const processor = (from: number) =>
                   ? Effect.fail(new ProcessorError({ message: "poison" }))
                   : Effect.sync(() => void counts.set(key, (counts.get(key) ?? 0) + records.length)),
               committable: (position: number) => position,
+              memo: (committed: number) => `${committed} “committed”`,
               lowest: () => 0,
-              status: () => ({})
+              status: () => ({ told: Number.parseInt(`0${plan.memo}`, 10) })
             }
           })
       })
@@ -91,7 +92,7 @@ const app: App<number, typeof table> = {
             Effect.promise(async () => {
               const all: Array<unknown> = []
               const what = request.url?.includes("broken") ? "broken" : "all"
-              const channels = pod.views.map((view) => view.open(what, process.hrtime.bigint()))
+              const channels = pod.shards.map((shard) => shard.open(what, process.hrtime.bigint()))
               for (const channel of channels) {
                 for (let piece = await channel.pull(); piece !== undefined; piece = await channel.pull())
                   all.push(piece.message)
@@ -106,7 +107,7 @@ const app: App<number, typeof table> = {
           about: "all records",
           handle: ({ response }) =>
             Effect.map(
-              Effect.forEach(pod.views, (view) => view.ask("total")),
+              Effect.forEach(pod.shards, (shard) => shard.ask("total")),
               (totals) => replyJson(response, 200, totals)
             )
         }

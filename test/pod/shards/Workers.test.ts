@@ -41,8 +41,8 @@ const threads = (options: Partial<WorkersOptions> = {}) =>
     })
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-    const failed = yield* shards.start(pod.places).pipe(Scope.provide(scope))
-    const running = () => pod.places.every(({ view }) => view !== undefined)
+    const failed = yield* shards.start(pod.slots).pipe(Scope.provide(scope))
+    const running = () => pod.slots.every(({ shard }) => shard !== undefined)
     yield* Effect.promise(() => until(running, { what: "both shards running" }))
     return {
       pod,
@@ -64,13 +64,13 @@ describe("a worker thread", () => {
       `that dies (${how}) is replaced by one that makes it leave, and the other one is not touched`,
       Effect.gen(function* () {
         const { pod, die, starts, running } = yield* threads()
-        const [first, other] = pod.places.map(({ view }) => view)
+        const [first, other] = pod.slots.map(({ shard }) => shard)
         die(0, how)
         yield* Effect.promise(() =>
-          until(() => running() && pod.places[0]!.view !== first, { what: "a new thread for shard 0" })
+          until(() => running() && pod.slots[0]!.shard !== first, { what: "a new thread for shard 0" })
         )
-        assert.strictEqual(pod.places[1]!.view, other)
-        assert.deepStrictEqual([pod.places[0]!.restarts, pod.places[1]!.restarts], [1, 0])
+        assert.strictEqual(pod.slots[1]!.shard, other)
+        assert.deepStrictEqual([pod.slots[0]!.restarts, pod.slots[1]!.restarts], [1, 0])
         const [dead, next] = starts(0)
         assert.deepStrictEqual([dead!.predecessors, next!.predecessors], [[], [dead!.member]])
         assert.deepStrictEqual([dead!.hasBeenIn, next!.hasBeenIn], [false, true])
@@ -86,12 +86,12 @@ describe("a worker thread", () => {
     "that died says nothing on a channel that was open",
     Effect.gen(function* () {
       const { pod, die, events } = yield* threads()
-      const view = pod.places[0]!.view!
-      const under = view.open("anything", process.hrtime.bigint())
+      const shard = pod.slots[0]!.shard!
+      const under = shard.open("anything", process.hrtime.bigint())
       die(0, "silent")
       yield* Effect.promise(() => until(() => events.some(({ event }) => event === "silent"), { what: "its silence" }))
       // And of one that comes later.
-      for (const channel of [under, view.open("anything", process.hrtime.bigint())]) {
+      for (const channel of [under, shard.open("anything", process.hrtime.bigint())]) {
         assert.isUndefined(yield* Effect.promise(() => channel.pull()))
         assert.isTrue(channel.isLost())
       }
@@ -105,15 +105,15 @@ describe("a worker thread", () => {
       const end = yield* Effect.forkChild(Effect.flip(failed))
       for (const count of [1, 2, 3]) {
         yield* Effect.promise(() =>
-          until(() => starts(0).length === count && pod.places[0]!.view !== undefined, { what: `start ${count}` })
+          until(() => starts(0).length === count && pod.slots[0]!.shard !== undefined, { what: `start ${count}` })
         )
         die(0, "failed")
-        yield* Effect.promise(() => until(() => pod.places[0]!.view === undefined, { what: `death ${count}` }))
+        yield* Effect.promise(() => until(() => pod.slots[0]!.shard === undefined, { what: `death ${count}` }))
       }
       const { message } = yield* Fiber.join(end)
       assert.strictEqual(message, "the worker of shard 0 failed 3 times within 600 s, last: by its own word")
       // Until the pod ends, what can be shown is shown.
-      assert.isDefined(pod.places[1]!.view)
+      assert.isDefined(pod.slots[1]!.shard)
     })
   )
 
@@ -125,7 +125,7 @@ describe("a worker thread", () => {
       const left = () => events.filter(({ event }) => event === "left").map(({ shard }) => shard)
       yield* Effect.promise(() => until(() => left().sort().join() === "0,1", { what: "both farewells" }))
       assert.deepStrictEqual([starts(0).length, starts(1).length], [1, 1])
-      assert.deepStrictEqual([pod.places[0]!.restarts, pod.places[1]!.restarts], [0, 0])
+      assert.deepStrictEqual([pod.slots[0]!.restarts, pod.slots[1]!.restarts], [0, 0])
     })
   )
 })

@@ -1,5 +1,5 @@
 /**
- * A worker of the test's own in the place of ShardWorker: it says what a shard's thread says, nothing on its channels, and dies when and how it is told to
+ * A worker of the test's own in the place of worker: it says what a shard's thread says, nothing on its channels, and dies when and how it is told to
  * (`die:` messages over a BroadcastChannel named after the test).
  */
 import { BroadcastChannel, parentPort, workerData } from "node:worker_threads"

@@ -3,17 +3,15 @@ import { Effect } from "effect"
 import type { Claims } from "../../../src/engine/group/Claims.ts"
 import type { Standing, Wish } from "../../../src/engine/group/Grant.ts"
 import type { Ownership } from "../../../src/engine/group/Handoff.ts"
+import type { Member } from "../../../src/engine/Member.ts"
 import type { Ownerships } from "../../../src/engine/partition/Ownerships.ts"
 import type { Partition } from "../../../src/engine/partition/Partition.ts"
 import { partitionKey, type TopicPartition } from "../../../src/transport/Transport.ts"
 import { type Mutant, patching, replacing, stepping } from "./Mutant.ts"
 import { evictsSlowly, getsItBack, hearsLate, lagsAndLetsGo, lostWhileDraining, telling } from "./Stories.ts"
 
-interface Inside {
-  readonly host: {
-    readonly evicted: (key: string) => void
-    readonly run: (effect: Effect.Effect<unknown>) => void
-  }
+interface Hiding {
+  readonly hide: (tp: TopicPartition, commit: boolean) => void
 }
 
 /** Whatever is wished for is given at once. */
@@ -37,21 +35,27 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     breaks: "the member says that it let go, and evicts a second later",
     found: "older",
     histories: telling(lagsAndLetsGo),
-    modules: () => [
-      patching("engine/partition/Ownerships", (prototype) => {
-        const { hide, evict } = prototype as unknown as Pick<Ownerships, "hide" | "evict">
-        prototype.hide = () => {}
-        prototype.evict = function (this: Ownerships, ...[tp, committer, why]: Parameters<Ownerships["evict"]>) {
-          const { host } = this as unknown as Inside
-          const late = Effect.sync(() => {
-            hide.call(this, tp, true)
-            evict.call(this, tp, committer, why)
-          })
-          host.run(Effect.delay(late, 1_000))
-          host.evicted(partitionKey(tp))
-        } as never
-      })
-    ]
+    modules: () => {
+      let hide: Hiding["hide"] = () => {}
+      return [
+        patching("engine/Member", (prototype) => {
+          hide = (prototype as unknown as Hiding).hide
+          prototype.hide = () => {}
+        }),
+        patching("engine/partition/Ownerships", (prototype) => {
+          const { evict } = prototype as unknown as Pick<Ownerships, "evict">
+          prototype.evict = function (this: Ownerships, tp: TopicPartition, why: string) {
+            const { member } = (this as unknown as { readonly actors: { readonly member: Member } }).actors
+            const late = Effect.sync(() => {
+              hide.call(member, tp, true)
+              evict.call(this, tp, why)
+            })
+            member.fibers.run(Effect.delay(late, 1_000))
+            member.report({ type: "evicted", key: partitionKey(tp) })
+          } as never
+        })
+      ]
+    }
   },
   {
     rule: "1 evict before letting go",
@@ -92,9 +96,9 @@ export const evictionMutants: ReadonlyArray<Mutant> = [
     profile: "durable",
     histories: telling(lostWhileDraining),
     modules: () => [
-      patching("engine/partition/Ownerships", (prototype) => {
-        const { hide } = prototype as unknown as Pick<Ownerships, "hide">
-        prototype.hide = function (this: Ownerships, tp: TopicPartition) {
+      patching("engine/Member", (prototype) => {
+        const { hide } = prototype as unknown as Hiding
+        prototype.hide = function (this: unknown, tp: TopicPartition) {
           hide.call(this, tp, true)
         } as never
       })

@@ -1,16 +1,16 @@
 /** Proof: mutants of rules 4 and 7: that a pod still owns what it shows, and that a scrape is one cut. */
 import { Clock, Deferred, Effect } from "effect"
 import { vi } from "vitest"
-import type { HandoffState } from "../../../src/engine/group/Handoff.ts"
 import type { Heard, Heartbeats } from "../../../src/engine/group/Heartbeats.ts"
 import type { LeaseBounds, LeaseTimes } from "../../../src/engine/group/Lease.ts"
-import type { GroupClient, TransportError } from "../../../src/transport/Transport.ts"
+import type { Member } from "../../../src/engine/Member.ts"
+import type { TransportError } from "../../../src/transport/Transport.ts"
 import type { VirtualTime } from "../../support/virtualTime.ts"
 import { type Mutant, overClient, patching, type Replaced, replacing, stepping } from "./Mutant.ts"
 import { answeredWhenAwake, cutOffAndPutBack, deposed, fadesOut, joinsTooLate, suspended, telling } from "./Stories.ts"
 
 /** The proof hides what is wrong with the lease. */
-const unproven = (): Disposable => replacing("engine/group/Membership", { prove: () => () => Effect.void })
+const unproven = (): Disposable => replacing("engine/group/Proof", { prove: () => () => Effect.void })
 const withoutProof: Replaced = { modules: () => [unproven()] }
 
 /** Knows the virtual clock of the world that plays now. */
@@ -29,12 +29,6 @@ const watchingTime = (): { readonly mock: Disposable; readonly now: () => number
   return { mock, now: () => current?.now ?? 0 }
 }
 
-interface Prover {
-  readonly client: GroupClient
-  readonly options: { readonly sessionTimeout: number }
-  readonly state: () => HandoffState
-}
-
 type Beating = Pick<Heartbeats, "following" | "send">
 
 export const proofMutants: ReadonlyArray<Mutant> = [
@@ -51,11 +45,11 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(suspended),
     modules: () => [
-      replacing("engine/group/Membership", {
+      replacing("engine/group/Proof", {
         prove:
           () =>
-          ({ client, options, state }: Prover, memberId: string) =>
-            client.heartbeat({ memberId, generation: state().generation }).pipe(
+          ({ client, options, state }: Member, memberId: string) =>
+            client.heartbeat({ memberId, generation: state.generation }).pipe(
               Effect.catch((error: TransportError) => (error.unknownOutcome ? Effect.fail(error) : Effect.void)),
               Effect.timeout(options.sessionTimeout / 3)
             )
@@ -130,8 +124,8 @@ export const proofMutants: ReadonlyArray<Mutant> = [
     found: "older",
     histories: telling(cutOffAndPutBack),
     modules: () => [
-      replacing("engine/group/Membership", {
-        prove: () => () => Effect.void,
+      unproven(),
+      replacing("engine/Member", {
         monotonicMillis: () => Clock.clockWith((clock) => Effect.succeed(() => clock.currentTimeMillisUnsafe()))
       })
     ],

@@ -1,26 +1,11 @@
-/** ShardStatus: a shard's state as plain data for the status page and the metrics. Pure; copies, so that nobody holds on to live state. */
-import type { EngineStatus, HandoffStatus, PartitionStatus } from "./Engine.ts"
-import type { HandoffState } from "./group/Handoff.ts"
-import { type LeaseBounds, leaseEnds, leaseValid, membershipValid } from "./group/Lease.ts"
-import type { EngineOptions } from "./Options.ts"
+/** MemberStatus: a member's state as plain data for the status page and the metrics. Pure; copies, so that nobody holds on to live state. */
+import type { EngineStatus, PartitionStatus } from "./Engine.ts"
+import { leaseEnds, membershipValid } from "./group/Lease.ts"
+import type { Membership } from "./group/Membership.ts"
+import type { Member } from "./Member.ts"
 import type { Partition } from "./partition/Partition.ts"
 import { outlives } from "./partition/Quarantine.ts"
 import type { TroubleStatus } from "./partition/Trouble.ts"
-
-export interface StatusInput {
-  readonly options: EngineOptions
-  readonly state: HandoffState
-  readonly leader: boolean
-  readonly settingsDiffer: ReadonlyArray<string>
-  readonly refused: string | null
-  readonly wishes: EngineStatus["wishes"]
-  readonly bounds: LeaseBounds
-  readonly now: number
-  readonly partitions: ReadonlyArray<Partition>
-  readonly handoffs: ReadonlyArray<HandoffStatus>
-  /** Whether a leader of the partition is known. */
-  readonly led: (key: string) => boolean
-}
 
 /** A partition that no broker leads is not even asked for: nothing fails, and nothing is known. */
 const unled = (p: Partition, now: number): TroubleStatus => ({
@@ -30,11 +15,12 @@ const unled = (p: Partition, now: number): TroubleStatus => ({
   sinceMs: Math.round(now - p.acquiredAt)
 })
 
-const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): PartitionStatus => {
-  const trouble = p.trouble?.status(i.now) ?? (i.led(p.key) ? null : unled(p, i.now))
-  const known = i.led(p.key) && p.highWatermark >= 0
+const partitionStatus = (p: Partition, { now, options, topology }: Member, leased: boolean): PartitionStatus => {
+  const led = topology.leader(p.key) !== undefined
+  const trouble = p.trouble?.status(now()) ?? (led ? null : unled(p, now()))
+  const known = led && p.highWatermark >= 0
   const working = p.processing !== undefined
-  const remainder = p.queue.remainder(i.options.queueRecords, i.options.queueBytes)
+  const remainder = p.queue.remainder(options.queueRecords, options.queueBytes)
   return {
     topic: p.tp.topic,
     partition: p.tp.partition,
@@ -68,26 +54,28 @@ const partitionStatus = (p: Partition, i: StatusInput, leased: boolean): Partiti
   }
 }
 
-export const shardStatus = (i: StatusInput): EngineStatus => {
-  const { state: s, options } = i
-  const leased = leaseValid(s.lease, i.bounds, i.now)
+export const memberStatus = ({ admission, assigning, leads, member, settingsDiffer }: Membership): EngineStatus => {
+  const { bounds, options, state: s } = member
+  const leased = member.leaseValid
+  const now = member.now()
   // A member without partitions has nothing to commit, so only its membership counts.
-  const membership = membershipValid(s.lease, i.bounds, i.now)
-  const leaseMs = leaseEnds(s.lease, i.bounds) - i.now
+  const membership = membershipValid(s.lease, bounds, now)
+  const leaseMs = leaseEnds(s.lease, bounds) - now
+  const partitions = [...member.partitions.values()]
   return {
     group: options.group,
     memberId: s.memberId,
     generation: s.generation,
-    leader: i.leader,
+    leader: leads,
     state: s.leaving || s.phase === "left" ? "leaving" : s.synced < 0 ? "joining" : "member",
     leaseMs: Number.isFinite(leaseMs) ? Math.round(leaseMs) : -1,
-    refused: i.refused,
-    wishes: i.wishes,
-    ready: s.synced >= 0 && !s.leaving && (i.partitions.length === 0 ? membership : leased),
+    refused: admission.problem,
+    wishes: { assignor: assigning.name, refused: assigning.refusals, last: assigning.lastRefusal },
+    ready: s.synced >= 0 && !s.leaving && (partitions.length === 0 ? membership : leased),
     settingsHash: options.settingsHash,
-    settingsDiffer: i.settingsDiffer,
-    partitions: i.partitions.map((p) => partitionStatus(p, i, leased)).sort(byPartition),
-    handoffs: [...i.handoffs]
+    settingsDiffer,
+    partitions: partitions.map((p) => partitionStatus(p, member, leased)).sort(byPartition),
+    handoffs: [...member.handoffs.entries]
   }
 }
 

@@ -4,11 +4,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import type { Channel, Piece } from "../../../src/pod/shards/Channel.ts"
 import { window } from "../../../src/pod/shards/Messages.ts"
-import { absent, type ShardView } from "../../../src/pod/shards/ShardView.ts"
+import { absent, type Shard } from "../../../src/pod/shards/Shard.ts"
 import { overPort } from "../fakePod.ts"
 
-const viewOf = (parts: Partial<ShardView>): ShardView => ({
-  shard: 0,
+const shardOf = (parts: Partial<Shard>): Shard => ({
+  number: 0,
   open: () => assert.fail("nobody opens a channel here"),
   ask: () => Effect.succeed(undefined),
   report: () => Effect.succeed(absent(0, "starting")),
@@ -26,16 +26,16 @@ const channelOf = (parts: Partial<Channel>): Channel => ({
   ...parts
 })
 
-const test = (name: string, view: ShardView, body: (port: ShardView & { lost(): void }) => Promise<void>) =>
+const test = (name: string, shard: Shard, body: (port: Shard & { lost(): void }) => Promise<void>) =>
   it.live(name, () =>
-    Effect.flatMap(overPort(view), (port) => Effect.promise(() => body(port))).pipe(
+    Effect.flatMap(overPort(shard), (port) => Effect.promise(() => body(port))).pipe(
       Effect.scoped,
       Effect.provide(Logger.layer([]))
     )
   )
 
 /** Both sides have had all that the other one sent. */
-const settled = (port: ShardView) => Effect.runPromise(port.report(0))
+const settled = (port: Shard) => Effect.runPromise(port.report(0))
 
 describe("a piece's memory", () => {
   const spare: Array<ArrayBuffer> = []
@@ -52,8 +52,8 @@ describe("a piece's memory", () => {
     return { message: new Uint8Array(memory).fill(made), memory: [memory] }
   }
   const giveBack = (memory: ArrayBuffer) => spare.push(memory)
-  const view = viewOf({ open: () => channelOf({ pull, giveBack }) })
-  test("goes back to the shard when it is free, and what is not free stays here", view, async (port) => {
+  const shard = shardOf({ open: () => channelOf({ pull, giveBack }) })
+  test("goes back to the shard when it is free, and what is not free stays here", shard, async (port) => {
     const channel = port.open("all", 0n)
     const kept: Array<Uint8Array> = []
     for (let n = 1; ; n++) {
@@ -92,43 +92,47 @@ describe("a channel", () => {
     })
   }
   const opens: Array<unknown> = []
-  const view = viewOf({
+  const shard = shardOf({
     open: (request, arrivedAt) => {
       opens.push([request, arrivedAt])
       return recorded(request)
     },
     ask: (question) => Effect.succeed({ to: question })
   })
-  test("is opened, spoken on and ended in the order in which that was said, and knows no other", view, async (port) => {
-    const [a, b] = [port.open({ name: "a" }, 1n), port.open({ name: "b" }, 2n)]
-    a.send(1)
-    b.send(2)
-    a.send(3)
-    b.end("bye")
-    assert.deepStrictEqual((await a.pull())?.message, [{ name: "a" }, 1, "answered"])
-    assert.isUndefined(await b.pull())
-    assert.deepStrictEqual(await Effect.runPromise(port.ask(["how", 5n])), { to: ["how", 5n] })
-    assert.deepStrictEqual(opens, [
-      [{ name: "a" }, 1n],
-      [{ name: "b" }, 2n]
-    ])
-    assert.deepStrictEqual(seen, [
-      [{ name: "a" }, 1],
-      [{ name: "b" }, 2],
-      [{ name: "a" }, 3],
-      [{ name: "b" }, "ended", "bye"]
-    ])
-    assert.deepStrictEqual((await a.pull())?.message, [{ name: "a" }, 3, "answered"])
-    const [pulled, ended] = [a.pull(), port.open("c", 3n)]
-    ended.end(undefined)
-    port.lost()
-    assert.isUndefined(await pulled)
-    assert.deepStrictEqual([a.isLost(), ended.isLost(), port.open("d", 4n).isLost()], [true, false, true])
-    assert.isUndefined(await Effect.runPromise(port.ask("gone?")))
-  })
+  test(
+    "is opened, spoken on and ended in the order in which that was said, and knows no other",
+    shard,
+    async (port) => {
+      const [a, b] = [port.open({ name: "a" }, 1n), port.open({ name: "b" }, 2n)]
+      a.send(1)
+      b.send(2)
+      a.send(3)
+      b.end("bye")
+      assert.deepStrictEqual((await a.pull())?.message, [{ name: "a" }, 1, "answered"])
+      assert.isUndefined(await b.pull())
+      assert.deepStrictEqual(await Effect.runPromise(port.ask(["how", 5n])), { to: ["how", 5n] })
+      assert.deepStrictEqual(opens, [
+        [{ name: "a" }, 1n],
+        [{ name: "b" }, 2n]
+      ])
+      assert.deepStrictEqual(seen, [
+        [{ name: "a" }, 1],
+        [{ name: "b" }, 2],
+        [{ name: "a" }, 3],
+        [{ name: "b" }, "ended", "bye"]
+      ])
+      assert.deepStrictEqual((await a.pull())?.message, [{ name: "a" }, 3, "answered"])
+      const [pulled, ended] = [a.pull(), port.open("c", 3n)]
+      ended.end(undefined)
+      port.lost()
+      assert.isUndefined(await pulled)
+      assert.deepStrictEqual([a.isLost(), ended.isLost(), port.open("d", 4n).isLost()], [true, false, true])
+      assert.isUndefined(await Effect.runPromise(port.ask("gone?")))
+    }
+  )
 
   let made = 0
-  const endless = viewOf({ open: () => channelOf({ pull: () => turn({ message: made++ }) }) })
+  const endless = shardOf({ open: () => channelOf({ pull: () => turn({ message: made++ }) }) })
   test("is not filled beyond its credit while nobody pulls", endless, async (port) => {
     const channel = port.open("all", 0n)
     for (let i = 0; i < 5; i++) await settled(port)
@@ -146,14 +150,14 @@ describe("a throw of an application", () => {
   const wrong = (): never => {
     throw new Error("a team's mistake")
   }
-  const views: Readonly<Record<string, Partial<Channel> | undefined>> = {
+  const shards: Readonly<Record<string, Partial<Channel> | undefined>> = {
     open: undefined,
     pull: { pull: async () => wrong() },
     send: { send: wrong, pull: () => new Promise(() => {}) }
   }
-  for (const [where, parts] of Object.entries(views)) {
+  for (const [where, parts] of Object.entries(shards)) {
     const other = { ...(where === "open" ? {} : { end: wrong }) }
-    const view = viewOf({
+    const shard = shardOf({
       open: (request) =>
         request === "fine"
           ? channelOf({ pull: async () => ({ message: "well" }) })
@@ -162,7 +166,7 @@ describe("a throw of an application", () => {
             : channelOf({ ...parts, ...other }),
       ask: wrong
     })
-    test(`in ${where} is told to whoever pulls there, and to nobody else`, view, async (port) => {
+    test(`in ${where} is told to whoever pulls there, and to nobody else`, shard, async (port) => {
       const [bad, good] = [port.open("bad", 0n), port.open("fine", 0n)]
       bad.send("anything")
       const why = await bad.pull().then(

@@ -1,5 +1,5 @@
 /**
- * ShardPort: the view of a shard on another thread: the main thread's end of ShardHost. What the shard does not answer in time is
+ * RemoteShard: a shard on another thread: the main thread's end of ShardServer. What the shard does not answer in time is
  * answered for it. When it is `lost`, everything that waits for it ends at once, and what a channel has brought so far may still be pulled.
  */
 import { Effect } from "effect"
@@ -9,15 +9,15 @@ import type { TopicPartition } from "../../transport/Transport.ts"
 import type { Channel, Piece } from "./Channel.ts"
 import { Inbox } from "./Inbox.ts"
 import type { Answer, FromShard, Port, Question, ToShard } from "./Messages.ts"
-import { absent, type ShardReport, type ShardView } from "./ShardView.ts"
+import { absent, type Shard, type ShardReport } from "./Shard.ts"
 
 /** Ms for an answer about state: probes and people wait for it. */
 const patience = 1_000
 
 type Post = (message: ToShard, transfer?: ReadonlyArray<ArrayBuffer>) => void
 
-export class ShardPort implements ShardView {
-  readonly shard: number
+export class RemoteShard implements Shard {
+  readonly number: number
   private readonly port: Port
   private readonly channels = new Map<number, PortChannel>()
   private readonly questions = new Map<number, (value: Answer | undefined) => void>()
@@ -25,8 +25,8 @@ export class ShardPort implements ShardView {
   private gone = false
 
   /** `told`: what is not about a channel or a question. */
-  constructor(shard: number, port: Port, told: (message: FromShard) => void = () => {}) {
-    this.shard = shard
+  constructor(number: number, port: Port, told: (message: FromShard) => void = () => {}) {
+    this.number = number
     this.port = port
     port.on("message", (received) => {
       const message = received as FromShard
@@ -61,7 +61,7 @@ export class ShardPort implements ShardView {
   report(entries: number): Effect.Effect<ShardReport> {
     return Effect.map(
       this.answer({ about: "report", entries }),
-      (value) => (value as ShardReport | undefined) ?? absent(this.shard, "silent")
+      (value) => (value as ShardReport | undefined) ?? absent(this.number, "silent")
     )
   }
 

@@ -179,7 +179,7 @@ describe("a shard", () => {
   )
 
   for (const code of ["AUTHENTICATION", "AUTHORIZATION"] as const)
-    it.effect(`that was in and is refused later (${code}) shows nothing, says so, tries on and is back`, () =>
+    it.effect(`that was in and is refused later (${code}) shows nothing, says so, keeps trying and is back`, () =>
       withLog(
         2,
         Effect.gen(function* () {
@@ -577,6 +577,34 @@ describe("a shard", () => {
         yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 2))
         assert.deepStrictEqual([...(yield* passing(pod.scrape))], [["b", 3]])
         yield* passing(pod.stop)
+      })
+    )
+  )
+
+  it.effect("that stopped on a defect of its own still closes all that it opened, commits it and leaves", () =>
+    withLog(
+      2,
+      Effect.gen(function* () {
+        const log = yield* EmbeddedLog
+        let broken = false
+        const pod = yield* start("a", {
+          onFetched: (fetched) => {
+            if (broken) throw new Error("a defect, on purpose")
+            return fetched
+          }
+        })
+        yield* passUntil("both visible", () => visibleCount(pod) === 2)
+        yield* passing(produce(0, { a: 1 }))
+        yield* passing(pod.engine.caughtUp({ topic, partition: 0 }, 1))
+        broken = true
+        yield* passing(produce(1, { b: 1 }))
+        const { message } = yield* passing(Effect.flip(pod.engine.failed))
+        assert.strictEqual(message, "a defect in the engine, see the log")
+        yield* passing(pod.stop)
+        const closed = pod.trace.filter((line) => line.startsWith("a closed"))
+        assert.deepStrictEqual(closed.toSorted(), [`a closed ${topic}/0`, `a closed ${topic}/1`])
+        assert.strictEqual(log.group("kafka2prom").commits.get(`${topic}/0`)?.offset, 1)
+        assert.lengthOf(log.group("kafka2prom").members, 0)
       })
     )
   )

@@ -1,12 +1,12 @@
 /**
- * ShardHost: a shard's view, offered through a port: the worker's end of ShardPort. A cut is taken within the handling of its
+ * ShardServer: a shard, offered through a port: the worker's end of RemoteShard. A cut is taken within the handling of its
  * message, so cuts are in the messages' order. Of a channel's pieces it asks for no more than there is credit for.
  */
 import { Cause, Effect, FiberSet } from "effect"
 import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { Channel } from "./Channel.ts"
 import { type Answer, type FromShard, type Port, type Question, type ToShard, window } from "./Messages.ts"
-import type { ShardView } from "./ShardView.ts"
+import type { Shard } from "./Shard.ts"
 
 /** A channel between its opening and its end. */
 interface Held {
@@ -17,16 +17,16 @@ interface Held {
   wake: () => void
 }
 
-export interface HostOptions {
+export interface ServedShard {
   readonly port: Port
-  readonly view: ShardView
+  readonly shard: Shard
   /** All of this thread's. */
   readonly metrics: Effect.Effect<OwnMetrics>
   readonly leave: () => void
 }
 
 /** Serves the port for the Scope's life. */
-export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
+export const serveShard = ({ port, shard, metrics, leave }: ServedShard) =>
   Effect.gen(function* () {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const held = new Map<number, Held>()
@@ -74,15 +74,15 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
     const answer = (question: Question): Effect.Effect<Answer> => {
       switch (question.about) {
         case "report":
-          return view.report(question.entries)
+          return shard.report(question.entries)
         case "switch":
-          return view.setBackpressure(question.strategy, question.tp)
+          return shard.setBackpressure(question.strategy, question.tp)
         case "metrics":
           return metrics
         case "life":
           return Effect.succeed(true)
         case "application":
-          return view.ask(question.question)
+          return shard.ask(question.question)
       }
     }
 
@@ -91,7 +91,7 @@ export const hostShard = ({ port, view, metrics, leave }: HostOptions) =>
       switch (message.type) {
         case "open": {
           const { id, request, arrivedAt } = message
-          const channel = attempt(id, () => view.open(request, arrivedAt))
+          const channel = attempt(id, () => shard.open(request, arrivedAt))
           if (channel === undefined) return
           const each: Held = { channel, credit: window, ended: false, wake: () => {} }
           held.set(id, each)

@@ -1,5 +1,5 @@
 /**
- * ShardWorker: what a worker thread runs: one shard of the application whose module it is told, offered to the main thread through the port. It ends when it is told to
+ * worker: what a worker thread runs: one shard of the application whose module it is told, offered to the main thread through the port. It ends when it is told to
  * leave, or when its engine gives up: it says so first, so that nothing more of it is shown, and then leaves in order. SIGTERM and
  * SIGINT are the main thread's.
  */
@@ -13,7 +13,7 @@ import { KafkaTransport } from "../../transport/kafka/KafkaTransport.ts"
 import type { App } from "../App.ts"
 import { type Extension, extended } from "../Extension.ts"
 import type { FromShard } from "./Messages.ts"
-import { hostShard } from "./ShardHost.ts"
+import { serveShard } from "./ShardServer.ts"
 import type { WorkerSettings } from "./ShardSettings.ts"
 import { openShard } from "./Shards.ts"
 
@@ -28,13 +28,13 @@ const program = Effect.gen(function* () {
   const [base, ...extensions] = modules.map((module: { readonly default: unknown }) => module.default)
   const app = extended(base as App, extensions as ReadonlyArray<Extension>)
   const parts = yield* Effect.promise(() => app.load())
-  const { engine, view } = yield* openShard(settings.shard, app, parts, settings)
+  const { engine, shard } = yield* openShard(settings.shard, app, parts, settings)
   const turns = loopTurns()
-  yield* hostShard({
+  yield* serveShard({
     port,
-    view,
+    shard,
     metrics: Effect.andThen(
-      view.metrics,
+      shard.metrics,
       Effect.promise(() => {
         metrics.workerLag.set({ shard: settings.shard }, turns.percentile(99) / 1e9)
         turns.reset()

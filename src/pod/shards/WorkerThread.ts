@@ -1,11 +1,11 @@
 /**
- * ShardThread: one worker thread from its start to its end. From the first sign that it is not well (an error, its own word, silence)
+ * WorkerThread: one worker thread from its start to its end. From the first sign that it is not well (an error, its own word, silence)
  * its shard is shown no more; the end is when the thread has stopped, and only then may somebody else act in its name.
  */
 import type { Worker } from "node:worker_threads"
 import { Effect } from "effect"
 import type { FromShard } from "./Messages.ts"
-import { ShardPort } from "./ShardPort.ts"
+import { RemoteShard } from "./RemoteShard.ts"
 
 export interface Death {
   readonly reason: string
@@ -21,7 +21,7 @@ export interface ThreadOptions {
   /** The group's coordinator knows it. */
   readonly known: () => void
   /** It takes part from now on. */
-  readonly runs: (view: ShardPort) => void
+  readonly runs: (shard: RemoteShard) => void
   /** It takes part no more. */
   readonly fails: (reason: string) => void
 }
@@ -31,9 +31,9 @@ const startMillis = 60_000
 /** Unanswered questions in a row; so many, and not a time: the process itself may have been frozen. */
 const unanswered = 4
 
-export class ShardThread {
+export class WorkerThread {
   private readonly options: ThreadOptions
-  private readonly port: ShardPort
+  private readonly port: RemoteShard
   private readonly starting: NodeJS.Timeout
   private readonly timers: Array<NodeJS.Timeout> = []
   private readonly ended: Promise<Death>
@@ -44,7 +44,7 @@ export class ShardThread {
   constructor(options: ThreadOptions) {
     const { shard, worker } = options
     this.options = options
-    this.port = new ShardPort(shard, worker, (message) => this.hear(message))
+    this.port = new RemoteShard(shard, worker, (message) => this.hear(message))
     this.ended = new Promise((resolve) => {
       worker.once("exit", (code) => {
         this.fail(`its thread ended with code ${code}`)

@@ -1,7 +1,7 @@
 /**
- * ShardView: one shard as the HTTP side of its pod sees it, whichever thread it runs on: channels and questions to its application, its
- * state, its own metrics and the switch. `LocalShard` is the shard of this thread, `ShardPort` one behind a message port. Routes
- * work on a list of views and know no difference between one and several.
+ * Shard: one shard as the HTTP side of its pod sees it, whichever thread it runs on: channels and questions to its application, its
+ * state, its own metrics and the switch. `LocalShard` is the shard of this thread, `RemoteShard` one behind a message port. Routes
+ * work on a list of shards and know no difference between one and several.
  */
 import type { Effect } from "effect"
 import type { StrategyName } from "../../engine/Backpressure.ts"
@@ -10,8 +10,9 @@ import type { OwnMetrics } from "../../SelfMetrics.ts"
 import type { TopicPartition } from "../../transport/Transport.ts"
 import type { Channel } from "./Channel.ts"
 
-export interface ShardView {
-  readonly shard: number
+export interface Shard {
+  /** Its number in the pod, from 0 on. */
+  readonly number: number
   /**
    * Takes a cut for the request: now, or when the shard's thread comes to it, in the order of the calls; of what was owned at
    * `arrivedAt` (process.hrtime.bigint(): one clock for all threads) and still is at the cut.
