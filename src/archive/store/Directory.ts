@@ -61,24 +61,17 @@ const made = (path: string): Promise<boolean | undefined> =>
     }
   )
 
-/** Makes the folder, and syncs every folder in which something was made. Not by Node's own `recursive`: that never ends where the system makes nothing. */
-const folder = async (path: string): Promise<void> => {
-  let isNew = await made(path)
-  if (isNew === undefined && dirname(path) !== path) {
-    await folder(dirname(path))
-    isNew = await made(path)
-  }
-  if (isNew === undefined) throw Object.assign(new Error("no folder can be made there"), { code: "EACCES" })
-  if (isNew) await synced(dirname(path))
-}
-
 const writeAll = async (file: FileHandle, pieces: ReadonlyArray<Uint8Array>): Promise<void> => {
   for (const piece of pieces)
     for (let at = 0; at < piece.length; ) at += (await file.write(piece, at, piece.length - at)).bytesWritten
 }
 
+/** Folders that are known to be there for good: of an hour's objects one for each topic. */
+const remembered = 1024
+
 class Folder {
   readonly #root: string
+  readonly #synced = new Set<string>()
 
   constructor(root: string) {
     this.#root = root
@@ -88,10 +81,38 @@ class Folder {
     return join(this.#root, name)
   }
 
+  /**
+   * Makes the folder, and syncs the one that it is in, and so on up to the root's: also where somebody else made them, who may have ended before they were
+   * synced. Not by Node's own `recursive`, which never ends where the system makes nothing.
+   */
+  async #folder(path: string): Promise<void> {
+    if (this.#synced.has(path)) return
+    let isNew = await made(path)
+    if (isNew === undefined && dirname(path) !== path) {
+      await this.#folder(dirname(path))
+      isNew = await made(path)
+    }
+    if (isNew === undefined) throw Object.assign(new Error("no folder can be made there"), { code: "EACCES" })
+    if (path.startsWith(`${this.#root}/`)) await this.#folder(dirname(path))
+    await synced(dirname(path))
+    if (this.#synced.size >= remembered) this.#synced.clear()
+    this.#synced.add(path)
+  }
+
   async create(name: string, pieces: ReadonlyArray<Uint8Array>): Promise<"created" | "exists"> {
+    try {
+      return await this.#create(name, pieces)
+    } catch (error) {
+      // Somebody removed a folder under us: the next try makes it anew.
+      if (isMissing(error)) this.#synced.clear()
+      throw error
+    }
+  }
+
+  async #create(name: string, pieces: ReadonlyArray<Uint8Array>): Promise<"created" | "exists"> {
     const path = this.path(name)
     const temporary = this.path(`${unfinished}/${randomBytes(12).toString("hex")}`)
-    await folder(dirname(temporary))
+    await this.#folder(dirname(temporary))
     const file = await open(temporary, "wx")
     try {
       try {
@@ -100,7 +121,7 @@ class Folder {
       } finally {
         await file.close()
       }
-      await folder(dirname(path))
+      await this.#folder(dirname(path))
       const outcome = await link(temporary, path).then(
         () => "created" as const,
         (error: unknown) => {

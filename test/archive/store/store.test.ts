@@ -64,6 +64,17 @@ describe("a folder as a store", () => {
     })
   )
 
+  it.effect("makes its folders anew where somebody removed them", () =>
+    Effect.gen(function* () {
+      const root = join(folder, "removed")
+      const store = directory(root)
+      yield* store.create("t/a", bytes("a"))
+      yield* Effect.promise(() => rm(root, { recursive: true }))
+      assert.strictEqual((yield* Effect.flip(store.create("t/a", bytes("b")))).code, "ENOENT")
+      assert.strictEqual(yield* store.create("t/a", bytes("c")), "created")
+    })
+  )
+
   it.effect("does not count what was never finished, and throws it away after a day", () =>
     Effect.gen(function* () {
       const root = join(folder, "unfinished")
