@@ -1,5 +1,6 @@
 /** ArchiveParts: what a pod of an archive is made of: a shard's processor over the store, what answers of it, each worker's share of the memory. */
 import { Effect, Layer } from "effect"
+import { Backoff, worthALine } from "../Backoff.ts"
 import type { AppParts } from "../pod/App.ts"
 import * as ArchiveProcessor from "./ArchiveProcessor.ts"
 import type { ArchiveOptions } from "./ArchiveSettings.ts"
@@ -7,13 +8,34 @@ import * as ArchiveShard from "./ArchiveShard.ts"
 import { Archives } from "./Archives.ts"
 import { openStore } from "./store/OpenStore.ts"
 import { probe } from "./store/Probe.ts"
-import type { StoreError } from "./store/Store.ts"
+import { type Store, StoreError } from "./store/Store.ts"
 
-/** A store that has to be seen to by somebody ends the pod at its start; one that is away does not: its partitions wait. */
-const probed = (error: StoreError): Effect.Effect<void, StoreError> =>
-  error.refused
-    ? Effect.fail(error)
-    : Effect.logWarning(`the store cannot be looked at yet: ${error.message}; partitions wait until it answers`)
+const backoff = new Backoff(500, 15_000)
+/** Ms for an answer. */
+const patience = 30_000
+
+/**
+ * One that somebody has to see to ends the pod at its start. One that is away is waited for: a pod that can archive nothing takes no partition, and is not
+ * ready.
+ */
+const probed = (store: Store): Effect.Effect<void, StoreError> => {
+  let tries = 0
+  const away = new StoreError({
+    message: `${store.place} does not answer within ${patience / 1000} s`,
+    code: "TIMEOUT",
+    refused: false
+  })
+  return probe(store).pipe(
+    Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(away) }),
+    Effect.tapError(({ message, refused }) => {
+      tries += 1
+      return refused || !worthALine(tries)
+        ? Effect.void
+        : Effect.logWarning(`the archive's store is waited for: ${message}, ${tries} times in a row`)
+    }),
+    Effect.retry({ schedule: backoff.schedule, while: ({ refused }) => !refused })
+  )
+}
 
 export const archiveParts: AppParts<ArchiveOptions> = {
   divide: (options, count) => () => ({ ...options, holdBytes: Math.max(1, Math.floor(options.holdBytes / count)) }),
@@ -21,13 +43,7 @@ export const archiveParts: AppParts<ArchiveOptions> = {
     Layer.unwrap(
       Effect.gen(function* () {
         const store = yield* openStore(options)
-        yield* probe(store).pipe(
-          Effect.timeout("10 seconds"),
-          Effect.catchTag("StoreError", probed),
-          Effect.catchTag("TimeoutError", () =>
-            Effect.logWarning(`${store.place} does not answer yet; partitions wait until it does`)
-          )
-        )
+        yield* probed(store)
         return Layer.merge(ArchiveProcessor.layer(store, options), ArchiveShard.layer).pipe(
           Layer.provide(Archives.layer)
         )

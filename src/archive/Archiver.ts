@@ -1,21 +1,20 @@
 /**
- * Archiver: one incarnation of one partition's archive: takes records in order, closes objects by size, age, hour and at the handoff, and creates each under
- * the one name that the object before fixed. The store's conditional create decides: who finds its name taken compares, forgets what it gathered
- * and starts over from what is there. After a create of unknown outcome the same one is tried again, never another.
+ * Archiver: one incarnation of one partition's archive: takes records in order, closes objects by size, age, hour and at the handoff, and goes on behind each
+ * when it is created (see Creation). Where another owner was first it forgets what it gathered and starts over from what is there.
  *
  * What is done with the partition is done one at a time (`#one`): batches, closing by age, the drain.
  */
 import { Effect, Semaphore } from "effect"
 import { Backoff } from "../Backoff.ts"
-import { type Batch, type Opening, ProcessorError } from "../engine/PartitionProcessor.ts"
+import type { Batch, Opening, ProcessorError } from "../engine/PartitionProcessor.ts"
 import { Signal } from "../engine/Signal.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { type LogRecord, partitionKey, type Unreadable } from "../transport/Transport.ts"
-import { type ChainEnd, endBehind, frameOf } from "./Chain.ts"
+import type { LogRecord, Unreadable } from "../transport/Transport.ts"
+import type { ChainEnd } from "./Chain.ts"
+import { type CreatedObject, createObject } from "./Creation.ts"
 import { type Hour, hourOf, isLaterHour } from "./format/Hour.ts"
-import { encodeLastFrame, type LastFrame } from "./format/LastFrame.ts"
 import { encodeLife } from "./format/Life.ts"
-import { lifeName, objectName, unreadName } from "./format/Names.ts"
+import { lifeName, unreadName } from "./format/Names.ts"
 import type { Holding, Holdings } from "./Holdings.ts"
 import type { Keeper } from "./Keeper.ts"
 import { OpenObject } from "./OpenObject.ts"
@@ -50,18 +49,10 @@ const packedAtOnce = 256 * 1024
 
 const unproven = new Backoff(100, 2_000)
 
-/** What is known of the object that was created last, for the status. */
-export interface LastObject {
-  readonly name: string
-  readonly rows: number
-  readonly bytes: number
-  readonly stored: number
-}
-
 export class Archiver implements Holding {
   end: ChainEnd
   open: OpenObject | undefined
-  last: LastObject | undefined
+  last: CreatedObject | undefined
   readonly #host: ArchiverHost
   readonly #writer = new RowWriter()
   readonly #one = Semaphore.makeUnsafe(1)
@@ -256,39 +247,29 @@ export class Archiver implements Holding {
     this.#host.opening.startOver(why)
   }
 
-  /**
-   * Everything before `to` becomes an object, where there is a record. `next`: the hour of the first record behind it, where one was read. Its memory goes
-   * first: whoever goes on from the object must find it.
-   */
+  /** Everything before `to` becomes an object, where there is a record. `next`: the hour of the first record behind it, where one was read. */
   #close(to: number, next: Hour | undefined): Effect.Effect<void, ProcessorError> {
     return Effect.gen({ self: this }, function* () {
       const { open, end } = this
-      if (open === undefined || open.records === 0 || end.hour === null || this.#over) return
-      const { keeper, store, holdings, metrics } = this.#host
+      const { hour } = end
+      if (open === undefined || open.records === 0 || hour === null || this.#over) return
+      const { keeper, holdings, metrics } = this.#host
       open.settle()
-      const { last } = open
       if (yield* this.#isAnotherTopic) return this.#startOver("the topic was made anew")
-      const data = yield* open.packed
-      const memory = yield* keeper.write(end, to, this.#proven)
-      const { topic, partition, life, cluster, hour } = end
-      const frame: LastFrame = {
-        ...{ topic, partition, life, cluster, from: open.from, to, last, memory },
-        next: next ?? hour,
-        ...{ records: open.records, rows: open.rows, bytes: open.bytes }
+      const creation = yield* createObject({ ...this.#host, proven: this.#proven }, { ...end, hour }, open, to, next)
+      if ("lostTo" in creation) {
+        metrics.archiveLost.inc(this.#labels)
+        return this.#startOver(`another owner has archived it up to offset ${creation.lostTo}`)
       }
-      const pieces = [...data, encodeLastFrame(frame)]
-      const stored = pieces.reduce((sum, piece) => sum + piece.length, 0)
-      const name = objectName(end, hour, open.from)
-      const created = yield* store.ask((s) => s.create(name, pieces), stored, this.#proven)
-      if (created === "exists" && !(yield* this.#isOurs(frame, hour))) return
-      this.end = endBehind(frame, hour, end)
-      this.last = { name, rows: open.rows, bytes: open.bytes, stored }
+      const { object } = creation
+      this.end = creation.end
+      this.last = object
       yield* this.release
       holdings.freed()
       metrics.archiveObjects.inc(this.#labels)
-      metrics.archiveRows.inc(this.#labels, frame.rows)
-      metrics.archiveBytes.inc({ ...this.#labels, form: "rows" }, frame.bytes)
-      metrics.archiveBytes.inc({ ...this.#labels, form: "stored" }, stored)
+      metrics.archiveRows.inc(this.#labels, object.rows)
+      metrics.archiveBytes.inc({ ...this.#labels, form: "rows" }, object.bytes)
+      metrics.archiveBytes.inc({ ...this.#labels, form: "stored" }, object.stored)
       yield* keeper.forget(this.end)
     })
   }
@@ -301,31 +282,5 @@ export class Archiver implements Holding {
       Effect.orDie,
       Effect.map((now) => topicId !== null && now.topicId !== null && now.topicId !== topicId)
     )
-  }
-
-  /** The name is taken: by an earlier try of our own, or by somebody whose object counts from here on. */
-  #isOurs(mine: LastFrame, hour: Hour): Effect.Effect<boolean, ProcessorError> {
-    return Effect.gen({ self: this }, function* () {
-      const { opening, store, metrics } = this.#host
-      const theirs = yield* frameOf(
-        { ask: (question) => store.ask(question), place: store.place },
-        mine,
-        hour,
-        mine.from
-      )
-      if (theirs === undefined)
-        return yield* new ProcessorError({ message: `${mine.from} was taken, and is not there` })
-      if (theirs.to === mine.to && theirs.memory === mine.memory && theirs.last?.crc === mine.last?.crc) return true
-      metrics.archiveLost.inc(this.#labels)
-      const { last } = theirs
-      const testimony =
-        last === null ? "gone" : yield* opening.log.holds(last).pipe(Effect.retry(unproven.schedule), Effect.orDie)
-      if (testimony === "another")
-        return yield* new ProcessorError({
-          message: `the object ${objectName(mine, hour, mine.from)} in ${store.place} is of another log than ${partitionKey(opening.tp)}: its last record, at offset ${last!.offset}, is another one here; nothing is written behind it`
-        })
-      this.#startOver(`another owner has archived it up to offset ${theirs.to}`)
-      return false
-    })
   }
 }

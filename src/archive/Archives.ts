@@ -4,7 +4,8 @@
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import type { Archiver, LastObject } from "./Archiver.ts"
+import type { Archiver } from "./Archiver.ts"
+import type { CreatedObject } from "./Creation.ts"
 import type { StoreAsker, StoreTrouble } from "./StoreAsker.ts"
 
 export interface ArchiveStatus {
@@ -15,7 +16,7 @@ export interface ArchiveStatus {
   /** Not created yet; null where there is none. `bytes`: of its rows; `held`: as they are packed, in memory. */
   readonly open: { readonly rows: number; readonly bytes: number; readonly held: number; readonly ageMs: number } | null
   /** Created last by this owner. */
-  readonly last: LastObject | null
+  readonly last: CreatedObject | null
   /** Since the oldest record was written that is read and not archived yet. */
   readonly lagMs: number
   /** Why it waits for its store; null where it does not. */

@@ -38,6 +38,8 @@ export const zstd: Pack = Effect.gen(function* () {
       made.push(piece)
       size += piece.length
     })
+    // Whoever waits for it is told by its own call.
+    begun.on("error", () => {})
     compress = begun
     return begun
   }

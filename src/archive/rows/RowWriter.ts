@@ -46,11 +46,15 @@ const lineField = Buffer.from(',"line":"')
 const end = Buffer.from('"}\n')
 const noPosition = Buffer.from("null")
 
+/** Bytes of memory that it begins with, and that it keeps at most. */
+const begun = 64 * 1024
+const kept = 4 * 1024 * 1024
+
 /** Bytes of a row that are neither its line nor its record's. */
 const frame = 128
 
 export class RowWriter {
-  #bytes = Buffer.allocUnsafe(64 * 1024)
+  #bytes = Buffer.allocUnsafe(begun)
   #at = 0
   #rows = 0
   /** Of the record, as the record before left them where it says the same. */
@@ -74,6 +78,8 @@ export class RowWriter {
     const taken = this.#bytes.subarray(0, this.#at)
     this.#at = 0
     this.#rows = 0
+    // Of one enormous line nothing is kept.
+    if (this.#bytes.length > kept) this.#bytes = Buffer.allocUnsafe(begun)
     return taken
   }
 
