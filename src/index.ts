@@ -31,6 +31,7 @@ export {
   type Gap,
   type LogTime,
   type Needs,
+  type OpenedLog,
   type Opening,
   PartitionProcessor,
   type Processing,
