@@ -143,7 +143,8 @@ export class Archiver implements Holding {
   memo(committed: number): string {
     const { plan } = this.#host.opening
     if (this.end.memo !== "" && committed === this.end.from) return this.end.memo
-    return committed === plan.committed ? plan.memo : ""
+    // What was said of the log before says nothing of this one.
+    return committed === plan.committed && !plan.restarted ? plan.memo : ""
   }
 
   /** Of the open object, for people; null where there is none. */

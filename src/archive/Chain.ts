@@ -163,10 +163,11 @@ const committed = (host: ChainHost, memo: Memo | undefined): Effect.Effect<Chain
     if (memo === undefined) return undefined
     const line = { ...host.tp, life: memo.life }
     const frame = yield* frameOf(host, line, memo.hour, memo.from)
-    const life = frame === undefined ? undefined : yield* lifeOf(host, line)
-    if (frame === undefined || life === undefined) return undefined
+    if (frame === undefined) return undefined
+    const life = yield* lifeOf(host, line)
     const isIt = frame.to === memo.to && frame.next === memo.next && checksumOf(line, frame.memory) === memo.memory
-    return isIt ? endBehind(frame, memo.hour, life) : undefined
+    // Without its file nothing is known of the topic's id; the objects are there all the same.
+    return isIt ? endBehind(frame, memo.hour, life ?? { topicId: null }) : undefined
   })
 
 /** The newest life of the partition; undefined where the store has none. */

@@ -91,8 +91,9 @@ export const s3 = (
   const readTail = async (name: string, bytes: number, abortSignal: AbortSignal) => {
     const answer = await client
       .send(new GetObjectCommand({ ...keyOf(name), Range: `bytes=-${bytes}` }), { abortSignal })
-      .catch(missing)
+      .catch((error: unknown) => (statusOf(error) === 416 ? "empty" : missing(error)))
     if (answer === undefined) return undefined
+    if (answer === "empty") return { bytes: new Uint8Array(0), size: 0 }
     const tail = await answer.Body!.transformToByteArray()
     const size = Number(answer.ContentRange?.split("/")[1] ?? tail.length)
     // A server that knows no ranges gives all of it.
