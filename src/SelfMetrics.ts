@@ -241,6 +241,40 @@ const make = (defaults: boolean) => {
       [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
       registry
     ),
+    // archive
+    archiveObjects: counter("k2p_archive_objects_total", "Objects created in the archive.", partition),
+    archiveRows: counter("k2p_archive_rows_total", "Rows in the objects created.", partition),
+    archiveBytes: counter(
+      "k2p_archive_bytes_total",
+      "Bytes of the objects created, by form: rows, before compression, and stored.",
+      ["topic", "partition", "form"]
+    ),
+    archiveRecords: counter(
+      "k2p_archive_records_total",
+      "Records that were not simply written: late ones filled a gap of their stream; repeated ones were archived already; empty and too large ones left no row.",
+      ["topic", "partition", "outcome"]
+    ),
+    archiveLost: counter(
+      "k2p_archive_creates_lost_total",
+      "Objects that another owner had created before; what was gathered is read again behind them.",
+      partition
+    ),
+    archiveMemoriesMissing: counter(
+      "k2p_archive_memories_missing_total",
+      "Memories of repeats that were missing or damaged: what agents send again is archived twice.",
+      partition
+    ),
+    archiveStoreErrors: counter(
+      "k2p_archive_store_errors_total",
+      "Questions to the store that failed, by its own code; they are asked again.",
+      ["code"]
+    ),
+    archiveHeldBytes: gauge("k2p_archive_held_bytes", "Bytes of objects that are not created yet."),
+    archiveLag: gauge(
+      "k2p_archive_lag_seconds",
+      "Since the oldest record was written to the log that is read and not archived yet; 0 where there is none.",
+      partition
+    ),
     // server
     scrapes: counter("k2p_scrapes_total", "Scrapes of /metrics by outcome.", ["outcome"]),
     connectionsClosed: counter(

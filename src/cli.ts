@@ -73,7 +73,9 @@ export interface Planned {
 export const plan = (argv: ReadonlyArray<string>, env: Environment, cli: Cli = kafka2prom): Planned => {
   const none = { warnings: [] }
   const { name: program, commands } = cli
-  const [first, ...rest] = argv
+  // A command may have two words.
+  const isTwo = commands.some(({ name }) => name === `${argv[0]} ${argv[1]}`)
+  const [first, ...rest] = isTwo ? [`${argv[0]} ${argv[1]}`, ...argv.slice(2)] : argv
   const versionLine = print(`${program} ${cli.version}\n`)
   if (first === "--help" || first === "-h" || first === "help")
     return { plan: print(programHelp(cli, commands)), ...none }

@@ -16,7 +16,7 @@ const imports = new Map(
   })
 )
 
-const applications = ["metrics", "agent", "demo"]
+const applications = ["metrics", "archive", "agent", "demo"]
 
 /** From the ground up: what each floor may import besides itself. */
 const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<string>]> = [
@@ -64,6 +64,11 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ["pod", ["http", "config", "engine", "transport"]],
   // What tries parts may know all of those that it tries.
   ["testing", ["transport", "engine", "metrics/text", "metrics/cache", "metrics/body"]],
+  ["archive/format", ["engine", "transport"]],
+  ["archive/memory", []],
+  ["archive/store", ["archive/format"]],
+  ["archive/rows", ["archive/memory", "transport"]],
+  ["archive", ["pod", "config", "engine", "transport"]],
   // A dump is checked by the pods' own reader.
   ["agent", ["transport", "http", "metrics/text", "metrics/rounds", "metrics/read", "metrics/relabel", "metrics/cache"]]
 ]

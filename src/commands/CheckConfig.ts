@@ -1,5 +1,7 @@
-/** CheckConfig: what `check` is started with: options of pods of metrics, and of agents where it looks at what these need. No network. */
+/** CheckConfig: what `check` is started with: options of pods of metrics or of an archive, and of agents where it looks at what these need. No network. */
 
+import { storeOf, storeSettings } from "../archive/ArchiveSettings.ts"
+import type { StoreSettings } from "../archive/store/OpenStore.ts"
 import { readAcks } from "../Config.ts"
 import { type Connection, readConnection } from "../config/Connection.ts"
 import { readSessionTimeout, readTopics } from "../config/Group.ts"
@@ -16,6 +18,13 @@ export const checkSettings = settings({
   ...group,
   expiry: metricsSettings.expiry,
   lookback: metricsSettings.lookback,
+  to: {
+    kind: storeSettings.to.kind,
+    about:
+      "Look at what pods of an archive need instead: the topics, the group, and the store there, in which one fixed name is created."
+  },
+  s3Endpoint: storeSettings.s3Endpoint,
+  s3Region: storeSettings.s3Region,
   agent: {
     kind: Kind.flag,
     about: "Look at what an agent needs instead: the topic, the right to write, sizes, the options below.",
@@ -34,6 +43,8 @@ export interface CheckConfig {
   readonly group: string
   readonly sessionTimeout: number
   readonly lookback: number
+  /** Of an archive; null: for pods of metrics, or agents. */
+  readonly store: StoreSettings | null
   /** Null: for pods. */
   readonly agent: CheckedAgent | null
   readonly log: LogConfig
@@ -51,6 +62,9 @@ export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<C
   const { values } = resolved
   const connection = readConnection(resolved)
   if ("problems" in connection) return connection
+  const { to } = values
+  if (to !== undefined && values.agent)
+    return { problems: ["--to and --agent cannot be given together: an agent knows no archive"] }
   return {
     value: {
       connection: connection.value,
@@ -58,6 +72,7 @@ export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<C
       group: values.groupId,
       sessionTimeout: readSessionTimeout(resolved, connection.value),
       lookback: values.lookback ?? values.expiry,
+      store: to === undefined ? null : storeOf({ ...values, to }),
       agent: values.agent
         ? {
             base: values.partitionBase ?? null,

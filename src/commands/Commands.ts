@@ -1,5 +1,6 @@
 /** Commands: those of the program, in the order in which its help lists them. */
 import { Effect } from "effect"
+import archiveApp from "../archive/ArchiveApp.ts"
 import { agentConfig, demoConfig } from "../Config.ts"
 import * as Settings from "../config/Settings.ts"
 import metricsApp from "../metrics/MetricsApp.ts"
@@ -8,6 +9,7 @@ import { type Extension, extended } from "../pod/Extension.ts"
 import { podSettings } from "../pod/PodSettings.ts"
 import { checkConfig, checkSettings } from "./CheckConfig.ts"
 import { type Command, command, plainExits, podCommand } from "./Command.ts"
+import { verifyConfig, verifySettings } from "./VerifyConfig.ts"
 
 const demo = command(
   {
@@ -37,6 +39,36 @@ const serve = (extensions: ReadonlyArray<Extension>): Command =>
     },
     extended(metricsApp, extensions)
   )
+
+const archive = (extensions: ReadonlyArray<Extension>): Command =>
+  podCommand(
+    {
+      name: "archive",
+      about: "one archive pod: reads topics of logs as a member of the group and writes them to a directory or bucket.",
+      examples: [
+        "archive --brokers kafka-1:9092 --topic logs --to s3://our-logs/eu",
+        "archive --brokers kafka-1:9092 --to file:///srv/logs --roll-age 30s"
+      ]
+    },
+    extended(archiveApp, extensions)
+  )
+
+const verify = command(
+  {
+    name: "archive verify",
+    about: "reads an archive: whether offsets have a hole or an overlap, what is damaged, where streams have gaps.",
+    settings: verifySettings,
+    examples: ["archive verify --to s3://our-logs/eu"],
+    exits: [
+      "0  it is whole",
+      "1  something is not as a pod leaves it",
+      "2  a wrong or missing option",
+      "3  the store could not be read"
+    ]
+  },
+  verifyConfig,
+  async (config) => (await import("./archiveVerify.ts")).archiveVerify(config)
+)
 
 const agent = command(
   {
@@ -104,6 +136,8 @@ export interface Team {
 export const commandsOf = ({ apps, extensions, running }: Team): ReadonlyArray<Command> => [
   demo,
   serve(extensions),
+  archive(extensions),
+  verify,
   agent,
   check,
   running === undefined ? runWhat : podCommand(run, extended(running, extensions)),

@@ -21,6 +21,8 @@ export interface Expected {
   readonly topics: ReadonlyArray<string>
   /** Null: it is an agent that is to work here, which is in no group. */
   readonly agent: ExpectedAgent | null
+  /** They are pods of an archive. */
+  readonly archive: boolean
   readonly group: string
   readonly protocol: string
   /** Ms. */
@@ -79,6 +81,51 @@ const recordSize = (topic: Topic, bytes: number): Finding =>
         )
   )
 
+const replicas = (topic: Topic, lost: string): Finding =>
+  topic.replicas >= 3
+    ? ok(`${topic.replicas} replicas`)
+    : broken(
+        `${topic.replicas} replica${topic.replicas === 1 ? "" : "s"} instead of 3: the loss of ${topic.replicas === 1 ? "one broker loses the log" : "two brokers loses the log"}, and ${lost}; add replicas with kafka-reassign-partitions`
+      )
+
+const judgeForArchive = (topic: Topic): ReadonlyArray<Finding> => [
+  setting(topic, "cleanup.policy", (value) =>
+    value.split(",").some((v) => v.trim() === "compact")
+      ? broken(
+          `cleanup.policy is ${value}: compaction removes lines before they are archived; ${set(topic, "cleanup.policy", "delete")}`
+        )
+      : ok(`cleanup.policy is ${value}`)
+  ),
+  setting(topic, "message.timestamp.type", (value) =>
+    value === "LogAppendTime"
+      ? ok("message.timestamp.type is LogAppendTime")
+      : note(
+          `message.timestamp.type is ${value}: objects stand under the hours that senders say, and a full hour closes none`
+        )
+  ),
+  setting(topic, "retention.ms", (value) =>
+    Number(value) === -1
+      ? ok("retention.ms is unlimited")
+      : note(`retention.ms is ${span(Number(value))}: pods that are down for longer lose lines unarchived`)
+  ),
+  replicas(topic, "lines that were not archived with it"),
+  setting(topic, "min.insync.replicas", (value) =>
+    Number(value) >= 2
+      ? ok(`min.insync.replicas is ${value}`)
+      : broken(
+          `min.insync.replicas is ${value}: an agent's line counts as sent while only one broker has it; ${set(topic, "min.insync.replicas", "2")}`
+        )
+  ),
+  setting(topic, "unclean.leader.election.enable", (value) =>
+    value === "false"
+      ? ok("unclean.leader.election.enable is false")
+      : broken(
+          `unclean.leader.election.enable is ${value}: a broker that lacks records may lead, the log goes back, and its archive begins another life; ${set(topic, "unclean.leader.election.enable", "false")}`
+        )
+  ),
+  recordSize(topic, chunkBytes)
+]
+
 const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> => [
   setting(topic, "cleanup.policy", (value) =>
     value.split(",").some((v) => v.trim() === "compact")
@@ -108,11 +155,7 @@ const judgeTopic = (topic: Topic, expected: Expected): ReadonlyArray<Finding> =>
           `retention.bytes is ${topic.settings["retention.bytes"]} a partition: heavy traffic may remove rounds before retention.ms does`
         )
       ]),
-  topic.replicas >= 3
-    ? ok(`${topic.replicas} replicas`)
-    : broken(
-        `${topic.replicas} replica${topic.replicas === 1 ? "" : "s"} instead of 3: the loss of ${topic.replicas === 1 ? "one broker loses the log" : "two brokers loses the log"}, and what was shown may be shown older again; add replicas with kafka-reassign-partitions`
-      ),
+  replicas(topic, "what was shown may be shown older again"),
   setting(topic, "min.insync.replicas", (value) =>
     Number(value) >= 2
       ? ok(`min.insync.replicas is ${value}`)
@@ -225,7 +268,11 @@ export const judge = (inspection: Inspection, expected: Expected): ReadonlyArray
           }
         : {
             title: `topic ${name}: ${topic.partitions} partitions`,
-            findings: expected.agent === null ? judgeTopic(topic, expected) : judgeForAgent(topic, expected.agent)
+            findings: expected.archive
+              ? judgeForArchive(topic)
+              : expected.agent === null
+                ? judgeTopic(topic, expected)
+                : judgeForAgent(topic, expected.agent)
           }
     }),
     ...(inspection.group === null

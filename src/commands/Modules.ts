@@ -100,7 +100,8 @@ export const withModules = async (
     ? await taken<App>(path, "the application", "application", { about: "string", load: "function" })
     : []
   const extensions = [...given.extensions]
-  const isPod = first !== undefined && ["serve", "run", ...given.apps.map(({ name }) => name)].includes(first)
+  const isPod =
+    first !== undefined && ["serve", "archive", "run", ...given.apps.map(({ name }) => name)].includes(first)
   for (const each of isPod ? extensionPaths(argv.slice(1), env) : [])
     extensions.push(...(await taken<Extension>(each, "--extension", "extension", { layer: "function" })))
   for (const app of [metricsApp as App, ...given.apps, ...running])

@@ -1,15 +1,20 @@
 /**
- * check: reads the settings, asks the brokers, prints what it found on stdout and changes nothing. Exit code 0: all is as the
+ * check: reads the settings, asks the brokers, prints what it found on stdout and changes nothing but one fixed name in an archive's store. Exit code 0: all is as the
  * promises need it; 1: something is not; 3: the brokers could not be reached or would not answer.
  */
 import { Effect, Schedule, type Scope } from "effect"
 import { baseFile, readNumber } from "../agent/StateDir.ts"
+import archiveApp from "../archive/ArchiveApp.ts"
+import { openStore, type StoreSettings } from "../archive/store/OpenStore.ts"
+import { formatPlace } from "../archive/store/Place.ts"
+import { probe } from "../archive/store/Probe.ts"
 import { Assignor } from "../engine/group/Assignor.ts"
 import { logging } from "../Logging.ts"
+import { protocolOf } from "../pod/App.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { type Inspection, Transport, TransportError } from "../transport/Transport.ts"
 import type { CheckConfig, CheckedAgent } from "./CheckConfig.ts"
-import { judge, report } from "./Findings.ts"
+import { judge, report, type Section } from "./Findings.ts"
 import type { Program } from "./Program.ts"
 
 /** A group's coordinator that is still loading is waited for; a broker that cannot be reached is told at once. */
@@ -73,6 +78,22 @@ const basesOf = (topics: ReadonlyArray<string>, { base, stateDir }: CheckedAgent
     return bases
   })
 
+/** Whether it can hold an archive; it creates the one name that pods create, too. */
+const sectionOf = (settings: StoreSettings): Effect.Effect<Section> =>
+  Effect.gen(function* () {
+    const found = yield* Effect.flatMap(openStore(settings), probe).pipe(
+      Effect.match({
+        onSuccess: () => ({ level: "ok", text: "it refuses to create what is there already" }) as const,
+        onFailure: ({ message }) => ({ level: "broken", text: message }) as const
+      }),
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: () => Effect.succeed({ level: "broken", text: `no answer within ${patience / 1000} s` } as const)
+      })
+    )
+    return { title: `store ${formatPlace(settings.place)}`, findings: [found] }
+  })
+
 export interface Checked {
   readonly code: 0 | 1 | 3
   readonly stdout: string
@@ -82,7 +103,8 @@ export interface Checked {
 /** The check of whatever Transport there is. */
 export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Transport | Assignor> =>
   Effect.gen(function* () {
-    const { protocol } = yield* Assignor
+    const { store } = config
+    const protocol = store === null ? (yield* Assignor).protocol : protocolOf(archiveApp)
     const inspection = yield* inspect(config.topics, config.agent === null ? config.group : null)
     const agent =
       config.agent === null
@@ -92,7 +114,8 @@ export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Tran
             acks: config.agent.acks,
             requestBytes: config.agent.requestBytes
           }
-    const { text, broken } = report(judge(inspection, { ...config, agent, protocol }))
+    const sections = judge(inspection, { ...config, agent, protocol, archive: store !== null })
+    const { text, broken } = report(store === null ? sections : [...sections, yield* sectionOf(store)])
     return { code: broken === 0 ? (0 as const) : (1 as const), stdout: text, stderr: "" }
   }).pipe(
     Effect.catchTag("TransportError", (error) => {

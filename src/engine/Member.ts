@@ -139,6 +139,13 @@ export class Member {
     this.nudge(p)
   }
 
+  /** Its incarnation is to end and another one to begin, though nothing failed; nothing where it is evicted anyway. */
+  startOver(p: Partition, why: string): void {
+    if (p.phase === "evicting") return
+    p.reread ??= why
+    this.nudge(p)
+  }
+
   /** Its actor, or whoever waits for it, looks again, when everything that is under way now is done. */
   nudge(p: Partition): void {
     const look = Effect.sync(() => p.signal.notify())

@@ -11,9 +11,10 @@
  * engine: they must answer at once, and change nothing but what they say.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
-import type { LogRecord, TopicPartition } from "../transport/Transport.ts"
+import type { LogIdentity, LogRecord, TopicPartition, TransportError, Unreadable } from "../transport/Transport.ts"
 import type { NotProven } from "./Engine.ts"
 import type { Homes } from "./growth/Homes.ts"
+import type { Testimony, Witness } from "./partition/Witness.ts"
 
 /** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. @stable */
 export class ProcessorError extends Schema.TaggedError<ProcessorError>()("ProcessorError", {
@@ -71,6 +72,7 @@ export interface Beginning {
    * belongs to `committed`; where retention passed that, to the C before, and where the log is another one, to the log before.
    */
   readonly memo: string
+  readonly logStart: number
   readonly logEnd: number
   /** The log is another one than was read before. */
   readonly restarted: boolean
@@ -89,9 +91,23 @@ export interface Opening {
   readonly owned: () => boolean
   /** A heartbeat proves that it is still owned, or not. To be asked right before a side effect that two owners must not have. */
   readonly prove: Effect.Effect<void, NotProven>
+  readonly log: OpenedLog
+  /**
+   * This incarnation is to end, and another one to begin, without that anything failed: what was made of the records is not what the processor
+   * goes on from (another owner was there before it). It is told in the log. Not while it is being opened; nothing where the partition is evicted anyway.
+   */
+  readonly startOver: (why: string) => void
   readonly time: LogTime
   /** Which keys may be shown of this partition, in case that its topic grew. */
   readonly homes: Homes
+}
+
+/** The log itself, for a processor that keeps what it makes of it elsewhere and must know whether that is of this log. */
+export interface OpenedLog {
+  /** Asked of the brokers now. */
+  readonly identity: Effect.Effect<LogIdentity, TransportError>
+  /** Whether the record is still there that somebody read (`witnessOf`): the log is read there once. `gone` proves nothing. */
+  readonly holds: (witness: Witness) => Effect.Effect<Exclude<Testimony, "unanswered">, TransportError>
 }
 
 /**
@@ -120,6 +136,11 @@ export interface LogTime {
 /** What an application does with the records of one partition, for one incarnation of its actor. All but `process`, `drain` and `pass` are synchronous, must answer at once and must not throw; what does throw ends the incarnation. @stable */
 export interface Processing {
   /**
+   * Where reading begins, instead of the plan's start: what it keeps elsewhere says better how far it came. Within the log's bounds; C does not
+   * fall by it. Nothing that is shown begins behind its plan's start.
+   */
+  readonly from?: number
+  /**
    * True: of a record's key, value and headers nothing is looked at any more when `process` has ended, what is kept is a copy. The
    * engine then frees their memory for the next fetch; else they may be kept, and are the collector's.
    */
@@ -131,6 +152,11 @@ export interface Processing {
    * processor that drains: its batch is finished first.
    */
   readonly process: (batch: Batch) => Effect.Effect<void, ProcessorError>
+  /**
+   * A batch that nobody can read, before any record behind it is processed, or one that was fetched with it; it comes again as records do. Absent: it
+   * is skipped, and counted by the engine, as it is in any case.
+   */
+  readonly unreadable?: (stretch: Unreadable) => Effect.Effect<void, ProcessorError>
   /** Records are about to be dropped. Absent: nobody wants to know. */
   readonly gap?: () => Gap
   /**

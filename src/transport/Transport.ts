@@ -76,6 +76,8 @@ export interface Unreadable {
   readonly reason: UnreadableReason
   /** For a person. */
   readonly detail: string
+  /** The whole batch as its bytes came, a copy; absent where a transport cannot tell them. */
+  readonly bytes?: Uint8Array
 }
 
 /** What a partition's leader answered to one fetch. @stable */
@@ -134,6 +136,14 @@ export interface PartitionInfo {
 export interface TopicInfo {
   readonly topic: string
   readonly partitions: ReadonlyArray<PartitionInfo>
+}
+
+/** Which log a topic is: names may come again, these do not. @stable */
+export interface LogIdentity {
+  /** The cluster's id; null where the brokers tell none. */
+  readonly cluster: string | null
+  /** The topic's id, another one after it was deleted and made anew; null where the brokers tell none. */
+  readonly topicId: string | null
 }
 
 /** What a member asks for when it joins; timeouts in milliseconds. @stable */
@@ -301,6 +311,8 @@ export interface GroupClient {
   ) => Effect.Effect<ReadonlyMap<string, number>, TransportError>
   /** Fresh from the brokers, not from a cache. */
   readonly metadata: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<TopicInfo>, TransportError>
+  /** Fresh from the brokers. */
+  readonly identify: (topic: string) => Effect.Effect<LogIdentity, TransportError>
 }
 
 /** Appends records. Bounded by its callers; closed with the Scope that it was made in, which fails what waits. @stable */

@@ -1,7 +1,9 @@
 /** All benchmarks, in the order in which they run. */
+
 import { agentFiles } from "./agentFiles.ts"
 import { agentRoundTrip } from "./agentRoundTrip.ts"
 import { aloneBenches } from "./alone.ts"
+import { archive } from "./archive.ts"
 import type { Bench } from "./Bench.ts"
 import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
@@ -23,5 +25,6 @@ export const benches: ReadonlyArray<Bench> = [
   workers,
   idle,
   agentRoundTrip,
+  archive,
   agentFiles
 ]

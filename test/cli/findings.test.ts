@@ -17,6 +17,7 @@ const expected: Expected = {
   topics: ["metrics"],
   group: "k2p",
   agent: null,
+  archive: false,
   protocol: "k2p-sticky-v1",
   lookback: 90_000,
   sessionTimeout: 20_000

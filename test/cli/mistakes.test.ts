@@ -35,12 +35,16 @@ const serve = ["serve", "--brokers", "a:1"]
 describe("one line names the option, the value and what is allowed", () => {
   const hub = "Endpoint=sb://ns1.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=k"
   const cases: ReadonlyArray<[ReadonlyArray<string>, Environment, string]> = [
-    [[], {}, "kafka2prom: a command is missing: demo, serve, agent, check, run (kafka2prom --help explains them)"],
+    [
+      [],
+      {},
+      "kafka2prom: a command is missing: demo, serve, archive, archive verify, agent, check, run (kafka2prom --help explains them)"
+    ],
     [["srve"], {}, 'kafka2prom: unknown command "srve": did you mean serve?'],
     [
       ["--brokers", "a:1"],
       {},
-      "kafka2prom: a command must come first: it must be one of demo, serve, agent, check, run"
+      "kafka2prom: a command must come first: it must be one of demo, serve, archive, archive verify, agent, check, run"
     ],
     [["serve"], {}, "kafka2prom serve: --brokers is missing (or K2P_BROKERS): host:port, separated by commas"],
     [

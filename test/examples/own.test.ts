@@ -26,7 +26,15 @@ describe("the example of a processor", () => {
       const own = (committed: number, more = {}) =>
         Effect.gen(function* () {
           const scope = yield* Scope.make()
-          const plan = { start: committed, fence: committed, committed, logEnd: 9, restarted: false, memo: "" }
+          const plan = {
+            start: committed,
+            fence: committed,
+            committed,
+            logStart: 0,
+            logEnd: 9,
+            restarted: false,
+            memo: ""
+          }
           const processor = yield* PartitionProcessor
           const processing = yield* Scope.provide(processor.open(openingOf(tp, { plan, ...more })), scope)
           return { processing, evict: Scope.close(scope, Exit.void) }

@@ -43,7 +43,17 @@ const process = (url: string, sent: ReadonlyArray<Sent>, committed = 0) =>
     const processing = yield* processor.open(
       openingOf(
         { topic: "metrics", partition: 0 },
-        { plan: { start: 0, fence: sent.length, committed, logEnd: sent.length, restarted: false, memo: "" } }
+        {
+          plan: {
+            start: 0,
+            fence: sent.length,
+            committed,
+            logEnd: sent.length,
+            logStart: 0,
+            restarted: false,
+            memo: ""
+          }
+        }
       )
     )
     yield* processing.process({ records: sent.map((s, i) => toRecord(i, s)), next: sent.length, fence: sent.length })

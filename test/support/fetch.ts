@@ -1,8 +1,10 @@
-/** What the tests fetch on first use, fetched now: Kafka's jars, the Python parsers, Prometheus' parser, a mount that hangs and what services are run with, into the user's cache. For build servers. */
+/** What the tests fetch on first use, fetched now: Kafka's jars, the Python parsers, Prometheus' parser, a mount that hangs, S3 servers and what services are run with, into the user's cache. For build servers. */
+import { azurite } from "./azurite.ts"
 import { cannotMount, mountProgram } from "./hangingMount.ts"
 import { kafkaJars, kafkaVersions } from "./kafkaJars.ts"
 import { oracleProgram } from "./oracle.ts"
 import { parseInPython } from "./python.ts"
+import { rclone, versitygw } from "./s3Server.ts"
 import { peers, serviceTools } from "./serviceTools.ts"
 
 for (const version of kafkaVersions) {
@@ -18,6 +20,10 @@ if (cannotMount() === undefined) {
   await mountProgram()
   console.log("the mount that hangs is there")
 }
+await versitygw()
+await rclone()
+await azurite()
+console.log("the servers of buckets are there")
 await serviceTools()
 console.log("older Nodes, yarn 1 and Jest are there")
 await peers()

@@ -7,10 +7,12 @@ import { noTime } from "./logTime.ts"
 
 export const openingOf = (tp: TopicPartition, change: Partial<Opening> = {}): Opening => ({
   tp,
-  plan: { start: 0, fence: 0, committed: 0, memo: "", logEnd: 0, restarted: false },
+  plan: { start: 0, fence: 0, committed: 0, memo: "", logStart: 0, logEnd: 0, restarted: false },
   generation: 1,
   owned: () => true,
   prove: Effect.void,
+  log: { identity: Effect.succeed({ cluster: null, topicId: null }), holds: () => Effect.succeed("same") },
+  startOver: () => {},
   time: noTime,
   homes: new Homes(tp.partition),
   ...change

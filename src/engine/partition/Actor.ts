@@ -15,12 +15,12 @@ import type { Member } from "../Member.ts"
 import { type Batch, type Opening, type Processing, ProcessorError } from "../PartitionProcessor.ts"
 import { guarded } from "./GuardedProcessing.ts"
 import type { Fault, Partition } from "./Partition.ts"
-import { prepareRetrying } from "./Preparation.ts"
+import { holds, prepareRetrying } from "./Preparation.ts"
 import { quarantined } from "./Quarantine.ts"
 import type { Relief } from "./Relief.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
 import { Trouble } from "./Trouble.ts"
-import { witnessOf } from "./Witness.ts"
+import { type Witness, witnessOf } from "./Witness.ts"
 
 const afterReread = new Backoff(50, 2_000)
 const afterFailure = new Backoff(50, 5_000)
@@ -81,6 +81,8 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
         p.calling = "gap"
         if (item.gap !== undefined) yield* item.gap.pass(item.next, p.fence)
       } else {
+        p.calling = "unreadable"
+        for (const stretch of item.unreadable) yield* processing.unreadable?.(stretch) ?? Effect.void
         p.calling = "process"
         const batch: Batch = { records: item.records, next: item.next, fence: p.fence }
         yield* processing.process(batch)
@@ -131,13 +133,20 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     p.calling = "open"
     const { tp, generation, homes } = p
     const time = timeOf(p, now, options)
-    const opened = yield* processor.open({ tp, plan, generation, time, homes, ...ownership(member, p) })
+    const log = { identity: client.identify(tp.topic), holds: (w: Witness) => holds(member, p, w, "gone") }
+    let works = false
+    const startOver = (why: string): void => {
+      if (works) member.startOver(p, why)
+    }
+    const told = { tp, plan, generation, time, homes, log, startOver, ...ownership(member, p) }
+    const opened = yield* processor.open(told)
     const processing = guarded(opened, (name, cause) =>
       member.fail(p, { module: processor.name, function: name, cause })
     )
     // Runs before the processor's own finalizers: hidden first, then gone.
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        works = false
         p.end(p.phase === "evicting" ? "evicting" : "restarting")
         client.forget(p.tp)
       })
@@ -153,6 +162,7 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
       )
     }
     p.begin(plan, processing)
+    works = true
     if (p.quarantine?.until === null) yield* Effect.logWarning(quarantined(p, plan.why))
     if (askedQuickly(options, askedAt, knownAt)) p.mark(plan.logEnd, knownAt)
     p.serveFrom(now())

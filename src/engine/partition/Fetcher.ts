@@ -136,7 +136,7 @@ const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void
   const skipped = f.unreadable === undefined ? undefined : skip(host, p, f.unreadable)
   if (f.records[0]?.sendersTime === true) tellStamped(host, p.tp.topic)
   if (f.next > f.from) {
-    p.queue.push(f.records, f.next, f.release)
+    p.queue.push(f.records, f.next, f.release, p.processing?.unreadable === undefined ? [] : f.unreadable)
     p.fetchPosition = f.next
     arrived(host, p)
   } else f.release?.()

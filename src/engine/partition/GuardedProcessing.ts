@@ -11,6 +11,7 @@ import { maxMemo, memoBytes } from "./CommitMetadata.ts"
 export const guardedFunctions = [
   "open",
   "process",
+  "unreadable",
   "gap",
   "drain",
   "committable",
@@ -63,9 +64,16 @@ export const guarded = (inner: Processing, failed: Failed): Processing => {
       pass: (next, fence) => gap.pass(next, fence)
     }
   }
+  const from = (answer: number): number => {
+    if (isOffset(answer)) return answer
+    failed("open", new ProcessorError({ message: `it begins at ${String(answer)}, which is no offset` }))
+    return 0
+  }
   return {
+    ...(inner.from === undefined ? {} : { from: from(inner.from) }),
     borrows: inner.borrows === true,
     process: (batch) => inner.process(batch),
+    ...(inner.unreadable === undefined ? {} : { unreadable: (stretch) => inner.unreadable!(stretch) }),
     ...(inner.gap === undefined ? {} : { gap: beginGap }),
     ...(inner.drain === undefined ? {} : { drain: inner.drain }),
     committable: (position) => offset("committable", position),

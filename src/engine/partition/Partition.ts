@@ -109,7 +109,7 @@ export class Partition {
   /** Ends the current incarnation, which from this instant on shows and commits nothing. */
   fault: Fault | undefined
   /** Whose function runs now: whatever fails is its failure. */
-  calling: "open" | "process" | "gap" = "open"
+  calling: "open" | "process" | "unreadable" | "gap" = "open"
   /** The drain of its eviction is over, however. */
   drained = false
   /** How often in a row it started over without having processed anything in between. */
@@ -164,8 +164,10 @@ export class Partition {
   begin(plan: StartPlan, processing: Processing): void {
     this.queue = new PartitionQueue(processing.gap)
     this.incarnation += 1
-    this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = this.startedAt = plan.start
-    this.fence = plan.fence
+    const from = Math.min(Math.max(processing.from ?? plan.start, plan.logStart), plan.logEnd)
+    const start = this.needs.shows ? Math.min(from, plan.start) : from
+    this.position = this.reaching = this.fetchPosition = this.lastCommitPosition = this.startedAt = start
+    this.fence = this.needs.shows ? plan.fence : start
     // The commit may say less than this owner has sent.
     if (plan.restarted || plan.committed >= this.committed) {
       this.committed = plan.committed

@@ -10,7 +10,7 @@
  * actor under steady overload would be given nothing but gaps.
  */
 import { Loan } from "../../Loan.ts"
-import type { LogRecord } from "../../transport/Transport.ts"
+import type { LogRecord, Unreadable } from "../../transport/Transport.ts"
 import type { RecordHead } from "../Backpressure.ts"
 import type { Gap } from "../PartitionProcessor.ts"
 
@@ -21,6 +21,8 @@ export type QueueItem =
       readonly next: number
       /** What they counted against the byte bound. */
       readonly bytes: number
+      /** What nobody can read before `next`, where the processor wants to know. */
+      readonly unreadable: ReadonlyArray<Unreadable>
       /** To be returned by whoever keeps nothing of the records' bytes; without it they are never released. */
       readonly loan: Loan
     }
@@ -43,13 +45,14 @@ interface Entry {
   /** First record of `records` that is still queued. */
   head: number
   next: number
+  unreadable: ReadonlyArray<Unreadable>
   readonly loan: Loan
 }
 
 const nothingToRelease = (): void => {}
 
 /** Stands where a batch was: the queue must not keep alive what was taken from it. */
-const gone: Entry = { records: [], head: 0, next: -1, loan: new Loan(nothingToRelease) }
+const gone: Entry = { records: [], head: 0, next: -1, unreadable: [], loan: new Loan(nothingToRelease) }
 
 export class PartitionQueue {
   private readonly entries: Array<Entry> = []
@@ -66,16 +69,23 @@ export class PartitionQueue {
     this.beginGap = beginGap
   }
 
-  /** `release`: of the records' bytes. */
-  push(records: ReadonlyArray<LogRecord>, next: number, release: () => void = nothingToRelease): void {
+  /** `release`: of the records' bytes. `unreadable`: what the processor is to be told of. */
+  push(
+    records: ReadonlyArray<LogRecord>,
+    next: number,
+    release: () => void = nothingToRelease,
+    unreadable: ReadonlyArray<Unreadable> = []
+  ): void {
+    for (const { bytes } of unreadable) this.bytes += bytes?.length ?? 0
     const newest = this.entries[this.entries.length - 1]
     // Control records and compacted gaps only move the position; one entry each would be a queue without a bound.
     if (records.length === 0 && newest !== undefined && this.first < this.entries.length) {
       newest.next = next
+      if (unreadable.length > 0) newest.unreadable = [...newest.unreadable, ...unreadable]
       release()
       return
     }
-    this.entries.push({ records, head: 0, next, loan: new Loan(release) })
+    this.entries.push({ records, head: 0, next, unreadable, loan: new Loan(release) })
     this.records += records.length
     for (const r of records) this.bytes += recordBytes(r)
   }
@@ -140,7 +150,7 @@ export class PartitionQueue {
         const { gap } = this.gapBefore(this.entries.length)
         for (let n = from; n < end; n++) this.forget(records[n]!, gap, dropped)
         gap.next = next
-      } else this.entries.push({ records: records.slice(from, end), head: 0, next, loan: loan.hold() })
+      } else this.entries.push({ records: records.slice(from, end), head: 0, next, unreadable: [], loan: loan.hold() })
       from = end
     }
     loan.giveBack()
@@ -176,7 +186,8 @@ export class PartitionQueue {
   private gapBefore(at: number): { readonly gap: Entry; readonly index: number } {
     const before = at > this.first ? this.entries[at - 1]! : undefined
     if (before?.dropped !== undefined) return { gap: before, index: at - 1 }
-    const gap: Entry = { dropped: { gap: this.beginGap?.() }, records: [], head: 0, next: -1, loan: gone.loan }
+    const dropped = { gap: this.beginGap?.() }
+    const gap: Entry = { dropped, records: [], head: 0, next: -1, unreadable: [], loan: gone.loan }
     if (at > this.first || this.first === 0) {
       this.entries.splice(at, 0, gap)
       return { gap, index: at }
@@ -221,9 +232,12 @@ export class PartitionQueue {
     this.records -= records.length
     this.bytes -= bytes
     const loan = entry.loan.hold()
+    const { unreadable } = entry
+    for (const { bytes: size } of unreadable) this.bytes -= size?.length ?? 0
+    entry.unreadable = []
     if (last) this.shift()
     else entry.head = end
-    return { type: "records", records, next, bytes, loan }
+    return { type: "records", records, next, bytes, unreadable, loan }
   }
 
   /** What waits beyond the bounds, behind the records that are within them. The oldest is within, however large. For status: it counts. */

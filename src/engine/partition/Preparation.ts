@@ -11,7 +11,7 @@ import { decodeCommitMetadata } from "./CommitMetadata.ts"
 import type { Partition } from "./Partition.ts"
 import { planStart, type StartPlan } from "./StartPlan.ts"
 import { Trouble } from "./Trouble.ts"
-import { newerWitness, testify, type Witness } from "./Witness.ts"
+import { newerWitness, type Testimony, testify, type Witness } from "./Witness.ts"
 
 /** Of one record a leader sends its whole batch, however little is asked for. */
 const witnessBytes = 1024
@@ -25,8 +25,16 @@ const unread = (w: Witness, p: Partition, detail: string) =>
     detail: `the record at offset ${w.offset} of ${p.key}, by which the log is recognized, cannot be read: ${detail}`
   })
 
-/** Whether the log still holds the record that was read there before (rule 9). One small fetch, by the bounds just read. */
-const replaced = (member: Member, p: Partition, w: Witness): Effect.Effect<boolean, TransportError> =>
+/**
+ * Whether the log still holds the record that was read there before (rule 9). One small fetch. `outside`: what it means that the log does not reach
+ * there; `unanswered` where its bounds were just read: they moved, so everything is asked again.
+ */
+export const holds = (
+  member: Pick<Member, "client" | "topology">,
+  p: Partition,
+  w: Witness,
+  outside: "gone" | "unanswered"
+): Effect.Effect<Exclude<Testimony, "unanswered">, TransportError> =>
   Effect.gen(function* () {
     const node = member.topology.leader(p.key)
     if (node === undefined) {
@@ -35,12 +43,14 @@ const replaced = (member: Member, p: Partition, w: Witness): Effect.Effect<boole
     }
     const size = { maxWait: 0, maxBytes: witnessBytes, maxBytesPerPartition: witnessBytes }
     const [answer] = yield* member.client.fetch(node, [{ tp: p.tp, offset: w.offset }], size)
+    if (answer?.error === "OFFSET_OUT_OF_RANGE" && outside === "gone") return outside
     const testimony = testify(w, answer)
     if (testimony === "unanswered") {
       member.topology.stale()
       return yield* unread(w, p, answer?.error ?? "an empty answer")
     }
-    return testimony === "another"
+    answer?.release?.()
+    return testimony
   })
 
 /** Whether the stamps of the log's records are the senders': asked of one batch where nothing else tells how old records are. */
@@ -106,7 +116,7 @@ const prepare = (member: Member, growth: Growth, p: Partition): Effect.Effect<Pr
     // What this owner read itself counts, too: its actor may start over on a log that went back meanwhile.
     const w = newerWitness(p.witness, metadata?.witness ?? null)
     const present = w !== null && logStart <= w.offset && w.offset < logEnd
-    const other = present && (yield* replaced(member, p, w))
+    const other = present && (yield* holds(member, p, w, "unanswered")) === "another"
     p.knows(w)
     const knownAt = member.now()
     const lookbackOffset = lookback.get(p.key) ?? logEnd

@@ -48,7 +48,19 @@ const newLog = ({ needs, logStart, logEnd, committed: c }: PlanInput, why: strin
   const start = needs.newLog === "start" ? logStart : logEnd
   const fence = needs.shows ? logEnd : start
   const memo = c?.metadata?.memo ?? ""
-  return { start, committed: start, memo, fence, lowest: start, ...noTime, logEnd, lost: 0, restarted: true, why }
+  return {
+    start,
+    committed: start,
+    memo,
+    fence,
+    lowest: start,
+    ...noTime,
+    logStart,
+    logEnd,
+    lost: 0,
+    restarted: true,
+    why
+  }
 }
 
 /** Up to `end`, and all that this owner exposed. */
@@ -84,6 +96,7 @@ export const planStart = (i: PlanInput): StartPlan => {
       fence,
       lowest: start,
       ...noTime,
+      logStart,
       logEnd,
       lost: 0,
       restarted: false,
@@ -101,6 +114,7 @@ export const planStart = (i: PlanInput): StartPlan => {
       quarantine: c.metadata?.quarantine ?? null,
       judgedBy: c.metadata?.judgedBy ?? "",
       unread: c.metadata?.unread ?? [],
+      logStart,
       logEnd,
       lost: logStart - c.offset,
       restarted: false,
@@ -121,6 +135,7 @@ export const planStart = (i: PlanInput): StartPlan => {
       quarantine: needs.shows ? { until: null } : null,
       judgedBy: "",
       unread: [],
+      logStart,
       logEnd,
       lost: 0,
       restarted: false,
@@ -138,6 +153,7 @@ export const planStart = (i: PlanInput): StartPlan => {
     quarantine: c.metadata.quarantine,
     judgedBy: c.metadata.judgedBy,
     unread: c.metadata.unread,
+    logStart,
     logEnd,
     lost: 0,
     restarted: false,

@@ -46,7 +46,8 @@ export const throughClock = (
             gate(Effect.map(c.fetch(node, requests, fetchOptions), (answer) => answer.map(lent))),
           forget: c.forget,
           listOffsets: (tps, at) => gate(c.listOffsets(tps, at)),
-          metadata: (topics) => gate(c.metadata(topics))
+          metadata: (topics) => gate(c.metadata(topics)),
+          identify: (topic) => gate(c.identify(topic))
         })
       )
   }

@@ -143,6 +143,13 @@ const groupClient = (
           { ...from, op: "metadata", topics: names },
           requestTimeout,
           immediately(() => topics.metadata(names))
+        ),
+      identify: (topic) =>
+        wire.request(
+          "admin",
+          { ...from, op: "metadata", topics: [topic] },
+          requestTimeout,
+          immediately(() => topics.identify(topic))
         )
     }
   })

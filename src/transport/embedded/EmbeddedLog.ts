@@ -38,6 +38,8 @@ export interface EmbeddedLogOptions {
   readonly initialRebalanceDelay: number
   /** How long a client waits for an answer before it fails with TIMEOUT. */
   readonly requestTimeout: number
+  /** Whether clients are told the topics' ids. */
+  readonly topicIds: boolean
 }
 
 export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
@@ -48,7 +50,8 @@ export const defaultEmbeddedLogOptions: EmbeddedLogOptions = {
   minSessionTimeout: 6_000,
   maxSessionTimeout: 1_800_000,
   initialRebalanceDelay: 0,
-  requestTimeout: 30_000
+  requestTimeout: 30_000,
+  topicIds: true
 }
 
 /** What is different for one topic of the log in memory. @experimental */
@@ -111,7 +114,7 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<EmbeddedLo
     const timers = yield* makeTimers(outbox)
     const faults = new Faults()
     const counts = { openConnections: 0, requests: 0, lost: 0 }
-    const topics = new Topics(options.nodes, timers)
+    const topics = new Topics(options.nodes, timers, options.topicIds)
     const pause = new Pause()
     const coordinator = new Coordinator(pause.timers(timers), options)
 

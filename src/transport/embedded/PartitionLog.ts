@@ -118,7 +118,8 @@ export class PartitionLog {
         const { offset } = record
         const begun = broken === batch ? unreadable.pop() : undefined
         const detail = "the embedded log was told so"
-        unreadable.push({ from: begun?.from ?? offset, next: offset + 1, reason: broken.reason, detail })
+        const bytes = Buffer.concat([begun?.bytes ?? Buffer.alloc(0), record.value ?? Buffer.alloc(0)])
+        unreadable.push({ from: begun?.from ?? offset, next: offset + 1, reason: broken.reason, detail, bytes })
       }
       batch = broken
     }

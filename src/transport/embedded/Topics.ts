@@ -10,6 +10,7 @@ import {
   type FetchErrorCode,
   type Fetched,
   type FetchRequest,
+  type LogIdentity,
   type LogRecord,
   type OutgoingRecord,
   partitionKey,
@@ -44,6 +45,8 @@ interface Partition {
 }
 
 interface Topic {
+  /** Another one after it was made anew. */
+  id: number
   readonly settings: TopicSettings
   readonly partitions: Array<Partition>
 }
@@ -55,15 +58,19 @@ export class Topics {
   #waiting = 0
   readonly #topics = new Map<string, Topic>()
   readonly #timers: Timers
+  #ids = 0
+  readonly #tellsIds: boolean
 
-  constructor(nodes: number, timers: Timers) {
+  /** `tellsIds`: clients learn the topics' ids, as from Kafka 2.8 on. */
+  constructor(nodes: number, timers: Timers, tellsIds = true) {
+    this.#tellsIds = tellsIds
     this.nodes = Array.from({ length: nodes }, (_, i) => i + 1)
     this.#timers = timers
   }
 
   create(name: string, partitions: number, settings: TopicSettings): void {
     if (this.#topics.has(name)) throw new Error(`topic ${name} exists already`)
-    this.#topics.set(name, { settings, partitions: [] })
+    this.#topics.set(name, { id: ++this.#ids, settings, partitions: [] })
     this.grow(name, partitions)
   }
 
@@ -77,7 +84,9 @@ export class Topics {
 
   /** The topic is deleted and made anew under its name: every log starts at 0. */
   recreate(name: string): void {
-    for (const partition of this.topic(name).partitions) {
+    const topic = this.topic(name)
+    topic.id = ++this.#ids
+    for (const partition of topic.partitions) {
       this.#before.appended += partition.log.appended
       this.#before.expired += partition.log.expired
       partition.log = new PartitionLog()
@@ -235,6 +244,12 @@ export class Topics {
       })
     }
     return answered(infos)
+  }
+
+  identify(name: string): Answer<LogIdentity> {
+    const topic = this.#topics.get(name)
+    if (topic === undefined) return refused("UNKNOWN_TOPIC_OR_PARTITION", name)
+    return answered({ cluster: "embedded", topicId: this.#tellsIds ? String(topic.id) : null })
   }
 
   /** Over all partitions, those of recreated topics included where they are counts. */

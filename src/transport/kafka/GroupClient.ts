@@ -20,6 +20,7 @@ import type { Link, Patience } from "./connection/Link.ts"
 import type { Links } from "./connection/Links.ts"
 import type { Answer, ApiName, Args } from "./connection/Protocol.ts"
 import { protocolType } from "./Envelope.ts"
+import { identify } from "./Identity.ts"
 import type { LogReader } from "./LogReader.ts"
 import { keepFreed } from "./records/AnswerMemory.ts"
 import { Together } from "./Together.ts"
@@ -296,6 +297,7 @@ export const makeGroupClient = (links: Links, group: string, log: LogReader): Gr
     fetch: (node, requests, options) => attempt("fetch", () => log.fetch(node, requests, options)),
     forget: (tp) => log.forget(tp),
     listOffsets: (tps, at) => attempt("listOffsets", () => log.offsets(tps, at)),
-    metadata: (topics) => attempt("metadata", () => log.metadata(topics))
+    metadata: (topics) => attempt("metadata", () => log.metadata(topics)),
+    identify: (topic) => attempt("identify", () => identify(links, topic))
   }
 }

@@ -22,7 +22,7 @@ const parts = (told: Told, options: Partial<MetricsProcessor.MetricsOptions> = {
     Layer.provideMerge(Layer.mergeAll(MetricsCache.layer, SelfMetrics.layerBare, Tap.layer(told), Logger.layer([])))
   )
 
-const plan = { start: 0, fence: 0, committed: 0, logEnd: 0, restarted: false, memo: "" }
+const plan = { start: 0, fence: 0, committed: 0, logStart: 0, logEnd: 0, restarted: false, memo: "" }
 const openFrom = (committed: number) =>
   Effect.flatMap(PartitionProcessor, (processor) => processor.open(openingOf(tp, { plan: { ...plan, committed } })))
 const open = openFrom(0)

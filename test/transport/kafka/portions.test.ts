@@ -178,7 +178,7 @@ describe("a record over the limit", () => {
           ...{ base: 0, last: sizes.length - 1, count: sizes.length, from, maxRecordBytes: 1_500 },
           ...{ firstTimestamp: 1_000, appendTimestamp: -1 }
         }
-        const cursor = new BatchCursor(CODECS.zstd, packed, wanted)
+        const cursor = new BatchCursor(CODECS.zstd, packed, 0, wanted)
         const read = await cursor.read(1)
         const all = [...read.records]
         let next = read.next
@@ -332,7 +332,7 @@ describe("Cursors", () => {
       firstTimestamp: 0,
       appendTimestamp: -1
     }
-    return { cursor: new BatchCursor(CODECS.zstd, Buffer.alloc(2_000), wanted), highWatermark: 10 }
+    return { cursor: new BatchCursor(CODECS.zstd, Buffer.alloc(2_000), 0, wanted), highWatermark: 10 }
   }
   const tp = (partition: number) => ({ topic: "t", partition })
 

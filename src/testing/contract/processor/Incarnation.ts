@@ -103,10 +103,13 @@ export class Incarnation {
       const processing = yield* Context.get(services, PartitionProcessor)
         .open({
           tp,
-          plan: { start, fence, committed: start, logEnd: fence, restarted: false, memo },
+          plan: { start, fence, committed: start, logStart: 0, logEnd: fence, restarted: false, memo },
           generation,
           owned,
           prove,
+          // A log without ids, in which nothing was lost.
+          log: { identity: Effect.succeed({ cluster: null, topicId: null }), holds: () => Effect.succeed("same") },
+          startOver: () => {},
           time: { ...noTime, shownFrom: () => shownFrom },
           homes: new Homes(tp.partition)
         })

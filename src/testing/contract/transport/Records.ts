@@ -525,6 +525,21 @@ export const recordRules = (
     }
   }
 
+  rule("identify tells a cluster's topics apart, and fails for one that is not there", () =>
+    Effect.gen(function* () {
+      const client = yield* Harness.client()
+      const [one, two] = [yield* Harness.topic(), yield* Harness.topic()]
+      const identity = yield* client.identify(one)
+      must.equal(yield* client.identify(one), identity)
+      const other = yield* client.identify(two)
+      must.equal(other.cluster, identity.cluster)
+      // A log without ids of its topics says so.
+      if (identity.topicId !== null) must.hold(other.topicId !== identity.topicId, "another id", other.topicId)
+      const refusal = yield* Effect.flip(client.identify(Harness.unique("nowhere")))
+      must.equal(refusal.code, "UNKNOWN_TOPIC_OR_PARTITION")
+    })
+  )
+
   rule("inspect tells brokers, topics with their settings, and the group, and changes nothing", () =>
     Effect.gen(function* () {
       const { sessionTimeout } = yield* Harness

@@ -21,6 +21,8 @@ interface OfMember {
 }
 
 export interface MetadataAnswer {
+  /** From version 2 on. */
+  readonly clusterId?: string | null
   readonly brokers: ReadonlyArray<{ readonly nodeId: number; readonly host: string; readonly port: number }>
   readonly topicMetadata: ReadonlyArray<{
     readonly topicErrorCode: number

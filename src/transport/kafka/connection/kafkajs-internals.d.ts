@@ -106,6 +106,10 @@ declare module "kafkajs/src/protocol/encoder.js" {
   export default class Encoder {
     writeBoolean(value: boolean): this
     writeArray(values: Array<string>): this
+    writeUVarInt(value: number): this
+    writeUVarIntString(value: string | null): this
+    /** As they are, without their length. */
+    writeBuffer(value: Buffer): this
   }
 }
 
@@ -117,6 +121,11 @@ declare module "kafkajs/src/protocol/decoder.js" {
     readInt32(): number
     readString(): string | null
     readArray<A>(read: () => A): Array<A>
+    readUVarInt(): number
+    readUVarIntString(): string | null
+    readUVarIntArray<A>(read: () => A): Array<A>
+    readBytes(length: number): Buffer | null
+    readTaggedFields(): unknown
   }
 }
 

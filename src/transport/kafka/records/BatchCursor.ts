@@ -37,8 +37,12 @@ export class BatchCursor {
   readonly #stream: RecordStream
 
   /** `packed` is copied: the answer that it came with may go. Throws UnreadableBytes on an unknown codec. */
-  constructor(codec: number, packed: Buffer, wanted: Wanted) {
-    const own = Buffer.from(packed)
+  readonly #batch: Buffer
+
+  /** `header`: bytes of the batch before what is packed. */
+  constructor(codec: number, batch: Buffer, header: number, wanted: Wanted) {
+    this.#batch = Buffer.from(batch)
+    const own = this.#batch.subarray(header)
     this.#wanted = wanted
     this.#progress = { read: 0, offset: wanted.base - 1 }
     this.#unpacking = unpacking(codec, own)
@@ -59,7 +63,7 @@ export class BatchCursor {
     } catch (error) {
       this.close()
       if (!(error instanceof UnreadableBytes)) throw error
-      unreadable = stretch(error, Math.max(from, this.#progress.offset + 1), last + 1)
+      unreadable = stretch(error, Math.max(from, this.#progress.offset + 1), last + 1, this.#batch)
     }
     if (done) this.close()
     this.next = done ? Math.max(from, last + 1) : Math.max(from, this.#progress.offset + 1)
@@ -72,5 +76,10 @@ export class BatchCursor {
 }
 
 /** Undefined where nothing is lost: what is wrong stands behind the last record. */
-export const stretch = (error: UnreadableBytes, from: number, next: number): Unreadable | undefined =>
-  from < next ? { from, next, reason: error.reason, detail: error.message } : undefined
+export const stretch = (
+  error: UnreadableBytes,
+  from: number,
+  next: number,
+  bytes: Uint8Array
+): Unreadable | undefined =>
+  from < next ? { from, next, reason: error.reason, detail: error.message, bytes } : undefined

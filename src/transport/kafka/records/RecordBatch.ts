@@ -117,7 +117,8 @@ export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decode
         broken.fingerprint !== undefined && after > first && after <= asked.end
           ? after
           : Math.max(first + 1, Math.min(broken.next, asked.end))
-      unreadable.push({ from: first, next, reason: broken.error.reason, detail: broken.error.message })
+      const { reason, message: detail } = broken.error
+      unreadable.push({ from: first, next, reason, detail, bytes: Buffer.from(batch) })
       // Without a length nothing after it can be found.
       if (end < at + LEAST) break
       at = end
@@ -143,7 +144,7 @@ export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decode
         if (codec > 4) throw unknownCodec(codec)
         if (wanted.count < 0) throw malformed(`a batch of ${wanted.count} records`)
         const whole = codec === 0 ? packed : unpackSmall(codec, packed)
-        if (whole === undefined) cursor = new BatchCursor(codec, packed, wanted)
+        if (whole === undefined) cursor = new BatchCursor(codec, batch, HEADER, wanted)
         else {
           if (codec === 0) views = true
           else unpacked.push(whole)
@@ -159,7 +160,7 @@ export const decodeBatches = async (bytes: Buffer, asked: Asked): Promise<Decode
         }
       } catch (error) {
         if (!(error instanceof UnreadableBytes)) throw error
-        const lost = stretch(error, Math.max(wanted.from, progress.offset + 1), last + 1)
+        const lost = stretch(error, Math.max(wanted.from, progress.offset + 1), last + 1, Buffer.from(batch))
         if (lost !== undefined) unreadable.push(lost)
       }
       if (cursor !== undefined) {

