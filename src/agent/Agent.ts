@@ -6,26 +6,24 @@
  * last look, gives the last rounds `shutdownTimeout` to get through, and says what did not. It fails, rather than
  * staying up uselessly, where only a person can help: options, state directory, credentials, a partition base beyond the topic.
  */
-import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
-import { Backoff } from "../Backoff.ts"
+import { Context, Deferred, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
-import { Transport, TransportError } from "../transport/Transport.ts"
+import type { Transport } from "../transport/Transport.ts"
 import { version } from "../version.ts"
+import { AgentFailed } from "./AgentFailed.ts"
 import { type AgentOptions, optionProblem } from "./AgentOptions.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { claimEpoch, keepEpoch } from "./Epoch.ts"
 import { kindOf } from "./files/Refusals.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
-import { decideBase } from "./Partitioner.ts"
 import { relabelling } from "./RelabelSink.ts"
 import * as SelfSource from "./SelfSource.ts"
-import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
 import { ownState } from "./StateLock.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
+import { connect, onDisk, type UplinkWords } from "./Uplink.ts"
 
-/** The agent cannot work as it is told to. The message says why and what to do. */
-export class AgentFailed extends Schema.TaggedError<AgentFailed>()("AgentFailed", { message: Schema.String }) {}
+export { AgentFailed }
 
 export interface AgentStatus {
   readonly topic: string
@@ -43,58 +41,11 @@ export interface AgentStatus {
 /** Between two times that what was read is handed over, ms. */
 const lookEvery = 100
 
-const backoff = new Backoff(250, 5_000)
-
-/** State on disk: what went wrong there is for a person. */
-const onDisk = <A>(work: () => Promise<A>): Effect.Effect<A, AgentFailed> =>
-  Effect.tryPromise({
-    try: work,
-    catch: (error) => new AgentFailed({ message: error instanceof Error ? error.message : String(error) })
-  })
-
-/** Reaches the log for the first time, however long it takes. The connections close with `scope`. */
-const connect = Effect.fnUntraced(function* (options: AgentOptions, scope: Scope.Scope) {
-  const transport = yield* Transport
-  const { topic, clientId, acks, compression, maxRequestBytes } = options
-  const name = baseFile(topic)
-  const kept = yield* onDisk(() => readNumber(options.stateDir, name))
-  if (kept === "damaged")
-    return yield* new AgentFailed({
-      message: `${options.stateDir}/${name} is damaged: give --partition-base as the other agents have it, and remove the file`
-    })
-  let told = ""
-  const reach = Effect.gen(function* () {
-    const attempt = yield* Scope.fork(scope)
-    return yield* Effect.gen(function* () {
-      const producer = yield* transport.producer({ clientId, acks, compression, maxRequestBytes })
-      const topics = yield* producer.metadata([topic])
-      const present = topics.find((info) => info.topic === topic)?.partitions.length ?? 0
-      if (present > 0) return { producer, present }
-      const detail = `topic ${topic} does not exist: create it`
-      return yield* new TransportError({ op: "metadata", code: "UNKNOWN_TOPIC_OR_PARTITION", retriable: true, detail })
-    }).pipe(
-      Scope.provide(attempt),
-      Effect.onError(() => Scope.close(attempt, Exit.void))
-    )
-  })
-  const { producer, present } = yield* reach.pipe(
-    Effect.tapError((error) => {
-      if (error.refused || told === error.code) return Effect.void
-      told = error.code
-      return Effect.logWarning(
-        `the log is not reached: ${error.message}; the newest round of each source waits, trying on`
-      )
-    }),
-    Effect.retry({ schedule: backoff.schedule, while: (error) => !error.refused }),
-    Effect.mapError((error) => new AgentFailed({ message: `the log does not let the agent in: ${error.message}` }))
-  )
-  const decided = decideBase({ topic, option: options.partitionBase, kept, present })
-  if (decided.kind === "impossible") return yield* new AgentFailed({ message: decided.message })
-  if (decided.keep) yield* onDisk(() => keepNumber(options.stateDir, name, decided.base))
-  if (decided.note !== null) yield* Effect.logWarning(decided.note)
-  yield* Effect.logInfo(`topic ${topic} is reached: ${present} partitions, sources spread over ${decided.base}`)
-  return { producer, base: decided.base }
-})
+const words: UplinkWords = {
+  baseOption: "--partition-base",
+  spread: "sources",
+  meanwhile: "the newest round of each source waits"
+}
 
 /** Where the directory cannot be written now: the number is kept as soon as it can be. */
 const keepLater = ({ stateDir, keepEvery }: AgentOptions, epoch: number): Effect.Effect<void> =>
@@ -181,7 +132,7 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
     metrics.agentBuildInfo.set({ version }, 1)
   })
 
-  yield* connect(options, connections).pipe(
+  yield* connect(options, words, connections).pipe(
     Effect.flatMap((connection) => {
       base = connection.base
       return Deferred.succeed(connected, connection)

@@ -21,15 +21,15 @@ export type Base =
   | { readonly kind: "impossible"; readonly message: string }
 
 /** Without the option the first start's count holds for ever: a topic that grows must not move its sources. */
-export const decideBase = ({ topic, option, kept, present }: BaseInputs): Base => {
+export const decideBase = ({ topic, option, kept, present }: BaseInputs, flag = "--partition-base"): Base => {
   const base = option !== 0 ? option : (kept ?? present)
   if (base > present)
     return {
       kind: "impossible",
       message:
         `topic ${topic} has ${present} partitions, fewer than the partition base ${base} ` +
-        `(${option !== 0 ? "--partition-base" : "kept in the state directory from an earlier start"}): ` +
-        `give --partition-base ${present} or less to every agent of the topic, or add partitions`
+        `(${option !== 0 ? flag : "kept in the state directory from an earlier start"}): ` +
+        `give ${flag} ${present} or less to every agent of the topic, or add partitions`
     }
   if (option !== 0 && kept !== null && kept !== option)
     return {
@@ -44,7 +44,7 @@ export const decideBase = ({ topic, option, kept, present }: BaseInputs): Base =
     keep: kept !== base,
     note:
       option === 0 && kept === null
-        ? `the partition base of topic ${topic} is ${base}, its present number of partitions, and stays so when the topic grows; other agents of a topic that grew already need --partition-base ${base}; an agent that ran before and lost its state directory needs the base that it had, or its sources move and old and new values are both shown`
+        ? `the partition base of topic ${topic} is ${base}, its present number of partitions, and stays so when the topic grows; other agents of a topic that grew already need ${flag} ${base}; an agent that ran before and lost its state directory needs the base that it had, or its sources move and old and new values are both shown`
         : null
   }
 }

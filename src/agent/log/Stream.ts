@@ -1,0 +1,125 @@
+/**
+ * Stream: one life of one file, from its first byte to where it was truncated, replaced or removed, whatever it is called meanwhile. It
+ * knows how far it was read, how far the log has it, and how its file is known again. `read` runs ahead of `position` by what
+ * one request carries, never more. State without I/O: who reads is Reading, who decides is Tailer.
+ */
+
+import { type Head, noHead } from "./Fingerprint.ts"
+import type { Fate } from "./Kin.ts"
+import type { Piece } from "./Lines.ts"
+import type { LogFile } from "./LogFile.ts"
+
+/** What the state directory keeps of a stream. */
+export interface Place {
+  readonly stream: string
+  readonly source: string
+  readonly path: string
+  readonly position: number
+  readonly head: Head
+  /** Of the kilobyte before the position, or of all before it. */
+  readonly tail: string
+  /** Files that hold it, see `idOf`: its own, and copies and packed ones. */
+  readonly ids: ReadonlyArray<string>
+  /** The last of them is a packed file, whose size says nothing. */
+  readonly isPacked: boolean
+  /** Its file was read to its end and is not there any more, or goes on no more. */
+  readonly isOver: boolean
+}
+
+export class Stream {
+  readonly stream: string
+  readonly source: string
+  /** The newest one is its file's, the others' bytes are the same as far as they were read. */
+  readonly ids: Array<string>
+  path: string | undefined
+  lastPath: string
+  position: number
+  tail: string
+  head: Head
+  read: number
+  readTail: string
+  /** As it was seen last: bytes, and when it was written, ms since the Unix epoch. */
+  size = 0
+  mtime = 0
+  /** Ms, monotonic: when it was seen to change last, to have bytes first, and when a read that began then found its end. */
+  changedAt: number
+  readonly bornAt: number
+  endSeenAt = Number.NEGATIVE_INFINITY
+  /** Ms, monotonic: since when it is not where it was; undefined while it is. */
+  lostAt: number | undefined
+  isTruncated = false
+  /** Nothing is added any more: a last line without an end is a line. */
+  isFinal = false
+  isPacked: boolean
+  isOver: boolean
+  /** The state directory has it: before that nothing of it is sent, or a crash would give it another name. */
+  isKept: boolean
+  file: LogFile | undefined
+  /** Of a line over the limit of which the end is looked for: up to where it was. */
+  scanned = 0
+  linesCut = 0
+  /** For people; "" where nothing is wrong. */
+  why = ""
+
+  constructor(place: Place, now: number, isKept: boolean) {
+    this.stream = place.stream
+    this.source = place.source
+    this.ids = [...place.ids]
+    this.lastPath = place.path
+    this.position = this.read = place.position
+    this.head = place.head
+    this.tail = this.readTail = place.tail
+    this.isPacked = place.isPacked
+    this.isOver = place.isOver
+    this.isKept = isKept
+    this.bornAt = this.changedAt = now
+  }
+
+  /** A life that begins. */
+  static begin(stream: string, source: string, path: string, id: string, now: number): Stream {
+    const place = {
+      stream,
+      source,
+      path,
+      position: 0,
+      head: noHead,
+      tail: "",
+      ids: [id],
+      isPacked: false,
+      isOver: false
+    }
+    return new Stream(place, now, false)
+  }
+
+  get id(): string {
+    return this.ids[this.ids.length - 1]!
+  }
+
+  get fate(): Fate {
+    return this.isTruncated ? "truncated" : this.lostAt === undefined ? "there" : "lost"
+  }
+
+  /** Bytes that the log does not have, as far as is known. */
+  get behind(): number {
+    return this.isOver ? 0 : Math.max(0, this.size - this.position)
+  }
+
+  get place(): Place {
+    const { stream, source, lastPath: path, position, head, tail, ids, isPacked, isOver } = this
+    return { stream, source, path, position, head, tail, ids, isPacked, isOver }
+  }
+
+  /** Read up to `to`; `tail` is of what is before it. */
+  took(to: number, tail: string, pieces: ReadonlyArray<Piece>): void {
+    this.read = to
+    this.readTail = tail
+    this.scanned = 0
+    for (const { isCut } of pieces) if (isCut) this.linesCut++
+  }
+
+  /** The log has all that was read. */
+  acknowledged(): void {
+    this.position = this.read
+    this.tail = this.readTail
+  }
+}

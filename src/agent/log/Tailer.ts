@@ -1,0 +1,477 @@
+/**
+ * Tailer: from what is seen of files to streams: which goes on, where one ends, where one begins. It opens files, asks whether one is another's
+ * copy (Kin), looks for what was lost, and lets go of what is over. Whatever is given up with bytes that nobody read is counted, with its
+ * file. It reads no lines: a stream that has something to read is told of (`ready`).
+ */
+import { messageOf } from "../files/Disk.ts"
+import type { RawPath } from "../files/FileNames.ts"
+import { Book } from "./Book.ts"
+import { beginsWith, fingerprint, kilobyte } from "./Fingerprint.ts"
+import { kinship } from "./Kin.ts"
+import { type LogFile, openLog } from "./LogFile.ts"
+import { Scout, type ScoutOptions } from "./Scout.ts"
+import { type Seen, sight } from "./Sighting.ts"
+import { newStream } from "./Span.ts"
+import { type Place, Stream } from "./Stream.ts"
+
+/** Ms for which a file that changed stays open, so that it can be read although it is removed at once. */
+const openFor = 60_000
+/** Ms for which a stream is looked for whose file is not where it was, and for the copy of one that was truncated. */
+const lostFor = 60_000
+const copyFor = 3_000
+/** Ms for which a file that may become a copy is held back: without, and with a change within the last second. */
+const heldFor = 5_000
+const heldWhileGrowing = 60_000
+const again = 500
+const keptVanished = 20
+
+export interface TailerOptions extends Omit<ScoutOptions, "looked"> {
+  readonly host: string
+  readonly openFiles: number
+  readonly places: ReadonlyArray<Place>
+  /** It may have something to read. */
+  readonly ready: (stream: Stream) => void
+  /** What is kept is to be written; `soon`: something waits for it. */
+  readonly dirty: (soon: boolean) => void
+  /** For people: a file of which bytes were not read. */
+  readonly vanished: (text: string) => void
+}
+
+/** A file that is no stream's yet. */
+interface Fresh {
+  readonly path: string
+  readonly raw: RawPath
+  readonly id: string
+  readonly since: number
+  size: number
+  changedAt: number
+  file: LogFile | undefined
+  isBusy: boolean
+  askAt: number
+}
+
+export interface Vanished {
+  readonly path: string
+  readonly bytes: number
+  /** Ms since the Unix epoch. */
+  readonly at: number
+}
+
+export class Tailer {
+  readonly book = new Book()
+  readonly vanished: Array<Vanished> = []
+  vanishedBytes = 0
+  vanishedFiles = 0
+  private readonly options: TailerOptions
+  private readonly scout: Scout
+  private readonly fresh = new Map<string, Fresh>()
+  /** Packed files that are none's, by what they are: how long they were. */
+  private readonly passed = new Map<string, number>()
+  private readonly seeking = new Set<Stream>()
+  private isSettled = false
+  private tidiedAt = 0
+
+  constructor(options: TailerOptions) {
+    this.options = options
+    this.scout = new Scout({ ...options, looked: (looked) => this.looked(looked) })
+    const now = options.now()
+    for (const place of options.places) {
+      const stream = new Stream(place, now, true)
+      stream.lostAt = now
+      this.book.add(stream, true)
+    }
+  }
+
+  /** Some file hangs whose mount does not answer. */
+  get hanging(): ReadonlySet<string> {
+    return this.scout.hanging
+  }
+
+  get fileCount(): number {
+    return this.scout.fileCount
+  }
+
+  get openCount(): number {
+    let open = 0
+    for (const { file } of this.book) if (file !== undefined) open++
+    return open + this.fresh.size
+  }
+
+  /** Packed files that are not read, since none that was known is in them. */
+  get packedCount(): number {
+    return this.passed.size
+  }
+
+  tick(): void {
+    const now = this.options.now()
+    this.scout.tick()
+    if (!this.isSettled && this.scout.hasSeenAll) {
+      this.isSettled = true
+      // What is missing now was lost while no agent ran.
+      for (const stream of this.book) if (stream.lostAt !== undefined) stream.lostAt = now
+    }
+    if (!this.isSettled) return
+    for (const fresh of this.fresh.values()) if (!fresh.isBusy && now >= fresh.askAt) void this.decide(fresh)
+    for (const stream of this.book) if (stream.lostAt !== undefined && !stream.isOver) this.missing(stream, now)
+    if (now - this.tidiedAt >= 1_000) this.tidy(now)
+  }
+
+  close(): void {
+    this.scout.close()
+    for (const { file } of this.book) file?.close()
+    for (const { file } of this.fresh.values()) file?.close()
+  }
+
+  /** Opens the stream's file where it is not open; undefined where that is not possible now. */
+  async fileOf(stream: Stream): Promise<LogFile | undefined> {
+    if (stream.file !== undefined) return stream.file
+    const { path } = stream
+    if (path === undefined || this.scout.isLate(path)) return undefined
+    try {
+      const file = await openLog(this.scout.rawOf(path), this.scout.runAt(path))
+      if (file.id !== stream.id || stream.file !== undefined) {
+        file.close()
+        this.scout.lookAround(path)
+        return stream.file
+      }
+      stream.why = ""
+      stream.file = file
+      return file
+    } catch (error) {
+      stream.why = messageOf(error)
+      this.options.trouble(`open ${path}`, `${path} cannot be opened: ${stream.why}; it is tried again`)
+      this.scout.look(path)
+      return undefined
+    }
+  }
+
+  /** Its file does not hold what was read of it: it was truncated, and has grown since, or was written over. */
+  rewritten(stream: Stream): void {
+    if (stream.isTruncated || stream.isOver) return
+    const { path, id, size } = stream
+    this.beginAnew(stream, path ?? stream.lastPath, { id, size, mtime: 0 })
+    if (path === undefined) this.book.unbind(this.book.ofId(id)!)
+  }
+
+  /** Reading it failed: the disk's trouble, or what is packed is damaged. It is tried again when something is seen of it. */
+  unreadable(stream: Stream, error: unknown): void {
+    stream.why = messageOf(error)
+    stream.file?.close()
+    stream.file = undefined
+    this.options.trouble(
+      `read ${stream.lastPath}`,
+      `${stream.lastPath} cannot be read: ${stream.why}; it is tried again`
+    )
+    stream.mtime = 0
+    if (stream.path !== undefined) this.scout.look(stream.path)
+  }
+
+  /** All of it was read, the log has it, and it goes on no more. */
+  finished(stream: Stream): void {
+    stream.isOver = true
+    stream.file?.close()
+    stream.file = undefined
+    if (stream.path !== undefined) this.scout.letGo(stream.path)
+    if (stream.path === undefined) stream.lostAt ??= this.options.now()
+    this.options.dirty(false)
+    this.wakeSource(stream)
+  }
+
+  private looked(looked: ReadonlyMap<string, Seen | undefined>): void {
+    const now = this.options.now()
+    const { book, scout } = this
+    const knowledge = { ofId: (id: string) => book.ofId(id), ofPath: (path: string) => book.ofPath(path) }
+    for (const verdict of sight(looked, knowledge)) {
+      if (verdict.kind === "new") this.found(verdict.path, verdict.seen, now)
+      else if (verdict.kind === "truncated") this.beginAnew(verdict.stream, verdict.path, verdict.seen)
+      else if (verdict.kind === "lost") {
+        book.unbind(verdict.stream)
+        verdict.stream.lostAt = now
+        this.passed.clear()
+        scout.lookAround(verdict.stream.lastPath)
+      } else this.there(verdict.stream, verdict.path, verdict.seen, now)
+    }
+    for (const [path, seen] of looked) {
+      for (const fresh of this.fresh.values())
+        if (fresh.path === path && fresh.id !== seen?.id && !fresh.isBusy) this.gone(fresh)
+    }
+  }
+
+  private there(stream: Stream, path: string, seen: Seen, now: number): void {
+    if (stream.isTruncated && stream.id !== seen.id) return
+    if (stream.path !== path || stream.id !== seen.id || stream.lostAt !== undefined) {
+      if (stream.path !== undefined && stream.path !== path) this.scout.letGo(stream.path)
+      this.book.bind(stream, path, seen.id)
+      this.options.dirty(false)
+    }
+    if (stream.isPacked && stream.isOver) return
+    const isOther = seen.size !== stream.size || seen.mtime !== stream.mtime
+    stream.size = seen.size
+    stream.mtime = seen.mtime
+    if (!isOther) return
+    stream.changedAt = now - Math.min(openFor, Math.max(0, Date.now() - seen.mtime))
+    if (stream.isOver && seen.size > stream.read) stream.isOver = stream.isFinal = false
+    if (stream.isOver) return
+    if (now - stream.changedAt < openFor) void this.fileOf(stream)
+    this.options.ready(stream)
+  }
+
+  private found(path: string, { id, size }: Seen, now: number): void {
+    const known = this.fresh.get(id)
+    if (known === undefined && this.passed.get(id) !== size)
+      this.fresh.set(id, {
+        ...{ path, raw: this.scout.rawOf(path), id, since: now, size, changedAt: now },
+        ...{ file: undefined, isBusy: false, askAt: 0 }
+      })
+    else if (known !== undefined && known.size !== size) {
+      known.size = size
+      known.changedAt = now
+      known.askAt = 0
+    }
+  }
+
+  /** Another life of the file begins; of the one before there may be a copy. */
+  private beginAnew(stream: Stream, path: string, { id, size, mtime }: Seen): void {
+    const now = this.options.now()
+    const { book } = this
+    const next = Stream.begin(newStream(), stream.source, path, id, now)
+    next.file = stream.file
+    next.size = size
+    next.mtime = mtime
+    stream.file = undefined
+    if (!stream.isOver) {
+      stream.isTruncated = true
+      stream.lostAt = now
+    }
+    book.unbind(stream)
+    book.takeId(stream, id)
+    book.add(next, false)
+    book.bind(next, path, id)
+    this.passed.clear()
+    this.scout.lookAround(path)
+    for (const fresh of this.fresh.values()) fresh.askAt = 0
+    this.options.dirty(true)
+    this.options.ready(next)
+  }
+
+  private async decide(fresh: Fresh): Promise<void> {
+    fresh.isBusy = true
+    fresh.askAt = this.options.now() + again
+    try {
+      const { path, raw } = fresh
+      fresh.file ??= await openLog(raw, this.scout.runAt(path))
+      if (fresh.file.id !== fresh.id) {
+        this.drop(fresh)
+        this.scout.look(path)
+        return
+      }
+      const kin = await this.kinOf(fresh.file, fresh.size)
+      if (this.book.ofId(fresh.id) !== undefined) this.drop(fresh)
+      else if (kin instanceof Stream) this.goesOn(kin, fresh.file, path, fresh.size, fresh)
+      else if (kin === "wait" && this.mayWait(fresh)) return
+      else if (fresh.file.isPacked) {
+        this.passed.set(fresh.id, fresh.size)
+        this.drop(fresh)
+      } else this.begin(fresh)
+    } catch (error) {
+      // It may be gone, or packed in part: looks tell.
+      fresh.file?.close()
+      fresh.file = undefined
+      this.options.trouble(`open ${fresh.path}`, `${fresh.path} cannot be read: ${messageOf(error)}; it is tried again`)
+      this.fresh.delete(fresh.id)
+    } finally {
+      fresh.isBusy = false
+    }
+  }
+
+  private mayWait({ since, changedAt, file }: Fresh): boolean {
+    const now = this.options.now()
+    return file?.isPacked === true || now - since < (now - changedAt < 1_000 ? heldWhileGrowing : heldFor)
+  }
+
+  /** The stream that the file goes on with, or whether it may become one's. */
+  private async kinOf(file: LogFile, size: number): Promise<Stream | "wait" | "other"> {
+    const first = Buffer.alloc(kilobyte)
+    const begin = first.subarray(0, await file.read(first, 0))
+    let answer: "wait" | "other" = "other"
+    for (const stream of [...this.book]) {
+      if (!beginsWith(begin, stream.head)) continue
+      if (stream.isOver && !(file.isPacked && stream.lostAt !== undefined)) continue
+      const reach = file.isPacked ? stream.read : Math.min(size, stream.read)
+      const before = await tailBefore(file, reach)
+      const reaches = before !== undefined && reach === stream.read
+      const own = reach === stream.read ? stream.readTail : await this.tailAt(stream, reach)
+      const evidence = { isPacked: file.isPacked, beginsAlike: true, isAlikeBefore: before === own, reaches }
+      const kin = kinship(stream.fate, evidence)
+      if (kin === "goes on") return stream
+      if (kin === "wait") answer = "wait"
+    }
+    return answer
+  }
+
+  private async tailAt(stream: Stream, reach: number): Promise<string | undefined> {
+    const file = await this.fileOf(stream)
+    return file === undefined ? undefined : tailBefore(file, reach)
+  }
+
+  private goesOn(stream: Stream, file: LogFile, path: string, size: number, fresh: Fresh | undefined): void {
+    if (fresh !== undefined) this.fresh.delete(fresh.id)
+    if (stream.file !== undefined && stream.file !== file) stream.file.close()
+    stream.file = file
+    stream.isPacked = file.isPacked
+    stream.isTruncated = false
+    stream.isFinal = true
+    if (!file.isPacked) stream.size = size
+    this.book.bind(stream, path, file.id)
+    this.options.dirty(false)
+    // Of one that is over it is asked as well: something may have come after the last look.
+    stream.isOver = false
+    this.options.ready(stream)
+  }
+
+  private begin(fresh: Fresh): void {
+    const { path, id, file, size } = fresh
+    this.fresh.delete(id)
+    const stream = Stream.begin(newStream(), `${this.options.host}${path}`, path, id, this.options.now())
+    stream.file = file
+    stream.size = size
+    this.book.add(stream, false)
+    this.book.bind(stream, path, id)
+    this.options.dirty(true)
+    this.options.ready(stream)
+    this.scout.look(path)
+  }
+
+  /** It is not where it was, and was held back: what is open is read. */
+  private gone(fresh: Fresh): void {
+    if (fresh.file === undefined || fresh.file.isPacked) {
+      if (fresh.file === undefined && fresh.size > 0) this.count(fresh.path, fresh.size)
+      this.drop(fresh)
+      return
+    }
+    this.begin(fresh)
+    const stream = this.book.ofId(fresh.id)!
+    this.book.unbind(stream)
+    stream.lostAt = this.options.now()
+  }
+
+  private drop(fresh: Fresh): void {
+    fresh.file?.close()
+    this.fresh.delete(fresh.id)
+  }
+
+  private missing(stream: Stream, now: number): void {
+    const since = now - stream.lostAt!
+    if (stream.file !== undefined) {
+      if (now - stream.changedAt >= openFor && !stream.isFinal) {
+        stream.isFinal = true
+        this.options.ready(stream)
+      }
+    } else if (since >= (stream.isTruncated ? copyFor : lostFor)) {
+      this.giveUp(stream)
+      return
+    }
+    void this.seek(stream, now)
+  }
+
+  private giveUp(stream: Stream): void {
+    const unread = stream.size - stream.read
+    if (unread > 0) this.count(stream.lastPath, unread)
+    stream.isOver = true
+    stream.isTruncated = false
+    this.options.dirty(false)
+    this.wakeSource(stream)
+  }
+
+  private count(path: string, bytes: number): void {
+    this.vanishedFiles++
+    this.vanishedBytes += bytes
+    this.vanished.push({ path, bytes, at: Date.now() })
+    if (this.vanished.length > keptVanished) this.vanished.shift()
+    this.options.vanished(
+      `${path} is gone, and ${bytes} bytes of it were not read: it was removed or truncated before they could be. Keep rotated files for longer (delaycompress, rotate), or see why the log is behind`
+    )
+  }
+
+  /** Whether it is beside its old path, under a name that no pattern means. */
+  private async seek(stream: Stream, now: number): Promise<void> {
+    if (this.seeking.has(stream) || (now - stream.lostAt!) % 1_000 > again || this.scout.isLate(stream.lastPath)) return
+    this.seeking.add(stream)
+    try {
+      for (const { path, raw, seen } of await this.scout.beside(stream.lastPath)) {
+        if (stream.lostAt === undefined || stream.isOver) return
+        if (stream.ids.includes(seen.id) && !stream.isTruncated) {
+          this.scout.follow(path, raw)
+          this.there(stream, path, seen, this.options.now())
+          return
+        }
+        if (this.book.ofId(seen.id) !== undefined || seen.size === 0) continue
+        if (this.passed.get(seen.id) === seen.size) continue
+        if (await this.mayBe(stream, path, raw, seen)) return
+      }
+    } catch (error) {
+      stream.why = messageOf(error)
+    } finally {
+      this.seeking.delete(stream)
+    }
+  }
+
+  /** Whether the file goes on with some stream; then it is let. */
+  private async mayBe(stream: Stream, path: string, raw: RawPath, { id, size }: Seen): Promise<boolean> {
+    const file = await openLog(raw, this.scout.runAt(path)).catch(() => undefined)
+    if (file === undefined) return false
+    const kin = file.id === id ? await this.kinOf(file, size).catch(() => "other" as const) : "other"
+    if (!(kin instanceof Stream) || this.book.ofId(id) !== undefined) {
+      if (kin === "other" && file.isPacked) this.passed.set(id, size)
+      file.close()
+      return false
+    }
+    this.scout.follow(path, raw)
+    this.goesOn(kin, file, path, size, undefined)
+    return kin === stream
+  }
+
+  private wakeSource(stream: Stream): void {
+    for (const other of this.book) if (other.source === stream.source && !other.isOver) this.options.ready(other)
+  }
+
+  private tidy(now: number): void {
+    this.tidiedAt = now
+    const open: Array<Stream> = []
+    for (const stream of this.book) {
+      if (stream.file === undefined) continue
+      const isRead = stream.read >= stream.size && stream.read === stream.position
+      if (stream.path === undefined) void this.stillGrows(stream, now)
+      else if (now - stream.changedAt >= openFor && isRead && !stream.isPacked) {
+        stream.file.close()
+        stream.file = undefined
+        continue
+      }
+      open.push(stream)
+    }
+    // Those that can be opened again first, of them those that rested for longest.
+    open.sort((a, b) => Number(a.path === undefined) - Number(b.path === undefined) || a.changedAt - b.changedAt)
+    for (const stream of open.slice(0, Math.max(0, open.length - this.options.openFiles))) {
+      stream.file?.close()
+      stream.file = undefined
+    }
+    if (this.passed.size > 10_000) this.passed.clear()
+    if (this.book.forget(now)) this.options.dirty(false)
+  }
+
+  /** It has no path any more, and somebody may write to it still. */
+  private async stillGrows(stream: Stream, now: number): Promise<void> {
+    const size = await stream.file!.size().catch(() => stream.size)
+    if (size === stream.size) return
+    stream.size = size
+    stream.changedAt = now
+    this.options.ready(stream)
+  }
+}
+
+/** Of the kilobyte before the position, or of all before it; undefined where the file does not reach it. */
+const tailBefore = async (file: LogFile, position: number): Promise<string | undefined> => {
+  const from = Math.max(0, position - kilobyte)
+  const bytes = Buffer.alloc(position - from)
+  return (await file.read(bytes, from)) === bytes.length ? fingerprint(bytes) : undefined
+}

@@ -1,0 +1,233 @@
+/** Log files to the log: real files, the embedded log, the real clock. It waits for lines, never for time. */
+import { appendFile, copyFile, rename, rm, truncate, unlink, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { gzip } from "node:zlib"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { io, linesOf, onEmbedded, type Received, setUp, start } from "./tailing.ts"
+
+const pack = promisify(gzip)
+const test = (name: string, body: Parameters<typeof onEmbedded<void>>[0]) => it.live(name, () => onEmbedded(body))
+const all = (records: ReadonlyArray<Received>) => [...linesOf(records).values()].flat()
+const has = (line: string) => (records: ReadonlyArray<Received>) =>
+  records.some(({ value }) => value.split("\n").includes(line))
+/** Lines of their own, long enough that a kilobyte tells files apart. */
+const lines = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name} ${i} ${"x".repeat(50)}`)
+const text = (some: ReadonlyArray<string>) => some.map((line) => `${line}\n`).join("")
+
+describe("the agent tails log files", () => {
+  test(
+    "what is appended comes, in order, with its spans; a partial last line waits",
+    Effect.gen(function* () {
+      const { dir, options, until } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, "one\r\ntwo\npart"))
+      yield* start(options)
+      yield* until(has("two"), "the first lines")
+      yield* io(() => appendFile(path, "ial\n"))
+      const records = yield* until(has("partial"), "the line that was partial")
+      assert.deepStrictEqual(all(records), ["one\r", "two", "partial"])
+      const [first, second] = records
+      assert.deepStrictEqual([first!.from, first!.to, second!.from, second!.to], [0, 9, 9, 17])
+      assert.strictEqual(first!.source, `h${path}`)
+    })
+  )
+
+  test(
+    "a file that is renamed is read to its end under its stream, before the new one of its name begins",
+    Effect.gen(function* () {
+      const { dir, options, until } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("old", 20))))
+      yield* start(options)
+      yield* until(has(lines("old", 20)[19]!), "the first lines")
+      yield* io(async () => {
+        await appendFile(path, text(lines("more", 20)))
+        await rename(path, `${path}.1`)
+        await writeFile(path, text(lines("new", 20)))
+      })
+      const records = yield* until(has(lines("new", 20)[19]!), "the new file")
+      assert.deepStrictEqual(all(records), [...lines("old", 20), ...lines("more", 20), ...lines("new", 20)])
+      assert.strictEqual(linesOf(records).size, 2)
+      assert.strictEqual(new Set(records.map(({ source }) => source)).size, 1)
+    })
+  )
+
+  test(
+    "a file that is removed at once after its last line is read to its end",
+    Effect.gen(function* () {
+      const { dir, options, until } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("old", 5))))
+      yield* start(options)
+      yield* until(has(lines("old", 5)[4]!), "the first lines")
+      yield* io(async () => {
+        await appendFile(path, text(lines("last", 5)))
+        await unlink(path)
+      })
+      yield* until(has(lines("last", 5)[4]!), "the last lines")
+    })
+  )
+
+  test(
+    "truncation begins a new stream, also where the file has grown beyond what was read by then",
+    Effect.gen(function* () {
+      const { dir, options, until } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("a", 10))))
+      yield* start(options)
+      yield* until(has(lines("a", 10)[9]!), "the first life")
+      yield* io(() => writeFile(path, "short\n"))
+      yield* until(has("short"), "the second life")
+      yield* io(() => writeFile(path, text(lines("third", 40))))
+      const records = yield* until(has(lines("third", 40)[39]!), "the third life")
+      assert.deepStrictEqual([...linesOf(records).values()], [lines("a", 10), ["short"], lines("third", 40)])
+    })
+  )
+
+  test(
+    "copytruncate: what was not read is read from the copy, under the old stream, and nothing twice",
+    Effect.gen(function* () {
+      const { dir, options, until, records } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("a", 30))))
+      const first = yield* start(options)
+      yield* until(has(lines("a", 30)[29]!), "the first lines")
+      yield* first.stop
+      yield* io(async () => {
+        await appendFile(path, text(lines("b", 30)))
+        await copyFile(path, `${path}.1`)
+        await truncate(path)
+        await appendFile(path, text(lines("c", 3)))
+      })
+      yield* start(options)
+      yield* until((got) => has(lines("b", 30)[29]!)(got) && has(lines("c", 3)[2]!)(got), "copy and new life")
+      assert.deepStrictEqual([...linesOf(records).values()], [[...lines("a", 30), ...lines("b", 30)], lines("c", 3)])
+      assert.strictEqual(all(records).length, 63)
+    })
+  )
+
+  test(
+    "copytruncate while the agent looks: nothing twice",
+    Effect.gen(function* () {
+      const { dir, options, until, records } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("a", 30))))
+      yield* start(options)
+      yield* until(has(lines("a", 30)[29]!), "the first lines")
+      yield* io(() => copyFile(path, `${path}.1`))
+      yield* io(() => new Promise((resolve) => setTimeout(resolve, 300)))
+      yield* io(() => truncate(path))
+      yield* io(() => appendFile(path, text(lines("c", 3))))
+      yield* until(has(lines("c", 3)[2]!), "the new life")
+      assert.deepStrictEqual([...linesOf(records).values()], [lines("a", 30), lines("c", 3)])
+    })
+  )
+
+  test(
+    "several rotations while the agent is down, the first file packed: what was known is read from it, and nothing twice",
+    Effect.gen(function* () {
+      const { dir, options, until, records } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("a", 40))))
+      const first = yield* start(options)
+      yield* until(has(lines("a", 40)[39]!), "the first lines")
+      yield* first.stop
+      const whole = text([...lines("a", 40), ...lines("rest", 40)])
+      yield* io(async () => {
+        await writeFile(join(dir, "a.log.2.gz"), await pack(whole))
+        await writeFile(join(dir, "a.log.3.gz"), await pack(text(lines("stranger", 40))))
+        await unlink(path)
+        await writeFile(`${path}.1`, text(lines("b", 40)))
+        await writeFile(path, text(lines("c", 40)))
+      })
+      const second = yield* start(options)
+      for (const name of ["rest", "b", "c"]) yield* until(has(lines(name, 40)[39]!), name)
+      assert.deepStrictEqual(
+        all(records).toSorted(),
+        ["a", "rest", "b", "c"].flatMap((name) => lines(name, 40)).toSorted()
+      )
+      assert.strictEqual(linesOf(records).size, 3)
+      assert.strictEqual(second.agent.status().packedFiles, 1)
+    })
+  )
+
+  test(
+    "a file that was renamed to what no pattern means, while the agent was down, is read to its end",
+    Effect.gen(function* () {
+      const { dir, options, until, records } = yield* setUp()
+      const path = join(dir, "a.log")
+      const narrow = { ...options, globs: [path] }
+      yield* io(() => writeFile(path, text(lines("a", 10))))
+      const first = yield* start(narrow)
+      yield* until(has(lines("a", 10)[9]!), "the first lines")
+      yield* first.stop
+      yield* io(async () => {
+        await appendFile(path, text(lines("rest", 10)))
+        await rename(path, `${path}.1`)
+        await writeFile(path, text(lines("b", 10)))
+      })
+      yield* start(narrow)
+      yield* until(has(lines("b", 10)[9]!), "the new file")
+      assert.deepStrictEqual(
+        all(records),
+        ["a", "rest", "b"].flatMap((name) => lines(name, 10))
+      )
+    })
+  )
+
+  test(
+    "two files that begin alike for kilobytes are two",
+    Effect.gen(function* () {
+      const { dir, options, until, records } = yield* setUp()
+      const head = lines("banner", 60)
+      yield* io(() => writeFile(join(dir, "a.log"), text([...head, ...lines("a", 5)])))
+      yield* start(options)
+      yield* until(has(lines("a", 5)[4]!), "the first file")
+      yield* io(() => writeFile(join(dir, "b.log"), text([...head, ...lines("b", 5)])))
+      yield* until(has(lines("b", 5)[4]!), "the second file")
+      assert.deepStrictEqual(
+        [...linesOf(records).values()],
+        [
+          [...head, ...lines("a", 5)],
+          [...head, ...lines("b", 5)]
+        ]
+      )
+    })
+  )
+
+  test(
+    "an inode that is used again is another file",
+    Effect.gen(function* () {
+      const { dir, options, until, records } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("a", 5))))
+      const first = yield* start(options)
+      yield* until(has(lines("a", 5)[4]!), "the first file")
+      yield* first.stop
+      yield* io(async () => {
+        await rm(path)
+        await writeFile(path, text([...lines("a", 5), ...lines("b", 5)]))
+      })
+      yield* start(options)
+      yield* until(has(lines("b", 5)[4]!), "the second file")
+      assert.deepStrictEqual([...linesOf(records).values()], [lines("a", 5), [...lines("a", 5), ...lines("b", 5)]])
+    })
+  )
+
+  test(
+    "a line over the limit is cut, marked and counted, however long it is; the next one follows",
+    Effect.gen(function* () {
+      const { dir, options, until, records } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, `first\n${"y".repeat(3_000_000)}\nnext\n`))
+      const { agent } = yield* start({ ...options, maxLine: 2_000 })
+      yield* until(has("next"), "the line behind it")
+      const long = records.find(({ value }) => value.startsWith("y"))!
+      assert.strictEqual(long.value, `${"y".repeat(2_000)} [kafka2prom left out 2998000 bytes]`)
+      assert.deepStrictEqual([long.from, long.to], [6, 3_000_007])
+      assert.strictEqual(agent.status().sent.linesCut, 1)
+    })
+  )
+})
