@@ -80,10 +80,18 @@ export const defaultAgentOptions: AgentOptions = {
 /** The pods take 16,384 bytes, `job` included. */
 const maxLabelBytes = 15_000
 
+/** Whether it has metrics to send. */
+export const hasMetrics = ({ dumps, staticDumps, targets }: AgentOptions): boolean =>
+  dumps.length + staticDumps.length + targets.length > 0
+
 /** What is wrong with the options, for people; null where nothing is. */
-export const optionProblem = (options: AgentOptions): string | null => {
-  if (options.dumps.length + options.staticDumps.length + options.targets.length === 0)
-    return "neither --dump nor --static-dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+export const optionProblem = (options: AgentOptions): string | null =>
+  hasMetrics(options)
+    ? valueProblem(options)
+    : "neither --dump nor --static-dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+
+/** The same, also where there is nothing to send. */
+export const valueProblem = (options: AgentOptions): string | null => {
   for (const name of Object.keys(options.labels)) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || name.startsWith("__"))
       return `--label ${name}=…: not a label name; letters, digits and _ are allowed, no digit first, no __ first`

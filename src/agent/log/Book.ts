@@ -9,8 +9,13 @@ import type { Stream } from "./Stream.ts"
 const maxGone = 10_000
 /** So long, ms, one is remembered: a packed file may come of it. */
 const rememberedFor = 600_000
-/** So long, ms, what comes after a stream that is looked for waits: its renamed file, or its copy, is there by then. */
-const patience = 3_000
+/** So often a stream is looked for, and so long, ms, before what comes after it goes on: its renamed file, or its copy, is there by then. */
+const timesSought = 2
+const soughtFor = 1_000
+
+/** It was looked for and is not there; it may come yet. */
+export const isMissing = ({ lostAt, sought }: Stream, now: number): boolean =>
+  lostAt !== undefined && sought >= timesSought && now - lostAt >= soughtFor
 
 export class Book {
   private readonly streams = new Set<Stream>()
@@ -82,7 +87,7 @@ export class Book {
   mayBegin(stream: Stream, now: number): boolean {
     for (const other of this.before(stream)) {
       if (other.file === undefined && other.path === undefined) {
-        if (other.lostAt === undefined || now - other.lostAt < patience) return false
+        if (!isMissing(other, now)) return false
       } else if (other.endSeenAt < stream.bornAt) return false
     }
     return true

@@ -10,6 +10,9 @@ export const kilobyte = 1_024
 
 export const fingerprint = (bytes: Uint8Array): string => hash("sha1", bytes, "base64url")
 
+/** Of no bytes. */
+export const noTail = fingerprint(new Uint8Array())
+
 /** Of the first `bytes` bytes. */
 export interface Head {
   readonly bytes: number

@@ -1,8 +1,9 @@
 /**
  * LogFile: a file that is open, to be read at any position: a plain one, or the bytes that a packed one unpacks to. What is open can be read
- * to its end although it was renamed or removed. Every operation is begun by Groups, so that a mount that hangs holds its own files only.
+ * to its end although it was renamed or removed. Every operation is begun by Groups, so that a mount that hangs holds its own files only;
+ * it is closed when nobody reads any more, since a descriptor's number is soon another file's.
  */
-import { createReadStream } from "node:fs"
+import { Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 import * as Disk from "../files/Disk.ts"
 import type { RawPath } from "../files/FileNames.ts"
@@ -15,73 +16,144 @@ export interface LogFile {
   readonly isPacked: boolean
   /** Fills `into` from its start as far as the file goes; answers how many bytes that were. */
   readonly read: (into: Buffer, position: number) => Promise<number>
-  /** How long it is now; of a packed one, as far as is known. */
+  /** How long it is now; of a packed one, as far as it was unpacked. */
   readonly size: () => Promise<number>
+  /** What is under way goes on to its end; what is begun afterwards rejects. */
   readonly close: () => void
 }
 
-const isPacked = (bytes: Buffer): boolean =>
-  bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8
-
 /** Rejects where it cannot be opened, or is no regular file. */
 export const openLog = async (path: RawPath, run: Run): Promise<LogFile> => {
-  const fd = await run(() => Disk.open(path))
-  const close = () => void run(() => Disk.close(fd)).catch(() => {})
+  const descriptor = new Descriptor(await run(() => Disk.open(path)), run)
   try {
-    const look = await run(() => Disk.fstat(fd))
+    const look = await descriptor.look()
     if (look.kind !== "file") throw new Error("it is not a regular file")
-    const id = idOf(look)
-    const read = async (into: Buffer, position: number) => {
-      let filled = 0
-      while (filled < into.length) {
-        const came = await run(() => Disk.read(fd, into, filled, into.length - filled, position + filled))
-        if (came === 0) break
-        filled += came
-      }
-      return filled
-    }
-    const first = Buffer.alloc(3)
-    await read(first, 0)
-    if (!isPacked(first)) {
-      const size = async () => (await run(() => Disk.fstat(fd))).size
-      return { id, isPacked: false, read, size, close }
-    }
-    const packed = new Unpacking(fd)
-    const end = () => {
-      packed.end()
-      close()
-    }
+    const first = Buffer.alloc(magic.length)
+    await descriptor.read(first, 0)
+    const file = first.equals(magic) ? new Packed(descriptor) : new Plain(descriptor)
+    const { isPacked } = file
     return {
-      id,
-      isPacked: true,
-      read: (into, position) => packed.read(into, position),
-      size: async () => packed.known,
-      close: end
+      ...{ id: idOf(look), isPacked },
+      read: (into, position) => file.read(into, position),
+      size: () => file.size(),
+      close: () => file.close()
     }
   } catch (error) {
-    close()
+    descriptor.close()
     throw error
   }
 }
 
-const nothing: Buffer = Buffer.alloc(0)
+/** Of gzip, with the only method that it has. */
+const magic = Buffer.from([0x1f, 0x8b, 8])
 
-/** Unpacks from the beginning and goes on from there; a position before that begins anew. */
-class Unpacking {
+class Descriptor {
   private readonly fd: number
+  private readonly run: Run
+  private users = 0
+  private isClosed = false
+
+  constructor(fd: number, run: Run) {
+    this.fd = fd
+    this.run = run
+  }
+
+  look(): Promise<Disk.Look> {
+    return this.use(() => this.run(() => Disk.fstat(this.fd)))
+  }
+
+  read(into: Buffer, position: number): Promise<number> {
+    return this.use(async () => {
+      let filled = 0
+      while (filled < into.length) {
+        const came = await this.run(() => Disk.read(this.fd, into, filled, into.length - filled, position + filled))
+        if (came === 0) break
+        filled += came
+      }
+      return filled
+    })
+  }
+
+  close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.letGo()
+  }
+
+  private async use<A>(work: () => Promise<A>): Promise<A> {
+    if (this.isClosed) throw new Error("it is closed")
+    this.users++
+    try {
+      return await work()
+    } finally {
+      this.users--
+      this.letGo()
+    }
+  }
+
+  private letGo(): void {
+    // Also closing may hang: nobody waits for it, and what it says changes nothing.
+    if (this.isClosed && this.users === 0) this.run(() => Disk.close(this.fd)).catch(() => {})
+  }
+}
+
+class Plain {
+  readonly isPacked = false
+  private readonly descriptor: Descriptor
+
+  constructor(descriptor: Descriptor) {
+    this.descriptor = descriptor
+  }
+
+  read(into: Buffer, position: number): Promise<number> {
+    return this.descriptor.read(into, position)
+  }
+
+  async size(): Promise<number> {
+    return (await this.descriptor.look()).size
+  }
+
+  close(): void {
+    this.descriptor.close()
+  }
+}
+
+const nothing: Buffer = Buffer.alloc(0)
+/** Packed bytes that are read at once. */
+const piece = 64 * 1024
+
+/** Unpacks from the beginning and goes on from there; a position before the kilobyte that it keeps begins anew. One read at a time. */
+class Packed {
+  readonly isPacked = true
+  private readonly descriptor: Descriptor
   private pieces: AsyncIterator<Buffer> | undefined
   private stop = (): void => {}
   /** What was unpacked last, and a kilobyte before it; it begins at `at`. */
   private rest = nothing
   private at = 0
-  /** Bytes that it unpacks to, as far as it was unpacked. */
-  known = 0
+  private known = 0
+  private turn: Promise<unknown> = Promise.resolve()
 
-  constructor(fd: number) {
-    this.fd = fd
+  constructor(descriptor: Descriptor) {
+    this.descriptor = descriptor
   }
 
-  async read(into: Buffer, position: number): Promise<number> {
+  read(into: Buffer, position: number): Promise<number> {
+    const read = this.turn.then(() => this.unpack(into, position))
+    this.turn = read.catch(() => {})
+    return read
+  }
+
+  async size(): Promise<number> {
+    return this.known
+  }
+
+  close(): void {
+    this.stop()
+    this.descriptor.close()
+  }
+
+  private async unpack(into: Buffer, position: number): Promise<number> {
     if (this.pieces === undefined || position < this.at) this.begin()
     let filled = 0
     while (filled < into.length) {
@@ -102,14 +174,9 @@ class Unpacking {
     return true
   }
 
-  end(): void {
-    this.stop()
-    this.pieces = undefined
-  }
-
   private begin(): void {
-    this.end()
-    const raw = createReadStream("", { fd: this.fd, start: 0, autoClose: false })
+    this.stop()
+    const raw = Readable.from(this.packed(), { objectMode: false })
     const gunzip = createGunzip()
     raw.on("error", (error) => gunzip.destroy(error))
     raw.pipe(gunzip)
@@ -120,5 +187,15 @@ class Unpacking {
     this.pieces = gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     this.rest = nothing
     this.at = 0
+  }
+
+  private async *packed(): AsyncGenerator<Buffer> {
+    for (let at = 0; ; ) {
+      const bytes = Buffer.allocUnsafe(piece)
+      const came = await this.descriptor.read(bytes, at)
+      if (came === 0) return
+      at += came
+      yield bytes.subarray(0, came)
+    }
   }
 }

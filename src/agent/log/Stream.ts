@@ -4,7 +4,7 @@
  * one request carries, never more. State without I/O: who reads is Reading, who decides is Tailer.
  */
 
-import { type Head, noHead } from "./Fingerprint.ts"
+import { type Head, noHead, noTail } from "./Fingerprint.ts"
 import type { Fate } from "./Kin.ts"
 import type { Piece } from "./Lines.ts"
 import type { LogFile } from "./LogFile.ts"
@@ -48,6 +48,9 @@ export class Stream {
   /** Ms, monotonic: since when it is not where it was; undefined while it is. */
   lostAt: number | undefined
   isTruncated = false
+  /** Meanwhile: how often it was looked for, and when it is to be again, ms, monotonic. */
+  sought = 0
+  seekAt = 0
   /** Nothing is added any more: a last line without an end is a line. */
   isFinal = false
   isPacked: boolean
@@ -83,7 +86,7 @@ export class Stream {
       path,
       position: 0,
       head: noHead,
-      tail: "",
+      tail: noTail,
       ids: [id],
       isPacked: false,
       isOver: false
@@ -107,6 +110,12 @@ export class Stream {
   get place(): Place {
     const { stream, source, lastPath: path, position, head, tail, ids, isPacked, isOver } = this
     return { stream, source, path, position, head, tail, ids, isPacked, isOver }
+  }
+
+  /** Its file is not where it was. */
+  lose(now: number): void {
+    this.lostAt = now
+    this.sought = this.seekAt = 0
   }
 
   /** Read up to `to`; `tail` is of what is before it. */

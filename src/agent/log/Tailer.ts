@@ -3,10 +3,11 @@
  * copy (Kin), looks for what was lost, and lets go of what is over. Whatever is given up with bytes that nobody read is counted, with its
  * file. It reads no lines: a stream that has something to read is told of (`ready`).
  */
+import { dirname } from "node:path"
 import { messageOf } from "../files/Disk.ts"
 import type { RawPath } from "../files/FileNames.ts"
-import { Book } from "./Book.ts"
-import { beginsWith, fingerprint, kilobyte } from "./Fingerprint.ts"
+import { Book, isMissing } from "./Book.ts"
+import { beginsWith, fingerprint, type Head, headOf, kilobyte, noHead } from "./Fingerprint.ts"
 import { kinship } from "./Kin.ts"
 import { type LogFile, openLog } from "./LogFile.ts"
 import { Scout, type ScoutOptions } from "./Scout.ts"
@@ -16,9 +17,9 @@ import { type Place, Stream } from "./Stream.ts"
 
 /** Ms for which a file that changed stays open, so that it can be read although it is removed at once. */
 const openFor = 60_000
-/** Ms for which a stream is looked for whose file is not where it was, and for the copy of one that was truncated. */
+/** Ms for which a stream is looked for whose file is not where it was, and pauses between. */
 const lostFor = 60_000
-const copyFor = 3_000
+const seekEvery = 500
 /** Ms for which a file that may become a copy is held back: without, and with a change within the last second. */
 const heldFor = 5_000
 const heldWhileGrowing = 60_000
@@ -67,7 +68,6 @@ export class Tailer {
   private readonly fresh = new Map<string, Fresh>()
   /** Packed files that are none's, by what they are: how long they were. */
   private readonly passed = new Map<string, number>()
-  private readonly seeking = new Set<Stream>()
   private isSettled = false
   private tidiedAt = 0
 
@@ -77,7 +77,7 @@ export class Tailer {
     const now = options.now()
     for (const place of options.places) {
       const stream = new Stream(place, now, true)
-      stream.lostAt = now
+      stream.lose(now)
       this.book.add(stream, true)
     }
   }
@@ -108,7 +108,7 @@ export class Tailer {
     if (!this.isSettled && this.scout.hasSeenAll) {
       this.isSettled = true
       // What is missing now was lost while no agent ran.
-      for (const stream of this.book) if (stream.lostAt !== undefined) stream.lostAt = now
+      for (const stream of this.book) if (stream.lostAt !== undefined) stream.lose(now)
     }
     if (!this.isSettled) return
     for (const fresh of this.fresh.values()) if (!fresh.isBusy && now >= fresh.askAt) void this.decide(fresh)
@@ -186,7 +186,7 @@ export class Tailer {
       else if (verdict.kind === "truncated") this.beginAnew(verdict.stream, verdict.path, verdict.seen)
       else if (verdict.kind === "lost") {
         book.unbind(verdict.stream)
-        verdict.stream.lostAt = now
+        verdict.stream.lose(now)
         this.passed.clear()
         scout.lookAround(verdict.stream.lastPath)
       } else this.there(verdict.stream, verdict.path, verdict.seen, now)
@@ -212,8 +212,19 @@ export class Tailer {
     stream.changedAt = now - Math.min(openFor, Math.max(0, Date.now() - seen.mtime))
     if (stream.isOver && seen.size > stream.read) stream.isOver = stream.isFinal = false
     if (stream.isOver) return
-    if (now - stream.changedAt < openFor) void this.fileOf(stream)
+    if (now - stream.changedAt < openFor) void this.learn(stream)
     this.options.ready(stream)
+  }
+
+  /** Opens it, so that it can be read although it is removed at once, and notes how it begins, so that a copy is known. */
+  private async learn(stream: Stream): Promise<void> {
+    const file = await this.fileOf(stream)
+    if (file === undefined || file.isPacked || stream.head.bytes === kilobyte || stream.head.bytes === stream.size)
+      return
+    const begin = await firstOf(file).catch(() => Buffer.alloc(0))
+    if (begin.length <= stream.head.bytes || stream.file !== file) return
+    stream.head = headOf(begin)
+    this.options.dirty(false)
   }
 
   private found(path: string, { id, size }: Seen, now: number): void {
@@ -241,12 +252,13 @@ export class Tailer {
     stream.file = undefined
     if (!stream.isOver) {
       stream.isTruncated = true
-      stream.lostAt = now
+      stream.lose(now)
     }
     book.unbind(stream)
     book.takeId(stream, id)
     book.add(next, false)
     book.bind(next, path, id)
+    void this.learn(next)
     this.passed.clear()
     this.scout.lookAround(path)
     for (const fresh of this.fresh.values()) fresh.askAt = 0
@@ -265,14 +277,15 @@ export class Tailer {
         this.scout.look(path)
         return
       }
-      const kin = await this.kinOf(fresh.file, fresh.size)
+      const begin = await firstOf(fresh.file)
+      const kin = await this.kinOf(fresh.file, begin, fresh.size)
       if (this.book.ofId(fresh.id) !== undefined) this.drop(fresh)
       else if (kin instanceof Stream) this.goesOn(kin, fresh.file, path, fresh.size, fresh)
       else if (kin === "wait" && this.mayWait(fresh)) return
       else if (fresh.file.isPacked) {
         this.passed.set(fresh.id, fresh.size)
         this.drop(fresh)
-      } else this.begin(fresh)
+      } else this.begin(fresh, headOf(begin))
     } catch (error) {
       // It may be gone, or packed in part: looks tell.
       fresh.file?.close()
@@ -290,9 +303,7 @@ export class Tailer {
   }
 
   /** The stream that the file goes on with, or whether it may become one's. */
-  private async kinOf(file: LogFile, size: number): Promise<Stream | "wait" | "other"> {
-    const first = Buffer.alloc(kilobyte)
-    const begin = first.subarray(0, await file.read(first, 0))
+  private async kinOf(file: LogFile, begin: Buffer, size: number): Promise<Stream | "wait" | "other"> {
     let answer: "wait" | "other" = "other"
     for (const stream of [...this.book]) {
       if (!beginsWith(begin, stream.head)) continue
@@ -329,12 +340,13 @@ export class Tailer {
     this.options.ready(stream)
   }
 
-  private begin(fresh: Fresh): void {
+  private begin(fresh: Fresh, head: Head): void {
     const { path, id, file, size } = fresh
     this.fresh.delete(id)
     const stream = Stream.begin(newStream(), `${this.options.host}${path}`, path, id, this.options.now())
     stream.file = file
     stream.size = size
+    stream.head = head
     this.book.add(stream, false)
     this.book.bind(stream, path, id)
     this.options.dirty(true)
@@ -349,10 +361,10 @@ export class Tailer {
       this.drop(fresh)
       return
     }
-    this.begin(fresh)
+    this.begin(fresh, noHead)
     const stream = this.book.ofId(fresh.id)!
     this.book.unbind(stream)
-    stream.lostAt = this.options.now()
+    stream.lose(this.options.now())
   }
 
   private drop(fresh: Fresh): void {
@@ -361,17 +373,25 @@ export class Tailer {
   }
 
   private missing(stream: Stream, now: number): void {
-    const since = now - stream.lostAt!
     if (stream.file !== undefined) {
       if (now - stream.changedAt >= openFor && !stream.isFinal) {
         stream.isFinal = true
         this.options.ready(stream)
       }
-    } else if (since >= (stream.isTruncated ? copyFor : lostFor)) {
+    } else if (
+      stream.isTruncated ? isMissing(stream, now) && !this.isAsking(stream) : now - stream.lostAt! >= lostFor
+    ) {
       this.giveUp(stream)
       return
     }
-    void this.seek(stream, now)
+    if (now >= stream.seekAt) void this.seek(stream)
+  }
+
+  /** A file beside it may be its copy, and was not asked yet. */
+  private isAsking(stream: Stream): boolean {
+    for (const { isBusy, askAt, path } of this.fresh.values())
+      if ((isBusy || askAt === 0) && dirname(path) === dirname(stream.lastPath)) return true
+    return false
   }
 
   private giveUp(stream: Stream): void {
@@ -394,9 +414,9 @@ export class Tailer {
   }
 
   /** Whether it is beside its old path, under a name that no pattern means. */
-  private async seek(stream: Stream, now: number): Promise<void> {
-    if (this.seeking.has(stream) || (now - stream.lostAt!) % 1_000 > again || this.scout.isLate(stream.lastPath)) return
-    this.seeking.add(stream)
+  private async seek(stream: Stream): Promise<void> {
+    if (this.scout.isLate(stream.lastPath)) return
+    stream.seekAt = Number.POSITIVE_INFINITY
     try {
       for (const { path, raw, seen } of await this.scout.beside(stream.lastPath)) {
         if (stream.lostAt === undefined || stream.isOver) return
@@ -412,7 +432,8 @@ export class Tailer {
     } catch (error) {
       stream.why = messageOf(error)
     } finally {
-      this.seeking.delete(stream)
+      stream.sought++
+      stream.seekAt = this.options.now() + seekEvery
     }
   }
 
@@ -420,7 +441,12 @@ export class Tailer {
   private async mayBe(stream: Stream, path: string, raw: RawPath, { id, size }: Seen): Promise<boolean> {
     const file = await openLog(raw, this.scout.runAt(path)).catch(() => undefined)
     if (file === undefined) return false
-    const kin = file.id === id ? await this.kinOf(file, size).catch(() => "other" as const) : "other"
+    const kin =
+      file.id === id
+        ? await firstOf(file)
+            .then((begin) => this.kinOf(file, begin, size))
+            .catch(() => "other" as const)
+        : "other"
     if (!(kin instanceof Stream) || this.book.ofId(id) !== undefined) {
       if (kin === "other" && file.isPacked) this.passed.set(id, size)
       file.close()
@@ -467,6 +493,11 @@ export class Tailer {
     stream.changedAt = now
     this.options.ready(stream)
   }
+}
+
+const firstOf = async (file: LogFile): Promise<Buffer> => {
+  const first = Buffer.alloc(kilobyte)
+  return first.subarray(0, await file.read(first, 0))
 }
 
 /** Of the kilobyte before the position, or of all before it; undefined where the file does not reach it. */
