@@ -16,8 +16,6 @@ export interface KeeperOptions {
   /** Ms between two times, where nothing waits. */
   readonly keepEvery: number
   readonly streams: () => Iterable<Stream>
-  /** These are kept by now. */
-  readonly kept: (streams: ReadonlyArray<Stream>) => void
 }
 
 export class Keeper {
@@ -49,7 +47,7 @@ export class Keeper {
   /** Once, where something changed since. */
   readonly keep: Effect.Effect<void> = Effect.suspend(() => {
     if (!this.isDirty) return Effect.void
-    const { stateDir, whose, kept } = this.options
+    const { stateDir, whose } = this.options
     const streams = [...this.options.streams()]
     const places = streams.map(({ place }) => place)
     this.isDirty = this.isUrgent = false
@@ -59,7 +57,7 @@ export class Keeper {
     }).pipe(
       Effect.andThen(
         Effect.suspend(() => {
-          kept(streams)
+          for (const [i, stream] of streams.entries()) stream.kept(places[i]!)
           if (!this.hasFailed) return Effect.void
           this.hasFailed = false
           return Effect.logInfo(`${stateDir} takes positions again`)

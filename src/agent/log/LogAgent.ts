@@ -144,10 +144,7 @@ export const makeLogAgent: (options: LogOptions) => Effect.Effect<LogAgent, Agen
     )
     const keeper = new Keeper({
       ...{ stateDir, whose, keepEvery: options.keepEvery },
-      streams: () => tailer.book,
-      kept: (streams) => {
-        for (const stream of streams) stream.isKept = true
-      }
+      streams: () => tailer.book
     })
     yield* Effect.addFinalizer(() => Effect.andThen(telling.tell, keeper.keep))
     const fibers = yield* FiberSet.make<void>()
@@ -160,7 +157,7 @@ export const makeLogAgent: (options: LogOptions) => Effect.Effect<LogAgent, Agen
             options.maxLine + besides,
             Math.min(mostShare, Math.floor(options.bufferBytes / Math.max(1, lanes.size)))
           ),
-        acknowledged: () => keeper.dirty(false)
+        dirty: (soon) => keeper.dirty(soon)
       })
       run(Effect.catchDefect(lane.run, (defect) => Deferred.die(failed, defect)))
       return lane

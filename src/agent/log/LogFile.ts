@@ -44,6 +44,9 @@ export const openLog = async (path: RawPath, run: Run): Promise<LogFile> => {
   }
 }
 
+/** Bytes of one system call: fewer would be a part where there is more. */
+const atOnce = 16 * 1024 * 1024
+
 /** Of gzip, with the only method that it has. */
 const magic = Buffer.from([0x1f, 0x8b, 8])
 
@@ -66,9 +69,11 @@ class Descriptor {
     return this.use(async () => {
       let filled = 0
       while (filled < into.length) {
-        const came = await this.run(() => Disk.read(this.fd, into, filled, into.length - filled, position + filled))
-        if (came === 0) break
+        const length = Math.min(atOnce, into.length - filled)
+        const came = await this.run(() => Disk.read(this.fd, into, filled, length, position + filled))
         filled += came
+        // Its end. What is there a moment later may be another life's, if it was truncated meanwhile.
+        if (came < length) break
       }
       return filled
     })

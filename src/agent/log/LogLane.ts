@@ -17,6 +17,8 @@ import type { Tailer } from "./Tailer.ts"
 const backoff = new Backoff(250, 10_000)
 /** Ms until what cannot be sent yet is asked again. */
 const blocked = 50
+/** Ms until it is asked again whether the state directory knows a stream. */
+const untilKept = 5
 
 export interface LaneOptions {
   readonly partition: number
@@ -27,7 +29,8 @@ export interface LaneOptions {
   readonly share: () => number
   readonly counts: LogCounts
   readonly outage: Outage
-  readonly acknowledged: () => void
+  /** See `Keeper.dirty`. */
+  readonly dirty: (soon: boolean) => void
 }
 
 interface Entry {
@@ -88,7 +91,7 @@ export class LogLane {
     for (const stream of [...this.ready]) {
       if (stream.isOver) this.ready.delete(stream)
       const now = performance.now()
-      if (!stream.isKept || !tailer.book.mayBegin(stream, now)) {
+      if (!tailer.book.mayBegin(stream, now)) {
         for (const other of tailer.book.before(stream)) this.ready.add(other)
         continue
       }
@@ -125,7 +128,8 @@ export class LogLane {
 
   private deliver(entries: ReadonlyArray<Entry>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const { acknowledged, counts } = this.options
+      const { dirty, counts } = this.options
+      yield* this.areKept(new Set(entries.map((entry) => entry.stream)))
       const isTaken = yield* this.send(entries)
       if (!isTaken) for (const entry of entries) yield* this.sendAlone(entry)
       for (const stream of new Set(entries.map((entry) => entry.stream))) {
@@ -136,7 +140,16 @@ export class LogLane {
       }
       counts.records += entries.length
       for (const { piece } of entries) if (piece.isCut) counts.linesCut++
-      acknowledged()
+      dirty(false)
+    })
+  }
+
+  /** Until the state directory has their names. */
+  private areKept(streams: ReadonlySet<Stream>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if ([...streams].every(({ isKept }) => isKept)) return Effect.void
+      this.options.dirty(true)
+      return Effect.andThen(Effect.sleep(untilKept), this.areKept(streams))
     })
   }
 

@@ -38,7 +38,10 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 
 const isPlace = (value: unknown): value is Place => {
   if (typeof value !== "object" || value === null) return false
-  const { stream, source, path, position, head, tail, ids, isPacked, isOver } = value as Record<string, unknown>
+  const { stream, source, path, position, head, tail, ids, isPacked, isTruncated, isOver } = value as Record<
+    string,
+    unknown
+  >
   if (typeof head !== "object" || head === null) return false
   const { bytes, hash } = head as Record<string, unknown>
   return (
@@ -49,8 +52,7 @@ const isPlace = (value: unknown): value is Place => {
     Array.isArray(ids) &&
     ids.length > 0 &&
     ids.every((id) => typeof id === "string") &&
-    typeof isPacked === "boolean" &&
-    typeof isOver === "boolean"
+    [isPacked, isTruncated, isOver].every((flag) => typeof flag === "boolean")
   )
 }
 

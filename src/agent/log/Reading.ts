@@ -2,7 +2,7 @@
  * Reading: the next lines of a stream, from its file into memory that is lent. Each read begins a kilobyte before where the last one ended:
  * what stands there must be what was read, or the file is another one by now. The values point into that memory until the log has them.
  */
-import { fingerprint, headOf, kilobyte } from "./Fingerprint.ts"
+import { beginsWith, fingerprint, headOf, kilobyte } from "./Fingerprint.ts"
 import { cutLine, cutLines, type LineLimits, type Piece } from "./Lines.ts"
 import type { LogFile } from "./LogFile.ts"
 import type { Stream } from "./Stream.ts"
@@ -31,6 +31,8 @@ export const readLines = async (
   const filled = await file.read(memory, from)
   if (filled < overlap || (overlap > 0 && fingerprint(memory.subarray(0, overlap)) !== stream.readTail))
     return { kind: "other" }
+  // After a crash the log may have more than is known here: what it has begins so, too.
+  if (at < stream.head.bytes && !beginsWith(memory.subarray(0, filled), stream.head)) return { kind: "other" }
   const fresh = memory.subarray(overlap, filled)
   const isWhole = filled < memory.length
   const { pieces, taken, isLong } = cutLines(fresh, limits)

@@ -188,8 +188,9 @@ export class Scout {
       const one = below(dir, name.text)
       if (this.files.has(one) && !this.followed.has(one)) continue
       const raw = rawBelow(dir, name)
+      const now = this.options.now()
       const look = await run(() => Disk.stat(raw)).catch(() => undefined)
-      if (look?.kind === "file") found.push({ path: one, raw, seen: seenOf(look) })
+      if (look?.kind === "file") found.push({ path: one, raw, seen: seenOf(look, now) })
     }
     return found
   }
@@ -264,10 +265,14 @@ export class Scout {
     file.dueAt = now + (isWatched ? seldom * (0.5 + Math.random()) : poll)
     if (!file.isLink) file.group = directory.group
     try {
-      const look = await this.groups.run(file.group, () => Disk.stat(raw))
+      let at = now
+      const look = await this.groups.run(file.group, () => {
+        at = this.options.now()
+        return Disk.stat(raw)
+      })
       const isFile = look.kind === "file"
       this.options.trouble(`file ${path}`, isFile ? "" : `${path} is not a regular file: it is not tailed`)
-      if (this.files.get(path) === file) this.results.set(path, isFile ? seenOf(look) : undefined)
+      if (this.files.get(path) === file) this.results.set(path, isFile ? seenOf(look, at) : undefined)
       const last = `${look.ino} ${look.size} ${look.mtimeNs}`
       if (wasWatched && file.last !== last && file.heardOf === heardOf) this.missed(file)
       file.last = last
@@ -321,4 +326,9 @@ export class Scout {
   }
 }
 
-const seenOf = (look: Disk.Look): Seen => ({ id: idOf(look), size: look.size, mtime: Number(look.mtimeNs) / 1e6 })
+const seenOf = (look: Disk.Look, at: number): Seen => ({
+  at,
+  id: idOf(look),
+  size: look.size,
+  mtime: Number(look.mtimeNs) / 1e6
+})

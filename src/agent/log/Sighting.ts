@@ -11,6 +11,8 @@ export interface Seen {
   readonly size: number
   /** When it was written last, ms since the Unix epoch. */
   readonly mtime: number
+  /** When it was asked, ms, monotonic. */
+  readonly at: number
 }
 
 /** A stream, as far as looks matter. */
@@ -20,6 +22,8 @@ export interface Known {
   readonly path: string | undefined
   /** Bytes of it that were read. */
   readonly read: number
+  /** When that was read last, ms, monotonic: what was asked before says nothing of it. */
+  readonly readAt: number
   /** Its file is a packed one: its size says nothing. */
   readonly isPacked: boolean
 }
@@ -68,7 +72,7 @@ export const sight = <K extends Known>(
     }
     if (there.has(stream) || (stream.path !== path && isStill(stream))) continue
     there.add(stream)
-    const isShort = !stream.isPacked && seen.size < stream.read
+    const isShort = !stream.isPacked && seen.size < stream.read && seen.at >= stream.readAt
     verdicts.push({ kind: isShort ? "truncated" : "there", stream, path, seen })
   }
   for (const path of looked.keys()) {

@@ -22,6 +22,8 @@ export interface Place {
   readonly ids: ReadonlyArray<string>
   /** The last of them is a packed file, whose size says nothing. */
   readonly isPacked: boolean
+  /** Another life of its file has begun, and a copy may hold the rest of this one. */
+  readonly isTruncated: boolean
   /** Its file was read to its end and is not there any more, or goes on no more. */
   readonly isOver: boolean
 }
@@ -37,6 +39,7 @@ export class Stream {
   tail: string
   head: Head
   read: number
+  readAt = Number.NEGATIVE_INFINITY
   readTail: string
   /** As it was seen last: bytes, and when it was written, ms since the Unix epoch. */
   size = 0
@@ -47,16 +50,16 @@ export class Stream {
   endSeenAt = Number.NEGATIVE_INFINITY
   /** Ms, monotonic: since when it is not where it was; undefined while it is. */
   lostAt: number | undefined
-  isTruncated = false
+  isTruncated: boolean
   /** Meanwhile: how often it was looked for, and when it is to be again, ms, monotonic. */
   sought = 0
   seekAt = 0
   /** Nothing is added any more: a last line without an end is a line. */
-  isFinal = false
+  isFinal: boolean
   isPacked: boolean
   isOver: boolean
-  /** The state directory has it: before that nothing of it is sent, or a crash would give it another name. */
-  isKept: boolean
+  /** The head that the state directory has; undefined: it does not know the stream. */
+  private keptHead: string | undefined
   file: LogFile | undefined
   /** Of a line over the limit of which the end is looked for: up to where it was. */
   scanned = 0
@@ -73,8 +76,12 @@ export class Stream {
     this.head = place.head
     this.tail = this.readTail = place.tail
     this.isPacked = place.isPacked
+    // What is packed goes on no more.
+    this.isFinal = place.isPacked
+    this.isTruncated = place.isTruncated
     this.isOver = place.isOver
-    this.isKept = isKept
+    this.size = place.position
+    this.keptHead = isKept ? place.head.hash : undefined
     this.bornAt = this.changedAt = now
   }
 
@@ -89,6 +96,7 @@ export class Stream {
       tail: noTail,
       ids: [id],
       isPacked: false,
+      isTruncated: false,
       isOver: false
     }
     return new Stream(place, now, false)
@@ -96,6 +104,18 @@ export class Stream {
 
   get id(): string {
     return this.ids[this.ids.length - 1]!
+  }
+
+  /**
+   * The state directory knows it, and how it begins. Before that nothing of it is sent: after a crash it would have another name, or, truncated
+   * meanwhile, the name and positions of other bytes.
+   */
+  get isKept(): boolean {
+    return this.keptHead === this.head.hash
+  }
+
+  kept(place: Place): void {
+    this.keptHead = place.head.hash
   }
 
   get fate(): Fate {
@@ -108,8 +128,8 @@ export class Stream {
   }
 
   get place(): Place {
-    const { stream, source, lastPath: path, position, head, tail, ids, isPacked, isOver } = this
-    return { stream, source, path, position, head, tail, ids, isPacked, isOver }
+    const { stream, source, lastPath: path, position, head, tail, ids, isPacked, isTruncated, isOver } = this
+    return { stream, source, path, position, head, tail, ids, isPacked, isTruncated, isOver }
   }
 
   /** Its file is not where it was. */
@@ -121,6 +141,7 @@ export class Stream {
   /** Read up to `to`; `tail` is of what is before it. */
   took(to: number, tail: string, pieces: ReadonlyArray<Piece>): void {
     this.read = to
+    this.readAt = performance.now()
     this.readTail = tail
     this.scanned = 0
     for (const { isCut } of pieces) if (isCut) this.linesCut++

@@ -4,7 +4,7 @@
  * file. It reads no lines: a stream that has something to read is told of (`ready`).
  */
 import { dirname } from "node:path"
-import { messageOf } from "../files/Disk.ts"
+import { codeOf, messageOf } from "../files/Disk.ts"
 import type { RawPath } from "../files/FileNames.ts"
 import { Book, isMissing } from "./Book.ts"
 import { beginsWith, fingerprint, type Head, headOf, kilobyte, noHead } from "./Fingerprint.ts"
@@ -40,8 +40,8 @@ export interface TailerOptions extends Omit<ScoutOptions, "looked"> {
 
 /** A file that is no stream's yet. */
 interface Fresh {
-  readonly path: string
-  readonly raw: RawPath
+  path: string
+  raw: RawPath
   readonly id: string
   readonly since: number
   size: number
@@ -149,7 +149,7 @@ export class Tailer {
   rewritten(stream: Stream): void {
     if (stream.isTruncated || stream.isOver) return
     const { path, id, size } = stream
-    this.beginAnew(stream, path ?? stream.lastPath, { id, size, mtime: 0 })
+    this.beginAnew(stream, path ?? stream.lastPath, { id, size, mtime: 0, at: this.options.now() })
     if (path === undefined) this.book.unbind(this.book.ofId(id)!)
   }
 
@@ -234,7 +234,10 @@ export class Tailer {
         ...{ path, raw: this.scout.rawOf(path), id, since: now, size, changedAt: now },
         ...{ file: undefined, isBusy: false, askAt: 0 }
       })
-    else if (known !== undefined && known.size !== size) {
+    else if (known !== undefined) {
+      known.path = path
+      known.raw = this.scout.rawOf(path)
+      if (known.size === size) return
       known.size = size
       known.changedAt = now
       known.askAt = 0
@@ -290,7 +293,11 @@ export class Tailer {
       // It may be gone, or packed in part: looks tell.
       fresh.file?.close()
       fresh.file = undefined
-      this.options.trouble(`open ${fresh.path}`, `${fresh.path} cannot be read: ${messageOf(error)}; it is tried again`)
+      if (codeOf(error) !== "ENOENT")
+        this.options.trouble(
+          `open ${fresh.path}`,
+          `${fresh.path} cannot be read: ${messageOf(error)}; it is tried again`
+        )
       this.fresh.delete(fresh.id)
     } finally {
       fresh.isBusy = false
@@ -308,6 +315,7 @@ export class Tailer {
     for (const stream of [...this.book]) {
       if (!beginsWith(begin, stream.head)) continue
       if (stream.isOver && !(file.isPacked && stream.lostAt !== undefined)) continue
+      await this.verify(stream)
       const reach = file.isPacked ? stream.read : Math.min(size, stream.read)
       const before = await tailBefore(file, reach)
       const reaches = before !== undefined && reach === stream.read
@@ -320,9 +328,17 @@ export class Tailer {
     return answer
   }
 
+  /** Whether the file that is where the stream's was still holds what was read; reading asks as well, and may come later. */
+  private async verify(stream: Stream): Promise<void> {
+    if (stream.fate !== "there" || stream.isPacked) return
+    const { read, readTail } = stream
+    const tail = await this.tailAt(stream, read)
+    if (tail !== "unknown" && tail !== readTail && stream.read === read) this.rewritten(stream)
+  }
+
   private async tailAt(stream: Stream, reach: number): Promise<string | undefined> {
     const file = await this.fileOf(stream)
-    return file === undefined ? undefined : tailBefore(file, reach)
+    return file === undefined ? "unknown" : tailBefore(file, reach).catch(() => "unknown")
   }
 
   private goesOn(stream: Stream, file: LogFile, path: string, size: number, fresh: Fresh | undefined): void {

@@ -110,7 +110,7 @@ export const verdict = (
   writers: ReadonlyArray<LogWriter>,
   streams: ReadonlyMap<string, ReadonlyArray<string>>
 ): { readonly missing: ReadonlyArray<string>; readonly wrong: ReadonlyArray<string> } => {
-  const seen = new Map<string, Map<number, number>>(writers.map(({ name }) => [name, new Map()]))
+  const seen = new Map<string, Map<number, Array<string>>>(writers.map(({ name }) => [name, new Map()]))
   const wrong: Array<string> = []
   for (const [stream, lines] of streams) {
     let last = -1
@@ -124,16 +124,16 @@ export const verdict = (
       const number = Number(match[2])
       if (number <= last) wrong.push(`${stream} goes back from ${last} to ${number}`)
       last = number
-      of.set(number, (of.get(number) ?? 0) + 1)
+      of.set(number, [...(of.get(number) ?? []), stream])
     }
   }
   const missing: Array<string> = []
   for (const writer of writers) {
     const of = seen.get(writer.name)!
     for (let number = 0; number < writer.written; number++) {
-      const times = of.get(number) ?? 0
-      if (times === 0) missing.push(`${writer.name} ${number}`)
-      else if (times > 1) wrong.push(`${writer.name} ${number} is there ${times} times`)
+      const streams = of.get(number) ?? []
+      if (streams.length === 0) missing.push(`${writer.name} ${number}`)
+      else if (streams.length > 1) wrong.push(`${writer.name} ${number} is in ${streams.join(" and ")}`)
     }
   }
   return { missing, wrong }

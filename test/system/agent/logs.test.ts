@@ -2,6 +2,7 @@
  * The agent tails log files to a real broker: rotated every moment in each way, the agent killed at any instant, the broker stopped and
  * cut off meanwhile. The judge reads the topic alone: every line is there, and once after the spans are merged.
  */
+import { readFileSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
@@ -87,19 +88,27 @@ describeKafka("the agent's log files", () => {
   const arrive = async (
     writers: ReadonlyArray<LogWriter>,
     read: () => Promise<ReadonlyArray<Received>>,
-    agent: Running
+    agent: Running,
+    stateDir: string
   ): Promise<void> => {
     let missing: ReadonlyArray<string> = []
     const [, url] = await agent.says(/listening on (http:\S+?)\/self/)
     let status = ""
+    let told = ""
     await until(
       async () => {
-        missing = verdict(writers, linesOf(await read())).missing
+        const streams = linesOf(await read())
+        missing = verdict(writers, streams).missing
+        told = Array.from(
+          streams,
+          ([stream, lines]) => `${stream} ${lines[0]?.slice(0, 22)} … ${lines.at(-1)?.slice(0, 22)}`
+        ).join("\n")
         status = await (await fetch(`${url}/api/v1/status`)).text()
         return missing.length === 0
       },
       {
-        what: () => `all lines; missing are ${missing.slice(0, 40).join(", ")}\n${status}\n${stage.logs()}`,
+        what: () =>
+          `${readFileSync(join(stateDir, "positions.json"), "utf8").replaceAll('{"stream', '\n{"stream')} all lines; missing are ${missing.slice(0, 40).join(", ")}\n${told}\n${status}\n${stage.logs()}`,
         within: 60_000,
         every: 200
       }
@@ -107,7 +116,7 @@ describeKafka("the agent's log files", () => {
   }
 
   it("rotations in each way, the agent killed at any instant, the broker stopped and cut off: each line once", async () => {
-    const random = seeded(20).next
+    const random = seeded(Number(process.env.K2P_SEED ?? 20)).next
     const { dir, stateDir, start, read } = await setUp("logs", "rotated")
     const writers = (["rename", "copytruncate"] as const).flatMap((rotation) =>
       [0, 2].map((packFrom) => {
@@ -144,8 +153,12 @@ describeKafka("the agent's log files", () => {
       await delay(random() * 120)
     }
     for (const writer of writers) writer.finish()
-    await arrive(writers, read, agent)
-    assert.deepStrictEqual(verdict(writers, linesOf(await read())), { missing: [], wrong: [] })
+    await arrive(writers, read, agent, stateDir)
+    assert.deepStrictEqual(
+      verdict(writers, linesOf(await read())),
+      { missing: [], wrong: [] },
+      `${await read().then((all) => all.map((r) => `${r.stream} ${r.source} ${r.from} ${r.to}`).join("\n"))} ${readFileSync(join(stateDir, "positions.json"), "utf8").replaceAll("{", "\n{")}\n${stage.logs()}`
+    )
     agent.signal("SIGTERM")
     assert.deepStrictEqual(await agent.ended, { code: 0, signal: null })
   })
