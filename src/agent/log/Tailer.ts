@@ -312,33 +312,47 @@ export class Tailer {
   /** The stream that the file goes on with, or whether it may become one's. */
   private async kinOf(file: LogFile, begin: Buffer, size: number): Promise<Stream | "wait" | "other"> {
     let answer: "wait" | "other" = "other"
+    let found: Stream | undefined
     for (const stream of [...this.book]) {
       if (!beginsWith(begin, stream.head)) continue
       if (stream.isOver && !(file.isPacked && stream.lostAt !== undefined)) continue
-      await this.verify(stream)
+      if ((await this.holds(stream)) === "unknown") {
+        answer = "wait"
+        continue
+      }
       const reach = file.isPacked ? stream.read : Math.min(size, stream.read)
       const before = await tailBefore(file, reach)
       const reaches = before !== undefined && reach === stream.read
       const own = reach === stream.read ? stream.readTail : await this.tailAt(stream, reach)
       const evidence = { isPacked: file.isPacked, beginsAlike: true, isAlikeBefore: before === own, reaches }
       const kin = kinship(stream.fate, evidence)
-      if (kin === "goes on") return stream
+      // Of several the one of which most was read: the others are copies of it that were read as files of their own.
+      if (kin === "goes on" && (found === undefined || stream.read > found.read)) found = stream
       if (kin === "wait") answer = "wait"
     }
-    return answer
+    return found ?? answer
   }
 
-  /** Whether the file that is where the stream's was still holds what was read; reading asks as well, and may come later. */
-  private async verify(stream: Stream): Promise<void> {
-    if (stream.fate !== "there" || stream.isPacked) return
-    const { read, readTail } = stream
-    const tail = await this.tailAt(stream, read)
-    if (tail !== "unknown" && tail !== readTail && stream.read === read) this.rewritten(stream)
+  /** Whether the file that is where the stream's was still holds what was read. Reading asks as well, and may come later. */
+  private async holds(stream: Stream): Promise<"yes" | "no" | "unknown"> {
+    if (stream.fate !== "there" || stream.isPacked) return "yes"
+    const { read, readTail, head } = stream
+    const file = await this.fileOf(stream)
+    if (file === undefined) return "unknown"
+    try {
+      const isSame = (await tailBefore(file, read)) === readTail
+      if (isSame && (read >= head.bytes || beginsWith(await firstOf(file), head))) return "yes"
+    } catch {
+      return "unknown"
+    }
+    if (stream.read !== read) return "unknown"
+    this.rewritten(stream)
+    return "no"
   }
 
   private async tailAt(stream: Stream, reach: number): Promise<string | undefined> {
     const file = await this.fileOf(stream)
-    return file === undefined ? "unknown" : tailBefore(file, reach).catch(() => "unknown")
+    return file === undefined ? undefined : tailBefore(file, reach).catch(() => undefined)
   }
 
   private goesOn(stream: Stream, file: LogFile, path: string, size: number, fresh: Fresh | undefined): void {
