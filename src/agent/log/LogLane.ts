@@ -111,7 +111,7 @@ export class LogLane {
       )
       if (taken === undefined) continue
       if (taken.kind === "other") {
-        tailer.rewritten(stream)
+        tailer.rewritten(stream, file)
         continue
       }
       if (taken.hasMore) this.ready.add(stream)

@@ -145,9 +145,14 @@ export class Tailer {
     }
   }
 
-  /** Its file does not hold what was read of it: it was truncated, and has grown since, or was written over. */
-  rewritten(stream: Stream): void {
+  /** `file` does not hold what was read of the stream: it was truncated, and has grown since, or was written over. */
+  rewritten(stream: Stream, file: LogFile): void {
     if (stream.isTruncated || stream.isOver) return
+    // It goes on in another file since that read began, or is to be opened again.
+    if (stream.file !== file) {
+      this.options.ready(stream)
+      return
+    }
     const { path, id, size } = stream
     this.beginAnew(stream, path ?? stream.lastPath, { id, size, mtime: 0, at: this.options.now() })
     if (path === undefined) this.book.unbind(this.book.ofId(id)!)
@@ -345,8 +350,8 @@ export class Tailer {
     } catch {
       return "unknown"
     }
-    if (stream.read !== read) return "unknown"
-    this.rewritten(stream)
+    if (stream.read !== read || stream.file !== file) return "unknown"
+    this.rewritten(stream, file)
     return "no"
   }
 
