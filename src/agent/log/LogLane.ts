@@ -5,6 +5,7 @@
 import { Effect, Latch } from "effect"
 import { Backoff } from "../../Backoff.ts"
 import type { Producer, TransportError } from "../../transport/Transport.ts"
+import { kilobyte } from "./Fingerprint.ts"
 import { halve, type Piece } from "./Lines.ts"
 import type { LogCounts } from "./LogCounts.ts"
 import type { LogOptions } from "./LogOptions.ts"
@@ -17,8 +18,6 @@ import type { Tailer } from "./Tailer.ts"
 const backoff = new Backoff(250, 10_000)
 /** Ms until what cannot be sent yet is asked again. */
 const blocked = 50
-/** Ms until it is asked again whether the state directory knows a stream. */
-const untilKept = 5
 
 export interface LaneOptions {
   readonly partition: number
@@ -95,6 +94,8 @@ export class LogLane {
         for (const other of tailer.book.before(stream)) this.ready.add(other)
         continue
       }
+      if (stream.head.bytes < kilobyte) await tailer.learn(stream)
+      if (!stream.isKept) continue
       const room = this.memory.length - at
       if (room < maxLine + 8_192) break
       this.ready.delete(stream)
@@ -129,7 +130,6 @@ export class LogLane {
   private deliver(entries: ReadonlyArray<Entry>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { dirty, counts } = this.options
-      yield* this.areKept(new Set(entries.map((entry) => entry.stream)))
       const isTaken = yield* this.send(entries)
       if (!isTaken) for (const entry of entries) yield* this.sendAlone(entry)
       for (const stream of new Set(entries.map((entry) => entry.stream))) {
@@ -141,15 +141,6 @@ export class LogLane {
       counts.records += entries.length
       for (const { piece } of entries) if (piece.isCut) counts.linesCut++
       dirty(false)
-    })
-  }
-
-  /** Until the state directory has their names. */
-  private areKept(streams: ReadonlySet<Stream>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if ([...streams].every(({ isKept }) => isKept)) return Effect.void
-      this.options.dirty(true)
-      return Effect.andThen(Effect.sleep(untilKept), this.areKept(streams))
     })
   }
 

@@ -2,7 +2,7 @@
  * Reading: the next lines of a stream, from its file into memory that is lent. Each read begins a kilobyte before where the last one ended:
  * what stands there must be what was read, or the file is another one by now. The values point into that memory until the log has them.
  */
-import { beginsWith, fingerprint, headOf, kilobyte } from "./Fingerprint.ts"
+import { beginsWith, fingerprint, kilobyte } from "./Fingerprint.ts"
 import { cutLine, cutLines, type LineLimits, type Piece } from "./Lines.ts"
 import type { LogFile } from "./LogFile.ts"
 import type { Stream } from "./Stream.ts"
@@ -33,8 +33,10 @@ export const readLines = async (
     return { kind: "other" }
   // After a crash the log may have more than is known here: what it has begins so, too.
   if (at < stream.head.bytes && !beginsWith(memory.subarray(0, filled), stream.head)) return { kind: "other" }
-  const fresh = memory.subarray(overlap, filled)
-  const isWhole = filled < memory.length
+  // Nothing is sent beyond a beginning that is not a kilobyte yet, nor known to the state directory (see `Stream.isKept`).
+  const known = file.isPacked || stream.head.bytes === kilobyte ? filled : Math.min(filled, stream.head.bytes - from)
+  const fresh = memory.subarray(overlap, known)
+  const isWhole = filled < memory.length && known === filled
   const { pieces, taken, isLong } = cutLines(fresh, limits)
   let found: ReadonlyArray<Piece> = pieces.map((piece) => ({ ...piece, from: at + piece.from, to: at + piece.to }))
   let used = taken
@@ -46,7 +48,6 @@ export const readLines = async (
     used = fresh.length
   }
   if (used > 0) {
-    if (stream.head.bytes < kilobyte && from === 0) stream.head = headOf(memory.subarray(0, overlap + used))
     const end = overlap + used
     stream.took(at + used, fingerprint(memory.subarray(Math.max(0, end - kilobyte), end)), found)
   } else if (isLong) {
@@ -80,11 +81,10 @@ const readLong = async (stream: Stream, file: LogFile, limit: number): Promise<P
 const takeLong = async (stream: Stream, file: LogFile, limit: number, end: number, to: number): Promise<Piece> => {
   const from = stream.read
   // A character may be cut where the limit is.
-  const first = Buffer.alloc(Math.max(kilobyte, limit + 4))
+  const first = Buffer.alloc(limit + 4)
   const begin = first.subarray(0, await file.read(first, from))
   const tail = Buffer.alloc(Math.min(kilobyte, to))
   const before = tail.subarray(0, await file.read(tail, to - tail.length))
-  if (from === 0) stream.head = headOf(begin.subarray(0, to))
   const cut = cutLine(begin, limit, from, to, end - from)
   stream.took(to, fingerprint(before), [cut])
   return cut

@@ -221,15 +221,18 @@ export class Tailer {
     this.options.ready(stream)
   }
 
-  /** Opens it, so that it can be read although it is removed at once, and notes how it begins, so that a copy is known. */
-  private async learn(stream: Stream): Promise<void> {
+  /** Opens it, so that it can be read although it is removed at once, and notes how it begins, up to a kilobyte. */
+  async learn(stream: Stream): Promise<void> {
     const file = await this.fileOf(stream)
-    if (file === undefined || file.isPacked || stream.head.bytes === kilobyte || stream.head.bytes === stream.size)
-      return
-    const begin = await firstOf(file).catch(() => Buffer.alloc(0))
-    if (begin.length <= stream.head.bytes || stream.file !== file) return
-    stream.head = headOf(begin)
-    this.options.dirty(false)
+    const { head } = stream
+    if (file === undefined || file.isPacked || head.bytes === kilobyte) return
+    const begin = await firstOf(file).catch(() => undefined)
+    if (begin === undefined || stream.file !== file || stream.head !== head) return
+    if (head.bytes > 0 && !beginsWith(begin, head)) this.rewritten(stream, file)
+    else if (begin.length > head.bytes) {
+      stream.head = headOf(begin)
+      this.options.dirty(true)
+    }
   }
 
   private found(path: string, { id, size }: Seen, now: number): void {

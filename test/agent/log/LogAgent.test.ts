@@ -1,13 +1,15 @@
 /** Log files to the log: real files, the embedded log, the real clock. It waits for lines, never for time. */
-import { appendFile, copyFile, rename, rm, truncate, unlink, writeFile } from "node:fs/promises"
+import { appendFile, copyFile, mkdir, rename, rm, truncate, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { io, linesOf, onEmbedded, type Received, setUp, start } from "./tailing.ts"
+import { until } from "../../support/until.ts"
+import { io, judging, linesOf, onEmbedded, type Received, setUp, start } from "./tailing.ts"
 
 const pack = promisify(gzip)
+const holds = (condition: () => boolean) => until(condition, { what: "the agent's status", every: 5 })
 const test = (name: string, body: Parameters<typeof onEmbedded<void>>[0]) => it.live(name, () => onEmbedded(body))
 const all = (records: ReadonlyArray<Received>) => [...linesOf(records).values()].flat()
 const has = (line: string) => (records: ReadonlyArray<Received>) =>
@@ -228,6 +230,98 @@ describe("the agent tails log files", () => {
       assert.strictEqual(long.value, `${"y".repeat(2_000)} [kafka2prom left out 2998000 bytes]`)
       assert.deepStrictEqual([long.from, long.to], [6, 3_000_007])
       assert.strictEqual(agent.status().sent.linesCut, 1)
+    })
+  )
+})
+
+describe("the agent sends log lines", () => {
+  test(
+    "what the log does not take for its size is split at lines, then cut and marked; its spans tell the truth",
+    Effect.gen(function* () {
+      const { dir, log, options } = yield* setUp()
+      yield* log.createTopic("small", 1, { maxRecordBytes: 2_000 })
+      const small = yield* judging("small", 1)
+      yield* io(() => writeFile(join(dir, "a.log"), `${text(lines("a", 60))}${"y".repeat(5_000)}\nlast\n`))
+      const { agent } = yield* start({ ...options, topic: "small" })
+      yield* small.until(has("last"), "the last line")
+      const got = [...linesOf(small.records).values()].flat()
+      assert.deepStrictEqual(got.slice(0, 60), lines("a", 60))
+      assert.match(got[60]!, /^y{500,2000} \[kafka2prom left out \d+ bytes\]$/)
+      assert.deepStrictEqual(got.slice(61), ["last"])
+      assert.strictEqual(agent.status().sent.linesCut, 1)
+    })
+  )
+
+  test(
+    "one request a partition is under way, and while the log is away nothing is read on; then all comes, once",
+    Effect.gen(function* () {
+      const { dir, log, options, until } = yield* setUp(2)
+      const underWay = new Map<number, number>()
+      let isAway = false
+      let most = 0
+      yield* log.intercept((request) => {
+        if (request.op !== "produce") return undefined
+        for (const partition of new Set(request.records.map((record) => record.partition))) {
+          underWay.set(partition, (underWay.get(partition) ?? 0) + 1)
+          most = Math.max(
+            most,
+            request.records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
+          )
+        }
+        return isAway ? { fail: "NOT_ENOUGH_REPLICAS" } : undefined
+      })
+      isAway = true
+      const names = ["a", "b", "c", "d"]
+      for (const name of names) yield* io(() => writeFile(join(dir, `${name}.log`), text(lines(name, 20_000))))
+      const { agent } = yield* start(options)
+      yield* io(() => holds(() => agent.status().errors.NOT_ENOUGH_REPLICAS! >= 4))
+      const { behindBytes, refusing } = agent.status()
+      const bytes = names.reduce((sum, name) => sum + text(lines(name, 20_000)).length, 0)
+      assert.strictEqual(behindBytes, bytes)
+      assert.deepStrictEqual(Object.keys(refusing).toSorted(), ["0", "1"])
+      isAway = false
+      const records = yield* until((got) => names.every((name) => has(lines(name, 20_000).at(-1)!)(got)), "all lines")
+      assert.strictEqual(linesOf(records).size, 4)
+      assert.strictEqual(all(records).length, 80_000)
+      assert.isAtMost(most, 1_000_000)
+    })
+  )
+
+  test(
+    "a flood of rotated files is read in the order of their source, and no more files are open than allowed",
+    Effect.gen(function* () {
+      const { dir, options, until } = yield* setUp()
+      const path = join(dir, "a.log")
+      yield* io(() => writeFile(path, text(lines("0", 5))))
+      const { agent } = yield* start({ ...options, openFiles: 3 })
+      yield* until(has(lines("0", 5)[4]!), "the first file")
+      let most = 0
+      for (let n = 1; n <= 20; n++) {
+        yield* io(() => rename(path, `${path}.${n}`))
+        yield* io(() => writeFile(path, text(lines(String(n), 5))))
+        yield* until(has(lines(String(n), 5)[4]!), `file ${n}`)
+        most = Math.max(most, agent.status().openFiles)
+      }
+      yield* io(() => holds(() => agent.status().openFiles <= 3))
+      assert.isAbove(most, 1)
+    })
+  )
+
+  test(
+    "where positions cannot be kept new files wait, known ones go on, and it is told",
+    Effect.gen(function* () {
+      const { dir, options, stateDir, until } = yield* setUp()
+      yield* io(() => writeFile(join(dir, "a.log"), text(lines("a", 30))))
+      const { agent } = yield* start(options)
+      yield* until(has(lines("a", 30)[29]!), "the first file")
+      yield* io(() => mkdir(join(stateDir, ".positions.json.tmp")))
+      yield* io(() => writeFile(join(dir, "b.log"), text(lines("b", 30))))
+      yield* io(() => holds(() => agent.status().fileCount === 2))
+      yield* io(() => appendFile(join(dir, "a.log"), text(lines("more", 5))))
+      const records = yield* until(has(lines("more", 5)[4]!), "the known file's lines")
+      assert.isFalse(has(lines("b", 30)[0]!)(records))
+      yield* io(() => rm(join(stateDir, ".positions.json.tmp"), { recursive: true }))
+      yield* until(has(lines("b", 30)[29]!), "the new file")
     })
   )
 })

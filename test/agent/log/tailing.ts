@@ -47,20 +47,15 @@ export const linesOf = (records: ReadonlyArray<Received>): ReadonlyMap<string, R
   return lines
 }
 
-export const setUp = Effect.fnUntraced(function* (partitions = 1) {
-  const dir = yield* Effect.acquireRelease(
-    io(() => mkdtemp(join(tmpdir(), "k2p-tail-"))),
-    (path) => io(() => rm(path, { recursive: true, force: true }))
-  )
-  yield* io(() => mkdir(join(dir, "log")))
+/** What a judge reads of the topic, from its beginning. */
+export const judging = Effect.fnUntraced(function* (of: string, partitions: number) {
   const log = yield* EmbeddedLog
-  yield* log.createTopic(topic, partitions)
   const client = yield* log.transport.groupClient({ group: "judge", clientId: "judge" })
   const positions = Array.from({ length: partitions }, () => 0)
   const records: Array<Received> = []
   const read = Effect.gen(function* () {
     for (const [partition, position] of positions.entries()) {
-      const [fetched] = yield* client.fetch(1, [{ tp: { topic, partition }, offset: position }], {
+      const [fetched] = yield* client.fetch(1, [{ tp: { topic: of, partition }, offset: position }], {
         maxWait: 20,
         maxBytes: 50_000_000,
         maxBytesPerPartition: 50_000_000
@@ -70,6 +65,26 @@ export const setUp = Effect.fnUntraced(function* (partitions = 1) {
     }
     return records
   })
+  /** Reads until the condition holds. */
+  const until = Effect.fnUntraced(function* (holds: (records: ReadonlyArray<Received>) => boolean, what: string) {
+    for (const deadline = performance.now() + 30_000; ; ) {
+      if (holds(yield* read)) return records
+      if (performance.now() > deadline)
+        throw new Error(`waited for ${what}; there are ${JSON.stringify(records).slice(0, 2_000)}`)
+      yield* io(() => delay(5))
+    }
+  })
+  return { read, records, until }
+})
+
+export const setUp = Effect.fnUntraced(function* (partitions = 1) {
+  const dir = yield* Effect.acquireRelease(
+    io(() => mkdtemp(join(tmpdir(), "k2p-tail-"))),
+    (path) => io(() => rm(path, { recursive: true, force: true }))
+  )
+  yield* io(() => mkdir(join(dir, "log")))
+  const log = yield* EmbeddedLog
+  yield* log.createTopic(topic, partitions)
   const options: LogOptions = {
     ...defaultLogOptions,
     topic,
@@ -81,24 +96,7 @@ export const setUp = Effect.fnUntraced(function* (partitions = 1) {
     linger: 5,
     keepEvery: 10
   }
-  return {
-    dir: join(dir, "log"),
-    stateDir: options.stateDir,
-    options,
-    log,
-    records,
-    read,
-    /** Reads until the condition holds. */
-    until: (holds: (records: ReadonlyArray<Received>) => boolean, what: string) =>
-      Effect.gen(function* () {
-        for (const deadline = performance.now() + 30_000; ; ) {
-          if (holds(yield* read)) return records
-          if (performance.now() > deadline)
-            throw new Error(`waited for ${what}; there are ${JSON.stringify(records).slice(0, 2_000)}`)
-          yield* io(() => delay(5))
-        }
-      })
-  }
+  return { dir: join(dir, "log"), stateDir: options.stateDir, options, log, ...(yield* judging(topic, partitions)) }
 })
 
 /** An agent in a Scope of its own: closing it is its shutdown. */
