@@ -17,6 +17,7 @@ import { claimEpoch, keepEpoch } from "./Epoch.ts"
 import { kindOf } from "./files/Refusals.ts"
 import type { SourceStatus } from "./Lane.ts"
 import * as Outbox from "./Outbox.ts"
+import { sourcesMove } from "./Partitioner.ts"
 import { relabelling } from "./RelabelSink.ts"
 import * as SelfSource from "./SelfSource.ts"
 import { ownState } from "./StateLock.ts"
@@ -42,7 +43,7 @@ export interface AgentStatus {
 const lookEvery = 100
 
 const words: UplinkWords = {
-  baseOption: "--partition-base",
+  ...sourcesMove,
   spread: "sources",
   meanwhile: "the newest round of each source waits"
 }

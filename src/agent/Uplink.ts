@@ -6,7 +6,7 @@ import { Effect, Exit, Scope } from "effect"
 import { Backoff } from "../Backoff.ts"
 import { type Acks, type Compression, type Producer, Transport, TransportError } from "../transport/Transport.ts"
 import { AgentFailed } from "./AgentFailed.ts"
-import { decideBase } from "./Partitioner.ts"
+import { type BaseWords, decideBase } from "./Partitioner.ts"
 import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
 
 export interface UplinkOptions {
@@ -21,9 +21,7 @@ export interface UplinkOptions {
 }
 
 /** In the words of what is sent. */
-export interface UplinkWords {
-  /** The option that gives the base. */
-  readonly baseOption: string
+export interface UplinkWords extends BaseWords {
   /** What is spread over the partitions. */
   readonly spread: string
   /** What becomes of it while the log is away. */
@@ -78,7 +76,7 @@ export const connect = Effect.fnUntraced(function* (options: UplinkOptions, word
     Effect.retry({ schedule: backoff.schedule, while: (error) => !error.refused }),
     Effect.mapError((error) => new AgentFailed({ message: `the log does not let the agent in: ${error.message}` }))
   )
-  const decided = decideBase({ topic, option: partitionBase, kept, present }, words.baseOption)
+  const decided = decideBase({ topic, option: partitionBase, kept, present }, words)
   if (decided.kind === "impossible") return yield* new AgentFailed({ message: decided.message })
   if (decided.keep) yield* onDisk(() => keepNumber(stateDir, name, decided.base))
   if (decided.note !== null) yield* Effect.logWarning(decided.note)

@@ -28,6 +28,7 @@ const besides = 16_384
 
 const words: UplinkWords = {
   baseOption: "--log-partition-base",
+  moved: "its files' lines move to other partitions, where an archive takes what is sent again for news",
   spread: "log files",
   meanwhile: "log files keep their lines"
 }

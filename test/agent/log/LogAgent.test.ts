@@ -1,10 +1,13 @@
 /** Log files to the log: real files, the embedded log, the real clock. It waits for lines, never for time. */
+import { readFileSync } from "node:fs"
 import { appendFile, copyFile, mkdir, rename, rm, truncate, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { parseSpan } from "../../../src/agent/log/Span.ts"
+import type { Place } from "../../../src/agent/log/Stream.ts"
 import { until } from "../../support/until.ts"
 import { io, judging, linesOf, onEmbedded, type Received, setUp, start } from "./tailing.ts"
 
@@ -85,6 +88,55 @@ describe("the agent tails log files", () => {
       yield* io(() => writeFile(path, text(lines("third", 40))))
       const records = yield* until(has(lines("third", 40)[39]!), "the third life")
       assert.deepStrictEqual([...linesOf(records).values()], [lines("a", 10), ["short"], lines("third", 40)])
+    })
+  )
+
+  test(
+    "a file that was written over with more than it had is another life, though it never was shorter at a look",
+    Effect.gen(function* () {
+      const { dir, options, until } = yield* setUp()
+      const path = join(dir, "a.log")
+      // Beyond the kilobyte by which its beginning is known, and with the same one.
+      const head = lines("head", 40)
+      yield* io(() => writeFile(path, text([...head, ...lines("a", 40)])))
+      yield* start(options)
+      yield* until(has(lines("a", 40)[39]!), "the first life")
+      yield* io(() => writeFile(path, text([...head, ...lines("b", 80)])))
+      const records = yield* until(has(lines("b", 80)[79]!), "the second life")
+      assert.deepStrictEqual(
+        [...linesOf(records).values()],
+        [
+          [...head, ...lines("a", 40)],
+          [...head, ...lines("b", 80)]
+        ]
+      )
+    })
+  )
+
+  test(
+    "nothing of a stream is sent before the state directory has its name, and its beginning as far as it is sent",
+    Effect.gen(function* () {
+      const { dir, log, options, stateDir, until } = yield* setUp()
+      const wrong: Array<string> = []
+      yield* log.intercept((request) => {
+        if (request.op !== "produce") return undefined
+        const kept = JSON.parse(readFileSync(join(stateDir, "positions.json"), "utf8")) as { streams: Array<Place> }
+        for (const { headers } of request.records) {
+          const { stream, to } = parseSpan(Buffer.from(headers["k2p-span"]!).toString())!
+          const place = kept.streams.find((one) => one.stream === stream)
+          if (place === undefined || place.head.bytes < Math.min(1_024, to)) wrong.push(`${stream} to ${to}`)
+        }
+        return undefined
+      })
+      const path = join(dir, "a.log")
+      yield* start(options)
+      for (let n = 0; n < 30; n++) {
+        const some = lines(String(n), 1 + (n % 3))
+        yield* io(() => appendFile(path, text(some)))
+        yield* until(has(some.at(-1)!), `lines ${n}`)
+        if (n % 4 === 3) yield* io(() => rename(path, `${path}.${n}`))
+      }
+      assert.deepStrictEqual(wrong, [])
     })
   )
 
