@@ -68,7 +68,7 @@ export const statusOf = ({ topic, base, tailer, counts, outage }: StatusParts): 
     packedFiles: tailer.packedCount,
     sent: { bytes: counts.bytes, records: counts.records, linesCut: counts.linesCut },
     errors: Object.fromEntries(counts.errors),
-    unread: { files: tailer.vanishedFiles, bytes: tailer.vanishedBytes, last: tailer.vanished },
+    unread: { files: tailer.vanished.files, bytes: tailer.vanished.bytes, last: tailer.vanished.last },
     hanging: [...tailer.hanging],
     refusing: Object.fromEntries(outage.partitions)
   }

@@ -3,28 +3,24 @@
  * copy (Kin), looks for what was lost, and lets go of what is over. Whatever is given up with bytes that nobody read is counted, with its
  * file. It reads no lines: a stream that has something to read is told of (`ready`).
  */
-import { dirname } from "node:path"
-import { codeOf, messageOf } from "../files/Disk.ts"
+import { messageOf } from "../files/Disk.ts"
 import type { RawPath } from "../files/FileNames.ts"
 import { Book, isMissing } from "./Book.ts"
-import { beginsWith, fingerprint, type Head, headOf, kilobyte, noHead } from "./Fingerprint.ts"
-import { kinship } from "./Kin.ts"
+import { beginsWith, type Head, headOf, kilobyte } from "./Fingerprint.ts"
+import { firstOf, Kindred } from "./Kindred.ts"
 import { type LogFile, openLog } from "./LogFile.ts"
+import { type Newcomer, Newcomers } from "./Newcomers.ts"
 import { Scout, type ScoutOptions } from "./Scout.ts"
 import { type Seen, sight } from "./Sighting.ts"
 import { newStream } from "./Span.ts"
 import { type Place, Stream } from "./Stream.ts"
+import { Vanished } from "./Vanished.ts"
 
 /** Ms for which a file that changed stays open, so that it can be read although it is removed at once. */
 const openFor = 60_000
 /** Ms for which a stream is looked for whose file is not where it was, and pauses between. */
 const lostFor = 60_000
 const seekEvery = 500
-/** Ms for which a file that may become a copy is held back: without, and with a change within the last second. */
-const heldFor = 5_000
-const heldWhileGrowing = 60_000
-const again = 500
-const keptVanished = 20
 
 export interface TailerOptions extends Omit<ScoutOptions, "looked"> {
   readonly host: string
@@ -38,42 +34,34 @@ export interface TailerOptions extends Omit<ScoutOptions, "looked"> {
   readonly vanished: (text: string) => void
 }
 
-/** A file that is no stream's yet. */
-interface Fresh {
-  path: string
-  raw: RawPath
-  readonly id: string
-  readonly since: number
-  size: number
-  changedAt: number
-  file: LogFile | undefined
-  isBusy: boolean
-  askAt: number
-}
-
-export interface Vanished {
-  readonly path: string
-  readonly bytes: number
-  /** Ms since the Unix epoch. */
-  readonly at: number
-}
-
 export class Tailer {
   readonly book = new Book()
-  readonly vanished: Array<Vanished> = []
-  vanishedBytes = 0
-  vanishedFiles = 0
+  readonly vanished = new Vanished()
   private readonly options: TailerOptions
   private readonly scout: Scout
-  private readonly fresh = new Map<string, Fresh>()
-  /** Packed files that are none's, by what they are: how long they were. */
-  private readonly passed = new Map<string, number>()
+  private readonly kindred: Kindred
+  private readonly newcomers: Newcomers
   private isSettled = false
   private tidiedAt = 0
 
   constructor(options: TailerOptions) {
     this.options = options
     this.scout = new Scout({ ...options, looked: (looked) => this.looked(looked) })
+    this.kindred = new Kindred({
+      book: this.book,
+      fileOf: (stream) => this.fileOf(stream),
+      rewritten: (stream, file) => this.rewritten(stream, file)
+    })
+    this.newcomers = new Newcomers({
+      kindred: this.kindred,
+      ...{ now: options.now, trouble: options.trouble },
+      runAt: (path) => this.scout.runAt(path),
+      isKnown: (id) => this.book.ofId(id) !== undefined,
+      look: (path) => this.scout.look(path),
+      begin: (newcomer, head, isThere) => this.begin(newcomer, head, isThere),
+      goesOn: (stream, file, path, size) => this.goesOn(stream, file, path, size),
+      vanished: (path, bytes) => options.vanished(this.vanished.note(path, bytes))
+    })
     const now = options.now()
     for (const place of options.places) {
       const stream = new Stream(place, now, true)
@@ -94,12 +82,12 @@ export class Tailer {
   get openCount(): number {
     let open = 0
     for (const { file } of this.book) if (file !== undefined) open++
-    return open + this.fresh.size
+    return open + this.newcomers.openCount
   }
 
   /** Packed files that are not read, since none that was known is in them. */
   get packedCount(): number {
-    return this.passed.size
+    return this.newcomers.passedCount
   }
 
   tick(): void {
@@ -111,7 +99,7 @@ export class Tailer {
       for (const stream of this.book) if (stream.lostAt !== undefined) stream.lose(now)
     }
     if (!this.isSettled) return
-    for (const fresh of this.fresh.values()) if (!fresh.isBusy && now >= fresh.askAt) void this.decide(fresh)
+    this.newcomers.ask()
     for (const stream of this.book) if (stream.lostAt !== undefined && !stream.isOver) this.missing(stream, now)
     if (now - this.tidiedAt >= 1_000) this.tidy(now)
   }
@@ -119,7 +107,7 @@ export class Tailer {
   close(): void {
     this.scout.close()
     for (const { file } of this.book) file?.close()
-    for (const { file } of this.fresh.values()) file?.close()
+    this.newcomers.close()
   }
 
   /** Opens the stream's file where it is not open; undefined where that is not possible now. */
@@ -187,19 +175,16 @@ export class Tailer {
     const { book, scout } = this
     const knowledge = { ofId: (id: string) => book.ofId(id), ofPath: (path: string) => book.ofPath(path) }
     for (const verdict of sight(looked, knowledge)) {
-      if (verdict.kind === "new") this.found(verdict.path, verdict.seen, now)
+      if (verdict.kind === "new") this.newcomers.found(verdict.path, scout.rawOf(verdict.path), verdict.seen)
       else if (verdict.kind === "truncated") this.beginAnew(verdict.stream, verdict.path, verdict.seen)
       else if (verdict.kind === "lost") {
         book.unbind(verdict.stream)
         verdict.stream.lose(now)
-        this.passed.clear()
+        this.newcomers.askAll()
         scout.lookAround(verdict.stream.lastPath)
       } else this.there(verdict.stream, verdict.path, verdict.seen, now)
     }
-    for (const [path, seen] of looked) {
-      for (const fresh of this.fresh.values())
-        if (fresh.path === path && fresh.id !== seen?.id && !fresh.isBusy) this.gone(fresh)
-    }
+    for (const [path, seen] of looked) this.newcomers.left(path, seen)
   }
 
   private there(stream: Stream, path: string, seen: Seen, now: number): void {
@@ -235,23 +220,6 @@ export class Tailer {
     }
   }
 
-  private found(path: string, { id, size }: Seen, now: number): void {
-    const known = this.fresh.get(id)
-    if (known === undefined && this.passed.get(id) !== size)
-      this.fresh.set(id, {
-        ...{ path, raw: this.scout.rawOf(path), id, since: now, size, changedAt: now },
-        ...{ file: undefined, isBusy: false, askAt: 0 }
-      })
-    else if (known !== undefined) {
-      known.path = path
-      known.raw = this.scout.rawOf(path)
-      if (known.size === size) return
-      known.size = size
-      known.changedAt = now
-      known.askAt = 0
-    }
-  }
-
   /** Another life of the file begins; of the one before there may be a copy. */
   private beginAnew(stream: Stream, path: string, { id, size, mtime }: Seen): void {
     const now = this.options.now()
@@ -270,101 +238,13 @@ export class Tailer {
     book.add(next, false)
     book.bind(next, path, id)
     void this.learn(next)
-    this.passed.clear()
+    this.newcomers.askAll()
     this.scout.lookAround(path)
-    for (const fresh of this.fresh.values()) fresh.askAt = 0
     this.options.dirty(true)
     this.options.ready(next)
   }
 
-  private async decide(fresh: Fresh): Promise<void> {
-    fresh.isBusy = true
-    fresh.askAt = this.options.now() + again
-    try {
-      const { path, raw } = fresh
-      fresh.file ??= await openLog(raw, this.scout.runAt(path))
-      if (fresh.file.id !== fresh.id) {
-        this.drop(fresh)
-        this.scout.look(path)
-        return
-      }
-      const begin = await firstOf(fresh.file)
-      const kin = await this.kinOf(fresh.file, begin, fresh.size)
-      if (this.book.ofId(fresh.id) !== undefined) this.drop(fresh)
-      else if (kin instanceof Stream) this.goesOn(kin, fresh.file, path, fresh.size, fresh)
-      else if (kin === "wait" && this.mayWait(fresh)) return
-      else if (fresh.file.isPacked) {
-        this.passed.set(fresh.id, fresh.size)
-        this.drop(fresh)
-      } else this.begin(fresh, headOf(begin))
-    } catch (error) {
-      // It may be gone, or packed in part: looks tell.
-      fresh.file?.close()
-      fresh.file = undefined
-      if (codeOf(error) !== "ENOENT")
-        this.options.trouble(
-          `open ${fresh.path}`,
-          `${fresh.path} cannot be read: ${messageOf(error)}; it is tried again`
-        )
-      this.fresh.delete(fresh.id)
-    } finally {
-      fresh.isBusy = false
-    }
-  }
-
-  private mayWait({ since, changedAt, file }: Fresh): boolean {
-    const now = this.options.now()
-    return file?.isPacked === true || now - since < (now - changedAt < 1_000 ? heldWhileGrowing : heldFor)
-  }
-
-  /** The stream that the file goes on with, or whether it may become one's. */
-  private async kinOf(file: LogFile, begin: Buffer, size: number): Promise<Stream | "wait" | "other"> {
-    let answer: "wait" | "other" = "other"
-    let found: Stream | undefined
-    for (const stream of [...this.book]) {
-      if (!beginsWith(begin, stream.head)) continue
-      if (stream.isOver && !(file.isPacked && stream.lostAt !== undefined)) continue
-      if ((await this.holds(stream)) === "unknown") {
-        answer = "wait"
-        continue
-      }
-      const reach = file.isPacked ? stream.read : Math.min(size, stream.read)
-      const before = await tailBefore(file, reach)
-      const reaches = before !== undefined && reach === stream.read
-      const own = reach === stream.read ? stream.readTail : await this.tailAt(stream, reach)
-      const evidence = { isPacked: file.isPacked, beginsAlike: true, isAlikeBefore: before === own, reaches }
-      const kin = kinship(stream.fate, evidence)
-      // Of several the one of which most was read: the others are copies of it that were read as files of their own.
-      if (kin === "goes on" && (found === undefined || stream.read > found.read)) found = stream
-      if (kin === "wait") answer = "wait"
-    }
-    return found ?? answer
-  }
-
-  /** Whether the file that is where the stream's was still holds what was read. Reading asks as well, and may come later. */
-  private async holds(stream: Stream): Promise<"yes" | "no" | "unknown"> {
-    if (stream.fate !== "there" || stream.isPacked) return "yes"
-    const { read, readTail, head } = stream
-    const file = await this.fileOf(stream)
-    if (file === undefined) return "unknown"
-    try {
-      const isSame = (await tailBefore(file, read)) === readTail
-      if (isSame && (read >= head.bytes || beginsWith(await firstOf(file), head))) return "yes"
-    } catch {
-      return "unknown"
-    }
-    if (stream.read !== read || stream.file !== file) return "unknown"
-    this.rewritten(stream, file)
-    return "no"
-  }
-
-  private async tailAt(stream: Stream, reach: number): Promise<string | undefined> {
-    const file = await this.fileOf(stream)
-    return file === undefined ? undefined : tailBefore(file, reach).catch(() => undefined)
-  }
-
-  private goesOn(stream: Stream, file: LogFile, path: string, size: number, fresh: Fresh | undefined): void {
-    if (fresh !== undefined) this.fresh.delete(fresh.id)
+  private goesOn(stream: Stream, file: LogFile, path: string, size: number): void {
     if (stream.file !== undefined && stream.file !== file) stream.file.close()
     stream.file = file
     stream.isPacked = file.isPacked
@@ -378,36 +258,18 @@ export class Tailer {
     this.options.ready(stream)
   }
 
-  private begin(fresh: Fresh, head: Head): void {
-    const { path, id, file, size } = fresh
-    this.fresh.delete(id)
-    const stream = Stream.begin(newStream(), `${this.options.host}${path}`, path, id, this.options.now())
+  private begin({ path, id, file, size }: Newcomer, head: Head, isThere: boolean): void {
+    const now = this.options.now()
+    const stream = Stream.begin(newStream(), `${this.options.host}${path}`, path, id, now)
     stream.file = file
     stream.size = size
     stream.head = head
     this.book.add(stream, false)
-    this.book.bind(stream, path, id)
+    if (isThere) this.book.bind(stream, path, id)
+    else stream.lose(now)
     this.options.dirty(true)
     this.options.ready(stream)
     this.scout.look(path)
-  }
-
-  /** It is not where it was, and was held back: what is open is read. */
-  private gone(fresh: Fresh): void {
-    if (fresh.file === undefined || fresh.file.isPacked) {
-      if (fresh.file === undefined && fresh.size > 0) this.count(fresh.path, fresh.size)
-      this.drop(fresh)
-      return
-    }
-    this.begin(fresh, noHead)
-    const stream = this.book.ofId(fresh.id)!
-    this.book.unbind(stream)
-    stream.lose(this.options.now())
-  }
-
-  private drop(fresh: Fresh): void {
-    fresh.file?.close()
-    this.fresh.delete(fresh.id)
   }
 
   private missing(stream: Stream, now: number): void {
@@ -417,7 +279,9 @@ export class Tailer {
         this.options.ready(stream)
       }
     } else if (
-      stream.isTruncated ? isMissing(stream, now) && !this.isAsking(stream) : now - stream.lostAt! >= lostFor
+      stream.isTruncated
+        ? isMissing(stream, now) && !this.newcomers.isAsking(stream.lastPath)
+        : now - stream.lostAt! >= lostFor
     ) {
       this.giveUp(stream)
       return
@@ -425,30 +289,13 @@ export class Tailer {
     if (now >= stream.seekAt) void this.seek(stream)
   }
 
-  /** A file beside it may be its copy, and was not asked yet. */
-  private isAsking(stream: Stream): boolean {
-    for (const { isBusy, askAt, path } of this.fresh.values())
-      if ((isBusy || askAt === 0) && dirname(path) === dirname(stream.lastPath)) return true
-    return false
-  }
-
   private giveUp(stream: Stream): void {
     const unread = stream.size - stream.read
-    if (unread > 0) this.count(stream.lastPath, unread)
+    if (unread > 0) this.options.vanished(this.vanished.note(stream.lastPath, unread))
     stream.isOver = true
     stream.isTruncated = false
     this.options.dirty(false)
     this.wakeSource(stream)
-  }
-
-  private count(path: string, bytes: number): void {
-    this.vanishedFiles++
-    this.vanishedBytes += bytes
-    this.vanished.push({ path, bytes, at: Date.now() })
-    if (this.vanished.length > keptVanished) this.vanished.shift()
-    this.options.vanished(
-      `${path} is gone, and ${bytes} bytes of it were not read: it was removed or truncated before they could be. Keep rotated files for longer (delaycompress, rotate), or see why the log is behind`
-    )
   }
 
   /** Whether it is beside its old path, under a name that no pattern means. */
@@ -463,15 +310,14 @@ export class Tailer {
           this.there(stream, path, seen, this.options.now())
           return
         }
-        if (this.book.ofId(seen.id) !== undefined || seen.size === 0) continue
-        if (this.passed.get(seen.id) === seen.size) continue
+        if (this.book.ofId(seen.id) !== undefined || seen.size === 0 || this.newcomers.isPassed(seen)) continue
         if (await this.mayBe(stream, path, raw, seen)) return
       }
     } catch (error) {
       stream.why = messageOf(error)
     } finally {
       stream.sought++
-      stream.seekAt = this.options.now() + seekEvery
+      stream.seekAt = this.options.now() + seekEvery * stream.sought
     }
   }
 
@@ -482,16 +328,16 @@ export class Tailer {
     const kin =
       file.id === id
         ? await firstOf(file)
-            .then((begin) => this.kinOf(file, begin, size))
+            .then((begin) => this.kindred.of(file, begin, size))
             .catch(() => "other" as const)
         : "other"
     if (!(kin instanceof Stream) || this.book.ofId(id) !== undefined) {
-      if (kin === "other" && file.isPacked) this.passed.set(id, size)
+      if (kin === "other" && file.isPacked) this.newcomers.pass({ id, size })
       file.close()
       return false
     }
     this.scout.follow(path, raw)
-    this.goesOn(kin, file, path, size, undefined)
+    this.goesOn(kin, file, path, size)
     return kin === stream
   }
 
@@ -519,7 +365,6 @@ export class Tailer {
       stream.file?.close()
       stream.file = undefined
     }
-    if (this.passed.size > 10_000) this.passed.clear()
     if (this.book.forget(now)) this.options.dirty(false)
   }
 
@@ -531,16 +376,4 @@ export class Tailer {
     stream.changedAt = now
     this.options.ready(stream)
   }
-}
-
-const firstOf = async (file: LogFile): Promise<Buffer> => {
-  const first = Buffer.alloc(kilobyte)
-  return first.subarray(0, await file.read(first, 0))
-}
-
-/** Of the kilobyte before the position, or of all before it; undefined where the file does not reach it. */
-const tailBefore = async (file: LogFile, position: number): Promise<string | undefined> => {
-  const from = Math.max(0, position - kilobyte)
-  const bytes = Buffer.alloc(position - from)
-  return (await file.read(bytes, from)) === bytes.length ? fingerprint(bytes) : undefined
 }
