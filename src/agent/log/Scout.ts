@@ -3,7 +3,6 @@
  * names, sizes and identities, nothing of streams: what was seen is handed on. Directories, watches and mounts are looked after
  * by the rooms that dump files have (agent/files): one mount that hangs holds its own files only.
  */
-import type { Directory, DirectoryFile } from "../files/Directory.ts"
 import * as Disk from "../files/Disk.ts"
 import { below, type RawPath, rawBelow } from "../files/FileNames.ts"
 import { type Glob, readGlob } from "../files/Glob.ts"
@@ -15,6 +14,7 @@ import { Tree } from "../files/Tree.ts"
 import { unmatched } from "../files/Unmatched.ts"
 import type { Candidate } from "../files/Walk.ts"
 import { idOf, type Seen } from "./Sighting.ts"
+import { Watched } from "./Watched.ts"
 
 /** More files than this are not tailed, and said so. */
 export const maxFiles = 10_000
@@ -41,34 +41,6 @@ export interface ScoutOptions {
   readonly looked: (looked: ReadonlyMap<string, Seen | undefined>) => void
   /** For people; "" where it is over. */
   readonly trouble: (key: string, text: string) => void
-}
-
-class Watched implements DirectoryFile {
-  readonly path: string
-  readonly raw: RawPath
-  readonly directory: Directory
-  readonly name: string
-  readonly isLink: boolean
-  group: string
-  dueAt = 0
-  lookedAt = -1
-  heardOf = 0
-  isBusy = false
-  last = ""
-
-  constructor({ path, raw, name, isLink }: Pick<Candidate, "path" | "raw" | "name" | "isLink">, directory: Directory) {
-    this.path = path
-    this.raw = raw
-    this.name = name
-    this.isLink = isLink
-    this.directory = directory
-    this.group = directory.group
-  }
-
-  readonly heard = (): void => {
-    this.heardOf++
-    this.dueAt = 0
-  }
 }
 
 export class Scout {
