@@ -4,7 +4,9 @@
  * commands/CheckConfig.
  * A Config exists whole or not at all: every mistake is found before anything starts. No Effect, no network.
  */
-import { type AgentOptions, defaultAgentOptions, optionProblem } from "./agent/AgentOptions.ts"
+import { join } from "node:path"
+import { type AgentOptions, defaultAgentOptions, optionProblem, valueProblem } from "./agent/AgentOptions.ts"
+import { defaultLogOptions, type LogOptions } from "./agent/log/LogOptions.ts"
 import { address, defaultName, type ScrapeTarget, shownUrl } from "./agent/scrape/ScrapeTarget.ts"
 import { type Connection, readConnection } from "./config/Connection.ts"
 import { eventHubsCompressions } from "./config/EventHubs.ts"
@@ -27,6 +29,8 @@ export interface DemoConfig {
 export interface AgentConfig {
   readonly connection: Connection
   readonly agent: AgentOptions
+  /** Undefined where it has no log files to tail. */
+  readonly logs: LogOptions | undefined
   readonly dryRun: boolean
   readonly listen: Address | undefined
   readonly log: LogConfig
@@ -73,8 +77,8 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   const connection = readConnection(resolved)
   const problems = "problems" in connection ? [...connection.problems] : []
   const preset = "value" in connection && connection.value.eventHubs !== undefined
-  const compression = preset && origin("compression") === "default" ? "gzip" : values.compression
-  if (preset && !eventHubsCompressions.some((c) => c === compression))
+  const { compression } = values
+  if (preset && compression !== undefined && !eventHubsCompressions.some((c) => c === compression))
     problems.push(`--compression is "${compression}": Event Hubs takes ${eventHubsCompressions.join(" or ")}`)
   const requestTimeout = values.requestTimeout ?? Math.min(agentRequestTimeout, values.expiry / 3)
   if (requestTimeout >= values.expiry / 2)
@@ -104,21 +108,54 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     clientId: values.clientId,
     stateDir: values.stateDir,
     partitionBase: values.partitionBase ?? 0,
-    acks: readAcks(values.acks),
-    compression,
+    acks: readAcks(values.acks ?? "1"),
+    compression: compression ?? (preset ? "gzip" : "none"),
     maxRequestBytes: values.maxRequestBytes,
     expiry: values.expiry,
     selfEvery: values.selfEvery,
     maxDumpBytes: values.maxDumpBytes,
     bufferBytes: values.bufferBytes
   }
-  const problem = optionProblem(agent)
+  const logs = readLogs(values, agent, preset)
+  const problem = logs === undefined ? optionProblem(agent) : valueProblem(agent)
   if (problem !== null) return { problems: [problem] }
+  if (logs?.topic === agent.topic)
+    return {
+      problems: [
+        `--log-topic and --topic are both "${agent.topic}": lines of logs are no metrics, give them a topic of their own`
+      ]
+    }
   const reached = { ...connection.value, kafka: { ...connection.value.kafka, requestTimeout } }
   return {
-    value: { connection: reached, agent, dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
+    value: {
+      ...{ connection: reached, agent, logs },
+      ...{ dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
+    }
   }
 }
+
+/** What it has in common with metrics is the agent's. */
+const readLogs = (
+  values: Resolved<typeof Settings.agent>["values"],
+  { labels, host, clientId, stateDir, excludes, maxRequestBytes, poll }: AgentOptions,
+  isEventHubs: boolean
+): LogOptions | undefined =>
+  values.log === undefined
+    ? undefined
+    : {
+        ...defaultLogOptions,
+        ...{ labels, host, clientId, excludes, maxRequestBytes, poll },
+        topic: values.logTopic,
+        globs: values.log,
+        stateDir: join(stateDir, "logs"),
+        partitionBase: values.logPartitionBase ?? 0,
+        acks: readAcks(values.acks ?? "all"),
+        compression: values.compression ?? (isEventHubs ? "gzip" : "zstd"),
+        maxLine: values.logMaxLine,
+        bufferBytes: values.logBufferBytes,
+        linger: values.logLinger,
+        openFiles: values.logOpenFiles
+      }
 
 export const demoConfig = ({
   values

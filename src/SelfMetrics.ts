@@ -304,6 +304,29 @@ const make = (defaults: boolean) => {
       "k2p_agent_lines_left_out_total",
       "Lines of dumps that were sent without them: longer than a record."
     ),
+    agentLogBytes: counter("k2p_agent_log_bytes_total", "Bytes of log files acknowledged by the log."),
+    agentLogRecords: counter("k2p_agent_log_records_total", "Records of log lines acknowledged by the log."),
+    agentLogLinesCut: counter("k2p_agent_log_lines_cut_total", "Log lines that were too long, and were cut."),
+    agentLogErrors: counter(
+      "k2p_agent_log_produce_errors_total",
+      "Failed attempts to send log lines, each tried again, by code.",
+      ["code"]
+    ),
+    agentLogUnreadFiles: counter(
+      "k2p_agent_log_unread_files_total",
+      "Log files that were gone before they were read to their ends; the status names them."
+    ),
+    agentLogUnreadBytes: counter(
+      "k2p_agent_log_unread_bytes_total",
+      "Bytes of log files that were gone before they were read."
+    ),
+    agentLogFiles: gauge("k2p_agent_log_files", "Log files that match."),
+    agentLogOpenFiles: gauge("k2p_agent_log_open_files", "Log files that are held open."),
+    agentLogBehindBytes: gauge("k2p_agent_log_behind_bytes", "Bytes of log files that the log does not have yet."),
+    agentLogPackedFiles: gauge(
+      "k2p_agent_log_packed_files",
+      "Packed log files that are not read, since no file that was known is in them."
+    ),
     agentFiles: new Gauge({
       ...{ name: "k2p_agent_files", help: "Dump files by what their last look found.", labelNames: ["state"] },
       ...{ registers, collect: () => asked.agent() }

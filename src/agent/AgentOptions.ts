@@ -95,10 +95,18 @@ export const labelProblem = (labels: AgentOptions["labels"]): string | null => {
   return null
 }
 
+/** Whether it has metrics to send. */
+export const hasMetrics = ({ dumps, staticDumps, targets }: AgentOptions): boolean =>
+  dumps.length + staticDumps.length + targets.length > 0
+
 /** What is wrong with the options, for people; null where nothing is. */
-export const optionProblem = (options: AgentOptions): string | null => {
-  if (options.dumps.length + options.staticDumps.length + options.targets.length === 0)
-    return "neither --dump nor --static-dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+export const optionProblem = (options: AgentOptions): string | null =>
+  hasMetrics(options)
+    ? valueProblem(options)
+    : "neither --dump nor --static-dump nor --scrape was given: name the registry dumps, for example --dump '/var/dumps/*.prom'"
+
+/** The same, also where there is nothing to send. */
+export const valueProblem = (options: AgentOptions): string | null => {
   const label = labelProblem(options.labels)
   if (label !== null) return label
   const urls = new Map<string, string>()

@@ -20,23 +20,37 @@ export type Base =
   | { readonly kind: "base"; readonly base: number; readonly keep: boolean; readonly note: string | null }
   | { readonly kind: "impossible"; readonly message: string }
 
+/** In the words of what is sent. */
+export interface BaseWords {
+  /** The option that gives the base. */
+  readonly baseOption: string
+  /** What follows where the base changes. */
+  readonly moved: string
+}
+
+/** Of metrics. */
+export const sourcesMove: BaseWords = {
+  baseOption: "--partition-base",
+  moved: "its sources move to other partitions, and until the pods expire the old ones both are shown"
+}
+
 /** Without the option the first start's count holds for ever: a topic that grows must not move its sources. */
-export const decideBase = ({ topic, option, kept, present }: BaseInputs): Base => {
+export const decideBase = ({ topic, option, kept, present }: BaseInputs, words = sourcesMove): Base => {
   const base = option !== 0 ? option : (kept ?? present)
   if (base > present)
     return {
       kind: "impossible",
       message:
         `topic ${topic} has ${present} partitions, fewer than the partition base ${base} ` +
-        `(${option !== 0 ? "--partition-base" : "kept in the state directory from an earlier start"}): ` +
-        `give --partition-base ${present} or less to every agent of the topic, or add partitions`
+        `(${option !== 0 ? words.baseOption : "kept in the state directory from an earlier start"}): ` +
+        `give ${words.baseOption} ${present} or less to every agent of the topic, or add partitions`
     }
   if (option !== 0 && kept !== null && kept !== option)
     return {
       kind: "base",
       base,
       keep: true,
-      note: `the partition base of topic ${topic} was ${kept} and is ${option} now: sources move to other partitions, and until the pods expire the old ones both are shown`
+      note: `the partition base of topic ${topic} was ${kept} and is ${option} now: ${words.moved}`
     }
   return {
     kind: "base",
@@ -44,7 +58,7 @@ export const decideBase = ({ topic, option, kept, present }: BaseInputs): Base =
     keep: kept !== base,
     note:
       option === 0 && kept === null
-        ? `the partition base of topic ${topic} is ${base}, its present number of partitions, and stays so when the topic grows; other agents of a topic that grew already need --partition-base ${base}; an agent that ran before and lost its state directory needs the base that it had, or its sources move and old and new values are both shown`
+        ? `the partition base of topic ${topic} is ${base}, its present number of partitions, and stays so when the topic grows; other agents of a topic that grew already need ${words.baseOption} ${base}; an agent that ran before and lost its state directory needs the base that it had, or ${words.moved}`
         : null
   }
 }

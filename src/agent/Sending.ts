@@ -6,15 +6,14 @@
  * the epoch is the clock's: after a restart with a clock that was set back, pods ignore the source until its old rounds have expired.
  */
 import { Deferred, Effect, Exit, Schedule, Scope } from "effect"
-import { Backoff } from "../Backoff.ts"
-import { Transport, TransportError } from "../transport/Transport.ts"
+import type { Transport } from "../transport/Transport.ts"
 import { AgentFailed } from "./AgentFailed.ts"
 import type { AgentOptions } from "./AgentOptions.ts"
 import { claimEpoch, keepEpoch, nextEpoch } from "./Epoch.ts"
 import * as Outbox from "./Outbox.ts"
-import { decideBase } from "./Partitioner.ts"
-import { baseFile, keepNumber, readNumber } from "./StateDir.ts"
+import { sourcesMove } from "./Partitioner.ts"
 import { ownState } from "./StateLock.ts"
+import { connect, onDisk, type UplinkWords } from "./Uplink.ts"
 
 export interface SendingOptions
   extends Pick<
@@ -44,58 +43,11 @@ export interface Sending {
   readonly connect: Effect.Effect<void, AgentFailed, Transport>
 }
 
-const backoff = new Backoff(250, 5_000)
-
-/** State on disk: what went wrong there is for a person. */
-const onDisk = <A>(work: () => Promise<A>): Effect.Effect<A, AgentFailed> =>
-  Effect.tryPromise({
-    try: work,
-    catch: (error) => new AgentFailed({ message: error instanceof Error ? error.message : String(error) })
-  })
-
-/** The connections close with `scope`. */
-const reach = Effect.fnUntraced(function* (options: SendingOptions, scope: Scope.Scope) {
-  const transport = yield* Transport
-  const { topic, clientId, acks, compression, maxRequestBytes, stateDir } = options
-  const name = baseFile(topic)
-  const kept = stateDir === undefined ? null : yield* onDisk(() => readNumber(stateDir, name))
-  if (kept === "damaged")
-    return yield* new AgentFailed({
-      message: `${stateDir}/${name} is damaged: give --partition-base as the other agents have it, and remove the file`
-    })
-  let told = ""
-  const attempt = Effect.gen(function* () {
-    const attempted = yield* Scope.fork(scope)
-    return yield* Effect.gen(function* () {
-      const producer = yield* transport.producer({ clientId, acks, compression, maxRequestBytes })
-      const topics = yield* producer.metadata([topic])
-      const present = topics.find((info) => info.topic === topic)?.partitions.length ?? 0
-      if (present > 0) return { producer, present }
-      const detail = `topic ${topic} does not exist: create it`
-      return yield* new TransportError({ op: "metadata", code: "UNKNOWN_TOPIC_OR_PARTITION", retriable: true, detail })
-    }).pipe(
-      Scope.provide(attempted),
-      Effect.onError(() => Scope.close(attempted, Exit.void))
-    )
-  })
-  const { producer, present } = yield* attempt.pipe(
-    Effect.tapError((error) => {
-      if (error.refused || told === error.code) return Effect.void
-      told = error.code
-      return Effect.logWarning(
-        `the log is not reached: ${error.message}; the newest round of each source waits, trying on`
-      )
-    }),
-    Effect.retry({ schedule: backoff.schedule, while: (error) => !error.refused }),
-    Effect.mapError((error) => new AgentFailed({ message: `the log does not let the agent in: ${error.message}` }))
-  )
-  const decided = decideBase({ topic, option: options.partitionBase, kept, present })
-  if (decided.kind === "impossible") return yield* new AgentFailed({ message: decided.message })
-  if (decided.keep && stateDir !== undefined) yield* onDisk(() => keepNumber(stateDir, name, decided.base))
-  if (decided.note !== null) yield* Effect.logWarning(decided.note)
-  yield* Effect.logInfo(`topic ${topic} is reached: ${present} partitions, sources spread over ${decided.base}`)
-  return { producer, base: decided.base }
-})
+const words: UplinkWords = {
+  ...sourcesMove,
+  spread: "sources",
+  meanwhile: "the newest round of each source waits"
+}
 
 /** Where the directory cannot be written now: the number is kept as soon as it can be. */
 const keepLater = (stateDir: string, keepEvery: number, epoch: number): Effect.Effect<void> =>
@@ -140,7 +92,7 @@ export const make = Effect.fnUntraced(function* (options: SendingOptions) {
     base: () => base,
     connect: Effect.gen(function* () {
       const own = yield* Scope.fork(connections)
-      const connection = yield* Effect.onError(reach(options, own), () => Scope.close(own, Exit.void))
+      const connection = yield* Effect.onError(connect(options, words, own), () => Scope.close(own, Exit.void))
       base = connection.base
       yield* Deferred.succeed(connected, connection)
     })

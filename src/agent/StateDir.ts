@@ -8,7 +8,8 @@ import { join } from "node:path"
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-const writeSynced = async (dir: string, name: string, text: string): Promise<void> => {
+/** Replaces the file; rejects with the system's error, and then it is as it was. */
+export const writeSynced = async (dir: string, name: string, text: string): Promise<void> => {
   const temporary = join(dir, `.${name}.tmp`)
   const file = await open(temporary, "w")
   try {

@@ -5,6 +5,7 @@
 import { get, type Route, replyJson } from "../http/Route.ts"
 import { version } from "../version.ts"
 import type { AgentStatus } from "./Agent.ts"
+import type { LogStatus } from "./log/LogStatus.ts"
 
 /** Files, and sources, that are named. */
 const named = 1_000
@@ -19,11 +20,12 @@ export const statusOf = ({ files, sources, ...rest }: AgentStatus) => ({
   sources: first(sources, ({ problem }) => problem !== "")
 })
 
-/** `status`: undefined while the agent waits for its state directory. */
-export const statusRoute = (status: () => AgentStatus | undefined): Route =>
+/** `status`: undefined while the agent waits for its state directory, or has no metrics to send; `logs`: likewise, of log files. */
+export const statusRoute = (status: () => AgentStatus | undefined, logs: () => LogStatus | undefined): Route =>
   get("/api/v1/status", "this agent's files and sources as JSON", ({ response }) => {
-    const now = status()
-    replyJson(response, 200, now === undefined ? { version, phase: "starting" } : statusOf(now))
+    const [now, ofLogs] = [status(), logs()]
+    const own = now === undefined ? { version, ...(ofLogs === undefined ? { phase: "starting" } : {}) } : statusOf(now)
+    replyJson(response, 200, ofLogs === undefined ? own : { ...own, logs: ofLogs })
   })
 
 const first = <A>(all: ReadonlyArray<A>, isTroubled: (one: A) => boolean): ReadonlyArray<A> =>

@@ -77,7 +77,7 @@ export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<C
         ? {
             base: values.partitionBase ?? null,
             stateDir: values.stateDir,
-            acks: readAcks(values.acks),
+            acks: readAcks(values.acks ?? "1"),
             requestBytes: values.maxRequestBytes
           }
         : null,

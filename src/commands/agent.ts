@@ -1,10 +1,15 @@
 /**
- * agent: dump files to the topic until it is told to stop (0) or only a person can help (1). With --listen it serves its
+ * agent: dump files, endpoints and log files to their topics until it is told to stop (0) or only a person can help (1). With --listen it serves its
  * own metrics, its status and its liveness; without, it opens no port.
  */
 import { Context, Effect, Layer } from "effect"
 import { Agent, type AgentStatus } from "../agent/Agent.ts"
+import type { AgentFailed } from "../agent/AgentFailed.ts"
+import { hasMetrics } from "../agent/AgentOptions.ts"
 import { dryRun } from "../agent/DryRun.ts"
+import { LogMetrics } from "../agent/log/LogMetrics.ts"
+import type { LogStatus } from "../agent/log/LogStatus.ts"
+import { startTailing } from "../agent/log/LogTailing.ts"
 import { statusRoute } from "../agent/StatusRoute.ts"
 import { shownUrl } from "../agent/scrape/ScrapeTarget.ts"
 import type { AgentConfig } from "../Config.ts"
@@ -23,17 +28,17 @@ import type { Program } from "./Program.ts"
 
 const shutdownExtra = 20_000
 
-/** Alive is an agent that can look at some dump file; why it cannot is in the answer. */
+/** Alive is an agent that can look at some file; why it cannot is in the answer. */
 const aliveRoute = (uselessness: () => string | undefined): Route =>
   get("/healthz", "alive or not, and why not", ({ response }) => {
     const reason = uselessness()
     return replyText(response, reason === undefined ? 200 : 503, reason ?? "ok")
   })
 
-const ownServer = (listen: Address, status: () => AgentStatus | undefined) =>
+const ownServer = (listen: Address, status: () => AgentStatus | undefined, logs: () => LogStatus | undefined) =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
-    const surface = [statusRoute(status), selfMetricsRoute(metrics), aliveRoute(() => status()?.uselessness)]
+    const surface = [statusRoute(status, logs), selfMetricsRoute(metrics), aliveRoute(() => status()?.uselessness)]
     const routes = [indexRoute("kafka2prom agent", surface), ...surface]
     const server = yield* Layer.build(Server.layer({ listen, routes, draining: () => false, onClosed: () => {} }))
     const { address } = yield* Effect.provide(Server, server)
@@ -49,19 +54,43 @@ const dry = (config: AgentConfig): Program =>
 
 export const agent = (config: AgentConfig): Program => (config.dryRun ? dry(config) : sending(config))
 
+const what = ({ agent, logs }: AgentConfig): string => {
+  const { dumps, staticDumps, targets, topic } = agent
+  const metrics = [...dumps, ...staticDumps, ...targets.map(({ url }) => shownUrl(url))].join(" ")
+  return [
+    ...(hasMetrics(agent) ? [`${metrics} to topic ${topic}`] : []),
+    ...(logs === undefined ? [] : [`lines of ${logs.globs.join(" ")} to topic ${logs.topic}`])
+  ].join(", ")
+}
+
 const sending = (config: AgentConfig): Program =>
   Effect.gen(function* () {
-    yield* shutdownDeadline("agent", config.agent.shutdownTimeout + shutdownExtra)
+    const { agent: options, connection, listen, logs } = config
+    yield* shutdownDeadline("agent", options.shutdownTimeout + shutdownExtra)
     yield* ignoreHangup
-    for (const warning of config.connection.warnings) yield* Effect.logWarning(warning)
-    yield* Effect.logInfo(
-      `kafka2prom ${version}: ${[...config.agent.dumps, ...config.agent.staticDumps, ...config.agent.targets.map(({ url }) => shownUrl(url))].join(" ")} to topic ${config.agent.topic}, brokers ${config.connection.kafka.brokers.join(",")}`
-    )
+    for (const warning of connection.warnings) yield* Effect.logWarning(warning)
+    yield* Effect.logInfo(`kafka2prom ${version}: ${what(config)}, brokers ${connection.kafka.brokers.join(",")}`)
     let status = (): AgentStatus | undefined => undefined
-    if (config.listen !== undefined) yield* ownServer(config.listen, () => status())
-    const agent = Context.get(yield* Layer.build(Agent.layer(config.agent)), Agent)
-    status = agent.status
-    return yield* agent.failed
+    let logStatus = (): LogStatus | undefined => undefined
+    if (listen !== undefined)
+      yield* ownServer(
+        listen,
+        () => status(),
+        () => logStatus()
+      )
+    const failures: Array<Effect.Effect<never, AgentFailed>> = []
+    if (hasMetrics(options)) {
+      const agent = Context.get(yield* Layer.build(Agent.layer(options)), Agent)
+      status = agent.status
+      failures.push(agent.failed)
+    }
+    if (logs !== undefined) {
+      const metrics = new LogMetrics(yield* SelfMetrics)
+      const tailing = yield* startTailing(logs, connection.kafka, (now) => metrics.note(now))
+      logStatus = tailing.status
+      failures.push(tailing.failed)
+    }
+    return yield* Effect.raceAllFirst(failures)
   }).pipe(
     Effect.catchTag(["AgentFailed", "ServerError"], (error) => Effect.as(Effect.logError(error.message), 1)),
     Effect.onInterrupt(() => Effect.logInfo("stopped")),

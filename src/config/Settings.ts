@@ -87,8 +87,8 @@ export const agent = settings({
   dump: {
     kind: Kind.repeated("glob", "the path or glob of dump files"),
     about: "Registry dumps to send: each file is one source, read whole whenever it changes. Repeatable.",
-    otherwise: "none; required without --static-dump and --scrape",
-    requiredWithout: ["staticDump", "scrape"]
+    otherwise: "none; required without --static-dump, --scrape and --log",
+    requiredWithout: ["staticDump", "scrape", "log"]
   },
   scrape: {
     kind: scrapeTargets,
@@ -114,9 +114,45 @@ export const agent = settings({
       "Dumps that are written once: sent again while their file is there, also when its service is dead. Repeatable.",
     otherwise: "none"
   },
+  log: {
+    kind: Kind.repeated("glob", "the path or glob of log files"),
+    about: "Log files to tail: their lines go to --log-topic, each file is one source. Repeatable.",
+    otherwise: "none"
+  },
+  logTopic: {
+    kind: Kind.topic,
+    about: "Topic that log lines are written to; never the one of metrics.",
+    fallback: "logs"
+  },
+  logPartitionBase: {
+    kind: Kind.integer(1, 1_000_000),
+    about: "As --partition-base, of --log-topic.",
+    otherwise: "the topic's partitions at the first start, kept in --state-dir"
+  },
+  logMaxLine: {
+    kind: Kind.size("1KiB", "512KiB"),
+    about: "Bytes of a log line; a longer one is cut, marked and counted.",
+    fallback: "256KiB"
+  },
+  logLinger: {
+    kind: Kind.duration("0s", "1m"),
+    about: "How long log lines wait for others to go with them.",
+    fallback: "250ms"
+  },
+  logBufferBytes: {
+    kind: Kind.size("1MiB", "4GiB"),
+    about: "Bytes of log lines that are read and not acknowledged.",
+    fallback: "32MiB"
+  },
+  logOpenFiles: {
+    kind: Kind.integer(1, 100_000),
+    about: "Log files that are held open; one that changed within the last minute is.",
+    fallback: "256"
+  },
   exclude: {
     kind: Kind.repeated("glob", "the path or glob of files"),
-    about: "Files that are no dumps though a glob names them; without a slash, by their name alone. Repeatable.",
+    about:
+      "Files that are no dumps or log files though a glob names them; without a slash, by their name alone. Repeatable.",
     otherwise: "none"
   },
   poll: {
@@ -151,13 +187,13 @@ export const agent = settings({
   },
   acks: {
     kind: Kind.choice("0", "1", "all"),
-    about: "Which brokers must have a chunk before it counts as sent.",
-    fallback: "1"
+    about: "Which brokers must have a chunk, or log lines, before they count as sent.",
+    otherwise: "1 for metrics, all for logs"
   },
   compression: {
     kind: Kind.choice("none", "gzip", "zstd"),
-    about: "Of the batches sent; on Event Hubs gzip where nothing is given.",
-    fallback: "none"
+    about: "Of the batches sent.",
+    otherwise: "none for metrics, zstd for logs; on Event Hubs gzip"
   },
   maxRequestBytes: {
     kind: Kind.size("64KiB", "16MiB"),
@@ -172,7 +208,7 @@ export const agent = settings({
   },
   stateDir: {
     kind: Kind.text("dir", "the path of a directory"),
-    about: "Where the agent keeps its epoch and partition base; it must outlive a restart.",
+    about: "Where the agent keeps its epoch, partition bases and positions in log files; it must outlive a restart.",
     fallback: ".kafka2prom"
   },
   selfEvery: {

@@ -8,6 +8,7 @@ import type { Bench } from "./Bench.ts"
 import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
 import { latency } from "./latency.ts"
+import { logTailing } from "./logTailing.ts"
 import { memoryBenches } from "./memory.ts"
 import { movedPartitions } from "./movedPartitions.ts"
 import { scrapeUnderIngest } from "./scrapeUnderIngest.ts"
@@ -26,5 +27,6 @@ export const benches: ReadonlyArray<Bench> = [
   idle,
   agentRoundTrip,
   archive,
-  agentFiles
+  agentFiles,
+  logTailing
 ]

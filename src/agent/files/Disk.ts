@@ -8,6 +8,8 @@ export interface Look {
   readonly size: number
   readonly mtimeNs: bigint
   readonly ctimeNs: bigint
+  /** 0 where the file system does not tell it. */
+  readonly birthNs: bigint
   readonly dev: bigint
   readonly kind: "file" | "directory" | "link" | "other"
 }
@@ -22,6 +24,7 @@ const lookOf = (stats: fs.BigIntStats): Look => ({
   size: Number(stats.size),
   mtimeNs: stats.mtimeNs,
   ctimeNs: stats.ctimeNs,
+  birthNs: stats.birthtimeNs,
   dev: stats.dev,
   kind: kindOf(stats)
 })

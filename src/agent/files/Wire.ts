@@ -108,7 +108,7 @@ const maxMessage = 64 * 1024 * 1024
 const maxBody = 2 ** 32 - 1
 
 /** The head and the message; the body follows as it is. */
-export const frame = (message: ToLooker | FromLooker, bodyBytes = 0): Buffer => {
+export const frame = <Message>(message: Message, bodyBytes = 0): Buffer => {
   const text = JSON.stringify(message)
   const length = Buffer.byteLength(text)
   const bytes = Buffer.allocUnsafe(headBytes + length)

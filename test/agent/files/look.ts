@@ -5,7 +5,7 @@ const ms = 1_000_000n
 
 /** Written and renamed into place at `at`, ms since the Unix epoch. */
 export const lookAt = (at: number, ino = 1, size = 10): Look => ({
-  ...{ ino: BigInt(ino), size, dev: 1n, kind: "file" },
+  ...{ ino: BigInt(ino), size, dev: 1n, birthNs: 0n, kind: "file" },
   ...{ mtimeNs: BigInt(at) * ms + 1n, ctimeNs: BigInt(at) * ms + 2n }
 })
 
