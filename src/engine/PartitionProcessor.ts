@@ -102,7 +102,7 @@ export interface Opening {
   readonly homes: Homes
 }
 
-/** The log itself, for a processor that keeps what it makes of it elsewhere and must know whether that is of this log. */
+/** The log itself, for a processor that keeps what it makes of it elsewhere and must know whether that is of this log. @experimental */
 export interface OpenedLog {
   /** Asked of the brokers now. */
   readonly identity: Effect.Effect<LogIdentity, TransportError>

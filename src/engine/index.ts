@@ -43,6 +43,7 @@ export {
   type Gap,
   type LogTime,
   type Needs,
+  type OpenedLog,
   type Opening,
   PartitionProcessor,
   type Processing,
@@ -51,3 +52,4 @@ export {
 } from "./PartitionProcessor.ts"
 export type { Quarantine } from "./partition/Quarantine.ts"
 export type { TroubleStatus } from "./partition/Trouble.ts"
+export type { Testimony, Witness } from "./partition/Witness.ts"

@@ -30,6 +30,7 @@ export {
   type Inspection,
   type Joined,
   type JoinRequest,
+  type LogIdentity,
   type LogRecord,
   type Member,
   type OutgoingRecord,

@@ -9,6 +9,7 @@
 import { crc32 } from "node:zlib"
 import type { Fetched, LogRecord } from "../../transport/Transport.ts"
 
+/** A record by which a log is known again: its offset and a checksum of its bytes. @experimental */
 export interface Witness {
   readonly offset: number
   readonly crc: number
@@ -31,6 +32,7 @@ export const witnessOf = (r: LogRecord): Witness => {
 export const newerWitness = (a: Witness | null, b: Witness | null): Witness | null =>
   a === null || (b !== null && b.offset > a.offset) ? b : a
 
+/** What the log says of a witness. @experimental */
 export type Testimony =
   | "same"
   | "another"
