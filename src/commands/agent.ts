@@ -49,6 +49,7 @@ const ownServer = (listen: Address, status: () => AgentStatus | undefined, logs:
 const dry = (config: AgentConfig): Program =>
   Effect.map(dryRun(config.agent), ({ text, isWell }) => {
     process.stdout.write(text)
+    if (config.logs !== undefined) process.stdout.write("Log files (--log) are not looked at by a dry run.\n")
     return isWell ? 0 : 1
   })
 

@@ -86,6 +86,8 @@ export class Book {
   /** Whether its source's earlier streams are read to their ends, as they were when this one had bytes. `now`: ms, monotonic. */
   mayBegin(stream: Stream, now: number): boolean {
     for (const other of this.before(stream)) {
+      // One that cannot be read holds nobody.
+      if (other.why !== "") continue
       if (other.file === undefined && other.path === undefined) {
         if (!isMissing(other, now)) return false
       } else if (other.endSeenAt < stream.bornAt) return false

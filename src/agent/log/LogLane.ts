@@ -11,13 +11,18 @@ import type { LogCounts } from "./LogCounts.ts"
 import type { LogOptions } from "./LogOptions.ts"
 import { logRecord, overhead } from "./LogRecord.ts"
 import type { Outage } from "./Outage.ts"
-import { readLines } from "./Reading.ts"
+import { readLines, type Taken } from "./Reading.ts"
 import type { Stream } from "./Stream.ts"
 import type { Tailer } from "./Tailer.ts"
 
 const backoff = new Backoff(250, 10_000)
 /** Ms until what cannot be sent yet is asked again. */
 const blocked = 50
+/** Ms for which a read is waited for. */
+const patience = 2_000
+/** Bytes that are read beside a line. */
+const besides = 8_192
+const markBytes = 100
 
 export interface LaneOptions {
   readonly partition: number
@@ -41,6 +46,8 @@ export class LogLane {
   private readonly options: LaneOptions
   private readonly ready = new Set<Stream>()
   private readonly wakes = Latch.makeUnsafe(false)
+  /** Reads of these are under way that nobody waits for. */
+  private readonly hanging = new Set<Stream>()
   private memory: Buffer | undefined
   private isClosing = false
 
@@ -83,44 +90,75 @@ export class LogLane {
 
   private async gather(): Promise<ReadonlyArray<Entry>> {
     const { tailer, share, options } = this.options
-    const { maxLine, maxRequestBytes } = options
+    const room = options.maxLine + besides
     if (this.memory?.length !== share()) this.memory = Buffer.allocUnsafeSlow(share())
+    const { memory } = this
     const entries: Array<Entry> = []
     let at = 0
     for (const stream of [...this.ready]) {
-      if (stream.isOver) this.ready.delete(stream)
+      if (memory.length - at < room) break
       const now = performance.now()
-      if (!tailer.book.mayBegin(stream, now)) {
+      if (!stream.isOver && !tailer.book.mayBegin(stream, now)) {
         for (const other of tailer.book.before(stream)) this.ready.add(other)
         continue
       }
-      if (stream.head.bytes < kilobyte) await tailer.learn(stream)
-      if (!stream.isKept) continue
-      const room = this.memory.length - at
-      if (room < maxLine + 8_192) break
       this.ready.delete(stream)
-      const file = await tailer.fileOf(stream)
-      if (file === undefined) continue
-      const wanted = file.isPacked ? room : Math.max(maxLine + 8_192, stream.size - stream.read + 8_192)
-      const memory = this.memory.subarray(at, at + Math.min(room, wanted))
-      const value = maxRequestBytes - overhead(stream, options)
-      const taken = await readLines(stream, file, memory, { line: Math.min(maxLine, value - 100), value }, now).catch(
-        (error: unknown) => {
-          tailer.unreadable(stream, error)
-          return undefined
-        }
-      )
+      if (stream.isOver || this.hanging.has(stream)) continue
+      const taken = await this.inTime(stream, this.take(stream, memory.subarray(at)))
+      // What hangs may still write to what is left of it.
+      if (this.memory === undefined) break
       if (taken === undefined) continue
-      if (taken.kind === "other") {
-        tailer.rewritten(stream, file)
-        continue
-      }
+      stream.took(taken.to, taken.tail, taken.pieces)
       if (taken.hasMore) this.ready.add(stream)
+      else stream.endSeenAt = now
       at += taken.bytes
       for (const piece of taken.pieces) entries.push({ stream, piece })
       if (taken.pieces.length === 0 && !taken.hasMore) this.ends(stream)
     }
     return entries
+  }
+
+  /** Undefined where there is nothing to take now; whoever finds that there is says so again. */
+  private async take(stream: Stream, memory: Buffer): Promise<(Taken & { readonly kind: "read" }) | undefined> {
+    const { tailer, options } = this.options
+    if (stream.head.bytes < kilobyte) await tailer.learn(stream)
+    if (!stream.isKept) {
+      this.options.dirty(true)
+      this.ready.add(stream)
+      return undefined
+    }
+    const file = await tailer.fileOf(stream)
+    if (file === undefined) return undefined
+    const wanted = file.isPacked ? memory.length : Math.max(0, stream.size - stream.read) + options.maxLine + besides
+    const value = options.maxRequestBytes - overhead(stream, options)
+    try {
+      const limits = { line: Math.min(options.maxLine, value - markBytes), value }
+      const taken = await readLines(stream, file, memory.subarray(0, wanted), limits)
+      if (taken.kind === "read") return taken
+      tailer.rewritten(stream, file)
+    } catch (error) {
+      tailer.unreadable(stream, file, error)
+    }
+    return undefined
+  }
+
+  /** A file that hangs holds no other one: it is not waited for, and its memory is its own from then on. */
+  private async inTime<A>(stream: Stream, taking: Promise<A>): Promise<A | undefined> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), patience)
+    })
+    const answer = await Promise.race([taking, late])
+    clearTimeout(timer)
+    if (answer !== "late") return answer
+    this.hanging.add(stream)
+    this.memory = undefined
+    const again = () => {
+      this.hanging.delete(stream)
+      this.add(stream)
+    }
+    void taking.then(again, again)
+    return undefined
   }
 
   private ends(stream: Stream): void {

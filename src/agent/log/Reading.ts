@@ -8,8 +8,17 @@ import type { LogFile } from "./LogFile.ts"
 import type { Stream } from "./Stream.ts"
 
 export type Taken =
-  /** `hasMore`: what was read did not end where the file does. `bytes`: of the memory that the values need. */
-  | { readonly kind: "read"; readonly pieces: ReadonlyArray<Piece>; readonly hasMore: boolean; readonly bytes: number }
+  | {
+      readonly kind: "read"
+      readonly pieces: ReadonlyArray<Piece>
+      /** Where the pieces end, and the hash of the kilobyte before that. */
+      readonly to: number
+      readonly tail: string
+      /** What was read did not end where the file does. */
+      readonly hasMore: boolean
+      /** Of the memory, those that the values need. */
+      readonly bytes: number
+    }
   /** The file does not hold what was read of it. */
   | { readonly kind: "other" }
 
@@ -17,14 +26,8 @@ export type Taken =
 const stride = 256 * 1024
 const turn = 16 * stride
 
-/** Positions of pieces are the stream's. `now`: ms, monotonic, when it begins. */
-export const readLines = async (
-  stream: Stream,
-  file: LogFile,
-  memory: Buffer,
-  limits: LineLimits,
-  now: number
-): Promise<Taken> => {
+/** Positions of pieces are the stream's. That they were read is the caller's to note: it may have given up waiting. */
+export const readLines = async (stream: Stream, file: LogFile, memory: Buffer, limits: LineLimits): Promise<Taken> => {
   const at = stream.read
   const overlap = Math.min(kilobyte, at)
   const from = at - overlap
@@ -38,32 +41,26 @@ export const readLines = async (
   const fresh = memory.subarray(overlap, known)
   const isWhole = filled < memory.length && known === filled
   const { pieces, taken, isLong } = cutLines(fresh, limits)
-  let found: ReadonlyArray<Piece> = pieces.map((piece) => ({ ...piece, from: at + piece.from, to: at + piece.to }))
+  const found: Array<Piece> = pieces.map((piece) => ({ ...piece, from: at + piece.from, to: at + piece.to }))
   let used = taken
-  let hasMore = !isWhole
   if (isWhole && stream.isFinal && taken < fresh.length && !isLong) {
     // Its last line has no end, and gets none.
-    const value = fresh.subarray(taken)
-    found = [...found, { from: at + taken, to: at + fresh.length, value, isCut: false }]
+    found.push({ from: at + taken, to: at + fresh.length, value: fresh.subarray(taken), isCut: false })
     used = fresh.length
   }
-  if (used > 0) {
-    const end = overlap + used
-    stream.took(at + used, fingerprint(memory.subarray(Math.max(0, end - kilobyte), end)), found)
-  } else if (isLong) {
-    const long = await readLong(stream, file, limits.line)
-    if (long === "more") hasMore = true
-    else if (long !== undefined) {
-      found = [long]
-      hasMore = true
-    }
+  const end = overlap + used
+  if (used > 0 || !isLong) {
+    const tail = used === 0 ? stream.readTail : fingerprint(memory.subarray(Math.max(0, end - kilobyte), end))
+    return { kind: "read", pieces: found, to: at + used, tail, hasMore: !isWhole || isLong, bytes: end }
   }
-  if (!hasMore) stream.endSeenAt = now
-  return { kind: "read", pieces: found, hasMore: hasMore || (isLong && used > 0), bytes: overlap + used }
+  const long = await readLong(stream, file, limits.line)
+  if (long === "more" || long === "waits")
+    return { kind: "read", pieces: [], to: at, tail: stream.readTail, hasMore: long === "more", bytes: 0 }
+  return { kind: "read", pieces: [long.piece], to: long.piece.to, tail: long.tail, hasMore: true, bytes: 0 }
 }
 
 /** A line over the limit, whose end is further away than memory is long: looked for a few megabytes at a time. */
-const readLong = async (stream: Stream, file: LogFile, limit: number): Promise<Piece | "more" | undefined> => {
+const readLong = async (stream: Stream, file: LogFile, limit: number): Promise<Long | "more" | "waits"> => {
   const from = stream.read
   const piece = Buffer.allocUnsafe(stride)
   let at = Math.max(stream.scanned, from + limit)
@@ -72,20 +69,23 @@ const readLong = async (stream: Stream, file: LogFile, limit: number): Promise<P
     const end = piece.subarray(0, came).indexOf(10)
     if (end !== -1) return takeLong(stream, file, limit, at + end, at + end + 1)
     at += came
-    if (came < piece.length) return stream.isFinal ? takeLong(stream, file, limit, at, at) : undefined
+    if (came < piece.length) return stream.isFinal ? takeLong(stream, file, limit, at, at) : "waits"
   }
   return "more"
 }
 
+interface Long {
+  readonly piece: Piece
+  readonly tail: string
+}
+
 /** The line goes on to `end`, the next one begins at `to`. */
-const takeLong = async (stream: Stream, file: LogFile, limit: number, end: number, to: number): Promise<Piece> => {
+const takeLong = async (stream: Stream, file: LogFile, limit: number, end: number, to: number): Promise<Long> => {
   const from = stream.read
   // A character may be cut where the limit is.
   const first = Buffer.alloc(limit + 4)
   const begin = first.subarray(0, await file.read(first, from))
-  const tail = Buffer.alloc(Math.min(kilobyte, to))
-  const before = tail.subarray(0, await file.read(tail, to - tail.length))
-  const cut = cutLine(begin, limit, from, to, end - from)
-  stream.took(to, fingerprint(before), [cut])
-  return cut
+  const last = Buffer.alloc(Math.min(kilobyte, to))
+  const before = last.subarray(0, await file.read(last, to - last.length))
+  return { piece: cutLine(begin, limit, from, to, end - from), tail: fingerprint(before) }
 }

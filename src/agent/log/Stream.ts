@@ -48,6 +48,8 @@ export class Stream {
   changedAt: number
   readonly bornAt: number
   endSeenAt = Number.NEGATIVE_INFINITY
+  /** Ms, monotonic: when it was seen to have changed last. */
+  noticedAt: number
   /** Ms, monotonic: since when it is not where it was; undefined while it is. */
   lostAt: number | undefined
   isTruncated: boolean
@@ -82,7 +84,7 @@ export class Stream {
     this.isOver = place.isOver
     this.size = place.position
     this.keptHead = isKept ? place.head.hash : undefined
-    this.bornAt = this.changedAt = now
+    this.bornAt = this.changedAt = this.noticedAt = now
   }
 
   /** A life that begins. */
@@ -140,6 +142,7 @@ export class Stream {
 
   /** Read up to `to`; `tail` is of what is before it. */
   took(to: number, tail: string, pieces: ReadonlyArray<Piece>): void {
+    if (to === this.read) return
     this.read = to
     this.readAt = performance.now()
     this.readTail = tail

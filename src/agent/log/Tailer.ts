@@ -3,7 +3,7 @@
  * copy (Kin), looks for what was lost, and lets go of what is over. Whatever is given up with bytes that nobody read is counted, with its
  * file. It reads no lines: a stream that has something to read is told of (`ready`).
  */
-import { messageOf } from "../files/Disk.ts"
+import { codeOf, messageOf } from "../files/Disk.ts"
 import type { RawPath } from "../files/FileNames.ts"
 import { Book, isMissing } from "./Book.ts"
 import { beginsWith, type Head, headOf, kilobyte } from "./Fingerprint.ts"
@@ -124,11 +124,14 @@ export class Tailer {
       }
       stream.why = ""
       stream.file = file
+      this.options.trouble(`open ${path}`, "")
       return file
     } catch (error) {
+      this.scout.lookAround(path)
+      // It was renamed, say.
+      if (codeOf(error) === "ENOENT") return undefined
       stream.why = messageOf(error)
       this.options.trouble(`open ${path}`, `${path} cannot be opened: ${stream.why}; it is tried again`)
-      this.scout.look(path)
       return undefined
     }
   }
@@ -146,17 +149,15 @@ export class Tailer {
     if (path === undefined) this.book.unbind(this.book.ofId(id)!)
   }
 
-  /** Reading it failed: the disk's trouble, or what is packed is damaged. It is tried again when something is seen of it. */
-  unreadable(stream: Stream, error: unknown): void {
-    stream.why = messageOf(error)
-    stream.file?.close()
+  /** Reading it failed: the disk's trouble, or what is packed is damaged. It is tried again when it is looked at next. */
+  unreadable(stream: Stream, file: LogFile, error: unknown): void {
+    file.close()
+    if (stream.file !== file) return
     stream.file = undefined
-    this.options.trouble(
-      `read ${stream.lastPath}`,
-      `${stream.lastPath} cannot be read: ${stream.why}; it is tried again`
-    )
+    stream.why = messageOf(error)
+    const path = stream.lastPath
+    this.options.trouble(`read ${path}`, `${path} cannot be read: ${stream.why}; it is tried again`)
     stream.mtime = 0
-    if (stream.path !== undefined) this.scout.look(stream.path)
   }
 
   /** All of it was read, the log has it, and it goes on no more. */
@@ -199,6 +200,7 @@ export class Tailer {
     stream.size = seen.size
     stream.mtime = seen.mtime
     if (!isOther) return
+    stream.noticedAt = now
     stream.changedAt = now - Math.min(openFor, Math.max(0, Date.now() - seen.mtime))
     if (stream.isOver && seen.size > stream.read) stream.isOver = stream.isFinal = false
     if (stream.isOver) return
@@ -349,6 +351,8 @@ export class Tailer {
     this.tidiedAt = now
     const open: Array<Stream> = []
     for (const stream of this.book) {
+      // What could not be opened or read in time is asked for again.
+      if (!stream.isOver && stream.endSeenAt < stream.noticedAt && stream.size > stream.read) this.options.ready(stream)
       if (stream.file === undefined) continue
       const isRead = stream.read >= stream.size && stream.read === stream.position
       if (stream.path === undefined) void this.stillGrows(stream, now)
@@ -373,7 +377,7 @@ export class Tailer {
     const size = await stream.file!.size().catch(() => stream.size)
     if (size === stream.size) return
     stream.size = size
-    stream.changedAt = now
+    stream.changedAt = stream.noticedAt = now
     this.options.ready(stream)
   }
 }

@@ -1,6 +1,6 @@
 /** Log files to the log: real files, the embedded log, the real clock. It waits for lines, never for time. */
 import { readFileSync } from "node:fs"
-import { appendFile, copyFile, mkdir, rename, rm, truncate, unlink, writeFile } from "node:fs/promises"
+import { appendFile, copyFile, mkdir, rename, rm, symlink, truncate, unlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
@@ -228,6 +228,29 @@ describe("the agent tails log files", () => {
         all(records),
         ["a", "rest", "b"].flatMap((name) => lines(name, 10))
       )
+    })
+  )
+
+  test(
+    "a link that leads to another file by now: the old one is read to its end, then the new one",
+    Effect.gen(function* () {
+      const { dir, options, until } = yield* setUp()
+      const link = join(dir, "current.log")
+      const [one, two] = [join(dir, "one"), join(dir, "two")]
+      yield* io(async () => {
+        await writeFile(one, text(lines("one", 30)))
+        await symlink(one, link)
+      })
+      yield* start(options)
+      yield* until(has(lines("one", 30)[29]!), "the first file")
+      yield* io(async () => {
+        await appendFile(one, text(lines("rest", 5)))
+        await writeFile(two, text(lines("two", 30)))
+        await symlink(two, `${link}.new`)
+        await rename(`${link}.new`, link)
+      })
+      const records = yield* until(has(lines("two", 30)[29]!), "the second file")
+      assert.deepStrictEqual(all(records), [...lines("one", 30), ...lines("rest", 5), ...lines("two", 30)])
     })
   )
 
