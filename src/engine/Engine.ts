@@ -112,7 +112,7 @@ export interface EngineStatus {
   readonly handoffs: ReadonlyArray<HandoffStatus>
 }
 
-/** One member of the group with its partitions, for as long as its Layer (`Shard.layer`) lives: what may be shown now (`cut`), its state, its switches. Race what you do with `failed`. @stable */
+/** One member of the group with its partitions, for as long as its Layer (`EngineLayer.layer`) lives: what may be shown now (`cut`), its state, its switches. Race what you do with `failed`. @stable */
 export class Engine extends Context.Service<
   Engine,
   {
