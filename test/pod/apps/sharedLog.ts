@@ -116,7 +116,7 @@ const transport = Effect.gen(function* () {
     groupClient: (options) =>
       Effect.map(opened("groupClient", options), (client): GroupClient => {
         const methods = ["syncGroup", "heartbeat", "leaveGroup", "offsetCommit", "offsetFetch", "fetch"] as const
-        const all = [...methods, "listOffsets", "metadata"].map((what) => [what, method(client, what)])
+        const all = [...methods, "listOffsets", "metadata", "identify"].map((what) => [what, method(client, what)])
         return {
           ...Object.fromEntries(all),
           joinGroup: (request, given) => asking("joinGroup", [request], client, given),
