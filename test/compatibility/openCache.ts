@@ -3,9 +3,9 @@ import { Budget } from "../../src/metrics/cache/Budget.ts"
 import { defaultCacheLimits } from "../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
+import { noTime } from "../../src/testing/NoTime.ts"
 import type { LogRecord } from "../../src/transport/Transport.ts"
 import { linesOf } from "../metrics/records.ts"
-import { noTime } from "../support/logTime.ts"
 
 const now = { wall: 0, mono: 0 }
 const limits = { ...defaultParseLimits, ...defaultCacheLimits }

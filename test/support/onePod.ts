@@ -9,7 +9,7 @@ import type { RefusalStatus } from "../../src/metrics/cache/MetricsCache.ts"
 import { defaultCacheLimits } from "../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../src/metrics/text/Dump.ts"
-import { noTime } from "./logTime.ts"
+import { noTime } from "../../src/testing/NoTime.ts"
 
 /** The source, which every series gets as its `instance`. */
 export const source = "oracle:1"

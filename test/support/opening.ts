@@ -2,8 +2,8 @@
 import { Effect } from "effect"
 import { Homes } from "../../src/engine/growth/Homes.ts"
 import type { Opening } from "../../src/engine/PartitionProcessor.ts"
+import { noTime } from "../../src/testing/NoTime.ts"
 import type { TopicPartition } from "../../src/transport/Transport.ts"
-import { noTime } from "./logTime.ts"
 
 export const openingOf = (tp: TopicPartition, change: Partial<Opening> = {}): Opening => ({
   tp,

@@ -7,8 +7,8 @@ import type { CacheOptions } from "../../../src/metrics/cache/CacheOptions.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { type Dump, defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
-import { noTime } from "../../support/logTime.ts"
 import { jobLabel } from "../dumps/shapes.ts"
 
 export type Timestamps = CacheOptions["timestamps"]

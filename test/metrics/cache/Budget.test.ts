@@ -10,7 +10,7 @@ import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { Share } from "../../../src/metrics/cache/Share.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
-import { noTime } from "../../support/logTime.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import { linesOf, type Sent, toRecord } from "../records.ts"
 
 const now = { wall: 0, mono: 0 }

@@ -6,8 +6,8 @@ import { Holders } from "../../../src/metrics/cache/Holders.ts"
 import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import { placing } from "../../../src/transport/Placement.ts"
-import { noTime } from "../../support/logTime.ts"
 import { linesOf, type Sent, spoil, toRecord } from "../records.ts"
 
 const expiry = 100

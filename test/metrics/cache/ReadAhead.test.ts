@@ -8,8 +8,8 @@ import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import type { Ahead } from "../../../src/metrics/cache/ReadAhead.ts"
 import { UnfinishedPool } from "../../../src/metrics/cache/Unfinished.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
-import { noTime } from "../../support/logTime.ts"
 import { linesOf, type Sent, toRecord } from "../records.ts"
 
 const limits = { ...defaultParseLimits, ...defaultCacheLimits }

@@ -5,7 +5,7 @@ import { defaultCacheLimits, defaultMetricsOptions } from "../../../src/metrics/
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { UnfinishedPool } from "../../../src/metrics/cache/Unfinished.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
-import { noTime } from "../../support/logTime.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import { linesOf, type Sent, spoil, toRecord } from "../records.ts"
 
 const now = { wall: 0, mono: 0 }

@@ -14,7 +14,7 @@ import { reader } from "../../../src/metrics/read/Snapshot.ts"
 import { Ages } from "../../../src/metrics/rounds/Ages.ts"
 import { SampleSeries } from "../../../src/metrics/samples/SampleSeries.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
-import { noTime } from "../../support/logTime.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import { readOptions } from "../readOptions.ts"
 import { type Sent, toRecord } from "../records.ts"
 

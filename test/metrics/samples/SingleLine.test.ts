@@ -5,7 +5,7 @@ import { reader } from "../../../src/metrics/read/Snapshot.ts"
 import { Ages } from "../../../src/metrics/rounds/Ages.ts"
 import { SampleSeries } from "../../../src/metrics/samples/SampleSeries.ts"
 import { SingleLine } from "../../../src/metrics/samples/SingleLine.ts"
-import { noTime } from "../../support/logTime.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import { readOptions } from "../readOptions.ts"
 
 const utf8 = new TextEncoder()

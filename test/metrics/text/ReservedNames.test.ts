@@ -11,7 +11,7 @@ import { defaultCacheLimits } from "../../../src/metrics/cache/MetricsProcessor.
 import { PartitionCache } from "../../../src/metrics/cache/PartitionCache.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { reservedNames } from "../../../src/metrics/text/ReservedNames.ts"
-import { noTime } from "../../support/logTime.ts"
+import { noTime } from "../../../src/testing/NoTime.ts"
 import { linesOf, type Sent, toRecord } from "../records.ts"
 
 const now = { wall: 0, mono: 0 }

@@ -6,10 +6,11 @@
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { NotProven } from "../../../engine/Engine.ts"
 import { Homes } from "../../../engine/growth/Homes.ts"
-import { type LogTime, PartitionProcessor, type Processing } from "../../../engine/PartitionProcessor.ts"
+import { PartitionProcessor, type Processing } from "../../../engine/PartitionProcessor.ts"
 import { SelfMetrics } from "../../../SelfMetrics.ts"
 import { EmbeddedLog } from "../../../transport/embedded/EmbeddedLog.ts"
 import { type LogRecord, partitionKey, type TopicPartition, type Transport } from "../../../transport/Transport.ts"
+import { noTime } from "../../NoTime.ts"
 import type { PodParts } from "../../pods/TestPod.ts"
 import type { Said } from "../../Subject.ts"
 
@@ -31,16 +32,6 @@ const copyOf = (record: LogRecord): LogRecord => ({
 /** What becomes of lent bytes: others'. Zeros in text, so that whoever kept a view shows an older value. */
 const wipe = ({ key, value, headers }: LogRecord): void => {
   for (const bytes of [key, value, ...Object.values(headers)]) bytes?.fill(0x30)
-}
-
-/** Nothing is known of a partition's time. */
-const noTime: LogTime = {
-  settled: () => 0,
-  readBefore: () => 0,
-  readAgo: () => undefined,
-  appendedAgo: () => 0,
-  keptFrom: () => 0,
-  shownFrom: () => 0
 }
 
 export interface Beginning {

@@ -1,5 +1,5 @@
-/** A partition's time in which nothing ever gets old: for tests of what does not depend on it. */
-import type { LogTime } from "../../src/engine/PartitionProcessor.ts"
+/** NoTime: a partition's time in which nothing ever gets old: for what does not depend on it. */
+import type { LogTime } from "../engine/PartitionProcessor.ts"
 
 export const noTime: LogTime = {
   settled: () => 0,
