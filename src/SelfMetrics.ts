@@ -81,6 +81,8 @@ const make = (defaults: boolean) => {
     buckets: Array<number>,
     labelNames: ReadonlyArray<L> = []
   ) => new Histogram<L>({ name, help, buckets, labelNames: [...labelNames], registers })
+  const seconds = (name: string, help: string) =>
+    new CountedHistogram(name, help, [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30], registry)
   const partition = ["topic", "partition"] as const
   /** What an agent has to say of its files is gathered when somebody asks. */
   const asked = { agent: (): void => {} }
@@ -167,10 +169,46 @@ const make = (defaults: boolean) => {
       "Joins and heartbeats that failed because the brokers do not let this pod in (login, certificate, right to the group); they are tried again.",
       ["code"]
     ),
+    commitSeconds: seconds("k2p_commit_seconds", "From an offset commit to its answer, or to its end without one."),
+    heartbeatSeconds: seconds("k2p_heartbeat_seconds", "From a heartbeat to its answer, or to its end without one."),
+    fetchSeconds: seconds(
+      "k2p_fetch_seconds",
+      "From a fetch to its answer, or to its end without one; the broker's wait for something to answer is in it."
+    ),
     fetchErrors: counter("k2p_fetch_errors_total", "Failed fetches by code.", ["code"]),
     lag: gauge(
       "k2p_partition_lag_records",
-      "Records between the processed position and the log's end; absent while that is not known.",
+      "Records between the processed position and the log's end; absent while nobody tells it.",
+      partition
+    ),
+    lagSeconds: gauge(
+      "k2p_partition_lag_seconds",
+      "Since all that the log was known to have was processed: it grows while something waits, and while nobody tells where the log ends.",
+      partition
+    ),
+    lagAge: gauge(
+      "k2p_partition_lag_age_seconds",
+      "Since the log last told where it ends, which is as old as the figures of lag are.",
+      partition
+    ),
+    behindFence: gauge(
+      "k2p_partition_fence_records",
+      "Records between the processed position and the fence, before which nothing of the partition is shown; 0: past it.",
+      partition
+    ),
+    mayShow: gauge(
+      "k2p_partition_reservation_records",
+      "Records beyond the processed position that the confirmed reservation lets this pod show.",
+      partition
+    ),
+    pauseSeconds: gauge(
+      "k2p_partition_pause_seconds",
+      "How long a partition is not read already, because its queue is full; 0 while it is read.",
+      partition
+    ),
+    pausedSeconds: counter(
+      "k2p_partition_paused_seconds_total",
+      "Seconds that a partition was not read because its queue was full, of pauses that are over.",
       partition
     ),
     quarantined: gauge(
@@ -203,7 +241,35 @@ const make = (defaults: boolean) => {
       [],
       "max"
     ),
+    buildInfo: gauge(
+      "k2p_build_info",
+      "1, by the pod's version and that of the Node that it runs on.",
+      ["version", "node"],
+      "max"
+    ),
+    settingsInfo: gauge(
+      "k2p_settings_info",
+      "1, by the hash of the settings that all members of the group must agree on.",
+      ["hash"],
+      "max"
+    ),
     // shards
+    shardAnswerAge: gauge(
+      "k2p_shard_answer_age_seconds",
+      "Since the shard last told its figures: all that this page says of it is as old.",
+      ["shard"]
+    ),
+    workerHeap: gauge("k2p_worker_heap_bytes", "Heap that a shard's thread uses.", ["shard"]),
+    workerHeapLimit: gauge(
+      "k2p_worker_heap_limit_bytes",
+      "Heap with which a shard's thread would end, and the pod with it where it is the main one.",
+      ["shard"]
+    ),
+    workerInFlight: gauge(
+      "k2p_worker_in_flight_bytes",
+      "Bytes of records that a shard has fetched and not processed.",
+      ["shard"]
+    ),
     workerRestarts: counter("k2p_worker_restarts_total", "Worker threads that died and were started again.", ["shard"]),
     workerLag: gauge(
       "k2p_worker_event_loop_lag_seconds",
@@ -230,6 +296,21 @@ const make = (defaults: boolean) => {
     ),
     sources: gauge("k2p_sources", "Sources with content in the cache."),
     series: gauge("k2p_series", "Series in the cache."),
+    seriesLimit: gauge("k2p_series_limit", "Series that the pod may have in the cache."),
+    cacheLimit: gauge("k2p_cache_limit_bytes", "What k2p_cache_bytes may come to."),
+    keptLimit: gauge("k2p_kept_limit_bytes", "What the chunks of unfinished rounds in k2p_kept_bytes may come to."),
+    partitionSourcesLimit: gauge(
+      "k2p_partition_sources_limit",
+      "Sources with content that one partition may have.",
+      [],
+      "max"
+    ),
+    partitionSeriesLimit: gauge(
+      "k2p_partition_series_limit",
+      "Series that one partition may have in the cache.",
+      [],
+      "max"
+    ),
     cacheBytes: gauge("k2p_cache_bytes", "Bytes of exposition text in the cache, with what each source takes besides."),
     keptBytes: gauge(
       "k2p_kept_bytes",
@@ -239,6 +320,12 @@ const make = (defaults: boolean) => {
       "k2p_round_age_seconds",
       "From a round's dump time to its acceptance here.",
       [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registry
+    ),
+    shownAge: new CountedHistogram(
+      "k2p_shown_age_seconds",
+      "From a source's dump, by its sender's clock, to the scrape that shows it: each source once in each scrape.",
+      [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 90, 120, 300, 600],
       registry
     ),
     // archive
@@ -282,6 +369,11 @@ const make = (defaults: boolean) => {
       "Connections that were closed: idle or busy ones that made room, new ones where there was none, those with too many requests in a row.",
       ["why"]
     ),
+    scrapesRunning: gauge(
+      "k2p_scrapes_running",
+      "Scrapes that are running, each by the share of the pod's shards that it asks."
+    ),
+    scrapesLimit: gauge("k2p_scrapes_limit", "Scrapes of the whole pod that may run at once."),
     scrapeSeconds: histogram(
       "k2p_scrape_seconds",
       "From request to the last byte of a scrape.",

@@ -44,10 +44,23 @@ export interface PartitionStatus {
   readonly committed: number | null
   readonly reservation: number | null
   readonly fence: number | null
+  /** Where the log ends, and how many records the position is behind it; null while nobody tells. */
   readonly highWatermark: number | null
   readonly lag: number | null
-  /** What waits within the queue's bounds. */
-  readonly queue: { readonly records: number; readonly bytes: number; readonly paused: boolean }
+  /**
+   * Ms since all that the log was known to have was processed: of what waits the time that it is known to be in the log; where nothing is known
+   * to wait, since that was known. So it grows, too, while nobody tells the log's end. null before anybody has.
+   */
+  readonly lagMs: number | null
+  /** Since the log's end was told last. */
+  readonly lagAgeMs: number | null
+  /** What waits within the queue's bounds; `pausedMs`: how long it is full already, and the partition not read. */
+  readonly queue: {
+    readonly records: number
+    readonly bytes: number
+    readonly paused: boolean
+    readonly pausedMs: number
+  }
   /** What waits beyond them: the rest of one answer of the log. */
   readonly remainder: { readonly records: number; readonly bytes: number }
   readonly backpressure: StrategyName

@@ -8,6 +8,7 @@ import { Clock, Effect, Layer } from "effect"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { partitionKey, Transport, type TransportError } from "../transport/Transport.ts"
 import { Backpressure } from "./Backpressure.ts"
+import { countMember } from "./Counters.ts"
 import { type Cut, Engine } from "./Engine.ts"
 import { Fibers } from "./Fibers.ts"
 import { Assignor } from "./group/Assignor.ts"
@@ -24,20 +25,9 @@ import type { EngineOptions } from "./Options.ts"
 import { PartitionProcessor } from "./PartitionProcessor.ts"
 import { makeCommitter } from "./partition/Committer.ts"
 import { runFetcher } from "./partition/Fetcher.ts"
-import { guardedFunctions } from "./partition/GuardedProcessing.ts"
 import { Ownerships } from "./partition/Ownerships.ts"
 import { makeRelief } from "./partition/Relief.ts"
 import { keepTime } from "./partition/Timekeeper.ts"
-
-/** What a module may fail in is counted from zero. */
-const countFromZero = (member: Member, strategies: Iterable<string>): void => {
-  const { metrics, processor } = member
-  for (const name of strategies) {
-    metrics.strategyDrops.inc({ strategy: name }, 0)
-    metrics.moduleFailures.inc({ module: name, function: "decide" }, 0)
-  }
-  for (const name of guardedFunctions) metrics.moduleFailures.inc({ module: processor.name, function: name }, 0)
-}
 
 /** What follows from the member's state, see Member. Starts it, and does not wait for it. */
 const carryOut = (member: Member, ownerships: Ownerships, action: HandoffAction): void => {
@@ -115,7 +105,7 @@ const make = (options: EngineOptions) =>
       wallClock: () => clock.currentTimeMillisUnsafe(),
       strategy: strategies.get(initial)!
     })
-    countFromZero(member, strategies.keys())
+    countMember(member, strategies.keys())
     const growth = new Growth(member)
     const membership = new Membership(member, growth, yield* Assignor)
     const relief = makeRelief(member)

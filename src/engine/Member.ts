@@ -10,6 +10,7 @@ import { Clock, Effect } from "effect"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { type GroupClient, partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import type { Strategy } from "./Backpressure.ts"
+import { lossOf } from "./Counters.ts"
 import type { Fibers } from "./Fibers.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./group/Handoff.ts"
 import { Heartbeats } from "./group/Heartbeats.ts"
@@ -102,7 +103,7 @@ export class Member {
     // All waiters ask for it, at every step of every partition.
     if (!sameIds(this.current, next)) this.memberIds = identities(next)
     this.current = next
-    if (event.type === "lost") this.metrics.membershipsLost.inc({ reason: event.reason.split(":").pop()!.trim() })
+    if (event.type === "lost") this.metrics.membershipsLost.inc({ reason: lossOf(event.reason) })
     for (const action of actions) if (action.type === "evict") this.hide(action.tp, action.commit)
     for (const action of actions) if (action.type === "acquire") this.own(action.tp)
     this.due.push(...actions)

@@ -5,6 +5,7 @@ import type { Membership } from "./group/Membership.ts"
 import type { Member } from "./Member.ts"
 import type { Partition } from "./partition/Partition.ts"
 import { outlives } from "./partition/Quarantine.ts"
+import { freshFor } from "./partition/Timekeeper.ts"
 import type { TroubleStatus } from "./partition/Trouble.ts"
 
 /** A partition that no broker leads is not even asked for: nothing fails, and nothing is known. */
@@ -18,7 +19,8 @@ const unled = (p: Partition, now: number): TroubleStatus => ({
 const partitionStatus = (p: Partition, { now, options, topology }: Member, leased: boolean): PartitionStatus => {
   const led = topology.leader(p.key) !== undefined
   const trouble = p.trouble?.status(now()) ?? (led ? null : unled(p, now()))
-  const known = led && p.highWatermark >= 0
+  const age = p.logEnd.age(now())
+  const end = led && age !== undefined && age <= freshFor(options) ? p.logEnd.last : -1
   const working = p.processing !== undefined
   const remainder = p.queue.remainder(options.queueRecords, options.queueBytes)
   return {
@@ -30,12 +32,15 @@ const partitionStatus = (p: Partition, { now, options, topology }: Member, lease
     committed: p.reservation.confirmed === null ? null : p.committed,
     reservation: p.reservation.confirmed,
     fence: working ? p.fence : null,
-    highWatermark: known ? p.highWatermark : null,
-    lag: known && p.lag >= 0 ? p.lag : null,
+    highWatermark: end < 0 ? null : end,
+    lag: end < 0 || !working ? null : Math.max(0, end - p.position),
+    lagMs: age === undefined || !working ? null : Math.round(p.lagMs(now()) || age),
+    lagAgeMs: age === undefined ? null : Math.round(age),
     queue: {
       records: p.queue.records - remainder.records,
       bytes: p.queue.bytes - remainder.bytes,
-      paused: p.paused
+      paused: p.paused,
+      pausedMs: p.pausedSince === undefined ? 0 : Math.round(now() - p.pausedSince)
     },
     remainder,
     backpressure: p.strategy.name,

@@ -84,6 +84,7 @@ const prepared = <R>(
     const metrics = yield* SelfMetrics
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const pod = new PodState(now, shards.count)
+    metrics.buildInfo.set({ version: options.version, node: process.versions.node }, 1)
     const surface = surfaceOf(pod, metrics)
     const routes = podRoutes(pod, metrics, options, surface)
     const clash = clashOf(routes, surface)

@@ -42,7 +42,12 @@ export const podMetricsRoute = (pod: PodState, metrics: SelfMetricsShape, totals
           concurrency: "unbounded"
         }
       )
-      for (const [shard, own] of theirs) totals.saw(shard, own)
+      const now = performance.now()
+      metrics.shardAnswerAge.reset()
+      for (const [shard, own] of theirs) {
+        if (own !== undefined) totals.saw(shard, own, now)
+        metrics.shardAnswerAge.set({ shard: shard.number }, totals.age(shard, now) / 1000)
+      }
       const body = yield* Effect.promise(async () => metrics.text(await totals.all(shards)))
       reply(response, 200, metrics.registry.contentType, body)
     })

@@ -111,13 +111,16 @@ export interface Fetched {
 }
 
 /** `LOCAL`: the answer came and this process could not read it now (want of memory, bytes changed on their way): nothing is wrong with the log. `LOCAL` and `OTHER` are retried with growing pauses and logged. @stable */
-export type FetchErrorCode =
-  | "OFFSET_OUT_OF_RANGE"
-  | "NOT_LEADER"
-  | "UNKNOWN_TOPIC_OR_PARTITION"
-  | "AUTHORIZATION"
-  | "LOCAL"
-  | "OTHER"
+export type FetchErrorCode = (typeof fetchErrorCodes)[number]
+/** All of them. @stable */
+export const fetchErrorCodes = [
+  "OFFSET_OUT_OF_RANGE",
+  "NOT_LEADER",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "AUTHORIZATION",
+  "LOCAL",
+  "OTHER"
+] as const
 
 /** From which offset on a partition is to be read. @stable */
 export interface FetchRequest {
@@ -212,6 +215,8 @@ export const TransportErrorCode = Schema.Literals([
 ])
 /** See the schema of this name. @stable */
 export type TransportErrorCode = typeof TransportErrorCode.Type
+/** All of them. @stable */
+export const transportErrorCodes: ReadonlyArray<TransportErrorCode> = TransportErrorCode.literals
 
 /** The codes after which the same request may succeed later without anyone changing anything. @stable */
 export const retriableCodes: ReadonlySet<TransportErrorCode> = new Set([

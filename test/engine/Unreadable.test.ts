@@ -178,11 +178,15 @@ describe("what fails here", () => {
           Effect.gen(function* () {
             yield* log.intercept((q) => (q.op === "fetch" ? { fail: "CONNECTION" } : undefined))
             yield* passUntil("it fails", () => statusOf(a).trouble !== null)
-            assert.strictEqual(statusOf(a).lag, null)
+            yield* produce(0, ["a", 2])
+            yield* passUntil("the log's end is asked for", () => statusOf(a).lag === 1)
+            yield* log.intercept((q) => (q.op === "listOffsets" ? { fail: "CONNECTION" } : undefined))
+            yield* passUntil("that fails, too", () => statusOf(a).lag === null)
             assert.strictEqual(statusOf(a).trouble!.code, "CONNECTION")
             assert.isEmpty(
-              (yield* own(a)).filter((line) => line.startsWith("k2p_partition_lag") && line.includes('"0"'))
+              (yield* own(a)).filter((line) => line.startsWith("k2p_partition_lag_records") && line.includes('"0"'))
             )
+            yield* passUntil("its time goes on", () => statusOf(a).lagMs! > 60_000)
           })
         )
         yield* passUntil("it works again", () => statusOf(a).trouble === null)

@@ -59,7 +59,9 @@ export const partitionStatus = (partition: number, change: Partial<PartitionStat
   fence: 5,
   highWatermark: 12,
   lag: 2,
-  queue: { records: 0, bytes: 0, paused: false },
+  lagMs: 40,
+  lagAgeMs: 20,
+  queue: { records: 0, bytes: 0, paused: false, pausedMs: 0 },
   remainder: { records: 0, bytes: 0 },
   backpressure: "pause",
   growth: { counts: [4], placement: null, waitingFor: [] },
@@ -170,7 +172,7 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
         refusals: () => [],
         ...options.content,
         look: () => ({
-          ...(options.content?.look?.() ?? { dumps: fake.dumps, end: () => {} }),
+          ...(options.content?.look?.() ?? { dumps: fake.dumps, times: [], end: () => {} }),
           delivered: () => {
             engine.delivered += 1
           }

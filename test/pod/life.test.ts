@@ -31,7 +31,7 @@ const processor = (closing: Deferred.Deferred<void>, evicting: Deferred.Deferred
         needs: shown,
         open: ({ tp }) =>
           Effect.gen(function* () {
-            const look = () => ({ dumps: [gauge("held", partitionKey(tp))], end: () => {} })
+            const look = () => ({ times: [], dumps: [gauge("held", partitionKey(tp))], end: () => {} })
             const content = { look, sources: () => [], refusals: () => [] }
             yield* cache.enter(partitionKey(tp), content)
             yield* Effect.addFinalizer(() =>

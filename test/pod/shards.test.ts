@@ -320,8 +320,8 @@ describe("own metrics of several threads", () => {
       main.leaseSeconds.remove()
       const value = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1])
       const text = (live: typeof pod.pod.shards) => Effect.promise(async () => main.text(await totals.all(live)))
-      totals.saw(a!, yield* thread(3, 9))
-      totals.saw(b!, yield* thread(5, 4))
+      totals.saw(a!, yield* thread(3, 9), 0)
+      totals.saw(b!, yield* thread(5, 4), 0)
       const first = yield* text([a!, b!])
       const shown = (of: string) =>
         [
@@ -333,10 +333,10 @@ describe("own metrics of several threads", () => {
         ].map((name) => value(of, name))
       assert.deepStrictEqual(shown(first), [8, 8, 8, 8, 4])
       // It does not answer this time: what it said before stands.
-      totals.saw(b!, [])
+      totals.saw(b!, [], 0)
       assert.deepStrictEqual(shown(yield* text([a!, b!])), [8, 8, 8, 8, 4])
       // It died, and what came in its place starts from nothing.
-      totals.saw(c!, yield* thread(1, 7))
+      totals.saw(c!, yield* thread(1, 7), 0)
       assert.deepStrictEqual(shown(yield* text([a!, c!])), [9, 9, 9, 4, 7])
       assert.deepStrictEqual(shown(yield* text([a!])), [9, 9, 9, 3, 9])
       assert.deepStrictEqual(shown(yield* text([])).slice(0, 3), [9, 9, 9])

@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect"
 import type { TransportErrorCode } from "../../transport/Transport.ts"
+import { timed } from "../Counters.ts"
 import { NotProven } from "../Engine.ts"
 import type { Member } from "../Member.ts"
 import type { Heard } from "./Heartbeats.ts"
@@ -28,6 +29,7 @@ const beat = ({ admission, member }: Membership): Effect.Effect<Heard> =>
     const heard = (code: Heard["code"]): Heard => ({ memberId, generation, code })
     return member.client.heartbeat({ memberId, generation }).pipe(
       Effect.timeoutOrElse({ duration: member.options.sessionTimeout / 3, orElse: timedOut("heartbeat") }),
+      timed(member, "heartbeatSeconds"),
       Effect.matchEffect({
         onSuccess: () => Effect.as(admission.letIn, "OK" as const),
         onFailure: (error) => {
@@ -52,7 +54,10 @@ const beat = ({ admission, member }: Membership): Effect.Effect<Heard> =>
           case "ILLEGAL_GENERATION":
             // While a join is pending the group may already be one generation ahead: its answer is on the way.
             if (s.phase === "member" && s.generation === generation)
-              member.report({ type: "lost", reason: "a heartbeat of the current generation was refused" })
+              member.report({
+                type: "lost",
+                reason: "a heartbeat of the current generation was refused: ILLEGAL_GENERATION"
+              })
             break
         }
         return heard(code)

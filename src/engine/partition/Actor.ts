@@ -8,6 +8,7 @@
  */
 import { Cause, Effect, Exit, type Scope } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
+import { labelsOf } from "../Counters.ts"
 import { NotProven } from "../Engine.ts"
 import { prove } from "../group/Proof.ts"
 import type { Growth } from "../growth/Growth.ts"
@@ -63,7 +64,7 @@ const work = (host: ActorHost, p: Partition): Effect.Effect<void, ProcessorError
   Effect.gen(function* () {
     const { member } = host
     const processing = p.processing!
-    const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
+    const labels = labelsOf(p.tp)
     while (!p.stops) {
       const item = p.queue.take(takeBytes)
       if (item === undefined) {
@@ -152,11 +153,11 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
       })
     )
     if (plan.lost > 0) {
-      metrics.recordsLost.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, plan.lost)
+      metrics.recordsLost.inc(labelsOf(p.tp), plan.lost)
       yield* Effect.logError(`${p.key}: ${plan.why}; ${plan.lost} offsets were lost to retention unread`)
     }
     if (plan.restarted) {
-      metrics.logsRestarted.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
+      metrics.logsRestarted.inc(labelsOf(p.tp))
       yield* Effect.logError(
         `${p.key}: ${plan.why}; it is read from offset ${plan.start} on, and nothing is shown that was in it before offset ${plan.fence}`
       )
@@ -202,7 +203,7 @@ export const runActor = (host: ActorHost, p: Partition): Effect.Effect<never> =>
     const now = host.member.now()
     p.restarts = [...p.restarts.filter((t) => now - t < restartWindow), now]
     p.restartCount += 1
-    metrics.actorRestarts.inc({ topic: p.tp.topic, partition: String(p.tp.partition) })
+    metrics.actorRestarts.inc(labelsOf(p.tp))
     const fault = p.fault ?? { module: processor.name, function: p.calling }
     metrics.moduleFailures.inc({ module: fault.module, function: fault.function })
     const times = p.restarts.length

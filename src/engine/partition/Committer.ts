@@ -7,6 +7,7 @@
  */
 import { Effect, Semaphore } from "effect"
 import type { TransportError } from "../../transport/Transport.ts"
+import { timed } from "../Counters.ts"
 import type { Member } from "../Member.ts"
 import { markInterval } from "../Options.ts"
 import type { Partition, PartitionCommit } from "./Partition.ts"
@@ -82,6 +83,7 @@ export const makeCommitter = (member: Member): Effect.Effect<Committer> =>
                 duration: options.sessionTimeout / 2,
                 orElse: () => Effect.succeed("timeout" as const)
               }),
+              timed(member, "commitSeconds"),
               Effect.matchEffect({
                 onSuccess: (answer) =>
                   Effect.sync(() => {

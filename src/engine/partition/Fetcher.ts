@@ -8,6 +8,7 @@
 import { Effect, FiberMap, type Scope } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
 import type { FetchErrorCode, Fetched, FetchRequest, Unreadable } from "../../transport/Transport.ts"
+import { timed } from "../Counters.ts"
 import type { Member } from "../Member.ts"
 import type { Partition } from "./Partition.ts"
 import { askedOf, type Haste, isWanted, Patience } from "./Patience.ts"
@@ -120,7 +121,7 @@ const tellStamped = ({ member, stamped }: FetcherHost, topic: string): void => {
 
 const accept = (host: FetcherHost, p: Partition, f: Fetched): Effect.Effect<void> | undefined => {
   // Of a leader that cannot be read nothing is known, least of all that there is nothing to read.
-  p.highWatermark = Math.max(f.highWatermark, -1)
+  p.logEnd.told(f.highWatermark, host.member.now())
   if (f.error !== undefined) {
     host.member.metrics.fetchErrors.inc({ code: f.error })
     if (f.error === "OFFSET_OUT_OF_RANGE") {
@@ -159,7 +160,7 @@ const poll = (host: FetcherHost, { id, patience }: Node, haste: Haste, turn: num
     const read = Effect.gen(function* () {
       const answer = yield* client
         .fetch(id, requests, { maxWait, maxBytes: fetchMaxBytes, maxBytesPerPartition: fetchMaxBytesPartition })
-        .pipe(Effect.timeout(maxWait + sessionTimeout))
+        .pipe(Effect.timeout(maxWait + sessionTimeout), timed(host.member, "fetchSeconds"))
       answered = true
       for (const f of answer) {
         const sent = asked.get(`${f.tp.topic}/${f.tp.partition}`)
@@ -207,7 +208,7 @@ const nodeLoop = (host: FetcherHost, node: Node, haste: Haste): Effect.Effect<ne
           if (reads(p)) {
             p.trouble ??= new Trouble(member.now())
             p.trouble.again(code, error.message)
-            p.highWatermark = -1
+            p.logEnd.lost()
           }
         if (worthALine(failures))
           yield* Effect.logWarning(

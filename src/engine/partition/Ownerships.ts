@@ -5,7 +5,8 @@
  * Nothing here decides who owns what.
  */
 import { Clock, Effect, Exit, Scope } from "effect"
-import { partitionKey, type TopicPartition, unreadableReasons } from "../../transport/Transport.ts"
+import { partitionKey, type TopicPartition } from "../../transport/Transport.ts"
+import { countPartition, labelsOf, partitionGauges } from "../Counters.ts"
 import { EngineFailed } from "../Engine.ts"
 import { type ActorHost, runActor } from "./Actor.ts"
 import type { Committer } from "./Committer.ts"
@@ -28,8 +29,7 @@ export class Ownerships {
     const p = member.partitions.get(partitionKey(tp))
     if (p === undefined || p.phase === "evicting" || this.scopes.has(p)) return
     // What may happen to it is counted from zero.
-    for (const reason of unreadableReasons)
-      member.metrics.batchesSkipped.inc({ topic: tp.topic, partition: String(tp.partition), reason }, 0)
+    countPartition(member.metrics, tp)
     const scope = Scope.makeUnsafe()
     this.scopes.set(p, scope)
     member.fibers.run(Effect.andThen(Effect.yieldNow, runActor(this.actors, p)), scope)
@@ -103,10 +103,6 @@ export class Ownerships {
 
   /** Gauges of a partition end with its ownership; counters stay, as counters do. */
   private forget(p: Partition): void {
-    const labels = { topic: p.tp.topic, partition: String(p.tp.partition) }
-    const { lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble, quarantined } =
-      this.actors.member.metrics
-    for (const gauge of [lag, queueRecords, queueBytes, remainderRecords, remainderBytes, trouble, quarantined])
-      gauge.remove(labels)
+    for (const gauge of partitionGauges(this.actors.member.metrics)) gauge.remove(labelsOf(p.tp))
   }
 }

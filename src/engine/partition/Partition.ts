@@ -15,6 +15,7 @@ import type { Needs, Processing } from "../PartitionProcessor.ts"
 import { Signal } from "../Signal.ts"
 import { encodeCommitMetadata, judgedBy, maxUnread } from "./CommitMetadata.ts"
 import { DropLog } from "./DropLog.ts"
+import { LogEnd } from "./LogEnd.ts"
 import { Marks } from "./Marks.ts"
 import { keepsUp, type Overload } from "./Overload.ts"
 import { PartitionQueue } from "./PartitionQueue.ts"
@@ -97,8 +98,9 @@ export class Partition {
   private unread: ReadonlyArray<number> = []
   /** What the actor waits to be allowed to process. */
   wanted = 0
-  highWatermark = -1
-  paused = false
+  readonly logEnd = new LogEnd()
+  /** Monotonic; undefined where its queue takes what comes. */
+  pausedSince: number | undefined
   dropping = false
   overload: Overload = keepsUp
   readonly drops: DropLog
@@ -177,9 +179,11 @@ export class Partition {
       this.exposed = plan.start
       this.witness = null
       this.homes.restarted(plan.start)
+      this.logEnd.forget()
     }
     this.wanted = 0
-    this.paused = this.dropping = false
+    this.pausedSince = undefined
+    this.dropping = false
     this.overload = keepsUp
     this.reread = undefined
     this.trouble = undefined
@@ -269,11 +273,26 @@ export class Partition {
     return this.queue.empty && this.position >= this.highWatermark
   }
 
-  /** -1: unknown, as where its leader cannot be read. */
+  /** The log's end; -1: unknown, as where its leader cannot be read. */
+  get highWatermark(): number {
+    return this.logEnd.readable
+  }
+
+  get paused(): boolean {
+    return this.pausedSince !== undefined
+  }
+
+  /** -1: unknown now. */
   get lag(): number {
     return this.highWatermark < 0 || this.processing === undefined
       ? -1
       : Math.max(0, this.highWatermark - this.position)
+  }
+
+  /** Ms that what it processes next is known to be in the log, by any owner; 0 where nothing is known to be there. */
+  lagMs(now: number): number {
+    const behind = this.logEnd.behind(this.position, now)
+    return behind === 0 ? 0 : Math.max(behind, this.marks.appendedAgo(this.position, now))
   }
 
   /** A commit is worth sending now, without waiting for the interval: for a new R, or for the first that this owner made durable. */

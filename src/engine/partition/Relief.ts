@@ -5,6 +5,7 @@
  */
 import { Effect } from "effect"
 import { type Decision, type Drop, decidePause, type Queued, type Strategy } from "../Backpressure.ts"
+import { labelsOf } from "../Counters.ts"
 import type { Member } from "../Member.ts"
 import { declared, isBehind, keepsUp, look } from "./Overload.ts"
 import type { Partition } from "./Partition.ts"
@@ -43,7 +44,7 @@ export const makeRelief = (member: Member): Relief => {
         : queue.dropRanked(down.records, down.bytes, guardedRank(p, rank))
     if (records === 0) return
     p.drops.add(records, from, next, member.wallClock())
-    metrics.recordsDropped.inc({ topic: p.tp.topic, partition: String(p.tp.partition) }, records)
+    metrics.recordsDropped.inc(labelsOf(p.tp), records)
     metrics.strategyDrops.inc({ strategy: strategy.name }, records)
   }
 
@@ -84,7 +85,7 @@ export const makeRelief = (member: Member): Relief => {
     if (p.caughtUp) p.overload = keepsUp
     const queued: Queued = {
       tp: p.tp,
-      lagMs: p.caughtUp ? 0 : p.marks.appendedAgo(p.position, member.now()),
+      lagMs: p.lagMs(member.now()),
       waiting: () => p.queue.heads(),
       records: p.queue.records,
       bytes: p.queue.bytes,
@@ -106,14 +107,20 @@ export const makeRelief = (member: Member): Relief => {
       )
       if (line !== undefined) member.fibers.say(Effect.logWarning(line))
     }
-    const { paused } = p
-    p.paused = decision === "pause"
-    if (paused !== p.paused) signal.notify()
+    pause(p, decision === "pause")
+  }
+
+  const pause = (p: Partition, wanted: boolean): void => {
+    const { pausedSince } = p
+    if (wanted === p.paused) return
+    p.pausedSince = wanted ? member.now() : undefined
+    if (pausedSince !== undefined) metrics.pausedSeconds.inc(labelsOf(p.tp), (member.now() - pausedSince) / 1000)
+    signal.notify()
   }
 
   const judge = (p: Partition, end: number): void => {
     // A fetch that was under way may have told of a later one.
-    p.highWatermark = Math.max(p.highWatermark, end)
+    p.logEnd.told(Math.max(p.highWatermark, end), member.now())
     // Whoever has worked off all that was fetched is not behind, however much lies in the log: fetching is what takes the time.
     if (p.queue.empty && p.reaching <= p.position) p.overload = keepsUp
     else

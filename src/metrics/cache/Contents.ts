@@ -165,6 +165,7 @@ export class Contents {
   private look(now: Now): Look {
     const { expiry, timestamps } = this.options
     const dumps: Array<Dump> = []
+    const times: Array<number> = []
     const loans: Array<Loan> = []
     const by = dueBy(timestamps, now.wall)
     for (const content of this.bySource.values()) {
@@ -179,9 +180,11 @@ export class Contents {
         dumps.push(lent.dump)
         loans.push(lent.loan)
       }
+      times.push(content.time)
     }
     return {
       dumps,
+      times,
       end: () => {
         for (const loan of loans.splice(0)) loan.giveBack()
       }

@@ -9,6 +9,8 @@ import type { Dump } from "../text/Dump.ts"
 /** What was there at one instant. @experimental */
 export interface Look {
   readonly dumps: ReadonlyArray<Dump>
+  /** When each was dumped, by its sender's clock: ms since the Unix epoch. */
+  readonly times: ReadonlyArray<number>
   /** Nobody looks at the dumps any more: their memory is others'. Once; who keeps them never calls it. */
   readonly end: () => void
   /** A body made of it was sent whole to a Prometheus. Absent: nobody wants to know. */
@@ -87,6 +89,7 @@ export class MetricsCache extends Context.Service<
           }
           return {
             dumps: looks.flatMap(({ dumps }) => dumps),
+            times: looks.flatMap(({ times }) => times),
             end: () => {
               for (const look of looks) look.end()
             },

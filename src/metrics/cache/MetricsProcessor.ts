@@ -15,7 +15,7 @@ import type { MemoryShare } from "../relabel/KnownSeries.ts"
 import { relabelMemory } from "../relabel/Relabeller.ts"
 import type { Now } from "../rounds/Ages.ts"
 import { Tap } from "../tap/Tap.ts"
-import { defaultParseLimits, lineReasons, type ParseLimits } from "../text/Dump.ts"
+import { defaultParseLimits, lineReasons, type ParseLimits, refusalReasons } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
 import type { CacheLimits } from "./CacheOptions.ts"
 import { Delivered } from "./Delivered.ts"
@@ -86,9 +86,14 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
       const metrics = yield* SelfMetrics
       const clock = yield* Clock.Clock
       for (const reason of lineReasons) metrics.linesRefused.inc({ reason }, 0)
-      metrics.recordsRefused.inc({ reason: "admission" }, 0)
+      for (const reason of refusalReasons) metrics.recordsRefused.inc({ reason }, 0)
       for (const reason of ignoredReasons) metrics.roundsIgnored.inc({ reason }, 0)
       const limits = { ...defaultCacheLimits, ...options.limits }
+      metrics.seriesLimit.set(limits.podSeries)
+      metrics.cacheLimit.set(limits.podBytes)
+      metrics.keptLimit.set(limits.podGatherBytes)
+      metrics.partitionSeriesLimit.set(limits.partitionSeries)
+      metrics.partitionSourcesLimit.set(limits.maxSources)
       const shared =
         options.shared === undefined ? undefined : new PodSources(options.shared.sources, options.shared.shard)
       shared?.begin()

@@ -93,6 +93,8 @@ export const metricsRoute = (
   conflicts: Map<string, FormatConflicts>
 ): Route => {
   const slots = new ScrapeSlots(pod.slots.length)
+  metrics.scrapesLimit.set(maxScrapes)
+  const running = (): void => metrics.scrapesRunning.set(slots.running)
   const told = { refused: new Seldom(), stalled: new Seldom() }
   const count = (outcome: Outcome, n = 1): void => metrics.scrapes.inc({ outcome }, n)
   for (const outcome of outcomes) count(outcome, 0)
@@ -250,10 +252,14 @@ export const metricsRoute = (
         }
         const client = clientOf(request.socket.remoteAddress)
         const slot = slots.enter(client, asked.length)
+        running()
         if (typeof slot === "string") return refuse(response, client, slot)
         return Effect.ensuring(
           scrape(request, response, asked, slot),
-          Effect.sync(() => slots.leave(slot))
+          Effect.sync(() => {
+            slots.leave(slot)
+            running()
+          })
         )
       })
   }

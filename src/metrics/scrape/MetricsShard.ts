@@ -1,5 +1,5 @@
 /** MetricsShard: what a shard of metrics answers on its own thread: scrapes, and for status the sources and refusals of each partition. */
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { ShardService } from "../../pod/ShardService.ts"
 import { SelfMetrics } from "../../SelfMetrics.ts"
 import { partitionKey } from "../../transport/Transport.ts"
@@ -23,10 +23,16 @@ export const layer: Layer.Layer<ShardService, never, MetricsCache | SelfMetrics>
   Effect.gen(function* () {
     const cache = yield* MetricsCache
     const metrics = yield* SelfMetrics
+    const clock = yield* Clock.Clock
     const run = Effect.runPromiseWith(yield* Effect.context<never>())
     const leftOut = (lines: number): void => metrics.bodyLinesLeftOut.inc(lines)
     return ShardService.of({
-      open: (_, cut) => scrapeChannel({ cut, look: cache.collect(cut.partitions.map((p) => p.key)), run, leftOut }),
+      open: (_, cut) => {
+        const look = cache.collect(cut.partitions.map((p) => p.key))
+        const now = clock.currentTimeMillisUnsafe()
+        for (const time of look.times) metrics.shownAge.observe(Math.max(0, now - time) / 1000)
+        return scrapeChannel({ cut, look, run, leftOut })
+      },
       ask: () => Effect.succeed(undefined),
       details: (partitions, entries) => {
         let left = entries

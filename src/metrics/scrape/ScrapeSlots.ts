@@ -49,6 +49,13 @@ export class ScrapeSlots {
     return slot
   }
 
+  /** Of the whole pod. */
+  get running(): number {
+    let weight = 0
+    for (const slot of this.slots) weight += slot.weight
+    return (weight * maxScrapes) / this.all
+  }
+
   leave(slot: Slot): void {
     this.slots.delete(slot)
   }

@@ -133,25 +133,29 @@ export interface Refusal {
   readonly sample?: string
 }
 
-export type RefusalReason =
-  | LineReason
-  | "too-many-series"
-  | "record-too-large"
-  | "no-eof"
-  | "bad-header"
-  | "content-type"
-  | "unknown-format"
-  | "source-mismatch"
-  | "chunk-conflict"
-  | "too-many-sources"
-  | "partition-full"
-  | "pod-full"
-  | "displaced"
-  | "future"
-  | "misplaced"
-  | "early"
-  | "stranger"
-  | "elsewhere"
+/** Why a record, or a round, is refused whole: a line's reasons are those of a record that is one line. A closed set, used as a metric label. */
+export const refusalReasons = [
+  ...lineReasons,
+  "too-many-series",
+  "record-too-large",
+  "no-eof",
+  "bad-header",
+  "content-type",
+  "unknown-format",
+  "source-mismatch",
+  "chunk-conflict",
+  "too-many-sources",
+  "partition-full",
+  "pod-full",
+  "displaced",
+  "future",
+  "misplaced",
+  "early",
+  "stranger",
+  "elsewhere"
+] as const
+
+export type RefusalReason = (typeof refusalReasons)[number]
 
 /** What the parser adds to every series of a dump, as a direct scrape would. */
 export interface Attach {

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { Engine } from "../../engine/Engine.ts"
 import type { SelfMetricsShape } from "../../SelfMetrics.ts"
 import type { ShardService } from "../ShardService.ts"
-import { refreshGauges } from "./EngineGauges.ts"
+import { refreshGauges, refreshThread } from "./EngineGauges.ts"
 import type { Shard } from "./Shard.ts"
 
 export interface LocalParts {
@@ -36,7 +36,9 @@ export const localShard = ({ number, engine, service, metrics }: LocalParts): Sh
     }),
   setBackpressure: (strategy, tp) => Effect.sync(() => engine.setBackpressure(strategy, tp)),
   metrics: Effect.sync(() => {
-    refreshGauges(metrics, engine.status())
+    const status = engine.status()
+    refreshGauges(metrics, status)
+    refreshThread(metrics, number, status)
     return []
   })
 })

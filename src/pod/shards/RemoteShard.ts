@@ -69,8 +69,8 @@ export class RemoteShard implements Shard {
     return Effect.map(this.answer({ about: "switch", strategy, tp }), (value) => value === true)
   }
 
-  get metrics(): Effect.Effect<OwnMetrics> {
-    return Effect.map(this.answer({ about: "metrics" }), (value) => (value as OwnMetrics | undefined) ?? [])
+  get metrics(): Effect.Effect<OwnMetrics | undefined> {
+    return Effect.map(this.answer({ about: "metrics" }), (value) => value as OwnMetrics | undefined)
   }
 
   /** Whether it answers at all within so many ms: a thread that is busy is slow, not dead. */

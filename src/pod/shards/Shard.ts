@@ -25,8 +25,8 @@ export interface Shard {
   readonly report: (entries: number) => Effect.Effect<ShardReport>
   /** One partition, or all where none is named. False where the shard does not own it. */
   readonly setBackpressure: (strategy: StrategyName, tp?: TopicPartition) => Effect.Effect<boolean>
-  /** Its own metrics as of now, where they are not in the process's registry already. */
-  readonly metrics: Effect.Effect<OwnMetrics>
+  /** Its own metrics as of now, where they are not in the process's registry already; undefined where it did not answer in time. */
+  readonly metrics: Effect.Effect<OwnMetrics | undefined>
 }
 
 /** A shard as `/api/v1/status` shows it. Plain data. @experimental */

@@ -9,11 +9,20 @@ import type { Shard } from "./Shard.ts"
 
 export class Totals {
   private readonly last = new Map<Shard, OwnMetrics>()
+  private readonly answered = new WeakMap<Shard, number>()
   private gone: OwnMetrics = []
 
-  /** Nothing where the shard has none of its own or did not answer: what it said before stands. */
-  saw(shard: Shard, own: OwnMetrics): void {
+  /** `now`: monotonic, ms. What a shard that does not answer said before stands. */
+  saw(shard: Shard, own: OwnMetrics, now: number): void {
+    this.answered.set(shard, now)
     if (own.length > 0) this.last.set(shard, own)
+  }
+
+  /** Ms since it answered; since this was first asked, where it never did. */
+  age(shard: Shard, now: number): number {
+    const answered = this.answered.get(shard) ?? now
+    this.answered.set(shard, answered)
+    return now - answered
   }
 
   /** To be summed. */
