@@ -78,6 +78,7 @@ const ground = [
   "Backoff.ts",
   "CountedHistogram.ts",
   "Loan.ts",
+  "Seldom.ts",
   "SelfMetrics.ts",
   "Logging.ts",
   "LoopTurns.ts",

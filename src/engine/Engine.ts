@@ -5,6 +5,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { TopicPartition, Unreadable } from "../transport/Transport.ts"
 import type { StrategyName } from "./Backpressure.ts"
+import type { DoubtStatus } from "./group/Doubt.ts"
 import type { Quarantine } from "./partition/Quarantine.ts"
 import type { TroubleStatus } from "./partition/Trouble.ts"
 
@@ -113,6 +114,8 @@ export interface EngineStatus {
   readonly leaseMs: number
   /** Why the brokers do not let it in now, though they did; it keeps trying. null where they do. */
   readonly refused: string | null
+  /** Why it cannot join, prove or commit, or has nothing to read. */
+  readonly doubt: DoubtStatus
   /** Of the assignor, while this member led: how many of its wishes were refused, and the last of them in words. */
   readonly wishes: { readonly assignor: string; readonly refused: number; readonly last: string | null }
   /** Completed at least one join and its lease is valid: what /readyz says. */

@@ -12,6 +12,7 @@ import { type GroupClient, partitionKey, type TopicPartition } from "../transpor
 import type { Strategy } from "./Backpressure.ts"
 import { lossOf } from "./Counters.ts"
 import type { Fibers } from "./Fibers.ts"
+import { Doubt } from "./group/Doubt.ts"
 import { type HandoffAction, type HandoffEvent, type HandoffState, identities, initial, step } from "./group/Handoff.ts"
 import { Heartbeats } from "./group/Heartbeats.ts"
 import { type LeaseBounds, leaseValid, membershipValid } from "./group/Lease.ts"
@@ -48,6 +49,7 @@ export class Member {
   readonly wallClock: () => number
   readonly topology: Topology
   readonly heartbeats: Heartbeats
+  readonly doubt = new Doubt()
   readonly handoffs: HandoffLog
   readonly bounds: LeaseBounds
   /** Notified whenever the state, a partition's position or what may be fetched has changed. */

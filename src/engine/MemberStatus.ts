@@ -75,6 +75,7 @@ export const memberStatus = ({ admission, assigning, leads, member, settingsDiff
     state: s.leaving || s.phase === "left" ? "leaving" : s.synced < 0 ? "joining" : "member",
     leaseMs: Number.isFinite(leaseMs) ? Math.round(leaseMs) : -1,
     refused: admission.problem,
+    doubt: member.doubt.status(now, member.topology.missing),
     wishes: { assignor: assigning.name, refused: assigning.refusals, last: assigning.lastRefusal },
     ready: s.synced >= 0 && !s.leaving && (partitions.length === 0 ? membership : leased),
     settingsHash: options.settingsHash,

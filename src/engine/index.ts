@@ -33,6 +33,7 @@ export {
 export * as EngineLayer from "./EngineLayer.ts"
 export { Assignor } from "./group/Assignor.ts"
 export type { Holder } from "./group/Balance.ts"
+export type { DoubtStatus } from "./group/Doubt.ts"
 export type { Wish } from "./group/Grant.ts"
 export type { Homes, HomesNote, Step, Verdict } from "./growth/Homes.ts"
 export { defaultEngineOptions, type EngineOptions } from "./Options.ts"

@@ -8,11 +8,11 @@
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
 import { Context, Effect, FiberSet, Layer, Schema } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
+import { Seldom, standsFor } from "../Seldom.ts"
 import { clientOf } from "./ClientAddress.ts"
 import { Connections, connectionBounds } from "./Connections.ts"
 import { handler } from "./Handler.ts"
 import { type Route, replyText } from "./Route.ts"
-import { Seldom, standsFor } from "./Seldom.ts"
 import { maxWaiting, Turns } from "./Turns.ts"
 
 /** The server could not start. The message is for the operator. @stable */

@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import { get, type Route, replyText } from "../http/Route.ts"
-import type { PodState } from "./PodState.ts"
+import { missingOf, type PodState } from "./PodState.ts"
 import type { ShardReport } from "./shards/Shard.ts"
 
 export const healthRoute: Route = get("/healthz", "alive or not", ({ response }) => replyText(response, 200, "ok"))
@@ -26,6 +26,8 @@ const named = 3
 
 const troubles = (shards: ReadonlyArray<ShardReport>): string => {
   const all = shards.flatMap(({ partitions }) => partitions.filter(({ trouble }) => trouble !== null))
+  const missing = shards.map(missingOf).find((text) => text !== "")
+  if (missing !== undefined) return `, but ${missing}: nothing of it can be read`
   if (all.length === 0) return ""
   const list = all
     .slice(0, named)

@@ -74,15 +74,30 @@ export class PodState {
   }
 }
 
+/** "", or which topics there are not. */
+export const missingOf = ({ doubt: { missingTopics } }: ShardReport): string =>
+  missingTopics.length === 0 ? "" : `the brokers have no topic ${missingTopics.join(", ")}`
+
 const unreadyShard = (report: ShardReport): string | undefined => {
-  const { state, group, leaseMs, refused } = report
+  const { state, group, leaseMs, refused, doubt } = report
   if (report.ready) return undefined
   if (state === "starting") return "starting: its thread is not running yet; where this lasts, the log says why"
   if (state === "silent") return "silent: its thread does not answer"
   if (state === "failed") return "failed: the engine has stopped, see the log"
   if (state === "leaving") return `leaving: the engine is leaving group ${group}`
   if (refused !== null) return `refused: the brokers do not let this pod in any more: ${refused}; it tries on`
-  if (state === "member" && leaseMs <= 0)
-    return `silent: the ownership lease ran out ${Math.round(-leaseMs)} ms ago, the coordinator of group ${group} does not answer`
-  return `joining: not a member of group ${group} yet; where this lasts, the log says what the brokers answer`
+  const missing = missingOf(report)
+  if (state === "member" && leaseMs <= 0) {
+    const why =
+      missing !== "" && doubt.heartbeat === null
+        ? missing
+        : doubt.heartbeat !== null
+          ? `the coordinator of group ${group} does not confirm it: ${doubt.heartbeat}`
+          : doubt.commit !== null
+            ? `its commits are not taken: ${doubt.commit}`
+            : `the coordinator of group ${group} does not answer`
+    return `silent: the ownership lease ran out ${Math.round(-leaseMs)} ms ago, ${why}`
+  }
+  const why = doubt.join ?? (missing === "" ? "no answer of the brokers yet" : missing)
+  return `joining: not a member of group ${group} yet: ${why}`
 }

@@ -89,6 +89,7 @@ export class FakeEngine {
     state: "member",
     leaseMs: 15_000,
     refused: null,
+    doubt: { missingTopics: [], join: null, heartbeat: null, commit: null, darkMs: null },
     wishes: { assignor: "balanced", refused: 0, last: null },
     ready: true,
     settingsHash: "abc",

@@ -42,6 +42,7 @@ const joinAndSync = Effect.fn("rebalance")(function* (membership: Membership): E
       })
     )
   yield* admission.letIn
+  member.doubt.join = null
   member.report({ type: "joined", memberId: joined.memberId, generation: joined.generation })
   let assignments: ReadonlyArray<{ memberId: string; assignment: Uint8Array }> = []
   const leader = joined.leaderId === joined.memberId
@@ -108,6 +109,7 @@ const joinFailed = (
   tries: number
 ): Effect.Effect<void, EngineFailed> =>
   Effect.gen(function* () {
+    member.doubt.join = error.message
     if (error.refused) {
       if (!admission.hasBeenIn)
         return yield* new EngineFailed({ message: `the brokers refused this pod: ${error.message}` })

@@ -31,6 +31,7 @@ export class Membership {
   leads = false
   /** As leader: other members' hashes of settings, where they differ from ours. */
   settingsDiffer: ReadonlyArray<string> = []
+  private toldMissing: ReadonlyArray<string> = []
 
   constructor(member: Member, growth: Growth, assignor: Assignor["Service"]) {
     const { fibers, metrics, now, options } = member
@@ -60,7 +61,29 @@ export class Membership {
   /** What the brokers say of the topics; whether they grew is known in the same instant. */
   get refreshed(): Effect.Effect<void, TransportError> {
     const { topology } = this.member
-    return Effect.map(topology.refresh, () => this.growth.counted(topology.counts))
+    return Effect.flatMap(topology.refresh, () => {
+      this.growth.counted(topology.counts)
+      return this.tellMissing
+    })
+  }
+
+  private get tellMissing(): Effect.Effect<void> {
+    const { missing } = this.member.topology
+    const before = this.toldMissing
+    this.toldMissing = missing
+    const lines = [
+      ...missing
+        .filter((topic) => !before.includes(topic))
+        .map((topic) =>
+          Effect.logWarning(
+            `the brokers have no topic ${topic}: nothing of it is read until somebody creates it, or --topic names another one`
+          )
+        ),
+      ...before
+        .filter((topic) => !missing.includes(topic))
+        .map((topic) => Effect.logInfo(`the brokers have the topic ${topic} now`))
+    ]
+    return Effect.all(lines, { discard: true })
   }
 }
 

@@ -77,7 +77,13 @@ export const heartbeatLoop = (membership: Membership): Effect.Effect<never> => {
   let settledAt = 0
   return Effect.gen(function* () {
     yield* member.signal.until(() => member.state.memberId !== "" && member.state.phase !== "left")
-    yield* member.heartbeats.send(beat(membership))
+    const sentAt = member.now()
+    const { code } = yield* member.heartbeats.send(beat(membership))
+    const line = member.doubt.heard(code, sentAt, member.now(), member.partitions.size, member.options.group)
+    if (line !== undefined)
+      yield* (line.dark ? Effect.logWarning(line.text) : Effect.logInfo(line.text)).pipe(
+        Effect.annotateLogs({ group: member.options.group, durationMs: line.durationMs })
+      )
     if (member.state.synced !== synced) {
       synced = member.state.synced
       settledAt = member.now() + settling

@@ -57,6 +57,11 @@ export class Topology {
     )
   }
 
+  /** Topics that the brokers do not have, by their last answer. */
+  get missing(): ReadonlyArray<string> {
+    return this.answered === 0 ? [] : this.topics.filter((topic) => !this.counts.has(topic))
+  }
+
   /** Undefined while a partition has no leader. */
   leader(key: string): number | undefined {
     const node = this.leaders.get(key)

@@ -87,13 +87,18 @@ export const makeCommitter = (member: Member): Effect.Effect<Committer> =>
               Effect.matchEffect({
                 onSuccess: (answer) =>
                   Effect.sync(() => {
-                    if (answer === "timeout") return settle("unknown")
+                    if (answer === "timeout") {
+                      member.doubt.commit = "no answer in time"
+                      return settle("unknown")
+                    }
                     lastSuccess = sentAt
+                    member.doubt.commit = null
                     settle("confirmed")
                     if (member.state.memberId === memberId) member.report({ type: "committed", sentAt })
                   }),
                 onFailure: (error) =>
                   Effect.gen(function* () {
+                    member.doubt.commit = error.message
                     settle(error.unknownOutcome ? "unknown" : "refused")
                     judge(error, memberId, generation)
                     yield* Effect.logDebug(`commit not accepted, will be repeated: ${error.message}`)

@@ -84,6 +84,10 @@ export class Books {
     return this.log.list()
   }
 
+  get last(): RefusalStatus | undefined {
+    return this.log.last
+  }
+
   /** What was counted since it was taken last. `lost`: chunks given up so far, by cause. */
   take(lost: Readonly<Record<GivenUp, number>>): Tally {
     const { tally } = this

@@ -132,17 +132,17 @@ export class Contents {
     this.removeAll()
   }
 
-  /** Frees what expired. Answers how many sources went. */
-  sweep(now: Now): number {
+  /** Frees what expired. Answers the sources that went. */
+  sweep(now: Now): ReadonlyArray<string> {
     const { expiry } = this.options
-    let expired = 0
+    const expired: Array<string> = []
     for (const [source, content] of this.bySource) {
       const { shown } = content
       if (shown.mode === "samples")
         this.accounting(content.share, shown.series, () => shown.series.sweep(this.ages, now, expiry))
       if (shown.mode === "samples" ? shown.series.series > 0 : isLive(content, this.ages, now, expiry)) continue
       this.remove(source)
-      expired++
+      expired.push(source)
     }
     return expired
   }

@@ -17,6 +17,7 @@ import type { Now } from "../rounds/Ages.ts"
 import { Tap } from "../tap/Tap.ts"
 import { defaultParseLimits, lineReasons, type ParseLimits, refusalReasons } from "../text/Dump.ts"
 import { Budget } from "./Budget.ts"
+import { CacheLog } from "./CacheLog.ts"
 import type { CacheLimits } from "./CacheOptions.ts"
 import { Delivered } from "./Delivered.ts"
 import { DroppedRecords } from "./DroppedRecords.ts"
@@ -25,7 +26,7 @@ import { MetricsCache } from "./MetricsCache.ts"
 import { PartitionCache } from "./PartitionCache.ts"
 import { PodSources } from "./PodSources.ts"
 import { type Ahead, type AheadWork, nothingAhead } from "./ReadAhead.ts"
-import { ignoredReasons } from "./Tally.ts"
+import { ignoredReasons, type Tally } from "./Tally.ts"
 import { UnfinishedPool } from "./Unfinished.ts"
 
 const MiB = 1024 * 1024
@@ -120,11 +121,16 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
             { ...options, limits, admission, toldBefore: tap === undefined ? undefined : plan.committed },
             ...([pod, homes, holders, unfinished, relabelled] as const)
           )
-          const report = reporter(cache, metrics)
+          const log = new CacheLog(tp)
+          const counted = reporter(cache, metrics)
+          const report = (): Effect.Effect<void> => {
+            const tally = counted()
+            return Effect.andThen(logDefects(key, tally.defects), log.refused(tally, cache.lastRefusal(), now().mono))
+          }
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {
               cache.clear()
-              report()
+              counted()
             })
           )
           const delivered = options.commit === "scraped" ? new Delivered(plan.start) : undefined
@@ -133,11 +139,7 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
           const tells = tap === undefined ? Effect.void : yield* telling(key, tap, cache)
           // Where that ends early the incarnation does, and the records' bytes are taken back before it is closed.
           const toldNow = Effect.onError(tells, () => Effect.sync(() => cache.tapped?.close()))
-          yield* Effect.sync(() => {
-            cache.sweep(now())
-            return report()
-          }).pipe(
-            Effect.flatMap((defects) => logDefects(key, defects)),
+          yield* Effect.suspend(() => Effect.andThen(log.expired(cache.sweep(now()), now().mono), report())).pipe(
             // What went is told again before the next record is taken, and then its failure counts.
             Effect.andThen(Effect.catch(tells, ({ message }) => Effect.logWarning(message))),
             Effect.delay(sweepInterval),
@@ -172,8 +174,8 @@ export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, 
                 cache.reached(batch.next, batch.fence, now())
                 delivered?.reached(batch.next)
               }
-              const defects = logDefects(key, report())
-              const logged = cache.tapped?.waits === true ? Effect.andThen(defects, toldNow) : defects
+              const said = report()
+              const logged = cache.tapped?.waits === true ? Effect.andThen(said, toldNow) : said
               if (work !== undefined)
                 return Effect.andThen(
                   logged,
@@ -251,8 +253,8 @@ const inTurns = (work: AheadWork): Effect.Effect<Ahead> =>
     return step.done === true ? Effect.succeed(step.value) : inTurns(work)
   })
 
-/** Moves the cache's tally into the pod's metrics; the gauges by what changed, since all partitions share them. */
-const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => ReadonlyArray<unknown>) => {
+/** Moves the cache's tally into the pod's metrics, and answers it; the gauges by what changed, since all partitions share them. */
+const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => Tally) => {
   let last = { sources: 0, series: 0, bytes: 0, kept: 0 }
   return () => {
     const tally = cache.takeTally()
@@ -269,7 +271,7 @@ const reporter = (cache: PartitionCache, metrics: SelfMetricsShape): (() => Read
     metrics.cacheBytes.inc(size.bytes - last.bytes)
     metrics.keptBytes.inc(size.kept - last.kept)
     last = size
-    return tally.defects
+    return tally
   }
 }
 

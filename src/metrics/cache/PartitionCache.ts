@@ -29,7 +29,7 @@ import { Holders } from "./Holders.ts"
 import { Intake } from "./Intake.ts"
 import { Kept } from "./Kept.ts"
 import { boundsOf } from "./LogBounds.ts"
-import type { PartitionContent } from "./MetricsCache.ts"
+import type { PartitionContent, RefusalStatus } from "./MetricsCache.ts"
 import { Moves } from "./Moves.ts"
 import { type Ahead, nothingAhead, ReadAhead } from "./ReadAhead.ts"
 import { overLimit, Room } from "./Room.ts"
@@ -205,9 +205,16 @@ export class PartitionCache {
     return lowest
   }
 
-  /** Frees what expired. */
-  sweep(now: Now): void {
-    this.books.tally.expired += this.contents.sweep(now)
+  /** Frees what expired. Answers the sources that went. */
+  sweep(now: Now): ReadonlyArray<string> {
+    const expired = this.contents.sweep(now)
+    this.books.tally.expired += expired.length
+    return expired
+  }
+
+  /** The latest of what it did not show; undefined where it showed all. */
+  lastRefusal(): RefusalStatus | undefined {
+    return this.books.last
   }
 
   /** Frees everything, and gives back the room that it had. */

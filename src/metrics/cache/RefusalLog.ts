@@ -11,6 +11,8 @@ const kept = 64
 export class RefusalLog {
   private readonly entries = new Map<string, RefusalStatus>()
 
+  private newest: RefusalStatus | undefined
+
   /** `times`: how many records, or lines where they were refused alone. */
   add(
     refusal: Refusal,
@@ -21,8 +23,13 @@ export class RefusalLog {
     const key = `${reason} ${where.source}`
     const count = (this.entries.get(key)?.count ?? 0) + times
     this.entries.delete(key)
-    this.entries.set(key, { ...where, reason, detail, sample, count })
+    this.newest = { ...where, reason, detail, sample, count }
+    this.entries.set(key, this.newest)
     if (this.entries.size > kept) this.entries.delete(this.entries.keys().next().value!)
+  }
+
+  get last(): RefusalStatus | undefined {
+    return this.newest
   }
 
   /** Newest first. */

@@ -51,6 +51,7 @@ export const absent = (shard: number, state: "starting" | "silent", restarts = 0
   leader: false,
   leaseMs: -1,
   refused: null,
+  doubt: { missingTopics: [], join: null, heartbeat: null, commit: null, darkMs: null },
   wishes: { assignor: "", refused: 0, last: null },
   ready: false,
   settingsHash: "",

@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
 import { clientOf } from "../../../src/http/ClientAddress.ts"
-import { Seldom } from "../../../src/http/Seldom.ts"
 import { maxOfClient, maxScrapes, ScrapeSlots, type Slot } from "../../../src/metrics/scrape/ScrapeSlots.ts"
+import { Seldom } from "../../../src/Seldom.ts"
 
 const entered = (slot: Slot | string): Slot => (typeof slot === "string" ? assert.fail(`refused: ${slot}`) : slot)
 
