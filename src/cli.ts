@@ -75,7 +75,7 @@ export const plan = (argv: ReadonlyArray<string>, env: Environment, cli: Cli = k
   const { name: program, commands } = cli
   // A command may have two words.
   const isTwo = commands.some(({ name }) => name === `${argv[0]} ${argv[1]}`)
-  const [first, ...rest] = isTwo ? [`${argv[0]} ${argv[1]}`, ...argv.slice(2)] : argv
+  const [first, ...given] = isTwo ? [`${argv[0]} ${argv[1]}`, ...argv.slice(2)] : argv
   const versionLine = print(`${program} ${cli.version}\n`)
   if (first === "--help" || first === "-h" || first === "help")
     return { plan: print(programHelp(cli, commands)), ...none }
@@ -93,6 +93,10 @@ export const plan = (argv: ReadonlyArray<string>, env: Environment, cli: Cli = k
     const what = first.startsWith("-") ? "a command must come first" : `unknown command ${JSON.stringify(first)}`
     return { plan: refuse([`${program}: ${what}: ${hint}`]), ...none }
   }
+  const rest =
+    chosen.first === undefined || given[0] === undefined || given[0].startsWith("-")
+      ? given
+      : [`--${chosen.first}=${given[0]}`, ...given.slice(1)]
   if (readArguments(rest, chosen.settings).help) return { plan: print(commandHelp(program, chosen)), ...none }
   if (rest.length === 1 && rest[0] === "--version") return { plan: versionLine, ...none }
   const loaded = chosen.load(rest, env, allNames(commands))

@@ -9,6 +9,7 @@ import { type Extension, extended } from "../pod/Extension.ts"
 import { podSettings } from "../pod/PodSettings.ts"
 import { checkConfig, checkSettings } from "./CheckConfig.ts"
 import { type Command, command, plainExits, podCommand } from "./Command.ts"
+import { removeConfig, removeSettings, showConfig, showSettings } from "./SourceConfig.ts"
 import { verifyConfig, verifySettings } from "./VerifyConfig.ts"
 
 const demo = command(
@@ -109,6 +110,42 @@ const check = command(
   async (config) => (await import("./check.ts")).check(config)
 )
 
+const sourceShow = command(
+  {
+    name: "source show",
+    about: "where a source is, whether it is shown, and why not: asked of all pods.",
+    settings: showSettings,
+    first: "id",
+    examples: ["source show host-7/app --pods http://k2p-0:9464,http://k2p-1:9464"],
+    exits: [
+      "0  it is shown",
+      "1  it is not, and the last line says why",
+      "2  a wrong or missing option",
+      "3  not every pod answered, and none of the others shows it"
+    ]
+  },
+  showConfig,
+  async (config) => (await import("./source.ts")).show(config)
+)
+
+const sourceRemove = command(
+  {
+    name: "source remove",
+    about: "ends a source: writes to its partition that it has ended, and waits until no pod shows it.",
+    settings: removeSettings,
+    first: "id",
+    examples: ["source remove host-7/app --brokers kafka-1:9092 --pods http://k2p-0:9464,http://k2p-1:9464"],
+    exits: [
+      "0  it is gone; its sender's next record would bring it back",
+      "1  no pod has it, or one still shows it",
+      "2  a wrong or missing option",
+      "3  the log did not take it"
+    ]
+  },
+  removeConfig,
+  async (config) => (await import("./source.ts")).remove(config)
+)
+
 const run = {
   name: "run",
   about: "one pod of an application of your own: run ./app.js; its options stand beside the pod's.",
@@ -140,6 +177,8 @@ export const commandsOf = ({ apps, extensions, running }: Team): ReadonlyArray<C
   verify,
   agent,
   check,
+  sourceShow,
+  sourceRemove,
   running === undefined ? runWhat : podCommand(run, extended(running, extensions)),
   ...apps.map((app) =>
     podCommand({ name: app.name, about: app.about, examples: [`${app.name} --help`] }, extended(app, extensions))

@@ -49,6 +49,8 @@ export interface CommandHelp {
   readonly name: string
   readonly about: string
   readonly settings: Table
+  /** The option whose value may stand alone, first. */
+  readonly first?: string
   /** Without the program's name. */
   readonly examples: ReadonlyArray<string>
   /** What the exit codes mean, where there is more to say than 0, 1 and 2. */
@@ -59,7 +61,7 @@ export const commandHelp = (program: string, command: CommandHelp): string =>
   [
     `${program} ${command.name}: ${command.about}`,
     "",
-    `Usage: ${program} ${command.name} [options]`,
+    `Usage: ${program} ${command.name} ${command.first === undefined ? "" : `<${command.first}> `}[options]`,
     ...command.examples.map((example) => `  ${program} ${example}`),
     "",
     "Options (a flag goes before its variable, which goes before the file of --config):",

@@ -9,6 +9,7 @@ import { PodSources } from "./cache/PodSources.ts"
 import { type FormatConflicts, metricsRoute } from "./scrape/MetricsRoute.ts"
 import * as MetricsShard from "./scrape/MetricsShard.ts"
 import { sdRoute } from "./scrape/SdRoute.ts"
+import { sourceRoute } from "./scrape/SourceRoute.ts"
 
 /** The code of metrics, loaded by who runs it: a shard's Layers, the routes of a pod. @stable */
 export const metricsParts: AppParts<MetricsOptions> = {
@@ -37,7 +38,7 @@ export const metricsParts: AppParts<MetricsOptions> = {
   surface: (pod, metrics) => {
     const conflicts = new Map<string, FormatConflicts>()
     return {
-      routes: [metricsRoute(pod, metrics, conflicts), sdRoute(pod)],
+      routes: [metricsRoute(pod, metrics, conflicts), sdRoute(pod), sourceRoute(pod)],
       status: () => ({ familyConflicts: Object.fromEntries(conflicts) })
     }
   }

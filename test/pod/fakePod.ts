@@ -170,6 +170,7 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
       const fake: { -readonly [K in keyof FakeShard]: FakeShard[K] } = { engine, dumps: [], port: undefined }
       yield* cache.enter("metrics/0", {
         sources: () => [],
+        source: () => undefined,
         refusals: () => [],
         ...options.content,
         look: () => ({

@@ -32,7 +32,7 @@ const processor = (closing: Deferred.Deferred<void>, evicting: Deferred.Deferred
         open: ({ tp }) =>
           Effect.gen(function* () {
             const look = () => ({ times: [], dumps: [gauge("held", partitionKey(tp))], end: () => {} })
-            const content = { look, sources: () => [], refusals: () => [] }
+            const content = { look, sources: () => [], source: () => undefined, refusals: () => [] }
             yield* cache.enter(partitionKey(tp), content)
             yield* Effect.addFinalizer(() =>
               Effect.andThen(Deferred.succeed(closing, undefined), Deferred.await(evicting))

@@ -61,29 +61,27 @@ export class Membership {
   /** What the brokers say of the topics; whether they grew is known in the same instant. */
   get refreshed(): Effect.Effect<void, TransportError> {
     const { topology } = this.member
-    return Effect.flatMap(topology.refresh, () => {
-      this.growth.counted(topology.counts)
-      return this.tellMissing
-    })
+    const counted = Effect.map(topology.refresh, () => this.growth.counted(topology.counts))
+    return Effect.ensuring(counted, this.tellMissing)
   }
 
   private get tellMissing(): Effect.Effect<void> {
-    const { missing } = this.member.topology
-    const before = this.toldMissing
-    this.toldMissing = missing
-    const lines = [
-      ...missing
+    return Effect.suspend(() => {
+      const { missing } = this.member.topology
+      const before = this.toldMissing
+      this.toldMissing = missing
+      const gone = missing
         .filter((topic) => !before.includes(topic))
         .map((topic) =>
           Effect.logWarning(
             `the brokers have no topic ${topic}: nothing of it is read until somebody creates it, or --topic names another one`
           )
-        ),
-      ...before
+        )
+      const back = before
         .filter((topic) => !missing.includes(topic))
         .map((topic) => Effect.logInfo(`the brokers have the topic ${topic} now`))
-    ]
-    return Effect.all(lines, { discard: true })
+      return Effect.all([...gone, ...back], { discard: true })
+    })
   }
 }
 

@@ -4,7 +4,13 @@
  * asks for a new generation.
  */
 import { Effect } from "effect"
-import { type GroupClient, partitionKey, type TopicPartition, type TransportError } from "../../transport/Transport.ts"
+import {
+  type GroupClient,
+  partitionKey,
+  type TopicInfo,
+  type TopicPartition,
+  type TransportError
+} from "../../transport/Transport.ts"
 import type { Signal } from "../Signal.ts"
 
 export class Topology {
@@ -15,6 +21,7 @@ export class Topology {
   isStale = true
   /** By the latest assignment of this member as leader. */
   private assigned: ReadonlySet<string> = new Set()
+  private readonly unknown = new Set<string>()
   private leaders: ReadonlyMap<string, number> = new Map()
   private readonly client: GroupClient
   private readonly topics: ReadonlyArray<string>
@@ -57,9 +64,9 @@ export class Topology {
     )
   }
 
-  /** Topics that the brokers do not have, by their last answer. */
+  /** Topics that the brokers do not have, by what they said last. */
   get missing(): ReadonlyArray<string> {
-    return this.answered === 0 ? [] : this.topics.filter((topic) => !this.counts.has(topic))
+    return this.topics.filter((topic) => this.unknown.has(topic))
   }
 
   /** Undefined while a partition has no leader. */
@@ -72,11 +79,35 @@ export class Topology {
     return new Set([...this.leaders.values()].filter((n) => n >= 0))
   }
 
-  /** A topic that does not exist (yet) has no partitions. */
+  /**
+   * What the brokers say of the topics, each by itself where they do not know one of them. One that does not exist (yet) has no partitions; one
+   * that did is not gone because a broker says so once: that fails, and what was known stays.
+   */
+  private look(topics: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<TopicInfo>, TransportError> {
+    return this.client.metadata(topics).pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          for (const topic of topics) this.unknown.delete(topic)
+        })
+      ),
+      Effect.catch((error) => {
+        if (error.code !== "UNKNOWN_TOPIC_OR_PARTITION") return Effect.fail(error)
+        const [topic, ...others] = topics
+        if (others.length > 0)
+          return Effect.map(
+            Effect.forEach(topics, (each) => this.look([each])),
+            (found) => found.flat()
+          )
+        this.unknown.add(topic!)
+        return this.counts.has(topic!) ? Effect.fail(error) : Effect.succeed([])
+      })
+    )
+  }
+
   readonly refresh: Effect.Effect<void, TransportError> = Effect.suspend(() => {
     const question = ++this.sent
     this.isStale = false
-    return Effect.map(this.client.metadata(this.topics), (topics) => {
+    return Effect.map(this.look(this.topics), (topics) => {
       this.answered = Math.max(this.answered, question)
       const leaders = new Map<string, number>()
       const partitions: Array<TopicPartition> = []

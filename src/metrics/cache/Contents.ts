@@ -157,6 +157,7 @@ export class Contents {
     return {
       look: () => this.look(clock()),
       sources: (limit) => this.status(limit, clock()),
+      source: (id) => this.statusOfOne(id, clock()),
       refusals
     }
   }
@@ -192,17 +193,23 @@ export class Contents {
   }
 
   private status(limit: number, now: Now): ReadonlyArray<SourceStatus> {
-    const { expiry, timestamps } = this.options
     const status: Array<SourceStatus> = []
-    const by = dueBy(timestamps, now.wall)
-    for (const [source, content] of this.bySource) {
+    for (const source of this.bySource.keys()) {
       if (status.length >= limit) break
-      const { shown, stamp, time } = content
-      if (!isLive(content, this.ages, now, expiry)) continue
-      if (shown.mode === "snapshot" ? isDue(by, stamp, time) : shown.series.hasDue(by))
-        status.push(statusOf(source, content, this.ages, now, expiry))
+      const one = this.statusOfOne(source, now)
+      if (one !== undefined) status.push(one)
     }
     return status
+  }
+
+  private statusOfOne(source: string, now: Now): SourceStatus | undefined {
+    const { expiry, timestamps } = this.options
+    const content = this.bySource.get(source)
+    if (content === undefined || !isLive(content, this.ages, now, expiry)) return undefined
+    const by = dueBy(timestamps, now.wall)
+    const { shown, stamp, time } = content
+    const due = shown.mode === "snapshot" ? isDue(by, stamp, time) : shown.series.hasDue(by)
+    return due ? statusOf(source, content, this.ages, now, expiry) : undefined
   }
 
   /** Changes samples, and counts what that changes. */

@@ -23,6 +23,8 @@ export interface PartitionContent {
   readonly look: () => Look
   /** For status: one entry a source, at most `limit`. */
   readonly sources: (limit: number) => ReadonlyArray<SourceStatus>
+  /** Of one source; undefined where nothing of it is shown. */
+  readonly source: (id: string) => SourceStatus | undefined
   /** The latest refusals, newest first, bounded. */
   readonly refusals: () => ReadonlyArray<RefusalStatus>
 }
@@ -66,6 +68,8 @@ export class MetricsCache extends Context.Service<
     /** Synchronous. Keys that are not here are left out. */
     readonly collect: (keys: ReadonlyArray<string>) => Look
     readonly get: (key: string) => PartitionContent | undefined
+    /** By their keys. */
+    readonly all: () => Iterable<readonly [key: string, content: PartitionContent]>
   }
 >()("k2p/metrics/cache/MetricsCache") {
   static readonly layer = Layer.effect(
@@ -98,7 +102,8 @@ export class MetricsCache extends Context.Service<
             }
           }
         },
-        get: (key) => contents.get(key)
+        get: (key) => contents.get(key),
+        all: () => contents
       })
     })
   )

@@ -5,6 +5,7 @@ import { SelfMetrics } from "../../SelfMetrics.ts"
 import { partitionKey } from "../../transport/Transport.ts"
 import { MetricsCache, type RefusalStatus, type SourceStatus } from "../cache/MetricsCache.ts"
 import { scrapeChannel } from "./ScrapeChannel.ts"
+import type { SourceQuestion, SourceTrace } from "./SourceRoute.ts"
 
 /** What status says of a partition besides what the engine does. */
 export interface PartitionDetails {
@@ -17,6 +18,17 @@ export interface PartitionDetails {
 }
 
 const sourcesPerPartition = 100
+
+/** Of each partition that has anything of the source. */
+const tracesOf = (cache: MetricsCache["Service"], id: string): ReadonlyArray<SourceTrace> => {
+  const traces: Array<SourceTrace> = []
+  for (const [key, content] of cache.all()) {
+    const shown = content.source(id) ?? null
+    const refusals = content.refusals().filter(({ source }) => source === id)
+    if (shown !== null || refusals.length > 0) traces.push({ key, shown, refusals })
+  }
+  return traces
+}
 
 export const layer: Layer.Layer<ShardService, never, MetricsCache | SelfMetrics> = Layer.effect(
   ShardService,
@@ -33,7 +45,7 @@ export const layer: Layer.Layer<ShardService, never, MetricsCache | SelfMetrics>
         for (const time of look.times) metrics.shownAge.observe(Math.max(0, now - time) / 1000)
         return scrapeChannel({ cut, look, run, leftOut })
       },
-      ask: () => Effect.succeed(undefined),
+      ask: (question) => Effect.sync(() => tracesOf(cache, (question as SourceQuestion).id)),
       details: (partitions, entries) => {
         let left = entries
         return partitions.map((tp): PartitionDetails => {
