@@ -37,6 +37,12 @@ export const metricsSettings = settings({
       "Show series of the names that Prometheus itself writes (up, scrape_duration_seconds, ALERTS and their like).",
     fallback: "false"
   },
+  sourceTimes: {
+    kind: Kind.flag,
+    about:
+      "Show beside each source's series when the broker took its last accepted round, and its last refused one: k2p_source_accepted_timestamp_seconds, k2p_source_refused_timestamp_seconds.",
+    fallback: "false"
+  },
   admissionRelabelConfigs: {
     kind: relabelRules,
     about:
@@ -185,7 +191,13 @@ export const metricsConfig = ({ values }: Resolved<typeof metricsSettings>): Out
   }
   return {
     value: {
-      settings: { ...agreed, commit: values.commit, limits, ...(admits ? { relabel } : {}) },
+      settings: {
+        ...agreed,
+        commit: values.commit,
+        sourceTimes: values.sourceTimes,
+        limits,
+        ...(admits ? { relabel } : {})
+      },
       // Nothing is said where nothing is left out: pods without the options agree with those that do not know them.
       agreed: admits ? { ...agreed, admission: versionOf(relabel) } : agreed,
       engine: { lateness: values.expiry / 2, lookback: values.lookback ?? values.expiry },

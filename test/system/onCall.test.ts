@@ -21,7 +21,7 @@ describeKafka("who is on call", () => {
   let producer: kafkajs.Producer
   const args = (group: string, of = topic) => [
     ...["--brokers", kafka.bootstrap[0]!, "--topic", of, "--group-id", group],
-    ...["--session-timeout", "6s", "--expiry", "10m", "--lookback", "10m"]
+    ...["--session-timeout", "6s", "--expiry", "10m", "--lookback", "10m", "--source-times"]
   ]
   beforeAll(async () => {
     kafka = await startKafka({ version: "3.9.1", settings: { "group.min.session.timeout.ms": "6000" } })
@@ -53,6 +53,12 @@ describeKafka("who is on call", () => {
     await send("good", "v 1\n", { "k2p-round": "5.1" })
     await send("bad", "v 1\n", { "k2p-round": "five" })
     await until(async () => (await pod.get("/metrics")).includes('instance="good"'), { what: () => "good is shown" })
+    await until(async () => (await pod.get("/metrics")).includes("k2p_source_refused"), {
+      what: () => "bad is refused"
+    })
+    const body = await pod.get("/metrics")
+    assert.match(body, /^k2p_source_accepted_timestamp_seconds\{instance="good"\} 1\d{9}\.\d+$/m)
+    assert.match(body, /^k2p_source_refused_timestamp_seconds\{instance="bad"\} 1\d{9}\.\d+$/m)
     const good = await source("show", "good")
     assert.match(good.stdout, /metrics\/1 \(shard 0, serving\): 1 series, snapshot, version 5\.1 at offset 0/)
     assert.match(good.stdout, /^"good" is shown, from metrics\/1\.$/m)
@@ -123,14 +129,16 @@ describeKafka("who is on call", () => {
     await until(async () => (await figure("k2p_partition_lag_records")) === 0, { what: () => "no lag" })
   })
 
-  it("hears that a topic is missing, by its name", async () => {
-    const lost = await startPod(stage, "lost", args("lost", "metrisc"))
-    await until(
-      async () => (await (await fetch(lost.url("/readyz"))).text()).includes("the brokers have no topic metrisc"),
-      {
-        within: 60_000,
-        what: () => "readyz names it"
-      }
+  it("hears that a topic is missing, by its name, and the other topics are shown", async () => {
+    const lost = await startPod(stage, "lost", args("lost", `metrisc,${topic}`))
+    await until(async () => (await lost.get("/metrics")).includes('instance="good"'), {
+      within: 60_000,
+      what: () => "the topic that is there is shown"
+    })
+    assert.match(await lost.get("/readyz"), /^ready, but the brokers have no topic metrisc/)
+    assert.match(
+      lost.process.out.stderr + lost.process.out.stdout,
+      /the brokers have no topic metrisc: nothing of it is read/
     )
   })
 })

@@ -25,6 +25,8 @@ export interface CacheOptions {
   readonly sourceLabel: string
   readonly limits: ParseLimits & CacheLimits
   readonly allowReservedNames?: boolean
+  /** Whether the body tells when the last round of each source was accepted, and refused. */
+  readonly sourceTimes?: boolean
   /** Which sources, series and labels are taken; absent: all. */
   readonly admission?: Admission["Service"] | undefined
   /** Somebody is told of each accepted round (Tapped): those before this offset were told to their end before. */

@@ -16,6 +16,7 @@ import type { Holders, Holding } from "./Holders.ts"
 import type { Look, PartitionContent, SourceStatus } from "./MetricsCache.ts"
 import type { Share } from "./Share.ts"
 import { contentOverhead, isLive, needOf, type SourceContent, statusOf } from "./SourceContent.ts"
+import { type SourceTime, SourceTimes } from "./SourceTimes.ts"
 
 export class Contents {
   readonly budget: Budget
@@ -26,6 +27,8 @@ export class Contents {
   private readonly displaced: (source: string, content: SourceContent, now: Now) => void
   private readonly gone: (source: string, content: SourceContent) => void
   private readonly bySource = new Map<string, SourceContent>()
+  /** Where somebody wants to see them. */
+  readonly sourceTimes: SourceTimes | undefined
   /** By what a new owner must read to hold the same. */
   private readonly needs = new Ranking<string>()
 
@@ -41,6 +44,7 @@ export class Contents {
   ) {
     const { limits, expiry } = options
     this.options = options
+    this.sourceTimes = options.sourceTimes === true ? new SourceTimes() : undefined
     this.ages = ages
     this.holders = holders
     this.displaced = displaced
@@ -167,9 +171,10 @@ export class Contents {
     const { expiry, timestamps } = this.options
     const dumps: Array<Dump> = []
     const times: Array<number> = []
+    const accepted: Array<SourceTime> = []
     const loans: Array<Loan> = []
     const by = dueBy(timestamps, now.wall)
-    for (const content of this.bySource.values()) {
+    for (const [source, content] of this.bySource) {
       const { shown } = content
       if (shown.mode === "snapshot") {
         if (!isDue(by, content.stamp, content.time) || !isLive(content, this.ages, now, expiry)) continue
@@ -182,7 +187,10 @@ export class Contents {
         loans.push(lent.loan)
       }
       times.push(content.time)
+      if (this.sourceTimes !== undefined) accepted.push([source, content.stamp.timestamp])
     }
+    const told = this.sourceTimes?.dump(this.options.sourceLabel, accepted)
+    if (told !== undefined) dumps.push(told)
     return {
       dumps,
       times,

@@ -9,7 +9,7 @@ import type { Dump } from "../text/Dump.ts"
 /** What was there at one instant. @experimental */
 export interface Look {
   readonly dumps: ReadonlyArray<Dump>
-  /** When each was dumped, by its sender's clock: ms since the Unix epoch. */
+  /** When each source's was dumped, by its sender's clock: ms since the Unix epoch. */
   readonly times: ReadonlyArray<number>
   /** Nobody looks at the dumps any more: their memory is others'. Once; who keeps them never calls it. */
   readonly end: () => void

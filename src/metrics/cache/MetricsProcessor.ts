@@ -58,6 +58,8 @@ export interface MetricsOptions {
   readonly limits: ParseLimits & Partial<CacheLimits>
   /** Whether names that Prometheus itself writes are shown. */
   readonly allowReservedNames?: boolean
+  /** Whether the body tells, beside what sources show, when the broker took the last accepted round of each, and the last refused one. */
+  readonly sourceTimes?: boolean
   /** Prometheus' rules on what is taken, which `metricsParts` makes an Admission of. */
   readonly relabel?: AdmissionSettings
   /** Of one of several workers: what they know together (`PodSources.memory`). */

@@ -251,7 +251,9 @@ export class PartitionCache {
   }
 
   /** `claimed`: what is shown where it is not sure whose the record is. */
-  private refuse(why: Refusal, source: string | undefined, { offset, replayed }: Stamp, now: Now, claimed = ""): void {
+  private refuse(why: Refusal, source: string | undefined, stamp: Stamp, now: Now, claimed = ""): void {
+    const { offset, replayed, timestamp } = stamp
+    this.contents.sourceTimes?.refuse(source ?? claimed, timestamp)
     this.books.refused(why, source ?? claimed, offset, now)
     if (replayed && source !== undefined) this.contents.remove(source)
   }

@@ -1,5 +1,5 @@
 /**
- * ReservedNames: the names of the series that Prometheus itself writes beside what it scrapes. A proxied series of such a name, with
+ * ReservedNames: the names of the series that Prometheus itself writes beside what it scrapes, and of those that the pod does. A proxied series of such a name, with
  * the job and instance of a pod's own target, would stand in the place of Prometheus' own word on that pod; so its lines are
  * not shown unless `--allow-reserved-names` says so.
  *
@@ -24,7 +24,10 @@ export const reservedNames: ReadonlySet<string> = new Set([
   "scrape_body_size_bytes",
   // Of alerting rules.
   "ALERTS",
-  "ALERTS_FOR_STATE"
+  "ALERTS_FOR_STATE",
+  // Of each source, by the pod (cache/SourceTimes).
+  "k2p_source_accepted_timestamp_seconds",
+  "k2p_source_refused_timestamp_seconds"
 ])
 
 export const isReserved = (name: string): boolean => reservedNames.has(escapeMetric(name, "underscores"))
