@@ -130,8 +130,9 @@ describeKafka("who is on call", () => {
   })
 
   it("hears that a topic is missing, by its name, and the other topics are shown", async () => {
+    await send("there", "v 1\n", { "k2p-round": "5.1" })
     const lost = await startPod(stage, "lost", args("lost", `metrisc,${topic}`))
-    await until(async () => (await lost.get("/metrics")).includes('instance="good"'), {
+    await until(async () => (await lost.get("/metrics")).includes('instance="there"'), {
       within: 60_000,
       what: () => "the topic that is there is shown"
     })
