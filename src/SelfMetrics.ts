@@ -81,6 +81,12 @@ const make = (defaults: boolean) => {
     buckets: Array<number>,
     labelNames: ReadonlyArray<L> = []
   ) => new Histogram<L>({ name, help, buckets, labelNames: [...labelNames], registers })
+  /** A gauge that is there once it was set: a zero would stand for nothing. */
+  const whereSet = (name: string, help: string) => {
+    const made = gauge(name, help)
+    made.remove()
+    return made
+  }
   const partition = ["topic", "partition"] as const
   /** What an agent has to say of its files is gathered when somebody asks. */
   const asked = { agent: (): void => {} }
@@ -281,6 +287,23 @@ const make = (defaults: boolean) => {
       "k2p_http_connections_closed_total",
       "Connections that were closed: idle or busy ones that made room, new ones where there was none, those with too many requests in a row.",
       ["why"]
+    ),
+    httpRefused: counter(
+      "k2p_http_refused_total",
+      "Requests, and connections before their first one, that were not let in, by reason (docs/security.md).",
+      ["why"]
+    ),
+    webConfigGood: whereSet(
+      "k2p_web_config_last_reload_successful",
+      "1 where the web configuration in use is what its files hold; 0: they cannot be used, and the one before is in use."
+    ),
+    webConfigTime: whereSet(
+      "k2p_web_config_last_reload_success_timestamp_seconds",
+      "When the web configuration in use was read."
+    ),
+    webCertificateEnd: whereSet(
+      "k2p_web_certificate_end_timestamp_seconds",
+      "When the certificate that the server shows ends."
     ),
     scrapeSeconds: histogram(
       "k2p_scrape_seconds",

@@ -78,6 +78,7 @@ const ground = [
   "Backoff.ts",
   "CountedHistogram.ts",
   "Loan.ts",
+  "SecretFile.ts",
   "SelfMetrics.ts",
   "Logging.ts",
   "LoopTurns.ts",
