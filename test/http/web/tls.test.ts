@@ -3,7 +3,7 @@
 import { X509Certificate } from "node:crypto"
 import { copyFileSync } from "node:fs"
 import { Agent } from "node:https"
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
@@ -199,8 +199,10 @@ describeWith(["openssl"], "TLS", () => {
       assert.strictEqual((await ask(server, { agent })).status, 200)
       files.write(
         file.split("/").at(-1)!,
-        tls("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: authority.pem\n")
+        tls("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: later.pem\n")
       )
+      await eventually(() => server.read.at(-1) === false)
+      copyFileSync(files.at("authority.pem"), files.at("later.pem"))
       await eventually(async () => (await outcome(server, { agent })) === "refused")
       assert.strictEqual(await outcome(server, as("client")), "200")
       assert.strictEqual(await outcome(server, trusting()), "refused")
@@ -217,6 +219,22 @@ describeWith(["openssl"], "TLS", () => {
     assert.strictEqual((await ask(server, trusting())).status, 200)
     await ended
     for (const socket of silent) socket.destroy()
+  })
+
+  test("a handshake that does not come, and a head that drips, are waited for in bounds", tls, async (server) => {
+    const closed = (socket: Socket) =>
+      new Promise((resolve) => {
+        socket.on("error", () => {}).once("close", resolve)
+        socket.resume()
+      })
+    const silent = connect(server.port, "127.0.0.1")
+    const dripping = connectTls({ host: "127.0.0.1", port: server.port, ...trusting() }, () => {
+      dripping.write("GET /hello HTTP/1.1\r\n")
+    })
+    const drops = setInterval(() => dripping.write("X: y\r\n"), 100)
+    await Promise.all([closed(silent), closed(dripping)])
+    clearInterval(drops)
+    await eventually(() => server.refused.includes("tls"))
   })
 
   test(
