@@ -1,6 +1,7 @@
 /** TLS of the HTTP server with real certificates and sockets: who is let in, by which certificate, and what a change of the files does. */
 
 import { X509Certificate } from "node:crypto"
+import { once } from "node:events"
 import { copyFileSync } from "node:fs"
 import { Agent } from "node:https"
 import { connect, type Socket } from "node:net"
@@ -197,13 +198,18 @@ describeWith(["openssl"], "TLS", () => {
     async (server, _, file) => {
       const agent = new Agent({ keepAlive: true, maxSockets: 1, ...trusting() })
       assert.strictEqual((await ask(server, { agent })).status, 200)
+      await eventually(() => Object.keys(agent.freeSockets).length > 0)
+      const [kept] = Object.values(agent.freeSockets)[0]!
+      const ended = once(kept!, "close")
       files.write(
         file.split("/").at(-1)!,
         tls("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: later.pem\n")
       )
       await eventually(() => server.read.at(-1) === false)
       copyFileSync(files.at("authority.pem"), files.at("later.pem"))
-      await eventually(async () => (await outcome(server, { agent })) === "refused")
+      // Who is connected, and asks nothing.
+      await ended
+      assert.strictEqual(await outcome(server, { agent }), "refused")
       assert.strictEqual(await outcome(server, as("client")), "200")
       assert.strictEqual(await outcome(server, trusting()), "refused")
       agent.destroy()
