@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
+import { basic, ask as get } from "../http/web/server.ts"
 import { fakePod, gauge } from "../pod/fakePod.ts"
 import { openStage, type Stage } from "../support/processes.ts"
 import { startPrometheus } from "../support/prometheus.ts"
@@ -51,6 +52,21 @@ describeWith(["openssl", "prometheus", "curl"], "a pod behind a web configuratio
         for (const name of ["unknown", "ended"])
           assert.strictEqual(await curl(...certificate(name), ...user), "refused")
         assert.strictEqual(await curl(...user), "refused")
+
+        // Pieces of a body are filled again when the socket has them: through TLS, too.
+        const small = pod.dumps
+        pod.dumps = Array.from({ length: 8 }, (_, n) => gauge("large", `source-${n}`, 25_000, n))
+        const [cert, key] = [files.text("client.pem"), files.text("client.key")]
+        const tls = { ca: files.text("authority.pem"), cert, key, headers: basic("prometheus", password) }
+        const { body } = await get(
+          { port: Number(new URL(pod.base).port), scheme: "https" },
+          { path: "/metrics", ...tls }
+        )
+        const lines = pod.dumps.flatMap(({ families }) =>
+          families.map(({ bytes }) => Buffer.from(bytes as Uint8Array).toString())
+        )
+        assert.isTrue(body.endsWith(lines.join("")), "the body is whole")
+        pod.dumps = small
 
         writeFileSync(join(stage.dir, "password"), password)
         const prometheus = await startPrometheus(stage, [new URL(pod.base).host], {
