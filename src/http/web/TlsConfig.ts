@@ -20,6 +20,8 @@ export interface TlsConfig {
 const versions = { TLS10: "TLSv1", TLS11: "TLSv1.1", TLS12: "TLSv1.2", TLS13: "TLSv1.3" } as const
 const alwaysOn = ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"]
 const maxBytes = 1024 * 1024
+/** Seconds in which a session may be resumed, without its client's certificate being looked at anew. */
+const sessionTimeout = 300
 
 /** What files hold, each read once: for their fingerprint, and for the list of what to watch. */
 export class Files {
@@ -83,6 +85,7 @@ export const readTlsConfig = (
     minVersion: versions[settings.minVersion] as SecureVersion,
     maxVersion: versions[settings.maxVersion] as SecureVersion,
     honorCipherOrder: settings.isServersOrder,
+    sessionTimeout,
     ...(ciphers.length === 0 ? {} : { ciphers: [...alwaysOn, ...ciphers].join(":") }),
     ...(curves.length === 0 ? {} : { ecdhCurve: curves.join(":") })
   }

@@ -218,6 +218,53 @@ describeWith(["openssl"], "TLS", () => {
     }
   )
 
+  test(
+    "a session is resumed by whom the rules let in, not by whom they let in before",
+    () => tls("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: authority.pem\n"),
+    async (server, _, file) => {
+      const asked = (maxVersion: "TLSv1.2" | "TLSv1.3", session?: Buffer) =>
+        new Promise<{ readonly session: Buffer | undefined; readonly outcome: string }>((resolve) => {
+          let [text, next, how] = ["", session, ""]
+          const given = {
+            host: "127.0.0.1",
+            port: server.port,
+            ...as("client"),
+            maxVersion,
+            ...(session && { session })
+          }
+          const socket = connectTls(given, () => {
+            how = socket.isSessionReused() ? "resumed" : "anew"
+            socket.write("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+          })
+          socket.on("session", (ticket) => {
+            next = ticket
+          })
+          socket.on("data", (data) => {
+            text += data
+          })
+          socket.on("error", () => {})
+          socket.on("close", () =>
+            resolve({ session: next, outcome: `${text === "" ? "refused" : text.split(" ")[1]} ${how}` })
+          )
+        })
+      const sessions: Array<readonly ["TLSv1.2" | "TLSv1.3", Buffer]> = []
+      for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+        const { session, outcome } = await asked(version)
+        assert.strictEqual(outcome, "200 anew")
+        assert.strictEqual((await asked(version, session)).outcome, "200 resumed")
+        sessions.push([version, session!])
+      }
+      files.write(
+        file.split("/").at(-1)!,
+        tls("  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: stranger.pem\n")
+      )
+      await eventually(() => server.read.length > 1)
+      for (const [version, session] of sessions)
+        assert.match((await asked(version, session)).outcome, /^refused/, version)
+      assert.strictEqual(await outcome(server, as("unknown")), "200")
+    }
+  )
+
   test("who connects and never begins a handshake makes room as idle ones do", tls, async (server) => {
     const silent = Array.from({ length: 128 }, () => connect(server.port, "127.0.0.1"))
     const ended = Promise.race(
