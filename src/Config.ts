@@ -13,6 +13,7 @@ import { eventHubsCompressions } from "./config/EventHubs.ts"
 import type { Address } from "./config/Kind.ts"
 import type { Outcome, Resolved } from "./config/Resolve.ts"
 import type * as Settings from "./config/Settings.ts"
+import { loadWebConfig } from "./http/web/WebConfig.ts"
 import { type LogConfig, readLog } from "./Logging.ts"
 import { type RelabelRule, type RelabelSettings, relabelRule } from "./metrics/relabel/RelabelRule.ts"
 import { type Acks, defaultMaxRequestBytes } from "./transport/Transport.ts"
@@ -32,7 +33,15 @@ export interface AgentConfig {
   /** Undefined where it has no log files to tail. */
   readonly logs: LogOptions | undefined
   readonly dryRun: boolean
-  readonly listen: Address | undefined
+  /** Undefined where it has no HTTP server. */
+  readonly http:
+    | {
+        readonly listen: Address
+        /** It can be used. */
+        readonly webConfigFile: string | undefined
+        readonly browserHosts: ReadonlyArray<string>
+      }
+    | undefined
   readonly log: LogConfig
 }
 
@@ -91,6 +100,11 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
     problems.push("--scrape-timeout is longer than --scrape-interval: a scrape ends before the next one begins")
   const targets = readTargets(resolved, problems)
   const relabel = readRules(values.metricRelabelConfigs ?? [], problems)
+  const { listen, "web.config.file": webConfigFile } = values
+  const web = webConfigFile === undefined ? undefined : loadWebConfig(webConfigFile)
+  if (web !== undefined && "problems" in web) problems.push(...web.problems)
+  if (webConfigFile !== undefined && listen === undefined)
+    problems.push("--web.config.file is given without --listen: there is no HTTP server that it could be for")
   if (problems.length > 0 || "problems" in connection) return { problems }
   const hub = connection.value.eventHubs?.topic
   const agent: AgentOptions = {
@@ -129,7 +143,8 @@ export const agentConfig = (resolved: Resolved<typeof Settings.agent>): Outcome<
   return {
     value: {
       ...{ connection: reached, agent, logs },
-      ...{ dryRun: values.dryRun, listen: values.listen, log: readLog(values) }
+      ...{ dryRun: values.dryRun, log: readLog(values) },
+      http: listen === undefined ? undefined : { listen, webConfigFile, browserHosts: values.browserHosts ?? [] }
     }
   }
 }

@@ -83,6 +83,12 @@ const make = (defaults: boolean) => {
   ) => new Histogram<L>({ name, help, buckets, labelNames: [...labelNames], registers })
   const seconds = (name: string, help: string) =>
     new CountedHistogram(name, help, [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30], registry)
+  /** A gauge that is there once it was set: a zero would stand for nothing. */
+  const whereSet = (name: string, help: string) => {
+    const made = gauge(name, help)
+    made.remove()
+    return made
+  }
   const partition = ["topic", "partition"] as const
   /** What an agent has to say of its files is gathered when somebody asks. */
   const asked = { agent: (): void => {} }
@@ -374,6 +380,23 @@ const make = (defaults: boolean) => {
       "Scrapes that are running, each by the share of the pod's shards that it asks."
     ),
     scrapesLimit: gauge("k2p_scrapes_limit", "Scrapes of the whole pod that may run at once."),
+    httpRefused: counter(
+      "k2p_http_refused_total",
+      "Requests, and connections before their first one, that were not let in, by reason (docs/security.md).",
+      ["why"]
+    ),
+    webConfigGood: whereSet(
+      "k2p_web_config_last_reload_successful",
+      "1 where the web configuration in use is what its files hold; 0: they cannot be used, and the one before is in use."
+    ),
+    webConfigTime: whereSet(
+      "k2p_web_config_last_reload_success_timestamp_seconds",
+      "When the web configuration in use was read."
+    ),
+    webCertificateEnd: whereSet(
+      "k2p_web_certificate_end_timestamp_seconds",
+      "When the certificate that the server shows ends."
+    ),
     scrapeSeconds: histogram(
       "k2p_scrape_seconds",
       "From request to the last byte of a scrape.",

@@ -79,6 +79,7 @@ const ground = [
   "CountedHistogram.ts",
   "Loan.ts",
   "Seldom.ts",
+  "SecretFile.ts",
   "SelfMetrics.ts",
   "Logging.ts",
   "LoopTurns.ts",

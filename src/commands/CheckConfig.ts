@@ -8,7 +8,8 @@ import { readSessionTimeout, readTopics } from "../config/Group.ts"
 import * as Kind from "../config/Kind.ts"
 import type { Outcome, Resolved } from "../config/Resolve.ts"
 import { settings } from "../config/Setting.ts"
-import { agent, connection, group, program } from "../config/Settings.ts"
+import { agent, connection, group, program, web } from "../config/Settings.ts"
+import { loadWebConfig, type WebConfig } from "../http/web/WebConfig.ts"
 import { type LogConfig, readLog } from "../Logging.ts"
 import { metricsSettings } from "../metrics/MetricsSettings.ts"
 import type { Acks } from "../transport/Transport.ts"
@@ -34,6 +35,11 @@ export const checkSettings = settings({
   partitionBase: agent.partitionBase,
   acks: agent.acks,
   maxRequestBytes: agent.maxRequestBytes,
+  "web.config.file": {
+    ...web["web.config.file"],
+    about: "Look at this file of theirs, too: certificates, users, and what is worth a note about them.",
+    otherwise: "none"
+  },
   ...program
 })
 
@@ -47,7 +53,13 @@ export interface CheckConfig {
   readonly store: StoreSettings | null
   /** Null: for pods. */
   readonly agent: CheckedAgent | null
+  readonly web: CheckedWeb | null
   readonly log: LogConfig
+}
+
+export interface CheckedWeb {
+  readonly path: string
+  readonly config: WebConfig
 }
 
 export interface CheckedAgent {
@@ -65,6 +77,9 @@ export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<C
   const { to } = values
   if (to !== undefined && values.agent)
     return { problems: ["--to and --agent cannot be given together: an agent knows no archive"] }
+  const path = values["web.config.file"]
+  const loaded = path === undefined ? undefined : loadWebConfig(path)
+  if (loaded !== undefined && "problems" in loaded) return loaded
   return {
     value: {
       connection: connection.value,
@@ -81,6 +96,7 @@ export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<C
             requestBytes: values.maxRequestBytes
           }
         : null,
+      web: path === undefined || loaded === undefined ? null : { path, config: loaded.value },
       log: readLog(values)
     }
   }

@@ -2,6 +2,7 @@
 import { readArguments } from "../config/Arguments.ts"
 import type { CommandHelp } from "../config/Help.ts"
 import { type Environment, type Outcome, type Resolved, resolve } from "../config/Resolve.ts"
+import { withSecretFiles } from "../config/SecretFiles.ts"
 import type { Table } from "../config/Setting.ts"
 import { readSettingsFile } from "../config/SettingsFile.ts"
 import type { App } from "../pod/App.ts"
@@ -22,21 +23,22 @@ export const command = <T extends Table, C>(
   help: CommandHelp & { readonly settings: T },
   configure: (resolved: Resolved<T>) => Outcome<C>,
   load: (config: C) => Promise<Program>
-): Command => ({
-  ...help,
-  load: (argv, env, names) => {
-    const args = readArguments(argv, help.settings)
+): Command => {
+  const settings = withSecretFiles(help.settings)
+  const planned: Command["load"] = (argv, env, names) => {
+    const args = readArguments(argv, settings)
     const path = args.given.get("config")?.[0] ?? (env.K2P_CONFIG || undefined)
     const file = path === undefined ? undefined : readSettingsFile(path, names)
     const shape = [...args.problems, ...(file?.problems ?? [])]
     // Values are looked at only when it is clear which were meant.
     if (shape.length > 0) return { problems: shape }
-    const resolved = resolve(help.settings, args, env, file)
+    const resolved = resolve(settings, args, env, file)
     if ("problems" in resolved) return resolved
     const config = configure(resolved.value)
     return "problems" in config ? config : { value: () => load(config.value) }
   }
-})
+  return { ...help, settings, load: planned }
+}
 
 export const plainExits = [
   "0  ended as asked (SIGTERM, SIGINT)",

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import archiveApp from "../archive/ArchiveApp.ts"
 import { agentConfig, demoConfig } from "../Config.ts"
+import { withSecretFiles } from "../config/SecretFiles.ts"
 import * as Settings from "../config/Settings.ts"
 import metricsApp from "../metrics/MetricsApp.ts"
 import type { App } from "../pod/App.ts"
@@ -155,7 +156,7 @@ const run = {
 /** `run` where no module was named. */
 const runWhat: Command = {
   ...run,
-  settings: podSettings,
+  settings: withSecretFiles(podSettings),
   exits: plainExits,
   load: () => ({ problems: ["the path of the application's module must come first: run ./app.js"] })
 }

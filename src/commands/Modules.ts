@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url"
 import { readArguments } from "../config/Arguments.ts"
 import { quoted } from "../config/Kind.ts"
 import { type Environment, type Outcome, resolve } from "../config/Resolve.ts"
+import { withSecretFiles } from "../config/SecretFiles.ts"
 import { optionName, settings } from "../config/Setting.ts"
 import { program } from "../config/Settings.ts"
 import { readSettingsFile } from "../config/SettingsFile.ts"
@@ -61,10 +62,10 @@ const judged = <M extends Member>(
 
 /** Options that two of them have: of a pod, an application, extensions. */
 const clashes = (members: ReadonlyArray<Member>): ReadonlyArray<string> => {
-  const owners = new Map(Object.keys(podSettings).map((key) => [key, "the pod"]))
+  const owners = new Map(Object.keys(withSecretFiles(podSettings)).map((key) => [key, "the pod"]))
   const problems: Array<string> = []
   for (const { name, settings: table } of members)
-    for (const key of Object.keys(table)) {
+    for (const key of Object.keys(withSecretFiles(table))) {
       const owner = owners.get(key)
       if (owner === undefined) owners.set(key, name)
       else problems.push(`the option --${optionName(key)} of ${name} is one of ${owner}: give it another name`)

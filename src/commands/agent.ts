@@ -13,7 +13,8 @@ import { startTailing } from "../agent/log/LogTailing.ts"
 import { statusRoute } from "../agent/StatusRoute.ts"
 import { shownUrl } from "../agent/scrape/ScrapeTarget.ts"
 import type { AgentConfig } from "../Config.ts"
-import { type Address, formatAddress } from "../config/Kind.ts"
+import { formatAddress } from "../config/Kind.ts"
+import { openGate } from "../http/Gate.ts"
 import { indexRoute } from "../http/IndexRoute.ts"
 import { get, type Route, replyText } from "../http/Route.ts"
 import { Server } from "../http/Server.ts"
@@ -35,14 +36,20 @@ const aliveRoute = (uselessness: () => string | undefined): Route =>
     return replyText(response, reason === undefined ? 200 : 503, reason ?? "ok")
   })
 
-const ownServer = (listen: Address, status: () => AgentStatus | undefined, logs: () => LogStatus | undefined) =>
+const ownServer = (
+  { listen, webConfigFile, browserHosts }: AgentConfig["http"] & {},
+  status: () => AgentStatus | undefined,
+  logs: () => LogStatus | undefined
+) =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
     const surface = [statusRoute(status, logs), selfMetricsRoute(metrics), aliveRoute(() => status()?.uselessness)]
     const routes = [indexRoute("kafka2prom agent", surface), ...surface]
-    const server = yield* Layer.build(Server.layer({ listen, routes, draining: () => false, onClosed: () => {} }))
-    const { address } = yield* Effect.provide(Server, server)
-    yield* Effect.logInfo(`listening on http://${formatAddress(address)}/self/metrics`)
+    const gate = yield* openGate({ webConfigFile, browserHosts, onRefused: () => {} })
+    const options = { listen, routes, gate, option: "--listen", draining: () => false, onClosed: () => {} } as const
+    const server = yield* Layer.build(Server.layer(options))
+    const { address, scheme } = Context.get(server, Server)
+    yield* Effect.logInfo(`listening on ${scheme}://${formatAddress(address)}/self/metrics`)
   })
 
 /** Nothing is sent; 1 where something of what was named would not be sent, or not be shown whole. */
@@ -66,16 +73,16 @@ const what = ({ agent, logs }: AgentConfig): string => {
 
 const sending = (config: AgentConfig): Program =>
   Effect.gen(function* () {
-    const { agent: options, connection, listen, logs } = config
+    const { agent: options, connection, http, logs } = config
     yield* shutdownDeadline("agent", options.shutdownTimeout + shutdownExtra)
     yield* ignoreHangup
     for (const warning of connection.warnings) yield* Effect.logWarning(warning)
     yield* Effect.logInfo(`kafka2prom ${version}: ${what(config)}, brokers ${connection.kafka.brokers.join(",")}`)
     let status = (): AgentStatus | undefined => undefined
     let logStatus = (): LogStatus | undefined => undefined
-    if (listen !== undefined)
+    if (http !== undefined)
       yield* ownServer(
-        listen,
+        http,
         () => status(),
         () => logStatus()
       )

@@ -9,11 +9,12 @@ import { openStore, type StoreSettings } from "../archive/store/OpenStore.ts"
 import { formatPlace } from "../archive/store/Place.ts"
 import { probe } from "../archive/store/Probe.ts"
 import { Assignor } from "../engine/group/Assignor.ts"
+import { warningsOf } from "../http/web/WebConfig.ts"
 import { logging } from "../Logging.ts"
 import { protocolOf } from "../pod/App.ts"
 import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { type Inspection, Transport, TransportError } from "../transport/Transport.ts"
-import type { CheckConfig, CheckedAgent } from "./CheckConfig.ts"
+import type { CheckConfig, CheckedAgent, CheckedWeb } from "./CheckConfig.ts"
 import { judge, report, type Section } from "./Findings.ts"
 import type { Program } from "./Program.ts"
 
@@ -94,6 +95,24 @@ const sectionOf = (settings: StoreSettings): Effect.Effect<Section> =>
     return { title: `store ${formatPlace(settings.place)}`, findings: [found] }
   })
 
+/** The configuration can be used: others are refused before anything starts. */
+export const webSection = ({ path, config }: CheckedWeb, now: number): Section => {
+  const { tls, users } = config
+  const hasEnded = tls !== undefined && tls.expires < now
+  return {
+    title: `web configuration ${path}`,
+    findings: [
+      tls === undefined
+        ? { level: "note", text: "no TLS: what is asked and answered can be read on the way" }
+        : { level: hasEnded ? "broken" : "ok", text: `TLS, client_auth_type ${tls.clientAuth}` },
+      users.size === 0 && tls?.clientAuth !== "RequireAndVerifyClientCert"
+        ? { level: "note", text: "everybody is let in: neither users nor client certificates that are verified" }
+        : { level: "ok", text: users.size > 0 ? `${users.size} users may log in` : "clients show a certificate" },
+      ...warningsOf(config, now).map((text) => ({ level: hasEnded ? "broken" : "note", text }) as const)
+    ]
+  }
+}
+
 export interface Checked {
   readonly code: 0 | 1 | 3
   readonly stdout: string
@@ -115,7 +134,12 @@ export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Tran
             requestBytes: config.agent.requestBytes
           }
     const sections = judge(inspection, { ...config, agent, protocol, archive: store !== null })
-    const { text, broken } = report(store === null ? sections : [...sections, yield* sectionOf(store)])
+    const { web } = config
+    const { text, broken } = report([
+      ...sections,
+      ...(store === null ? [] : [yield* sectionOf(store)]),
+      ...(web === null ? [] : [webSection(web, Date.now())])
+    ])
     return { code: broken === 0 ? (0 as const) : (1 as const), stdout: text, stderr: "" }
   }).pipe(
     Effect.catchTag("TransportError", (error) => {

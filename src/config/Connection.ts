@@ -101,12 +101,14 @@ const readPem = (isKey: boolean, path: string): { readonly pem: string } | { rea
 }
 
 const readSasl = (
-  { values }: Resolved<typeof connection>,
+  { values, secretFile }: Resolved<typeof connection>,
   eventHubs: EventHubs | undefined,
   problems: Array<string>
 ): KafkaOptions["sasl"] => {
+  const passwordFile = secretFile(eventHubs === undefined ? "saslPassword" : "eventHubsConnectionString")
+  const file = passwordFile === undefined ? {} : { passwordFile }
   if (eventHubs !== undefined)
-    return { mechanism: "plain", username: "$ConnectionString", password: values.eventHubsConnectionString! }
+    return { mechanism: "plain", username: "$ConnectionString", password: values.eventHubsConnectionString!, ...file }
   const { saslMechanism: mechanism, saslUsername: username, saslPassword: password } = values
   if (values.eventHubsConnectionString !== undefined) return undefined
   if (mechanism === undefined) {
@@ -118,6 +120,8 @@ const readSasl = (
   }
   if (username === undefined) problems.push(`--sasl-username is missing: --sasl-mechanism ${mechanism} needs it`)
   if (password === undefined)
-    problems.push(`--sasl-password is missing (or K2P_SASL_PASSWORD): --sasl-mechanism ${mechanism} needs it`)
-  return username === undefined || password === undefined ? undefined : { mechanism, username, password }
+    problems.push(
+      `--sasl-password or --sasl-password-file is missing (or K2P_SASL_PASSWORD): --sasl-mechanism ${mechanism} needs it`
+    )
+  return username === undefined || password === undefined ? undefined : { mechanism, username, password, ...file }
 }

@@ -4,6 +4,7 @@
  */
 import type { Arguments } from "./Arguments.ts"
 import { quoted } from "./Kind.ts"
+import { fileKey, secretIn } from "./SecretFiles.ts"
 import { optionName, type Setting, type Table, type Values, variableName } from "./Setting.ts"
 import type { SettingsFile } from "./SettingsFile.ts"
 
@@ -21,6 +22,8 @@ export interface SettingStatus {
 export interface Resolved<T extends Table> {
   readonly values: Values<T>
   readonly origin: (key: keyof T) => Origin
+  /** The file that a secret was given in (`--x-file` of `--x`), for those who read it again; undefined where it was given by itself. */
+  readonly secretFile: (key: keyof T) => string | undefined
   readonly status: ReadonlyArray<SettingStatus>
 }
 
@@ -62,21 +65,32 @@ const find = (
     : { from: "default", name: `--${option}`, texts: [setting.fallback] }
 }
 
+/** `table`: with the twins of its secrets, see SecretFiles. */
 export const resolve = <T extends Table>(
   table: T,
   args: Arguments,
   env: Environment,
   file?: SettingsFile
 ): Outcome<Resolved<T>> => {
+  const fileOf = (key: string): Given | undefined => {
+    const twin = table[key]?.secret === true ? table[fileKey(key)] : undefined
+    return twin && find(fileKey(key), twin, args, env, file)
+  }
   const values: Record<string, unknown> = {}
   const origins = new Map<string, Origin>()
   const problems: Array<string> = []
   const status: Array<SettingStatus> = []
   for (const [key, setting] of Object.entries(table)) {
-    const given = find(key, setting, args, env, file)
+    const secretFile = fileOf(key)
+    const held = secretFile && secretIn(secretFile.texts[0]!)
+    if (held !== undefined && "wrong" in held) {
+      problems.push(`${secretFile!.name} is ${quoted(secretFile!.texts[0]!)}: ${held.wrong}`)
+      continue
+    }
+    const given = held === undefined ? find(key, setting, args, env, file) : { ...secretFile!, texts: [held.text] }
     if (given === undefined) {
       const missing = setting.requiredWithout?.every(
-        (other) => find(other, table[other]!, args, env, file) === undefined
+        (other) => fileOf(other) === undefined && find(other, table[other]!, args, env, file) === undefined
       )
       if (setting.required === true || missing)
         problems.push(`--${optionName(key)} is missing (or ${variableName(key)}): ${setting.kind.allowed}`)
@@ -113,5 +127,12 @@ export const resolve = <T extends Table>(
   }
   return problems.length > 0
     ? { problems }
-    : { value: { values: values as Values<T>, origin: (key) => origins.get(String(key)) ?? "default", status } }
+    : {
+        value: {
+          values: values as Values<T>,
+          origin: (key) => origins.get(String(key)) ?? "default",
+          secretFile: (key) => values[fileKey(String(key))] as string | undefined,
+          status
+        }
+      }
 }

@@ -1,6 +1,6 @@
 /**
  * Setting: one option, described once. Its key gives all its names: `groupId` is `--group-id`, K2P_GROUP_ID and `group-id:`
- * in the file. A command's settings are a table of them; the type of a table gives the type of its values.
+ * in the file; dots stay, as in `web.config.file`, which every exporter has. A command's settings are a table of them; the type of a table gives the type of its values.
  */
 import type { Kind } from "./Kind.ts"
 
@@ -13,7 +13,7 @@ export interface Setting<A> {
   readonly fallback?: string
   /** What holds where nothing is given, for `--help`, where it is not one value. */
   readonly otherwise?: string
-  /** Never printed: not in errors, not in logs, not in status. */
+  /** Never printed: not in errors, not in logs, not in status. It may be given in a file, too: see `Resolved.secretFile`. */
   readonly secret?: true
   /** Starting without it is an error. */
   readonly required?: true
@@ -36,4 +36,4 @@ export type Values<T extends Table> = {
 export const settings = <const T extends Table>(table: T): T => table
 
 export const optionName = (key: string): string => key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)
-export const variableName = (key: string): string => `K2P_${optionName(key).replaceAll("-", "_").toUpperCase()}`
+export const variableName = (key: string): string => `K2P_${optionName(key).replaceAll(/[-.]/g, "_").toUpperCase()}`

@@ -21,6 +21,23 @@ export const program = settings({
   logFormat: { kind: Kind.choice("text", "json"), about: "Log lines for people or for programs.", fallback: "text" }
 })
 
+/** Of whoever has an HTTP server. */
+export const web = settings({
+  // Under the name that it has with all of Prometheus' exporters.
+  "web.config.file": {
+    kind: Kind.text("file", "the path of a YAML file"),
+    about:
+      "TLS, client certificates, users, headers and a rate limit for the HTTP server, in the format of Prometheus' exporters (docs/security.md); read again when it changes.",
+    otherwise: "plain HTTP, open to everybody"
+  },
+  browserHosts: {
+    kind: Kind.list("name", "a host name", (t) => (/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/.test(t) ? t : undefined)),
+    about:
+      "Names under which browsers may open its pages where neither TLS nor a login guards them, beside addresses and names without a dot; programs such as Prometheus ask by any name.",
+    otherwise: "none"
+  }
+})
+
 export const connection = settings({
   brokers: {
     kind: Kind.brokerList,
@@ -41,7 +58,7 @@ export const connection = settings({
   saslUsername: { kind: Kind.text("name"), about: "The user of the login." },
   saslPassword: {
     kind: Kind.text("secret"),
-    about: "Its password; better given as the variable, a command line is seen by others.",
+    about: "Its password; better given in a file, a command line is seen by others.",
     secret: true
   },
   tls: { kind: Kind.flag, about: "Speak TLS to the brokers.", otherwise: "on where a --tls-* file is given" },
@@ -233,6 +250,7 @@ export const agent = settings({
     about: "Where to serve /api/v1/status, /self/metrics and /healthz.",
     otherwise: "no HTTP server"
   },
+  ...web,
   ...program
 })
 

@@ -7,6 +7,7 @@
  * its pace, too: a piece has at most `chunkBytes`.
  */
 import type { ServerResponse } from "node:http"
+import { reset } from "./RawSocket.ts"
 
 /** The most that is handed to a socket, or to zlib, at once. */
 export const chunkBytes = 512 * 1024
@@ -72,7 +73,7 @@ export class ResponseOutlet implements Outlet {
     if (response.destroyed || response.writableFinished) return
     this.stalled = true
     // Not in the kernel's time: until the client had acknowledged all that lies there.
-    response.socket?.resetAndDestroy()
+    if (response.socket !== null) reset(response.socket)
     response.destroy()
     this.wake()
   }

@@ -17,6 +17,8 @@ export interface Route {
   readonly path: string
   /** One line for `GET /` and for the answer to an unknown path. */
   readonly about: string
+  /** It changes something: who asks needs the admin token, and where there is an address for that (`--admin-listen`), it is there alone. */
+  readonly admin?: true
   readonly handle: (exchange: Exchange) => Effect.Effect<void>
 }
 

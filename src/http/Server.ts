@@ -1,26 +1,33 @@
 /**
- * Server: node's HTTP server in a Scope. It owns the socket, the bounds on slow and many clients, and an orderly end: with the Scope's close no connection is accepted any more, running answers are finished within
- * a bound, kept-alive connections are told to close.
+ * Server: node's HTTP server in a Scope, with TLS where its Gate has a configuration that says so. It owns the socket, the bounds on slow and
+ * many clients, and an orderly end: with the Scope's close no connection is accepted any more, running answers are finished within
+ * a bound, kept-alive connections are told to close. So are those that began under an older TLS configuration.
  *
  * Plain `node:http` and not Effect's router: a scrape's body needs the socket's own back pressure through gzip, the
  * moment when the kernel has each write and the last byte, and an abort that destroys the socket: see Outlet.
  */
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
-import { Context, Effect, FiberSet, Layer, Schema } from "effect"
+import type { Socket } from "node:net"
+import { Context, Effect, FiberSet, Layer } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import { Seldom, standsFor } from "../Seldom.ts"
 import { clientOf } from "./ClientAddress.ts"
 import { Connections, connectionBounds } from "./Connections.ts"
+import { encrypted } from "./Encryption.ts"
+import { type Gate, maxHeaders } from "./Gate.ts"
 import { handler } from "./Handler.ts"
+import { rawOf } from "./RawSocket.ts"
+import { refuse } from "./Refusal.ts"
 import { type Route, replyText } from "./Route.ts"
+import { ServerError } from "./ServerError.ts"
 import { maxWaiting, Turns } from "./Turns.ts"
-
-/** The server could not start. The message is for the operator. @stable */
-export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", { message: Schema.String }) {}
 
 export interface ServerOptions {
   readonly listen: Address
+  /** That names the address, for messages. */
+  readonly option: "--listen" | "--admin-listen"
   readonly routes: ReadonlyArray<Route>
+  readonly gate: Gate
   /** True while no further request is wanted on a connection: answers then say `Connection: close`. */
   readonly draining: () => boolean
   /** Called for each connection that the server closed. */
@@ -59,11 +66,14 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: "that host name is not known"
 }
 
-const listening = (server: NodeServer, listen: Address): Effect.Effect<void, ServerError> =>
+const listening = (
+  server: NodeServer,
+  { listen, option }: Pick<ServerOptions, "listen" | "option">
+): Effect.Effect<void, ServerError> =>
   Effect.callback((resume) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const why = reasons[error.code ?? ""] ?? error.message
-      const message = `cannot listen on ${formatAddress(listen)}: ${why}; choose another address with --listen`
+      const message = `cannot listen on ${formatAddress(listen)}: ${why}; choose another address with ${option}`
       resume(Effect.fail(new ServerError({ message })))
     })
     server.listen(listen.port, listen.host, () => resume(Effect.void))
@@ -84,16 +94,44 @@ const closed = (server: NodeServer, answering: ReadonlySet<ServerResponse>): Eff
     })
   })
 
-export class Server extends Context.Service<Server, { readonly address: Address }>()("k2p/http/Server") {
+export interface Listening {
+  readonly address: Address
+  readonly scheme: "http" | "https"
+}
+
+export class Server extends Context.Service<Server, Listening>()("k2p/http/Server") {
   static readonly layer = (options: ServerOptions): Layer.Layer<Server, ServerError> =>
     Layer.effect(Server, make(options))
 }
 
+/** Node's, and what makes new connections follow a changed configuration. */
+const nodeServer = ({ web, notice }: Gate) => {
+  const tls = web?.current.tls
+  if (tls === undefined) return { server: createServer(limits), renew: () => {} }
+  const { server, renew } = encrypted(limits, tls, (why, socket, words) =>
+    notice(why, clientOf(socket.remoteAddress), `was turned away: ${words}`)
+  )
+  return {
+    server: server as NodeServer,
+    renew: () => {
+      if (web?.current.tls !== undefined) renew(web.current.tls)
+    }
+  }
+}
+
+/** Which clients may connect. */
+const rulesOf = ({ web }: Gate): string => {
+  const { clientAuth, allowedSans, context } = web?.current.tls ?? {}
+  return JSON.stringify([clientAuth, allowedSans, context?.ca])
+}
+
 const make = (options: ServerOptions) =>
   Effect.gen(function* () {
+    const { gate } = options
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const handle = yield* handler(options.routes)
-    const server = createServer(limits)
+    const { server, renew } = nodeServer(gate)
+    server.maxHeadersCount = maxHeaders + 1
     const answering = new Set<ServerResponse>()
     const told = { idle: new Seldom(), busy: new Seldom(), refused: new Seldom(), pipelined: new Seldom() }
     const notice = (why: keyof typeof told, client: string): void => {
@@ -103,38 +141,73 @@ const make = (options: ServerOptions) =>
     }
     const connections = new Connections(connectionBounds, notice)
     const turns = new Turns()
+    /** Those that began under the configuration of now. */
+    let fresh = new WeakSet<Socket>()
     server.on("connection", (socket) => {
+      fresh.add(socket)
       connections.arrived(socket)
       socket.once("close", () => turns.gone(socket))
     })
+    let rules = rulesOf(gate)
+    const renewed = (): void => {
+      renew()
+      if (gate.web?.current.tls === undefined) return
+      fresh = new WeakSet()
+      for (const response of answering) if (!response.headersSent) response.setHeader("Connection", "close")
+      // Not for a certificate: a request that is on its way would fail.
+      if (rules !== rulesOf(gate)) server.closeIdleConnections()
+      rules = rulesOf(gate)
+    }
+    const admin = new Set(
+      options.routes.flatMap(({ admin, method, path }) => (admin === true ? `${method} ${path}` : []))
+    )
+    const route = (request: IncomingMessage, response: ServerResponse): void => {
+      if (!handle(request, response))
+        replyText(response, 404, `nothing here; there is: ${options.routes.map((r) => r.path).join(", ")}`)
+    }
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
-      const { socket } = request
-      if (socket.destroyed) return
+      if (request.socket.destroyed) return
+      const socket = rawOf(request.socket)
       answering.add(response)
-      if (options.draining() || !server.listening || hasBody(request)) response.setHeader("Connection", "close")
+      if (options.draining() || !server.listening || hasBody(request) || !fresh.has(socket))
+        response.setHeader("Connection", "close")
+      for (const [name, value] of Object.entries(gate.web?.current.headers ?? {})) response.setHeader(name, value)
       response.once("close", () => {
         answering.delete(response)
         connections.ends(socket)
         turns.ended(socket)
         if (!server.listening) setImmediate(() => server.closeIdleConnections())
       })
-      if (!handle(request, response))
-        replyText(response, 404, `nothing here; there is: ${options.routes.map((r) => r.path).join(", ")}`)
+      const method = request.method === "HEAD" ? "GET" : request.method
+      const verdict = gate.judge(request, admin.has(`${method} ${(request.url ?? "/").split("?", 1)[0]}`))
+      if (verdict === undefined) route(request, response)
+      else if (!(verdict instanceof Promise)) refuse(response, verdict)
+      else
+        void verdict.then((refusal) => {
+          if (response.destroyed) return
+          if (refusal === undefined) route(request, response)
+          else refuse(response, refusal)
+        })
     }
     server.on("request", (request, response) => {
-      const { socket } = request
+      const socket = rawOf(request.socket)
       // What was parsed with a request that ended its connection.
-      if (socket.destroyed) return
+      if (request.socket.destroyed) return
       connections.begins(socket)
       // A client may vanish at any time; what that means is decided at "close".
       response.on("error", () => {})
       if (!turns.add(socket, () => answer(request, response))) {
         notice("pipelined", clientOf(socket.remoteAddress))
-        socket.destroy()
+        request.socket.destroy()
       }
     })
-    yield* Effect.acquireRelease(listening(server, options.listen), () => closed(server, answering))
+    yield* Effect.acquireRelease(
+      Effect.sync(() => gate.web?.onChange(renewed)),
+      (end) => Effect.sync(() => end?.())
+    )
+    yield* Effect.acquireRelease(listening(server, options), () => closed(server, answering))
     const address = server.address()
     const port = typeof address === "object" && address !== null ? address.port : options.listen.port
-    return Server.of({ address: { host: options.listen.host, port } })
+    const scheme = gate.web?.current.tls === undefined ? "http" : "https"
+    return Server.of({ address: { host: options.listen.host, port }, scheme })
   })

@@ -8,11 +8,16 @@ import { type Address, formatAddress } from "../config/Kind.ts"
 import type { SettingStatus } from "../config/Resolve.ts"
 import { namesWith, type Strategy } from "../engine/Backpressure.ts"
 import { EngineFailed } from "../engine/Engine.ts"
+import { type Notice, openGate, refusalNotice } from "../http/Gate.ts"
 import { type Handle, handler } from "../http/Handler.ts"
 import { indexRoute } from "../http/IndexRoute.ts"
+import { type Refused, refusals } from "../http/Refusal.ts"
 import type { Route } from "../http/Route.ts"
-import { Server, type ServerError } from "../http/Server.ts"
+import { Server } from "../http/Server.ts"
+import type { ServerError } from "../http/ServerError.ts"
+import type { WebConfig } from "../http/web/WebConfig.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
+import { AdminToken, guarded } from "./AdminToken.ts"
 import type { AppParts, Surface } from "./App.ts"
 import { backpressureRoute } from "./BackpressureRoute.ts"
 import { healthRoute, readyRoute } from "./HealthRoutes.ts"
@@ -25,8 +30,16 @@ import { Totals } from "./shards/Totals.ts"
 /** What a pod with a server of its own is told. @stable */
 export interface PodOptions {
   readonly listen: Address
+  /** An address for what switches things, which is then not on `listen`. */
+  readonly adminListen?: Address
   readonly version: string
   readonly adminToken: string | undefined
+  /** A file that holds it, and wins over it; read for each request. */
+  readonly adminTokenFile?: string
+  /** TLS, users, headers and a rate limit for both addresses, as Prometheus' exporters have them; read again when it changes. */
+  readonly webConfigFile?: string
+  /** Names under which browsers may open the pod's pages, where neither TLS nor a login guards them. Programs ask by any name. */
+  readonly browserHosts?: ReadonlyArray<string>
   /** Shown in status; without secrets. */
   readonly settings: ReadonlyArray<SettingStatus>
   /** Of back pressure, beside the built-in ones. */
@@ -35,21 +48,26 @@ export interface PodOptions {
   readonly onListening?: (address: Address) => void
 }
 
+/** What a pod within somebody else's server is told, too. */
+type Answering = Pick<PodOptions, "version" | "adminToken" | "adminTokenFile" | "settings" | "strategies">
+
 /** The application's first. */
 export const podRoutes = (
   pod: PodState,
   metrics: SelfMetricsShape,
-  options: Pick<PodOptions, "version" | "adminToken" | "settings" | "strategies">,
-  surface: Surface
+  options: Answering,
+  surface: Surface,
+  notice: Notice
 ): ReadonlyArray<Route> => {
+  const token = new AdminToken(options)
   const routes = [
     ...surface.routes,
     podMetricsRoute(pod, metrics, new Totals()),
     healthRoute,
     readyRoute(pod),
     statusRoute(pod, { ...options, application: surface.status }),
-    backpressureRoute(pod, options.adminToken, namesWith(options.strategies ?? []))
-  ]
+    backpressureRoute(pod, namesWith(options.strategies ?? []))
+  ].map((route) => (route.admin === true ? guarded(route, token, notice) : route))
   return [indexRoute("kafka2prom pod", routes), ...routes]
 }
 
@@ -75,10 +93,26 @@ const started = <R>(pod: PodState, shards: Shards<R>) =>
     return failed
   })
 
+/** Each kind counts from zero. */
+const refusalCounter = ({ httpRefused }: SelfMetricsShape): ((why: Refused) => void) => {
+  for (const why of refusals) httpRefused.inc({ why }, 0)
+  return (why) => httpRefused.inc({ why })
+}
+
+/** They are there where there is a configuration. */
+const configGauges =
+  ({ webConfigGood, webConfigTime, webCertificateEnd }: SelfMetricsShape) =>
+  ({ tls }: WebConfig, isGood: boolean): void => {
+    webConfigGood.set(isGood ? 1 : 0)
+    if (isGood) webConfigTime.setToCurrentTime()
+    if (tls !== undefined) webCertificateEnd.set(tls.expires / 1_000)
+  }
+
 const prepared = <R>(
-  options: Pick<PodOptions, "version" | "adminToken" | "settings">,
+  options: Answering,
   { surface: surfaceOf }: Pick<AppParts<never>, "surface">,
-  shards: Shards<R>
+  shards: Shards<R>,
+  notice: Notice
 ) =>
   Effect.gen(function* () {
     const metrics = yield* SelfMetrics
@@ -86,7 +120,7 @@ const prepared = <R>(
     const pod = new PodState(now, shards.count)
     metrics.buildInfo.set({ version: options.version, node: process.versions.node }, 1)
     const surface = surfaceOf(pod, metrics)
-    const routes = podRoutes(pod, metrics, options, surface)
+    const routes = podRoutes(pod, metrics, options, surface, notice)
     const clash = clashOf(routes, surface)
     if (clash !== undefined)
       return yield* new EngineFailed({ message: `the application could not start: ${clash}: give it another path` })
@@ -103,12 +137,13 @@ export interface EmbeddedPod {
 
 /** Runs for the Scope's life, and leaves the group at its close. @experimental */
 export const openPod = <R>(
-  options: Pick<PodOptions, "version" | "adminToken" | "settings">,
+  options: Pick<PodOptions, "version" | "adminToken" | "adminTokenFile" | "settings">,
   parts: Pick<AppParts<never>, "surface">,
   shards: Shards<R>
 ): Effect.Effect<EmbeddedPod, EngineFailed, SelfMetrics | R | Scope.Scope> =>
   Effect.gen(function* () {
-    const { pod, routes } = yield* prepared(options, parts, shards)
+    const notice = yield* refusalNotice(refusalCounter(yield* SelfMetrics))
+    const { pod, routes } = yield* prepared(options, parts, shards, notice)
     const handle = yield* handler(routes)
     return { handle, failed: yield* started(pod, shards) }
   })
@@ -120,18 +155,30 @@ export const runPod = <R>(
   shards: Shards<R>
 ): Effect.Effect<never, EngineFailed | ServerError, SelfMetrics | Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
-    const { pod, metrics, surface, routes } = yield* prepared(options, parts, shards)
+    const metrics = yield* SelfMetrics
+    const gate = yield* openGate({ ...options, onRefused: refusalCounter(metrics), onConfig: configGauges(metrics) })
+    const { pod, surface, routes } = yield* prepared(options, parts, shards, gate.notice)
     for (const why of ["idle", "busy", "refused", "pipelined"]) metrics.connectionsClosed.inc({ why }, 0)
-    const server = yield* Layer.build(
-      Server.layer({
-        listen: options.listen,
-        routes,
-        draining: () => pod.phase === "leaving" || pod.phase === "left",
-        onClosed: (why) => metrics.connectionsClosed.inc({ why })
-      })
-    )
-    const { address } = Context.get(server, Server)
-    yield* Effect.logInfo(`listening on http://${formatAddress(address)}${surface.routes[0]?.path ?? "/"}`)
+    const serving = (option: "--listen" | "--admin-listen", listen: Address, own: ReadonlyArray<Route>) =>
+      Effect.map(
+        Layer.build(
+          Server.layer({
+            ...{ listen, option, gate, routes: own },
+            draining: () => pod.phase === "leaving" || pod.phase === "left",
+            onClosed: (why) => metrics.connectionsClosed.inc({ why })
+          })
+        ),
+        (server) => Context.get(server, Server)
+      )
+    const { adminListen } = options
+    const switches = routes.filter(({ admin }) => admin === true)
+    if (adminListen !== undefined) {
+      const { address, scheme } = yield* serving("--admin-listen", adminListen, [healthRoute, ...switches])
+      yield* Effect.logInfo(`switching is on ${scheme}://${formatAddress(address)} alone`)
+    }
+    const shown = adminListen === undefined ? routes : routes.filter((route) => !switches.includes(route))
+    const { address, scheme } = yield* serving("--listen", options.listen, shown)
+    yield* Effect.logInfo(`listening on ${scheme}://${formatAddress(address)}${surface.routes[0]?.path ?? "/"}`)
     options.onListening?.(address)
     return yield* Effect.scoped(Effect.flatten(started(pod, shards)))
   }).pipe(Effect.scoped)

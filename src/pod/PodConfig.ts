@@ -11,6 +11,7 @@ import type { Outcome, Resolved, SettingStatus } from "../config/Resolve.ts"
 import type { Table } from "../config/Setting.ts"
 import type { StrategyName } from "../engine/Backpressure.ts"
 import { defaultEngineOptions, type EngineOptions } from "../engine/Options.ts"
+import { loadWebConfig } from "../http/web/WebConfig.ts"
 import { type LogConfig, readLog } from "../Logging.ts"
 import type { App } from "./App.ts"
 import type { podSettings } from "./PodSettings.ts"
@@ -25,7 +26,12 @@ export interface PodConfig<S> {
   /** Shards of the pod. */
   readonly workers: number
   readonly listen: Address
+  readonly adminListen?: Address
   readonly adminToken: string | undefined
+  readonly adminTokenFile?: string
+  /** It can be used. */
+  readonly webConfigFile?: string
+  readonly browserHosts: ReadonlyArray<string>
   /** For the status page; secrets are not in it. */
   readonly settings: ReadonlyArray<SettingStatus>
   readonly log: LogConfig
@@ -43,11 +49,14 @@ export const podConfig = <S, T extends Table>(
   const { values } = pod
   const connection = readConnection(pod)
   const configured = app.configure(resolved as unknown as Resolved<T>)
-  if ("problems" in connection || "problems" in configured)
+  const webConfigFile = values["web.config.file"]
+  const web = webConfigFile === undefined ? { value: undefined } : loadWebConfig(webConfigFile)
+  if ("problems" in connection || "problems" in configured || "problems" in web)
     return {
-      problems: [connection, configured].flatMap((outcome) => ("problems" in outcome ? outcome.problems : []))
+      problems: [connection, configured, web].flatMap((outcome) => ("problems" in outcome ? outcome.problems : []))
     }
   const { settings, agreed, engine, notes = [] } = configured.value
+  const adminTokenFile = pod.secretFile("adminToken")
   const sessionTimeout = readSessionTimeout(pod, connection.value)
   const options: EngineOptions = {
     ...defaultEngineOptions,
@@ -72,7 +81,11 @@ export const podConfig = <S, T extends Table>(
       notes,
       workers: values.workers ?? availableParallelism(),
       listen: values.listen,
+      ...(values.adminListen === undefined ? {} : { adminListen: values.adminListen }),
       adminToken: values.adminToken,
+      ...(adminTokenFile === undefined ? {} : { adminTokenFile }),
+      ...(webConfigFile === undefined ? {} : { webConfigFile }),
+      browserHosts: values.browserHosts ?? [],
       settings: resolved.status,
       log: readLog(values)
     }

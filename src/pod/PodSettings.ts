@@ -1,7 +1,7 @@
 /** PodSettings: the options that every pod has, whatever its application, and the table of both together. */
 import * as Kind from "../config/Kind.ts"
 import { settings, type Table } from "../config/Setting.ts"
-import { connection, group, program } from "../config/Settings.ts"
+import { connection, group, program, web } from "../config/Settings.ts"
 import { namesWith } from "../engine/Backpressure.ts"
 import type { App } from "./App.ts"
 
@@ -9,6 +9,12 @@ export const podSettings = settings({
   ...connection,
   ...group,
   listen: { kind: Kind.listenAddress, about: "Where the HTTP server listens.", fallback: "0.0.0.0:9464" },
+  ...web,
+  adminListen: {
+    kind: Kind.listenAddress,
+    about: "An address of its own for what switches things; it is not on --listen then.",
+    otherwise: "as --listen"
+  },
   adminToken: {
     kind: Kind.text("secret"),
     about: "Bearer token that lets a request switch things; without it nothing can be switched.",

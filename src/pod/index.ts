@@ -2,7 +2,7 @@
 export type { Address } from "../config/Kind.ts"
 export type { Origin, SettingStatus } from "../config/Resolve.ts"
 export type { Handle } from "../http/Handler.ts"
-export { ServerError } from "../http/Server.ts"
+export { ServerError } from "../http/ServerError.ts"
 export { type EmbeddedPod, openPod, type PodOptions, runPod } from "./Pod.ts"
 export type { ShardSettings } from "./shards/ShardSettings.ts"
 export { inThisThread, type Named, type Shards } from "./shards/Shards.ts"

@@ -17,6 +17,7 @@ const config: CheckConfig = {
   topics: ["metrics", "more"],
   group: "k2p",
   store: null,
+  web: null,
   agent: null,
   sessionTimeout: 20_000,
   lookback: 90_000,

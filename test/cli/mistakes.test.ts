@@ -118,7 +118,7 @@ describe("one line names the option, the value and what is allowed", () => {
     [
       [...serve, "--sasl-mechanism", "plain", "--sasl-username", "u"],
       {},
-      "kafka2prom serve: --sasl-password is missing (or K2P_SASL_PASSWORD): --sasl-mechanism plain needs it"
+      "kafka2prom serve: --sasl-password or --sasl-password-file is missing (or K2P_SASL_PASSWORD): --sasl-mechanism plain needs it"
     ],
     [
       [...serve, "--source-label", "__x"],

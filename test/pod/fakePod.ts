@@ -4,6 +4,7 @@ import { MessageChannel } from "node:worker_threads"
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { StrategyName } from "../../src/engine/Backpressure.ts"
 import { type Cut, Engine, type EngineStatus, type NotProven, type PartitionStatus } from "../../src/engine/Engine.ts"
+import { openGate } from "../../src/http/Gate.ts"
 import { Server } from "../../src/http/Server.ts"
 import { MetricsCache, type PartitionContent } from "../../src/metrics/cache/MetricsCache.ts"
 import { metricsParts } from "../../src/metrics/MetricsParts.ts"
@@ -151,7 +152,8 @@ export interface FakePod {
   dumps: ReadonlyArray<Dump>
 }
 
-export interface FakeOptions extends Partial<Pick<PodOptions, "adminToken" | "settings">> {
+export interface FakeOptions
+  extends Partial<Pick<PodOptions, "adminToken" | "adminTokenFile" | "settings" | "webConfigFile" | "browserHosts">> {
   readonly content?: Partial<PartitionContent>
   /** One where nothing is said. */
   readonly shards?: number
@@ -190,24 +192,31 @@ export const fakePod = (options: FakeOptions = {}): Effect.Effect<FakePod, never
       shards.push(fake)
     }
     pod.running()
+    const gate = yield* openGate({ ...options, onRefused: (why) => metrics.httpRefused.inc({ why }) }).pipe(
+      Effect.orDie
+    )
     const routes = podRoutes(
       pod,
       metrics,
       { version: "9.9.9", adminToken: undefined, settings: [], ...options },
-      metricsParts.surface(pod, metrics)
+      metricsParts.surface(pod, metrics),
+      gate.notice
     )
     const draining = () => pod.phase === "leaving"
     const server = yield* Layer.build(
       Server.layer({
         listen: { host: "127.0.0.1", port: 0 },
+        option: "--listen",
         routes,
+        gate,
         draining,
         onClosed: (why) => metrics.connectionsClosed.inc({ why })
       })
     ).pipe(Effect.orDie)
     const [first] = shards
+    const { address, scheme } = Context.get(server, Server)
     return {
-      base: `http://127.0.0.1:${Context.get(server, Server).address.port}`,
+      base: `${scheme}://127.0.0.1:${address.port}`,
       pod,
       metrics,
       shards,

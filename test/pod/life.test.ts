@@ -4,8 +4,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
 import { PartitionProcessor, shown } from "../../src/engine/PartitionProcessor.ts"
+import { openGate } from "../../src/http/Gate.ts"
 import { get, type Route, replyText } from "../../src/http/Route.ts"
-import { Server, type ServerError } from "../../src/http/Server.ts"
+import { Server } from "../../src/http/Server.ts"
+import type { ServerError } from "../../src/http/ServerError.ts"
 import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
 import metricsApp from "../../src/metrics/MetricsApp.ts"
 import { metricsParts } from "../../src/metrics/MetricsParts.ts"
@@ -56,33 +58,38 @@ const options: PodOptions = {
 }
 
 /** A running pod, its base address, and the two rendezvous of its end. */
-const startPod = Effect.gen(function* () {
-  const log = yield* EmbeddedLog
-  const closing = yield* Deferred.make<void>()
-  const evicting = yield* Deferred.make<void>()
-  const listening = yield* Deferred.make<string>()
-  const layer = () =>
-    Layer.merge(processor(closing, evicting), MetricsShard.layer).pipe(Layer.provide(MetricsCache.layer))
-  const onListening = ({ port }: { readonly port: number }) => {
-    Effect.runSync(Deferred.succeed(listening, `http://127.0.0.1:${port}`))
-  }
-  const fiber = yield* runPod(
-    { ...options, onListening },
-    metricsParts,
-    inThisThread(
-      metricsApp,
-      { layer },
-      {
-        engine: { ...defaultEngineOptions, clientId: "pod-1" },
-        backpressure: { strategy: "pause", adaptiveLag: 0 },
-        application: undefined
-      }
+const startPodWith = (more: Partial<PodOptions>) =>
+  Effect.gen(function* () {
+    const log = yield* EmbeddedLog
+    const closing = yield* Deferred.make<void>()
+    const evicting = yield* Deferred.make<void>()
+    const listening = yield* Deferred.make<string>()
+    const layer = () =>
+      Layer.merge(processor(closing, evicting), MetricsShard.layer).pipe(Layer.provide(MetricsCache.layer))
+    const onListening = ({ port }: { readonly port: number }) => {
+      Effect.runSync(Deferred.succeed(listening, `http://127.0.0.1:${port}`))
+    }
+    const fiber = yield* runPod(
+      { ...options, onListening, ...more },
+      metricsParts,
+      inThisThread(
+        metricsApp,
+        { layer },
+        {
+          engine: { ...defaultEngineOptions, clientId: "pod-1" },
+          backpressure: { strategy: "pause", adaptiveLag: 0 },
+          application: undefined
+        }
+      )
+    ).pipe(
+      Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)),
+      Effect.forkScoped
     )
-  ).pipe(Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)), Effect.forkScoped)
-  // A failed assertion must not leave the pod waiting for it.
-  yield* Effect.addFinalizer(() => Deferred.succeed(evicting, undefined))
-  return { fiber, closing, evicting, base: yield* Deferred.await(listening) }
-})
+    // A failed assertion must not leave the pod waiting for it.
+    yield* Effect.addFinalizer(() => Deferred.succeed(evicting, undefined))
+    return { fiber, closing, evicting, base: yield* Deferred.await(listening) }
+  })
+const startPod = startPodWith({})
 
 const status = (url: string) => Effect.promise(() => ask(url)).pipe(Effect.map((a) => a.status))
 const text = (url: string) => Effect.promise(() => ask(url)).pipe(Effect.map((a) => a.body.toString()))
@@ -94,6 +101,28 @@ const inLog = <A, E>(effect: Effect.Effect<A, E, EmbeddedLog | Scope.Scope>) =>
   effect.pipe(Effect.provide(EmbeddedLog.layer()), Effect.provide(silent))
 
 describe("a pod", () => {
+  it.live("switches on an address of its own alone, where it has one", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ message }) => void logged.push(String(message)))
+    return Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      yield* log.createTopic("metrics", 1)
+      const adminListen = { host: "127.0.0.1", port: 0 }
+      const { base, evicting } = yield* startPodWith({ adminListen, adminToken: "let-me-in" })
+      yield* eventually(`${base}/readyz`, 200)
+      const [, admin] = /^switching is on (http:\/\/\S+) alone$/m.exec(logged.join("\n")) ?? []
+      const put = (at: string) =>
+        Effect.promise(() =>
+          ask(`${at}/api/v1/backpressure`, { Authorization: "Bearer let-me-in" }, "PUT", '{"strategy":"drop-front"}')
+        )
+      assert.strictEqual((yield* put(base)).status, 404)
+      assert.strictEqual((yield* put(admin!)).status, 200)
+      assert.strictEqual(yield* status(`${admin}/healthz`), 200)
+      assert.strictEqual(yield* status(`${admin}/metrics`), 404)
+      yield* Deferred.succeed(evicting, undefined)
+    }).pipe(Effect.scoped, Effect.provide(EmbeddedLog.layer()), Effect.provide(Logger.layer([logger])))
+  })
+
   it.live("answers before it can join, and is ready when it has", () =>
     inLog(
       Effect.gen(function* () {
@@ -152,7 +181,9 @@ describe("a server", () => {
     draining = () => false
   ): Effect.Effect<string, ServerError, Scope.Scope> =>
     Effect.gen(function* () {
-      const layer = Server.layer({ listen: { host: "127.0.0.1", port: 0 }, routes, draining, onClosed: () => {} })
+      const gate = yield* openGate({ onRefused: () => {} })
+      const listen = { host: "127.0.0.1", port: 0 }
+      const layer = Server.layer({ listen, option: "--listen", routes, gate, draining, onClosed: () => {} })
       const context = yield* Layer.build(layer)
       const { address } = yield* Effect.provide(Server, context)
       return `http://127.0.0.1:${address.port}`
@@ -249,7 +280,9 @@ describe("a server", () => {
     Effect.gen(function* () {
       const base = yield* serve([hello])
       const listen = { host: "127.0.0.1", port: Number(new URL(base).port) }
-      const layer = Server.layer({ listen, routes: [], draining: () => false, onClosed: () => {} })
+      const gate = yield* openGate({ onRefused: () => {} })
+      const options = { listen, option: "--listen", routes: [], gate } as const
+      const layer = Server.layer({ ...options, draining: () => false, onClosed: () => {} })
       const error = yield* Effect.flip(Layer.build(layer))
       assert.strictEqual(
         error.message,

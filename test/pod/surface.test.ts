@@ -1,7 +1,10 @@
 /** Everything of the HTTP surface but /metrics: health, readiness, status, own metrics, the switch, and the ways to ask wrongly. */
 
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
-import { assert, describe, it } from "@effect/vitest"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import fc from "fast-check"
 import { namesWith } from "../../src/engine/Backpressure.ts"
@@ -177,6 +180,42 @@ describe("the switch", () => {
         assert.notInclude(answer.body.toString(), "let-me-in")
       }
       assert.deepStrictEqual(pod.engine.switched, [])
+    },
+    admin
+  )
+
+  const folder = mkdtempSync(join(tmpdir(), "k2p-admin-"))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const tokenFile = join(folder, "token")
+  writeFileSync(tokenFile, "from-the-file\n")
+
+  test(
+    "takes the token of a file as it is now, before one that is given by itself",
+    async (pod) => {
+      assert.strictEqual((await put(pod, drop)).status, 401)
+      assert.strictEqual((await put(pod, drop, "Bearer from-the-file")).status, 200)
+      writeFileSync(tokenFile, "rotated")
+      assert.strictEqual((await put(pod, drop, "Bearer from-the-file")).status, 401)
+      assert.strictEqual((await put(pod, drop, "Bearer rotated")).status, 200)
+      rmSync(tokenFile)
+      assert.strictEqual((await put(pod, drop, "Bearer rotated")).status, 503)
+      assert.strictEqual((await put(pod, drop)).status, 503)
+      assert.strictEqual(pod.engine.switched.length, 2)
+    },
+    { ...admin, adminTokenFile: tokenFile }
+  )
+
+  test(
+    "is not reached by guessing: who is wrong too often is slowed, and counted",
+    async (pod) => {
+      for (let n = 0; n < 10; n++) assert.strictEqual((await put(pod, drop, `Bearer ${n}`)).status, 401)
+      const slowed = await put(pod, drop)
+      assert.strictEqual(slowed.status, 429)
+      assert.isTrue(Number(slowed.headers["retry-after"]) >= 1)
+      assert.deepStrictEqual(pod.engine.switched, [])
+      const body = (await ask(`${pod.base}/self/metrics`)).body.toString()
+      assert.include(body, 'k2p_http_refused_total{why="token"} 10\n')
+      assert.include(body, 'k2p_http_refused_total{why="slowed"} 1\n')
     },
     admin
   )

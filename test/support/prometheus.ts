@@ -36,6 +36,8 @@ export interface PrometheusOptions {
    * with its own time it would be refused as out of order, unseen.
    */
   readonly honorTimestamps?: boolean
+  /** Further lines of the scrape config. */
+  readonly more?: ReadonlyArray<string>
 }
 
 const readmeConfig = async (targets: ReadonlyArray<string>, interval: string): Promise<string> => {
@@ -55,7 +57,8 @@ export const startPrometheus = async (
     discover = [],
     asInReadme = false,
     interval = "1s",
-    honorTimestamps = true
+    honorTimestamps = true,
+    more = []
   }: PrometheusOptions = {}
 ): Promise<PrometheusServer> => {
   const config = join(stage.dir, `${name}.yaml`)
@@ -70,6 +73,7 @@ export const startPrometheus = async (
           "  - job_name: k2p-pods",
           "    honor_labels: true",
           `    honor_timestamps: ${honorTimestamps}`,
+          ...more,
           "    static_configs:",
           `      - targets: [${targets.map((target) => JSON.stringify(target)).join(", ")}]`,
           ...(discover.length > 0 ? ["    http_sd_configs:"] : []),

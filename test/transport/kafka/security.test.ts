@@ -1,5 +1,5 @@
 /** TLS and SASL against a real listener that demands them: what works, and what each kind of refusal reads like. */
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
@@ -98,6 +98,17 @@ describeWith(["java", "mvn", "openssl", "keytool"], "Kafka with TLS and SASL", (
       assert.match(error.message, /127\.0\.0\.1:\d+/)
     })
   }
+
+  it("a password in a file counts from the next connection on", async () => {
+    const passwordFile = join(folder, "password")
+    await writeFile(passwordFile, `${WRONG}\n`)
+    const sasl = { mechanism: "plain", ...wrong, passwordFile } as const
+    assert.strictEqual((await refusal(options({ sasl }))).code, "AUTHENTICATION")
+    await writeFile(passwordFile, `${PASSWORD}\n`)
+    assert.strictEqual(await run(options({ sasl }), "rotated"), "rotated")
+    await rm(passwordFile)
+    assert.include((await refusal(options({ sasl }))).message, `${passwordFile}, cannot be read`)
+  })
 
   it("a login that runs out is renewed on the same connection, no request fails", async () => {
     const links = new Links(options({}, "scram-sha-256"), "renewing")

@@ -12,7 +12,13 @@ export interface KafkaOptions {
   readonly clientId: string
   /** Present: TLS. PEM texts; without `ca` the system's certificate authorities count. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
-  readonly sasl?: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string }
+  readonly sasl?: {
+    readonly mechanism: SaslMechanism
+    readonly username: string
+    readonly password: string
+    /** The file of the password, read for each connection: a rotated one counts from the next on. While it cannot be read, `password` counts. */
+    readonly passwordFile?: string
+  }
   /** Milliseconds for TCP and TLS together. */
   readonly connectionTimeout: number
   /** Milliseconds for an answer. A join waits longer, for the rebalance timeout. */

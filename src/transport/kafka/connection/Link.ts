@@ -18,6 +18,7 @@ import type { Versions } from "kafkajs/src/protocol/requests/index.js"
 import { AnswerReader } from "./AnswerReader.ts"
 import { LinkClosed, refused, toTransportError } from "./Errors.ts"
 import { type Address, type KafkaOptions, showAddress } from "./KafkaOptions.ts"
+import { loginNow } from "./Password.ts"
 import { type Answer, type ApiName, type Args, apiVersionsRequest, encode, supports, versionsOf } from "./Protocol.ts"
 import "./RequestQueuePatch.ts"
 
@@ -56,11 +57,14 @@ export class Link {
   #settled: (() => void) | undefined
   #usedAt = performance.now()
   readonly #signOfLife: number
+  readonly #loginTrouble: string
 
   constructor(options: KafkaOptions, clientId: string, address: Address) {
     this.address = address
     this.#requestTimeout = options.requestTimeout
     this.#signOfLife = Math.min(SIGN_OF_LIFE_MS, options.requestTimeout)
+    const login = options.sasl && loginNow(options.sasl)
+    this.#loginTrouble = login?.trouble ?? ""
     this.#connection = new Connection({
       ...address,
       clientId,
@@ -70,8 +74,7 @@ export class Link {
       connectionTimeout: options.connectionTimeout,
       enforceRequestTimeout: true,
       ssl: options.tls ?? null,
-      // A copy: kafkajs keeps its authenticator in it.
-      sasl: options.sasl === undefined ? null : { ...options.sasl }
+      sasl: login?.sasl ?? null
     })
     const send = this.#connection.send.bind(this.#connection)
     this.#connection.send = (request) =>
@@ -281,6 +284,6 @@ export class Link {
   }
 
   #where(): string {
-    return `broker ${showAddress(this.address)}`
+    return `broker ${showAddress(this.address)}${this.#loginTrouble}`
   }
 }
