@@ -4,7 +4,6 @@
  * Transport (`kafka2prom/transport`, `kafka2prom/kafka`) and loads none.
  */
 
-export type { CountedHistogram } from "../CountedHistogram.ts"
 export { type OwnMetrics, SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
 export {
   Backpressure,
@@ -34,7 +33,7 @@ export * as EngineLayer from "./EngineLayer.ts"
 export { Assignor } from "./group/Assignor.ts"
 export type { Holder } from "./group/Balance.ts"
 export type { Wish } from "./group/Grant.ts"
-export type { Homes, HomesNote, Step, Verdict } from "./growth/Homes.ts"
+export type { Homes, Verdict } from "./growth/Homes.ts"
 export { defaultEngineOptions, type EngineOptions } from "./Options.ts"
 export {
   type Batch,

@@ -24,8 +24,11 @@ import { Totals } from "./shards/Totals.ts"
 
 /** What a pod with a server of its own is told. @stable */
 export interface PodOptions {
+  /** Port 0: any free one, see `onListening`. */
   readonly listen: Address
+  /** For the status. */
   readonly version: string
+  /** What a request that switches something must bring as its bearer token; undefined: nothing can be switched. */
   readonly adminToken: string | undefined
   /** Shown in status; without secrets. */
   readonly settings: ReadonlyArray<SettingStatus>

@@ -7,9 +7,9 @@ import { plan } from "../../src/cli.ts"
 import { commandsOf } from "../../src/commands/Commands.ts"
 import { withModules } from "../../src/commands/Modules.ts"
 import type { Environment } from "../../src/config/Resolve.ts"
-import counts from "../pod/apps/counts.ts"
+import counts from "../../docs/examples/own/counts.ts"
 
-const at = (name: string): string => new URL(`../pod/apps/${name}.ts`, import.meta.url).pathname
+const at = (name: string): string => new URL(`../../docs/examples/own/${name}.ts`, import.meta.url).pathname
 const [app, extension] = [at("counts"), at("skipping")]
 
 let dir = ""

@@ -1,14 +1,17 @@
 /**
- * The worked examples as a team has them: out of the packed package, in a project of its own with the oldest Effect of the range, compiled strictly and run by Node alone. (The
- * two extensions run on real Kafka: system/examples.)
+ * The examples as a team has them: the worked ones and every piece of code that stands in a page, out of the packed package, in a project of its own
+ * with the oldest Effect of the range, compiled strictly; the worked ones run by Node alone. (The two extensions run on real Kafka: system/examples.)
+ *
+ * Each block of TypeScript in a page is a module by itself, in the folder of its page.
  */
 import { execFile } from "node:child_process"
-import { cp, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { cp, glob, mkdir, readFile, writeFile } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, it, vi } from "vitest"
 import pkg from "../../package.json" with { type: "json" }
 import { type Packed, pack, root } from "../support/packed.ts"
+import { blocksOf } from "../support/pages.ts"
 import { peers } from "../support/serviceTools.ts"
 import { describeWith } from "../support/tools.ts"
 
@@ -22,11 +25,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { simulate } from "kafka2prom/testing"
-import { directoryContract } from "./examples/directory-transport/contract.ts"
-import { type DirectoryLog, openDirectoryLog } from "./examples/directory-transport/DirectoryLog.ts"
-import { causeFirst } from "./examples/ordering-rule/causeFirst.ts"
-import { withoutDrops } from "./examples/ordering-rule/histories.ts"
-import { steps } from "./examples/ordering-rule/Steps.ts"
+import { directoryContract } from "./docs/examples/directory-transport/contract.ts"
+import { type DirectoryLog, openDirectoryLog } from "./docs/examples/directory-transport/DirectoryLog.ts"
+import { causeFirst } from "./docs/examples/ordering-rule/causeFirst.ts"
+import { withoutDrops } from "./docs/examples/ordering-rule/histories.ts"
+import { steps } from "./docs/examples/ordering-rule/Steps.ts"
 
 const directory = await mkdtemp(join(tmpdir(), "k2p-team-"))
 let log: DirectoryLog | undefined
@@ -41,7 +44,20 @@ const { broken, schedules } = simulate({ subject: steps, judge: causeFirst, hist
 console.log(\`\${cases.length} cases, \${schedules} histories, \${broken?.message ?? "none broken"}\`)
 `
 
-describeWith(["npm", "tar"], "the worked examples, packed", () => {
+/** Made by the build, and no page for people. */
+const isReport = (page: string): boolean => page.startsWith("docs/api/")
+
+/** Behind so many empty lines that a line has the number that it has in its page. */
+const moduleOf = (line: number, text: string): string => `${"\n".repeat(line - 1)}${text}\nexport {}\n`
+
+const compiler = {
+  ...{ noEmit: true, strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+  ...{ module: "nodenext", target: "es2024", types: ["node"], allowImportingTsExtensions: true, skipLibCheck: true },
+  // The small package is the same source, built for older Nodes.
+  paths: { "kafka2prom-registry-dump": ["./node_modules/kafka2prom/dist/agent/service/RegistryDump.d.ts"] }
+}
+
+describeWith(["npm", "tar"], "the examples, packed", () => {
   let packed: Packed
   let home = ""
   beforeAll(async () => {
@@ -49,19 +65,30 @@ describeWith(["npm", "tar"], "the worked examples, packed", () => {
     home = await packed.project("team", [...Object.keys(pkg.dependencies), "@types/node"])
     const theirs = await peers()
     for (const peer of Object.keys(pkg.peerDependencies)) await packed.link(home, peer, theirs)
-    await cp(join(root, "docs/examples"), join(home, "examples"), { recursive: true })
+    await cp(join(root, "docs/examples"), join(home, "docs/examples"), { recursive: true })
     await writeFile(join(home, "package.json"), JSON.stringify({ type: "module" }))
     await writeFile(join(home, "proves.ts"), proves)
   })
   afterAll(() => packed?.remove())
 
-  it("are compiled strictly", async () => {
-    const how = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck"]
-    const what = ["--module", "nodenext", "--target", "es2024", "--types", "node", "--allowImportingTsExtensions"]
-    const extensions = ["source-priority", "threshold-webhook"].map((name) => `examples/${name}/extension.ts`)
+  it("are compiled strictly, and so is all code in pages", async () => {
+    let blocks = 0
+    for await (const page of glob("{README.md,docs/**/*.md,packages/*/README.md}", { cwd: root })) {
+      if (isReport(page)) continue
+      const folder = join(home, dirname(page))
+      await mkdir(folder, { recursive: true })
+      for (const { language, line, text } of blocksOf(await readFile(join(root, page), "utf8"))) {
+        assert.notInclude(["js", "javascript", "typescript"], language, `${page}:${line}: nothing compiles it; write ts`)
+        if (language !== "ts") continue
+        await writeFile(join(folder, `${basename(page)}.${line}.ts`), moduleOf(line, text))
+        blocks += 1
+      }
+    }
+    assert.isAbove(blocks, 10)
+    await writeFile(join(home, "tsconfig.json"), JSON.stringify({ compilerOptions: compiler, include: ["**/*.ts"] }))
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
-    await run(process.execPath, [tsc, ...how, ...what, "proves.ts", ...extensions], { cwd: home }).catch(
-      (error: { stdout: string }) => assert.fail(error.stdout)
+    await run(process.execPath, [tsc, "-p", "."], { cwd: home }).catch((error: { stdout: string }) =>
+      assert.fail(error.stdout)
     )
   })
 

@@ -12,8 +12,8 @@ import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { Transport } from "../../src/transport/Transport.ts"
-import counts from "./apps/counts.ts"
-import skipping from "./apps/skipping.ts"
+import counts from "../../docs/examples/own/counts.ts"
+import skipping from "../../docs/examples/own/skipping.ts"
 import { ask } from "./fakePod.ts"
 
 const backpressure = { strategy: "pause", adaptiveLag: 0 } as const

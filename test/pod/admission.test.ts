@@ -11,7 +11,7 @@ import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { Transport } from "../../src/transport/Transport.ts"
-import admitting from "./apps/admitting.ts"
+import admitting from "../../docs/examples/own/admitting.ts"
 import { ask } from "./fakePod.ts"
 
 const none = { separator: undefined, modulus: undefined, targetLabel: undefined, replacement: undefined }

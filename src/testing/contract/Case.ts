@@ -19,6 +19,7 @@ export class CaseFailed extends Schema.TaggedError<CaseFailed>()("CaseFailed", {
   expected: Schema.String,
   found: Schema.String
 }) {
+  /** The rule, what was compared, what was expected and what was found, in lines. */
   override get message(): string {
     const lines = [this.rule]
     if (this.happened !== "") lines.push(`  what:     ${this.happened}`)

@@ -1,9 +1,7 @@
-/** An extension around whatever processor there is: records of some keys are not for it. */
+/** An extension of one's own around whatever processor there is: records of some keys are not for it. */
 import { Effect, Layer } from "effect"
-import * as Kind from "../../../src/config/Kind.ts"
-import { settings } from "../../../src/config/Setting.ts"
-import { type Batch, PartitionProcessor } from "../../../src/engine/PartitionProcessor.ts"
-import type { Extension } from "../../../src/pod/Extension.ts"
+import { type Batch, PartitionProcessor } from "kafka2prom/engine"
+import { type Extension, Kind, settings } from "kafka2prom/extension"
 
 const table = settings({ skipKey: { kind: Kind.text("key"), about: "The key that is skipped.", required: true } })
 
