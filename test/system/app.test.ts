@@ -67,6 +67,8 @@ describeKafka("an application of one's own on two workers", () => {
     // One is the extension's.
     await until(async () => (await total()) === 44 + 7, { what: "all records" })
     await until(async () => (await counted()).reduce((sum, n) => sum + n, 0) === 44 + 7, { what: "all records shown" })
+    // Its own metric, of whichever thread it is.
+    assert.match(await (await fetch(`${base}/self/metrics`)).text(), /^ours_skipped_total 1$/m)
   })
 
   it("is in status with its options and what it has to say, and is told in the log", async () => {

@@ -216,7 +216,7 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<EmbeddedLo
     }
   })
 
-/** See the file's header. @experimental */
+/** A log in this process's memory that answers as a Kafka cluster does, with topics to make, a look inside, and faults by request. It keeps nothing when its Scope closes. @experimental */
 export class EmbeddedLog extends Context.Service<EmbeddedLog, EmbeddedLogShape>()("k2p/transport/EmbeddedLog") {
   /** Likewise, in the present Scope. */
   static readonly make: (options?: Partial<EmbeddedLogOptions>) => Effect.Effect<EmbeddedLogShape, never, Scope.Scope> =
