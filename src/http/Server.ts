@@ -16,7 +16,10 @@ import { Seldom, standsFor } from "./Seldom.ts"
 import { maxWaiting, Turns } from "./Turns.ts"
 
 /** The server could not start. The message is for the operator. @stable */
-export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", { message: Schema.String }) {}
+export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", {
+  /** For people: where it cannot listen, why, and what to do. */
+  message: Schema.String
+}) {}
 
 export interface ServerOptions {
   readonly listen: Address

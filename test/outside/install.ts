@@ -21,7 +21,8 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 /** What one entry loads: modules, and resident memory beyond a bare Node's. */
 const weigh = async (entry: string, home: string): Promise<string> => {
   const node = async (code: string, ...args: ReadonlyArray<string>) =>
-    (await run(process.execPath, [...args, "--input-type=module", "-e", code], { cwd: home, maxBuffer: 2 ** 26 })).stdout
+    (await run(process.execPath, [...args, "--input-type=module", "-e", code], { cwd: home, maxBuffer: 2 ** 26 }))
+      .stdout
   const loaded = JSON.parse(await node(`import "${entry}"`, "--import", loadedBy)) as ReadonlyArray<string>
   const grown = await node(
     `const before = process.memoryUsage.rss(); await import("${entry}"); console.log(process.memoryUsage.rss() - before)`
@@ -43,21 +44,42 @@ export const install = async (tarball: string, folder: string): Promise<string> 
     const packages = JSON.parse((await npm("ls", "--all", "--json")).stdout)
     assert.equal(packages.problems, undefined, "npm ls finds problems")
     for (const peer of Object.keys(pkg.peerDependencies)) {
-      const { stdout } = await run("find", ["node_modules", "-path", `*node_modules/${peer}/package.json`], { cwd: home })
+      const { stdout } = await run("find", ["node_modules", "-path", `*node_modules/${peer}/package.json`], {
+        cwd: home
+      })
       assert.deepEqual(stdout.trim().split("\n"), [`node_modules/${peer}/package.json`], `copies of ${peer}`)
     }
     const { stdout: help } = await run("npx", ["--no-install", "kafka2prom", "--help"], { cwd: home })
     assert.match(help, /kafka2prom serve/)
-    await npm("install", "--save-dev", `typescript@${pkg.devDependencies.typescript}`, `@types/node@${pkg.devDependencies["@types/node"]}`)
+    await npm(
+      "install",
+      "--save-dev",
+      `typescript@${pkg.devDependencies.typescript}`,
+      `@types/node@${pkg.devDependencies["@types/node"]}`
+    )
     await writeFile(
       join(home, "all.ts"),
       entries.map((entry, i) => `import * as m${i} from "${entry}"\nexport const k${i}: object = m${i}\n`).join("")
     )
     const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2024", "--lib", "es2024,dom"]
-    for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]] as const)
+    for (const [module, resolution] of [
+      ["nodenext", "nodenext"],
+      ["esnext", "bundler"]
+    ] as const)
       await run(
         "npx",
-        ["--no-install", "tsc", ...strict, "--types", "node", "--module", module, "--moduleResolution", resolution, "all.ts"],
+        [
+          "--no-install",
+          "tsc",
+          ...strict,
+          "--types",
+          "node",
+          "--module",
+          module,
+          "--moduleResolution",
+          resolution,
+          "all.ts"
+        ],
         { cwd: home }
       ).catch(({ stdout }: { readonly stdout: string }) => assert.fail(`${resolution}:\n${stdout}`))
     const weights: Array<string> = []

@@ -11,10 +11,11 @@ import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type Report, reported, reportOf } from "../../build/api.ts"
 import pkg from "../../package.json" with { type: "json" }
-import { linksOf } from "../support/pages.ts"
 import { dependencies, type Packed, pack, root } from "../support/packed.ts"
+import { linksOf } from "../support/pages.ts"
 import { peers, serviceTools } from "../support/serviceTools.ts"
 import { describeWith } from "../support/tools.ts"
+import { examples } from "./examples.ts"
 
 const run = promisify(execFile)
 const entries = Object.keys(pkg.exports).filter((entry) => entry !== "./package.json")
@@ -88,7 +89,9 @@ describeWith(["npm", "tar"], "the published package", () => {
       it(`${name} says of every name what it is and how stable, and of every member what it is`, () => {
         // What the base of a service's or an error's class is stands where it is used; its members are looked at below.
         const isBase = (line: string): boolean => /^const \w+_base: /.test(line)
-        const names = report.text.matchAll(/^\/\/ @public(.*)\n((?:export )?(?:const|class|interface|type|function|enum) .*)$/gm)
+        const names = report.text.matchAll(
+          /^\/\/ @public(.*)\n((?:export )?(?:const|class|interface|type|function|enum) .*)$/gm
+        )
         const untold = Array.from(names, ([, tags, line]) => [tags!, line!] as const).filter(
           ([tags, line]) => !isBase(line) && !/@(stable|experimental)/.test(tags)
         )
@@ -96,7 +99,10 @@ describeWith(["npm", "tar"], "the published package", () => {
           report.text.matchAll(/\(undocumented\)\n *(.*)$/gm),
           ([, line]) => line!
         ).filter((line) => !isBase(line))
-        assert.deepStrictEqual({ untold: untold.map(([, line]) => line), undocumented }, { untold: [], undocumented: [] })
+        assert.deepStrictEqual(
+          { untold: untold.map(([, line]) => line), undocumented },
+          { untold: [], undocumented: [] }
+        )
       })
     }
   })
@@ -257,6 +263,8 @@ void dumpRegistry
       assert.include(shown, "check: no value was ever older than one shown before, and every service is there")
     })
   })
+
+  describe("the examples", () => examples(() => packed))
 
   it("puts a registry on the log in five lines", async () => {
     await writeFile(

@@ -17,6 +17,7 @@ export class CaseFailed extends Schema.TaggedError<CaseFailed>()("CaseFailed", {
   happened: Schema.String,
   /** "" where nothing was compared: the part under test failed, died, or did not come to an end. */
   expected: Schema.String,
+  /** "" likewise. */
   found: Schema.String
 }) {
   /** The rule, what was compared, what was expected and what was found, in lines. */

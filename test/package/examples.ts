@@ -1,6 +1,6 @@
 /**
  * The examples as a team has them: the worked ones and every piece of code that stands in a page, out of the packed package, in a project of its own
- * with the oldest Effect of the range, compiled strictly; the worked ones run by Node alone. (The two extensions run on real Kafka: system/examples.)
+ * with the oldest Effect of the range, compiled strictly; two of the worked ones prove themselves by Node alone. (The two extensions run on real Kafka: system/examples.)
  *
  * Each block of TypeScript in a page is a module by itself, in the folder of its page.
  */
@@ -8,14 +8,11 @@ import { execFile } from "node:child_process"
 import { cp, glob, mkdir, readFile, writeFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { promisify } from "node:util"
-import { afterAll, assert, beforeAll, it, vi } from "vitest"
+import { assert, beforeAll, it } from "vitest"
 import pkg from "../../package.json" with { type: "json" }
-import { type Packed, pack, root } from "../support/packed.ts"
+import { type Packed, root } from "../support/packed.ts"
 import { blocksOf } from "../support/pages.ts"
 import { peers } from "../support/serviceTools.ts"
-import { describeWith } from "../support/tools.ts"
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const run = promisify(execFile)
 
@@ -57,11 +54,11 @@ const compiler = {
   paths: { "kafka2prom-registry-dump": ["./node_modules/kafka2prom/dist/agent/service/RegistryDump.d.ts"] }
 }
 
-describeWith(["npm", "tar"], "the examples, packed", () => {
-  let packed: Packed
+/** Once the package is there. */
+export const examples = (packedBefore: () => Packed): void => {
   let home = ""
   beforeAll(async () => {
-    packed = await pack()
+    const packed = packedBefore()
     home = await packed.project("team", [...Object.keys(pkg.dependencies), "@types/node"])
     const theirs = await peers()
     for (const peer of Object.keys(pkg.peerDependencies)) await packed.link(home, peer, theirs)
@@ -69,7 +66,6 @@ describeWith(["npm", "tar"], "the examples, packed", () => {
     await writeFile(join(home, "package.json"), JSON.stringify({ type: "module" }))
     await writeFile(join(home, "proves.ts"), proves)
   })
-  afterAll(() => packed?.remove())
 
   it("are compiled strictly, and so is all code in pages", async () => {
     let blocks = 0
@@ -78,7 +74,11 @@ describeWith(["npm", "tar"], "the examples, packed", () => {
       const folder = join(home, dirname(page))
       await mkdir(folder, { recursive: true })
       for (const { language, line, text } of blocksOf(await readFile(join(root, page), "utf8"))) {
-        assert.notInclude(["js", "javascript", "typescript"], language, `${page}:${line}: nothing compiles it; write ts`)
+        assert.notInclude(
+          ["js", "javascript", "typescript"],
+          language,
+          `${page}:${line}: nothing compiles it; write ts`
+        )
         if (language !== "ts") continue
         await writeFile(join(folder, `${basename(page)}.${line}.ts`), moduleOf(line, text))
         blocks += 1
@@ -96,4 +96,4 @@ describeWith(["npm", "tar"], "the examples, packed", () => {
     const { stdout } = await run(process.execPath, ["proves.ts"], { cwd: home })
     assert.match(stdout, /^\d\d cases, 2 histories, none broken$/m)
   })
-})
+}
