@@ -4,7 +4,7 @@
  */
 import type { MetricObjectWithValues, MetricValueWithName, Registry } from "prom-client"
 
-/** A histogram of prom-client that takes many equal observations at once. @experimental */
+/** A histogram of prom-client that takes many equal observations at once. */
 export class CountedHistogram {
   readonly name: string
   readonly help: string

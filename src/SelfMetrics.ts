@@ -507,8 +507,15 @@ const make = (defaults: boolean) => {
   }
 }
 
-/** The metrics of a pod's or agent's own, by name: prom-client's, of a registry of this instance. @experimental */
-export type SelfMetricsShape = ReturnType<typeof make>
+/** The metrics of a pod's or agent's own. Only the Layers of `SelfMetrics` make one: what counts goes on behind it. @experimental */
+export interface SelfMetricsShape {
+  /** prom-client's, of this instance. What an extension registers here stands on `/self/metrics`, that of several worker threads added up. */
+  readonly registry: Registry
+  /** All as text, together with what other threads have of the same metrics, and with those of the process where the Layer has them. */
+  readonly text: (others?: ReadonlyArray<OwnMetrics>) => Promise<string>
+}
+/** Each metric by name. @internal */
+export interface SelfMetricsShape extends ReturnType<typeof make> {}
 
 /** Only those of its kind of process are served: zeros that stand for nothing would still meet somebody's alert rule. */
 const only = (whose: "pod" | "agent", metrics: SelfMetricsShape): SelfMetricsShape => {

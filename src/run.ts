@@ -15,7 +15,9 @@ import { nodeProblem } from "./version.ts"
 
 /** A program of a team's own: all commands of kafka2prom, with what the team brings beside them. @stable */
 export interface MainOptions {
+  /** As help and errors call the program. */
   readonly name: string
+  /** What `--version` prints. */
   readonly version: string
   /** One sentence for `--help`. */
   readonly about?: string

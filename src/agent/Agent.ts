@@ -24,15 +24,21 @@ import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 /** What an agent does now. A copy; taking it costs a walk over its files and sources. @stable */
 export interface AgentStatus {
+  /** Where rounds go. */
   readonly topic: string
+  /** Of this run: higher than each one before. */
   readonly epoch: number
   /** null until the log was reached for the first time. */
   readonly partitionBase: number | null
+  /** Of all rounds that wait for the log. */
   readonly bufferBytes: number
+  /** Every dump file that is known. */
   readonly files: ReadonlyArray<FileStatus>
+  /** Every endpoint that is asked. */
   readonly targets: ReadonlyArray<TargetStatus>
   /** Why no dump file can be looked at, for people; undefined where some can. */
   readonly uselessness: string | undefined
+  /** What the log has of each, and what waits. */
   readonly sources: ReadonlyArray<LaneStatus>
 }
 
@@ -138,11 +144,13 @@ const make = Effect.fnUntraced(function* (options: AgentOptions) {
 export class Agent extends Context.Service<
   Agent,
   {
+    /** As of now; a copy. */
     readonly status: () => AgentStatus
     /** Never succeeds; fails where only a person can help. Whoever runs an agent races its work with this. */
     readonly failed: Effect.Effect<never, AgentFailed>
   }
 >()("k2p/agent/Agent") {
+  /** An agent for as long as the Layer lives. Fails where its options or its state directory cannot be used. */
   static readonly layer = (options: AgentOptions): Layer.Layer<Agent, AgentFailed, Transport | SelfMetrics> =>
     Layer.effect(Agent, make(options))
 

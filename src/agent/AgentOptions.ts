@@ -6,6 +6,7 @@ import { type ScrapeTarget, shownUrl } from "./scrape/ScrapeTarget.ts"
 
 /** Options of one agent, all durations in milliseconds, all sizes in bytes. `defaultAgentOptions` has every one. @stable */
 export interface AgentOptions {
+  /** Where rounds go; it must exist. */
   readonly topic: string
   /** `--dump`, repeatable: globs of registry dumps. */
   readonly dumps: ReadonlyArray<string>
@@ -21,7 +22,9 @@ export interface AgentOptions {
   readonly labels: Readonly<Record<string, string>>
   /** First part of every source id. It must be the same after a restart: give it where host names are random. */
   readonly host: string
+  /** What brokers call this client. */
   readonly clientId: string
+  /** Where the epoch and the partition base are kept: a directory of this agent alone, which outlives its restarts. */
   readonly stateDir: string
   /** What an agent that still has the state directory gets to leave. */
   readonly stateWait: number
@@ -29,7 +32,9 @@ export interface AgentOptions {
   readonly keepEvery: number
   /** 0: what the state directory kept, else the topic's partitions at the first start. */
   readonly partitionBase: number
+  /** Which replicas have a round when it counts as sent. */
   readonly acks: Acks
+  /** Of batches on their way. */
   readonly compression: Compression
   /** Of a chunk with everything around it, and of a request. */
   readonly maxRequestBytes: number

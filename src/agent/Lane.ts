@@ -30,15 +30,19 @@ export interface Lane {
 
 /** What an agent has of one source: the round that waits, the one that the log took last, and why one was not sent. @stable */
 export interface LaneStatus {
+  /** Its id. */
   readonly source: string
+  /** Where its rounds come from: the file's path, or the endpoint's URL. */
   readonly origin: string
   /** null until the log was reached. */
   readonly partition: number | null
   /** The newest round read, and the newest that the log has. */
   readonly round: string
+  /** null: the log has none of this run. */
   readonly sentRound: string | null
   /** Dump time of the newest round that the log has, ms since the Unix epoch. */
   readonly sentTime: number | null
+  /** Rounds that are sent or wait: two at most, a newer one takes the place of one that waits. */
   readonly pending: number
   /** Why the last round was not sent; "" where it was. */
   readonly problem: string

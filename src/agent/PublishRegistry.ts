@@ -19,6 +19,7 @@ import * as Sending from "./Sending.ts"
 export interface PublishOptions extends Partial<Pick<AgentOptions, "acks" | "compression" | "clientId" | "labels">> {
   /** A prom-client Registry, or whatever answers with the text of a scrape. Its content type tells the format; text 0.0.4 where it has none. */
   readonly registry: { readonly metrics: () => Promise<string>; readonly contentType?: string }
+  /** Where rounds go; it must exist. */
   readonly topic: string
   /** The id of the source, which becomes the series' `instance`. The same after a restart, and one publisher's at a time. */
   readonly source: string

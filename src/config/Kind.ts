@@ -4,8 +4,10 @@
  *
  * `wrong` completes the sentence "--x is "…": …". It may quote the text: whoever prints it leaves it out for secrets.
  */
+/** What a text means, or what is wrong with it: the end of a sentence. @stable */
 export type Reading<A> = { readonly value: A } | { readonly wrong: string }
 
+/** How the text of a setting becomes a value of type `A`, and what is allowed. @stable */
 export interface Kind<A> {
   /** The placeholder in `--help`; "" for a switch, which takes no value on the command line. */
   readonly metavar: string
@@ -29,25 +31,30 @@ const one = <A>(metavar: string, allowed: string, read: (text: string) => A | un
   }
 })
 
-/** Quoted for an error line: one line, bounded, and without what looks like a credential pasted into the wrong place. */
+/** Quoted for an error line: one line, bounded, and without what looks like a credential pasted into the wrong place. @stable */
 export const quoted = (text: string): string => {
   if (/SharedAccessKey|:\/\/[^/\s]*@/i.test(text)) return "(not shown: it seems to hold a credential)"
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }
 
+/** One line of text that is not empty. @stable */
 export const text = (metavar: string, allowed = "some text without control characters"): Kind<string> =>
   one(metavar, allowed, (t) => (t !== "" && !/[\x00-\x1f\x7f]/.test(t) ? t : undefined))
 
+/** What the whole pattern takes: anchor it. `allowed` says it in words. @stable */
 export const matching = (metavar: string, allowed: string, pattern: RegExp): Kind<string> =>
   one(metavar, allowed, (t) => (pattern.test(t) ? t : undefined))
 
+/** One of these words, as they are written. @stable */
 export const choice = <const A extends string>(...of: ReadonlyArray<A>): Kind<A> =>
   one(of.join("|"), `one of ${of.join(", ")}`, (t) => of.find((a) => a === t))
 
+/** A switch: `--name`, or `true` and `false` in a variable or the file. @stable */
 export const flag: Kind<boolean> = one("", "true or false", (t) =>
   t === "true" ? true : t === "false" ? false : undefined
 )
 
+/** A whole number in digits, both bounds included. @stable */
 export const integer = (min: number, max: number): Kind<number> =>
   one("n", `a whole number from ${min} to ${max}`, (t) => {
     if (!/^\d{1,15}$/.test(t)) return undefined
@@ -67,13 +74,13 @@ const scaled = (t: string, units: Readonly<Record<string, number>>): number | un
 const between = (n: number | undefined, least: number | undefined, most: number | undefined): number | undefined =>
   n !== undefined && n >= least! && n <= most! ? n : undefined
 
-/** Milliseconds. A unit is asked for: a bare 90 has been read as seconds and as milliseconds by different people. */
+/** Milliseconds. A unit is asked for: a bare 90 has been read as seconds and as milliseconds by different people. Both bounds are included. @stable */
 export const duration = (least: string, most: string): Kind<number> =>
   one("duration", `a duration with its unit (ms, s, m, h, d) from ${least} to ${most}, such as 90s`, (t) =>
     between(scaled(t, durationUnits), scaled(least, durationUnits), scaled(most, durationUnits))
   )
 
-/** Bytes. */
+/** Bytes, with their unit. Both bounds are included. @stable */
 export const size = (least: string, most: string): Kind<number> =>
   one("size", `a size with its unit (B, KB, KiB, MB, MiB, GB, GiB) from ${least} to ${most}, such as 16MiB`, (t) =>
     between(scaled(t, sizeUnits), scaled(least, sizeUnits), scaled(most, sizeUnits))
@@ -81,10 +88,13 @@ export const size = (least: string, most: string): Kind<number> =>
 
 /** Where to listen; port 0 is any free one. An IPv6 host stands without brackets. @stable */
 export interface Address {
+  /** A name or an address; an IPv6 one without brackets. */
   readonly host: string
+  /** 0: any free one. */
   readonly port: number
 }
 
+/** `host:port`, an IPv6 host in brackets. @internal */
 export const formatAddress = (a: Address): string => `${a.host.includes(":") ? `[${a.host}]` : a.host}:${a.port}`
 
 const readAddress = (t: string, leastPort: number): Address | undefined => {
@@ -94,12 +104,12 @@ const readAddress = (t: string, leastPort: number): Address | undefined => {
   return port >= leastPort && port <= 65_535 ? { host: (match[1] ?? match[2])!, port } : undefined
 }
 
-/** Where to listen; port 0 is any free one. */
+/** Where to listen; port 0 is any free one. @stable */
 export const listenAddress: Kind<Address> = one("host:port", "host:port, such as 0.0.0.0:9464", (t) =>
   readAddress(t, 0)
 )
 
-/** Commas separate, repetition adds, repeats count once. */
+/** Commas separate, repetition adds, repeats count once. `read` answers undefined for an item that is not allowed. @stable */
 export const list = <A>(
   metavar: string,
   allowed: string,
@@ -121,19 +131,23 @@ export const list = <A>(
   }
 })
 
+/** Addresses of brokers, ports from 1 on. @stable */
 export const brokerList: Kind<ReadonlyArray<string>> = list("host:port", "host:port", (t) => {
   const address = readAddress(t, 1)
   return address === undefined ? undefined : formatAddress(address)
 })
 
+/** What Kafka takes for a topic. @internal */
 export const topicPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
 const topicAllowed = "a topic's name (letters, digits, '.', '_', '-')"
+/** Names of topics. @stable */
 export const topicList: Kind<ReadonlyArray<string>> = list("name", topicAllowed, (t) =>
   topicPattern.test(t) ? t : undefined
 )
+/** The name of a topic. @stable */
 export const topic: Kind<string> = matching("name", topicAllowed, topicPattern)
 
-/** Given once each; commas are part of the text. */
+/** Given once each; commas are part of the text. @stable */
 export const repeated = (metavar: string, allowed: string): Kind<ReadonlyArray<string>> => ({
   metavar,
   allowed,
@@ -143,14 +157,14 @@ export const repeated = (metavar: string, allowed: string): Kind<ReadonlyArray<s
 })
 
 const labelName = /^(?!__)[A-Za-z_][A-Za-z0-9_]*$/
-/** The name of a label that attaches: `le` and `quantile` have a meaning of their own, `__` names are Prometheus'. */
+/** The name of a label that attaches: `le` and `quantile` have a meaning of their own, `__` names are Prometheus'. @stable */
 export const label: Kind<string> = one(
   "name",
   "a label name ([a-zA-Z_][a-zA-Z0-9_]*, not starting with __, not le or quantile)",
   (t) => (labelName.test(t) && t !== "le" && t !== "quantile" ? t : undefined)
 )
 
-/** `name=value`, repeated; a later one of the same name is a mistake. */
+/** `name=value`, repeated; a later one of the same name is a mistake. @stable */
 export const labels: Kind<Readonly<Record<string, string>>> = {
   metavar: "name=value",
   allowed: "name=value with a label name on the left, each name once",

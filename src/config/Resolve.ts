@@ -13,17 +13,23 @@ export type Origin = "flag" | "variable" | "file" | "default" | "preset"
 
 /** What status shows: secrets say only that they are set. @stable */
 export interface SettingStatus {
+  /** As the flag has it, without its dashes. */
   readonly name: string
+  /** As it was given; of a secret only that it is set. */
   readonly value: string
+  /** Where it was given. */
   readonly from: Origin
 }
 
 /** The values of a table of settings, each with where it was given. @stable */
 export interface Resolved<T extends Table> {
+  /** By key. */
   readonly values: Values<T>
+  /** Where the value was given; `default` also where there is none. */
   readonly origin: (key: keyof T) => Origin
   /** The file that a secret was given in (`--x-file` of `--x`), for those who read it again; undefined where it was given by itself. */
   readonly secretFile: (key: keyof T) => string | undefined
+  /** Of each setting that has a value, in the table's order. */
   readonly status: ReadonlyArray<SettingStatus>
 }
 

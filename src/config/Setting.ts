@@ -6,6 +6,7 @@ import type { Kind } from "./Kind.ts"
 
 /** One option: its kind, and what help says of it. @stable */
 export interface Setting<A> {
+  /** What texts it takes, and what they mean (`Kind`). */
   readonly kind: Kind<A>
   /** One sentence for `--help`. */
   readonly about: string

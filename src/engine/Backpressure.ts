@@ -23,9 +23,13 @@ export const builtInNames = ["pause", "drop-front", "adaptive"] as const
 
 /** One partition's numbers at a decision. @stable */
 export interface Pressure {
+  /** That wait. */
   readonly records: number
+  /** Of those that wait. */
   readonly bytes: number
+  /** The bound of the queue. */
   readonly maxRecords: number
+  /** The bound of the queue. */
   readonly maxBytes: number
   /** Records between the processed position and the log's end; -1 where unknown. */
   readonly lag: number
@@ -43,6 +47,7 @@ export interface RecordHead extends Pick<LogRecord, "offset" | "timestamp" | "ke
 
 /** One partition as a strategy sees it. @stable */
 export interface Queued extends Pressure {
+  /** The partition. */
   readonly tp: TopicPartition
   /**
    * Ms for which the oldest record that is not processed is known to be in the log, counted by its owners and by no sender's clock. In steps
@@ -55,6 +60,7 @@ export interface Queued extends Pressure {
 
 /** Records go until so much is left, but never the newest one: those of the lowest rank first, of equal rank the oldest. @stable */
 export interface Drop {
+  /** How much may be left: the queue's bounds, or less. */
   readonly down: { readonly records: number; readonly bytes: number }
   /** Asked once for each record that waits. Absent: the oldest go. */
   readonly rank?: (head: RecordHead) => number
@@ -122,6 +128,7 @@ export class Backpressure extends Context.Service<
   {
     /** The strategy that partitions start with; a key of `strategies`. */
     readonly initial: StrategyName
+    /** By name: what partitions can be switched to. */
     readonly strategies: ReadonlyMap<StrategyName, Strategy>
   }
 >()("k2p/engine/Backpressure") {
@@ -137,7 +144,10 @@ export class Backpressure extends Context.Service<
         throw new Error(`there is no strategy ${initial}; there are ${[...known.keys()].join(", ")}`)
       return { initial, strategies: known }
     })
+  /** Begins with `pause`. */
   static readonly layerPause = Backpressure.layer("pause")
+  /** Begins with `drop-front`. */
   static readonly layerDropFront = Backpressure.layer("drop-front")
+  /** Begins with `adaptive`, from 100,000 records of lag on. */
   static readonly layerAdaptive = Backpressure.layer("adaptive")
 }

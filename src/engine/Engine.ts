@@ -15,6 +15,7 @@ import type { TroubleStatus } from "./partition/Trouble.ts"
  * @stable
  */
 export interface Cut {
+  /** Of the group; what `prove` asks about. */
   readonly generation: number
   /** Owned, past their fence, within their reservation and the lease at this instant. */
   readonly partitions: ReadonlyArray<{ readonly tp: TopicPartition; readonly key: string; readonly position: number }>
@@ -26,27 +27,41 @@ export interface Cut {
 }
 
 /** This pod cannot prove that it still owns what it would show: it shows nothing (P9). @stable */
-export class NotProven extends Schema.TaggedError<NotProven>()("NotProven", { message: Schema.String }) {}
+export class NotProven extends Schema.TaggedError<NotProven>()("NotProven", {
+  /** For people: what could not be proven, and why. */
+  message: Schema.String
+}) {}
 
 /** The member ended by itself: a partition's actor failed too often, an eviction took too long, or the credentials were refused at the start. @stable */
-export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFailed", { message: Schema.String }) {}
+export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFailed", {
+  /** For people: what ended it, and what to do. */
+  message: Schema.String
+}) {}
 
 /** What a partition's actor is at: it finds out where to begin, replays hidden up to the fence, serves, waits to begin anew, or leaves. @stable */
 export type PartitionPhase = "preparing" | "replaying" | "serving" | "restarting" | "evicting"
 
 /** One partition that this shard owns, as it is now. Offsets are next offsets, exclusive ends; `dropped` and `restarts` count since it was acquired. @stable */
 export interface PartitionStatus {
+  /** Of the log. */
   readonly topic: string
+  /** Its number in the topic. */
   readonly partition: number
+  /** What its actor is at. */
   readonly phase: PartitionPhase
   /** Exposed in a scrape now. */
   readonly visible: boolean
+  /** Everything before it was processed. */
   readonly position: number
+  /** C: what the group's commit says; null before the first. */
   readonly committed: number | null
+  /** R: nothing beyond it is shown; null before the first commit. Where nothing is shown it says nothing. */
   readonly reservation: number | null
+  /** Where it begins to be shown: records before it are a replay; null while no processor is at work. */
   readonly fence: number | null
-  /** Where the log ends, and how many records the position is behind it; null while nobody tells. */
+  /** The log's end; null while nobody tells it, as where it has no leader that is known. */
   readonly highWatermark: number | null
+  /** Records between the position and the log's end; null while nobody tells it. */
   readonly lag: number | null
   /**
    * Ms since all that the log was known to have was processed: of what waits the time that it is known to be in the log; where nothing is known
@@ -64,10 +79,13 @@ export interface PartitionStatus {
   }
   /** What waits beyond them: the rest of one answer of the log. */
   readonly remainder: { readonly records: number; readonly bytes: number }
+  /** The strategy that it is under now. */
   readonly backpressure: StrategyName
+  /** Records that back pressure dropped. */
   readonly dropped: number
   /** Wall clock, ms: it drops since then, because its actor is behind. */
   readonly droppingSince: number | null
+  /** Of its actor, after failures. */
   readonly restarts: number
   /** Why it cannot be read now; null where it can. */
   readonly trouble: TroubleStatus | null
@@ -77,6 +95,7 @@ export interface PartitionStatus {
   readonly skipped: { readonly batches: number; readonly last: Unreadable | null }
   /** What its processor says that it holds, by names of its own; empty where none is at work. */
   readonly holds: Readonly<Record<string, number>>
+  /** Whether its topic grew, and what that waits for. */
   readonly growth: GrowthStatus
 }
 
@@ -94,21 +113,31 @@ export interface GrowthStatus {
 export interface HandoffStatus {
   /** Wall clock, ms. */
   readonly at: number
+  /** Of the log. */
   readonly topic: string
+  /** Its number in the topic. */
   readonly partition: number
+  /** It came, was shown for the first time, was given up in order, or was taken away. */
   readonly kind: "acquired" | "visible" | "released" | "lost"
+  /** The group's, in which it happened. */
   readonly generation: number
   /** acquired → visible, or revoke → evicted. */
   readonly tookMs: number | null
+  /** For people: where it stood, or why. */
   readonly detail: string
 }
 
 /** One shard as it is now. A copy, safe to keep; taking it costs a walk over the partitions. @stable */
 export interface EngineStatus {
+  /** The id of the consumer group. */
   readonly group: string
+  /** The coordinator's name for this member; "" before the first join. */
   readonly memberId: string
+  /** Of the last join that was answered; -1 before. */
   readonly generation: number
+  /** Whether it assigns the group's partitions. */
   readonly leader: boolean
+  /** `joining`: it has no assignment, yet or any more. `member`: it has one, in contact or not: see `leaseMs`. */
   readonly state: "joining" | "member" | "leaving" | "failed"
   /** Ms that the lease is still good for; negative where it ran out. */
   readonly leaseMs: number
@@ -120,9 +149,11 @@ export interface EngineStatus {
   readonly wishes: { readonly assignor: string; readonly refused: number; readonly last: string | null }
   /** Completed at least one join and its lease is valid: what /readyz says. */
   readonly ready: boolean
+  /** Of the settings that all members must agree on. */
   readonly settingsHash: string
   /** Other members' hashes where they differ from ours (known to the leader only). */
   readonly settingsDiffer: ReadonlyArray<string>
+  /** Those that are owned here, by topic and number. */
   readonly partitions: ReadonlyArray<PartitionStatus>
   /** The last 50, newest first. */
   readonly handoffs: ReadonlyArray<HandoffStatus>
@@ -134,6 +165,7 @@ export class Engine extends Context.Service<
   {
     /** `ago`: ms since the request arrived. */
     readonly cut: (ago?: number) => Cut
+    /** As of now; a copy. */
     readonly status: () => EngineStatus
     /** One partition while it is owned here, or all, also those that come later, where none is named. False where the partition is not owned here, or there is no such strategy. */
     readonly setBackpressure: (strategy: StrategyName, tp?: TopicPartition) => boolean

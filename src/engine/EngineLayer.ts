@@ -166,6 +166,7 @@ const make = (options: EngineOptions) =>
     })
   })
 
+/** A member of the group for as long as the Layer lives: it joins while the Layer is built, and leaves in order at its end. Fails where the log lets nobody in. @stable */
 export const layer = (
   options: EngineOptions
 ): Layer.Layer<Engine, TransportError, Transport | PartitionProcessor | Backpressure | Assignor | SelfMetrics> =>

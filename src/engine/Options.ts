@@ -3,19 +3,25 @@ import { defaultMaxRecordBytes } from "../transport/Transport.ts"
 
 /** Options of one member, all durations in milliseconds. Config.ts fills them from flags, variables and the file. @stable */
 export interface EngineOptions {
+  /** The id of the consumer group. */
   readonly group: string
+  /** All partitions of these are read. */
   readonly topics: ReadonlyArray<string>
+  /** What brokers call this client; member ids begin with it. */
   readonly clientId: string
   /** Members of the group that are gone for certain without having left: they are made to leave before this one joins. */
   readonly predecessors: ReadonlyArray<string>
   /** This process was let into the group before: a refused login is tried again from the start. */
   readonly hasBeenIn: boolean
+  /** Without a heartbeat for so long, the coordinator gives a member's partitions to others. */
   readonly sessionTimeout: number
   /** Never below the session timeout (rule 4). */
   readonly rebalanceTimeout: number
+  /** Between two heartbeats, each of which prolongs the lease. */
   readonly heartbeatInterval: number
   /** Taken off both ends of the lease: clocks that tick a little differently. */
   readonly leaseMargin: number
+  /** Between two commits; sooner where a partition waits for its reservation. */
   readonly commitInterval: number
   /** The least distance between the position and a new R, in records: one commit must cover what arrives until the next. */
   readonly leastHeadroom: number
@@ -23,12 +29,17 @@ export interface EngineOptions {
   readonly lookback: number
   /** How long after a newer record of its kind an older one may still arrive: half of the expiry, after which an agent gives up. */
   readonly lateness: number
+  /** Of one partition: at so many that wait its strategy of back pressure has to decide. */
   readonly queueRecords: number
+  /** Likewise, in bytes. */
   readonly queueBytes: number
+  /** How long a broker may hold a fetch that finds nothing. */
   readonly fetchMaxWait: number
   /** How long a fetch of partitions waits that are all quiet. */
   readonly fetchQuietWait: number
+  /** Bytes of one answer; a single batch that is larger comes nevertheless. */
   readonly fetchMaxBytes: number
+  /** Likewise, of one partition. */
   readonly fetchMaxBytesPartition: number
   /** Of a record with its key and headers: a longer one is refused by itself. All members must agree on it. */
   readonly maxRecordBytes: number
@@ -40,6 +51,7 @@ export interface EngineOptions {
   readonly rebalanceForLoadEvery: number
   /** Restarts of one partition's actor within `restartWindow` before it is given up for as long. */
   readonly maxRestarts: number
+  /** How long a restart counts (see `maxRestarts`), and how long a partition rests that was given up. */
   readonly restartWindow: number
   /** Of the settings that all members must agree on; shown in status where it differs. */
   readonly settingsHash: string

@@ -18,7 +18,9 @@ import type { Testimony, Witness } from "./partition/Witness.ts"
 
 /** A failure of the processor itself, not of a record: the actor is restarted from its last committed offset. @stable */
 export class ProcessorError extends Schema.TaggedError<ProcessorError>()("ProcessorError", {
+  /** For people: what failed. */
   message: Schema.String,
+  /** What it was, for the log. */
   cause: Schema.optionalKey(Schema.Defect())
 }) {}
 
@@ -45,6 +47,7 @@ export const durable: Needs = { shows: false, newGroup: "start", newLog: "start"
 
 /** What an actor is given at once: records in offset order, of one partition. Their bytes are lent until `process` has ended. @stable */
 export interface Batch {
+  /** In offset order; it may have none, where only the position moves. */
   readonly records: ReadonlyArray<LogRecord>
   /** The position after the batch; past its last record, and past gaps. */
   readonly next: number
@@ -62,6 +65,7 @@ export interface Gap {
 
 /** Where an incarnation begins, in offsets; see the handoff's rules 2, 3 and 9. @stable */
 export interface Beginning {
+  /** The first offset that is read. */
   readonly start: number
   /** `start` where nothing is shown. */
   readonly fence: number
@@ -72,7 +76,9 @@ export interface Beginning {
    * belongs to `committed`; where retention passed that, to the C before, and where the log is another one, to the log before.
    */
   readonly memo: string
+  /** The first offset that the log still had when the plan was made. */
   readonly logStart: number
+  /** Its end at that time. */
   readonly logEnd: number
   /** The log is another one than was read before. */
   readonly restarted: boolean
@@ -80,7 +86,9 @@ export interface Beginning {
 
 /** What an incarnation is told. @stable */
 export interface Opening {
+  /** The partition. */
   readonly tp: TopicPartition
+  /** Where this incarnation begins. */
   readonly plan: Beginning
   /**
    * The group's generation in which this owner got the partition: of two owners the later one has the higher, as long as the group lives. It
@@ -91,12 +99,14 @@ export interface Opening {
   readonly owned: () => boolean
   /** A heartbeat proves that it is still owned, or not. To be asked right before a side effect that two owners must not have. */
   readonly prove: Effect.Effect<void, NotProven>
+  /** Which log this is, and whether it still has a record. */
   readonly log: OpenedLog
   /**
    * This incarnation is to end, and another one to begin, without that anything failed: what was made of the records is not what the processor
    * goes on from (another owner was there before it). It is told in the log. Not while it is being opened; nothing where the partition is evicted anyway.
    */
   readonly startOver: (why: string) => void
+  /** How old records are, by the log and its owners. */
   readonly time: LogTime
   /** Which keys may be shown of this partition, in case that its topic grew. */
   readonly homes: Homes
@@ -195,7 +205,9 @@ export class PartitionProcessor extends Context.Service<
   {
     /** For the log and the metrics. */
     readonly name: string
+    /** What the engine does for it; read once, before any partition is opened. */
     readonly needs: Needs
+    /** One incarnation of a partition. Failing ends it; another one is tried after a growing pause. */
     readonly open: (opening: Opening) => Effect.Effect<Processing, ProcessorError, Scope.Scope>
   }
 >()("k2p/engine/PartitionProcessor") {}

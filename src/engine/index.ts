@@ -4,7 +4,6 @@
  * Transport (`kafka2prom/transport`, `kafka2prom/kafka`) and loads none.
  */
 
-export type { CountedHistogram } from "../CountedHistogram.ts"
 export { type OwnMetrics, SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
 export {
   Backpressure,
@@ -35,7 +34,7 @@ export { Assignor } from "./group/Assignor.ts"
 export type { Holder } from "./group/Balance.ts"
 export type { DoubtStatus } from "./group/Doubt.ts"
 export type { Wish } from "./group/Grant.ts"
-export type { Homes, HomesNote, Step, Verdict } from "./growth/Homes.ts"
+export type { Homes, Verdict } from "./growth/Homes.ts"
 export { defaultEngineOptions, type EngineOptions } from "./Options.ts"
 export {
   type Batch,

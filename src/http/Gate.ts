@@ -7,11 +7,11 @@
  */
 import type { IncomingMessage } from "node:http"
 import { Effect, FiberSet, type Scope } from "effect"
+import { Seldom, standsFor } from "../Seldom.ts"
 import { isRebound } from "./Browsers.ts"
 import { clientOf } from "./ClientAddress.ts"
 import { Failures } from "./Failures.ts"
 import { type Refusal, type Refused, refusals } from "./Refusal.ts"
-import { Seldom, standsFor } from "./Seldom.ts"
 import { ServerError } from "./ServerError.ts"
 import { BasicAuth } from "./web/BasicAuth.ts"
 import { Bcrypt } from "./web/Bcrypt.ts"

@@ -7,18 +7,23 @@ import { Effect } from "effect"
 
 /** One request and the response to it, as node:http has them. @stable */
 export interface Exchange {
+  /** Its body is not read yet. */
   readonly request: IncomingMessage
+  /** Nothing of it is written yet. */
   readonly response: ServerResponse
 }
 
 /** One path and what answers it. `handle` writes the whole response; it is interrupted when the client leaves. @stable */
 export interface Route {
+  /** HEAD goes to the routes of GET. */
   readonly method: "GET" | "PUT"
+  /** The whole path, without a query. */
   readonly path: string
   /** One line for `GET /` and for the answer to an unknown path. */
   readonly about: string
   /** It changes something: who asks needs the admin token, and where there is an address for that (`--admin-listen`), it is there alone. */
   readonly admin?: true
+  /** Ends when the response is written; a defect is logged and answered with 500 where nothing was written yet. */
   readonly handle: (exchange: Exchange) => Effect.Effect<void>
 }
 

@@ -34,7 +34,6 @@ export {
   type ParseLimits,
   type RefusedLines
 } from "./text/Dump.ts"
-export type { LineBuffer } from "./text/LineBuffer.ts"
 
 /** What `kafka2prom serve` runs. @stable */
 export const metricsApp: App<MetricsOptions> = app

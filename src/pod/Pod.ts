@@ -29,10 +29,13 @@ import { Totals } from "./shards/Totals.ts"
 
 /** What a pod with a server of its own is told. @stable */
 export interface PodOptions {
+  /** Port 0: any free one, see `onListening`. */
   readonly listen: Address
   /** An address for what switches things, which is then not on `listen`. */
   readonly adminListen?: Address
+  /** For the status. */
   readonly version: string
+  /** What a request that switches something must bring as its bearer token; undefined: nothing can be switched. */
   readonly adminToken: string | undefined
   /** A file that holds it, and wins over it; read for each request. */
   readonly adminTokenFile?: string

@@ -12,10 +12,13 @@ export type PodPhase = "starting" | "running" | "leaving" | "left"
 
 /** The pod as its routes see it: its shards and its phase. They come and go: ask each time. @experimental */
 export class PodState {
+  /** Ms since the Unix epoch. */
   readonly startedAt: number
+  /** @internal */
   readonly slots: ReadonlyArray<ShardSlot>
   #phase: PodPhase = "starting"
 
+  /** @internal */
   constructor(startedAt: number, shards = 1) {
     this.startedAt = startedAt
     this.slots = Array.from({ length: shards }, (_, number) => ({
@@ -26,6 +29,7 @@ export class PodState {
     }))
   }
 
+  /** What it is at now. */
   get phase(): PodPhase {
     return this.#phase
   }
@@ -35,15 +39,17 @@ export class PodState {
     return this.slots.flatMap(({ shard }) => (shard === undefined ? [] : [shard]))
   }
 
+  /** @internal */
   running(): void {
     this.#phase = "running"
   }
 
-  /** Unready from this instant on; what is still owned may still be scraped. */
+  /** Unready from this instant on; what is still owned may still be scraped. @internal */
   leaving(): void {
     this.#phase = "leaving"
   }
 
+  /** @internal */
   left(): void {
     this.#phase = "left"
     for (const slot of this.slots) slot.shard = undefined

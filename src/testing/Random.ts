@@ -5,7 +5,9 @@ export interface Random {
   readonly next: () => number
   /** An integer in [from, to]. */
   readonly int: (from: number, to: number) => number
+  /** True for so great a share of calls, 0 to 1. */
   readonly chance: (share: number) => boolean
+  /** One of them, which must not be none. */
   readonly pick: <A>(of: ReadonlyArray<A>) => A
   /** So many hexadecimal digits. */
   readonly hex: (digits: number) => string

@@ -12,7 +12,9 @@ import { Context, type Effect, Schema, type Scope } from "effect"
 
 /** One partition of a topic. @stable */
 export interface TopicPartition {
+  /** Its name; a deleted topic's may come again (see `LogIdentity`). */
   readonly topic: string
+  /** Its number, from 0 on. */
   readonly partition: number
 }
 
@@ -21,12 +23,15 @@ export const partitionKey = (tp: TopicPartition): string => `${tp.topic}/${tp.pa
 
 /** A record as it was read. Its bytes are immutable and may be kept by reference, until they are released (see `Fetched`). @stable */
 export interface LogRecord {
+  /** Of the record itself: the one offset here that is no exclusive end. */
   readonly offset: number
   /** Milliseconds since the Unix epoch; the broker's own where the topic is LogAppendTime (see `sendersTime`). */
   readonly timestamp: number
   /** True: the timestamp is the sender's (CreateTime), not the broker's. */
   readonly sendersTime?: boolean
+  /** null: it was sent without one. */
   readonly key: Uint8Array | null
+  /** null: it was sent without one (a tombstone), or is longer than the limit (see `tooLarge`). */
   readonly value: Uint8Array | null
   /** Header values by name, names as sent. Where a name repeats, the last one. */
   readonly headers: Readonly<Record<string, Uint8Array>>
@@ -42,10 +47,15 @@ export const defaultMaxRequestBytes = 1_000_000
 
 /** A record to be appended. Its bytes must not change until `produce` has ended. @stable */
 export interface OutgoingRecord {
+  /** It must exist: no topic is made by sending. */
   readonly topic: string
+  /** The caller's choice: no key is placed here. */
   readonly partition: number
+  /** null: none. */
   readonly key: Uint8Array | null
+  /** null: a tombstone. */
   readonly value: Uint8Array | null
+  /** By name, each sent once. */
   readonly headers: Readonly<Record<string, Uint8Array>>
 }
 
@@ -71,8 +81,11 @@ export const unreadableReasons: ReadonlyArray<UnreadableReason> = [
 
 /** Offsets [from, next) of one batch, whose records are lost to every reader alike. @stable */
 export interface Unreadable {
+  /** The first offset that is lost. */
   readonly from: number
+  /** Where reading goes on. */
   readonly next: number
+  /** What is wrong with its bytes. */
   readonly reason: UnreadableReason
   /** For a person. */
   readonly detail: string
@@ -82,6 +95,7 @@ export interface Unreadable {
 
 /** What a partition's leader answered to one fetch. @stable */
 export interface Fetched {
+  /** As it was asked for. */
   readonly tp: TopicPartition
   /** The offset that was asked for. */
   readonly from: number
@@ -124,12 +138,15 @@ export const fetchErrorCodes = [
 
 /** From which offset on a partition is to be read. @stable */
 export interface FetchRequest {
+  /** Led by the node that is asked. */
   readonly tp: TopicPartition
+  /** The first one that is wanted; where no record has it, reading goes on at the next one that there is. */
   readonly offset: number
 }
 
 /** One partition of a topic, and where it is led. @stable */
 export interface PartitionInfo {
+  /** Its number, from 0 on. */
   readonly partition: number
   /** Node id of the leader; -1 where there is none now. */
   readonly leader: number
@@ -137,7 +154,9 @@ export interface PartitionInfo {
 
 /** A topic and its partitions, as the brokers answer. @stable */
 export interface TopicInfo {
+  /** As it was asked for. */
   readonly topic: string
+  /** All that it has, by number, those without a leader among them. */
   readonly partitions: ReadonlyArray<PartitionInfo>
 }
 
@@ -153,7 +172,9 @@ export interface LogIdentity {
 export interface JoinRequest {
   /** "" for a new member. */
   readonly memberId: string
+  /** Ms without a heartbeat after which the coordinator counts the member as dead. */
   readonly sessionTimeout: number
+  /** Ms that the coordinator waits for the member to join again when a rebalance begins. */
   readonly rebalanceTimeout: number
   /** In order of preference. The metadata bytes reach the leader as they are. */
   readonly protocols: ReadonlyArray<{ readonly name: string; readonly metadata: Uint8Array }>
@@ -161,9 +182,13 @@ export interface JoinRequest {
 
 /** The answer to a join: the generation that the member is in. @stable */
 export interface Joined {
+  /** Higher in each rebalance. What the member sends from now on is fenced by it. */
   readonly generation: number
+  /** The coordinator's choice for a new member. */
   readonly memberId: string
+  /** The member that assigns; where it is `memberId`, this one. */
   readonly leaderId: string
+  /** The one that the coordinator chose among those that all members have. */
   readonly protocol: string
   /** All members with their metadata when this member leads, else empty. */
   readonly members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Uint8Array }>
@@ -171,13 +196,17 @@ export interface Joined {
 
 /** Who sends a request of a group: fenced by the generation. @stable */
 export interface Member {
+  /** As the join answered it. */
   readonly memberId: string
+  /** As the join answered it: an older one than the group's is refused. */
   readonly generation: number
 }
 
 /** The next offset to be read (C), with what the next owner has to know. Plain data. @stable */
 export interface Commit {
+  /** Owned by the member that commits. */
   readonly tp: TopicPartition
+  /** C: everything before it is done. */
   readonly offset: number
   /** At most 4,000 bytes. */
   readonly metadata: string
@@ -185,7 +214,9 @@ export interface Commit {
 
 /** What was committed last for a partition. @stable */
 export interface Committed {
+  /** C: where reading goes on. */
   readonly offset: number
+  /** As it was committed; "" where a tool committed without. */
   readonly metadata: string
 }
 
@@ -240,13 +271,18 @@ export type Held = typeof Held.Type
 
 /** One failed request. `message` says what was asked of whom and what came back; never a secret. @stable */
 export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
+  /** The request that failed, by the method of the Transport. */
   op: Schema.String,
+  /** Why, in the log's word. */
   code: TransportErrorCode,
   /** Whether the same request may succeed later without anyone changing anything. */
   retriable: Schema.Boolean,
+  /** What came back, and from where, for a person; never a secret. */
   detail: Schema.String,
+  /** Absent: this request alone. */
   holds: Schema.optionalKey(Held)
 }) {
+  /** For people: the request, the code, and what is behind it. */
   override get message(): string {
     return `${this.op}: ${this.code}${this.detail === "" ? "" : ` (${this.detail})`}`
   }
@@ -284,7 +320,9 @@ export interface GroupClient {
     member: Member & { readonly protocol: string },
     assignments: ReadonlyArray<{ readonly memberId: string; readonly assignment: Uint8Array }>
   ) => Effect.Effect<Uint8Array, TransportError>
+  /** Succeeds where the member is of the group's present generation; fails with REBALANCE_IN_PROGRESS where it has to join again, with UNKNOWN_MEMBER_ID or ILLEGAL_GENERATION where others own what it had. */
   readonly heartbeat: (member: Member) => Effect.Effect<void, TransportError>
+  /** Takes a member out of the group at once, by its id: this one, or one that is gone without having left. */
   readonly leaveGroup: (memberId: string) => Effect.Effect<void, TransportError>
   /** All or nothing as the engine sees it: it fails where any partition's commit was refused. */
   readonly offsetCommit: (member: Member, commits: ReadonlyArray<Commit>) => Effect.Effect<void, TransportError>
@@ -332,6 +370,7 @@ export interface Producer {
    * appended, before anything that is called later. Records wait in memory until then: what callers may have waiting is theirs to bound.
    */
   readonly produce: (records: ReadonlyArray<OutgoingRecord>) => Effect.Effect<void, TransportError>
+  /** Fresh from the brokers, as a group client's. */
   readonly metadata: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<TopicInfo>, TransportError>
   /**
    * Ms by which this machine's clock is ahead (less than 0: behind) of the brokers', as far as the last append proves it; undefined where
@@ -342,8 +381,11 @@ export interface Producer {
 
 /** A group as its coordinator describes it. @stable */
 export interface InspectedGroup {
+  /** In the brokers' word, such as Stable or Empty; Dead where there is no such group. */
   readonly state: string
+  /** How many. */
   readonly members: number
+  /** The one that its members have in common; "" where it has none. */
   readonly protocol: string
   /** Ms: what a member's session timeout may be; null where the brokers do not tell. */
   readonly sessionTimeouts: { readonly least: number; readonly most: number } | null
@@ -351,7 +393,9 @@ export interface InspectedGroup {
 
 /** What `check` reads: the cluster as it is. Settings are the broker's own names and values. @stable */
 export interface Inspection {
+  /** Those that are up: node ids, and `host:port` as clients are told it. */
   readonly brokers: ReadonlyArray<{ readonly node: number; readonly address: string }>
+  /** Those that were asked about. */
   readonly topics: ReadonlyArray<{
     readonly topic: string
     readonly partitions: number
@@ -376,6 +420,7 @@ export class Transport extends Context.Service<
       /** A longer record comes without its value (see `LogRecord.tooLarge`). */
       readonly maxRecordBytes?: number
     }) => Effect.Effect<GroupClient, TransportError, Scope.Scope>
+    /** A client that appends; its connections close with the Scope. */
     readonly producer: (options: {
       readonly clientId: string
       readonly acks: Acks

@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import counts from "../../docs/examples/own/counts.ts"
 import { plan } from "../../src/cli.ts"
 import { commandsOf } from "../../src/commands/Commands.ts"
 import { withModules } from "../../src/commands/Modules.ts"
 import type { Environment } from "../../src/config/Resolve.ts"
-import counts from "../pod/apps/counts.ts"
 
-const at = (name: string): string => new URL(`../pod/apps/${name}.ts`, import.meta.url).pathname
+const at = (name: string): string => new URL(`../../docs/examples/own/${name}.ts`, import.meta.url).pathname
+const sharedLog = new URL("../pod/apps/sharedLog.ts", import.meta.url).pathname
 const [app, extension] = [at("counts"), at("skipping")]
 
 let dir = ""
@@ -90,7 +91,7 @@ describe("an extension", () => {
   })
 
   it("that brings a log of its own takes the options of connections away", async () => {
-    const own = ["--extension", at("sharedLog")]
+    const own = ["--extension", sharedLog]
     assert.deepStrictEqual(await told(["run", app, ...own]), ["runs"])
     assert.match((await told(["run", app, ...own, ...brokers])).join(), /unknown option --brokers/)
     const help = (await told(["run", app, ...own, "--help"])).join("\n")

@@ -1,6 +1,7 @@
-/** The contract of assignors: kept by the built-in one and by a simple one, and each rule that one breaks on purpose is found. */
+/** The contract of assignors: kept by the built-in one and by the example of docs, and each rule that one breaks on purpose is found. */
 import { assert, describe, it } from "@effect/vitest"
 import { Layer } from "effect"
+import { layer, rendezvous } from "../../docs/examples/own/assignor.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { assignorContract } from "../../src/testing/contract/AssignorContract.ts"
 import { eachCase, finding } from "./cases.ts"
@@ -9,27 +10,13 @@ type Place = Assignor["Service"]["place"]
 
 const assignor = (place: Place) => Layer.succeed(Assignor, Assignor.of({ name: "ours", protocol: "ours-v1", place }))
 
-const hash = (text: string): number =>
-  [...text].reduce((h, c) => Math.imul(h ^ c.charCodeAt(0), 0x01000193) >>> 0, 0x811c9dc5)
-
-/** Each key has a member of its own among those that there are: rendezvous hashing. */
-const rendezvous: Place = (members, keys) =>
-  new Map(
-    keys.map((key) => [
-      key,
-      members
-        .map(({ memberId }) => memberId)
-        .toSorted((a, b) => hash(`${a}${key}`) - hash(`${b}${key}`) || (a < b ? -1 : 1))[0]!
-    ])
-  )
-
 describe("the built-in assignor", () => eachCase(assignorContract(Assignor.layer)))
-describe("an assignor by hashes", () => eachCase(assignorContract(assignor(rendezvous))))
+describe("the example of one by hashes", () => eachCase(assignorContract(layer)))
 
 describe("an assignor", () => {
   let turn = 0
   const broken: ReadonlyArray<readonly [string, Place, RegExp]> = [
-    ["leaves partitions out", (...given) => new Map([...rendezvous(...given)].slice(1)), /leaves none out/],
+    ["leaves partitions out", (members, keys) => new Map([...rendezvous(members, keys)].slice(1)), /leaves none out/],
     [
       "names strangers",
       (members, keys) => new Map(keys.map((key) => [key, `${members[0]!.memberId}-`])),
@@ -39,7 +26,7 @@ describe("an assignor", () => {
       "throws where no load is known",
       (members, keys, loads) => {
         if (loads.size === 0) throw new Error("no loads")
-        return rendezvous(members, keys, loads)
+        return rendezvous(members, keys)
       },
       /leaves none out/
     ],

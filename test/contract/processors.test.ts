@@ -1,9 +1,17 @@
 /** The contracts of processors: kept by the metrics' own and by two small ones, and each promise that one breaks on purpose is found. */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { layer as linesTo } from "../../docs/examples/own/processor.ts"
 import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/metrics/cache/MetricsProcessor.ts"
-import { durableContract } from "../../src/testing/contract/processor/DurableContract.ts"
+import {
+  type DurableSubject,
+  durableContract,
+  type Stored
+} from "../../src/testing/contract/processor/DurableContract.ts"
 import { processorContract } from "../../src/testing/contract/processor/ProcessorContract.ts"
 import type { Subject } from "../../src/testing/Subject.ts"
 import { metricsSight } from "../../src/testing/simulation/Sight.ts"
@@ -31,6 +39,29 @@ const metrics: Subject<MetricsCache> = {
     return new Map([...values].map(([series, n]) => [series.replace("/v", ""), n]))
   }
 }
+
+/** The example of docs: a file of lines for each partition. */
+const lines: Effect.Effect<DurableSubject<never>, never, Scope.Scope> = Effect.gen(function* () {
+  const dir = yield* Effect.acquireRelease(
+    Effect.promise(() => mkdtemp(join(tmpdir(), "k2p-lines-"))),
+    (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+  )
+  const read = async (): Promise<ReadonlyArray<Stored>> => {
+    const texts = await Promise.all((await readdir(dir)).map((name) => readFile(join(dir, name), "utf8")))
+    const all = texts.flatMap((text) => text.split("\n").filter((line) => line !== ""))
+    return all
+      .map((line) => JSON.parse(line) as { readonly key: string | null; readonly value: string | null })
+      .filter(({ key, value }) => key !== null && Number(value) > 0)
+      .map(({ key, value }) => ({ source: key!, n: Number(value) }))
+  }
+  return {
+    app: linesTo(dir),
+    says: (_, n) => ({ value: Buffer.from(`${n}`) }),
+    stored: Effect.promise(read),
+    // An owner that was replaced writes on for as long as its proof is good.
+    once: false
+  }
+})
 
 describe("the metrics' processor", () => eachCase(processorContract(metrics)))
 describe("a processor that keeps the last number", () => eachCase(processorContract(latestSubject())))
@@ -61,6 +92,7 @@ it("a processor that names its own position as L is found in whole pods, too, an
   assert.match(message, /simulate\(\{ seeds: \{ from: \d+, count: 1 \}, profile: "calm"/)
 })
 
+describe("the example that writes lines to files", () => eachCase(durableContract(lines)))
 describe("a processor that writes to a store", () => eachCase(durableContract(storeSubject())))
 
 describe("a processor that makes something durable", () => {

@@ -1,4 +1,5 @@
 /** Ground: what a demonstration stands on: a broker, processes, and the project's modules, from the packed package or from this checkout. */
+import { asPackage } from "../support/asPackage.ts"
 import type { KafkaCluster } from "../support/kafka.ts"
 import type { RunOptions, Stage } from "../support/processes.ts"
 
@@ -14,5 +15,5 @@ export interface Ground {
 /** The project as it lies in this checkout, run from its source. */
 export const fromSource = {
   module: (name: string): string => new URL(`project/${name}.ts`, import.meta.url).pathname,
-  options: { env: { NODE_OPTIONS: `--import=${new URL("fromSource.mjs", import.meta.url).href}` } }
+  options: asPackage
 }

@@ -17,6 +17,8 @@ const servers = { express: "5.3.0", fastify: "5.12.8", "@types/express": "5.0.6"
 
 export interface Project {
   readonly home: string
+  /** What was installed. */
+  readonly tarball: string
   /** Compiled. */
   readonly module: (name: string) => string
   /** The program of the package. */
@@ -63,7 +65,8 @@ const linkAll = async (home: string, tarball: string): Promise<void> => {
 
 export const openProject = async ({ fetched }: { readonly fetched: boolean }): Promise<Project> => {
   const home = await mkdtemp(join(tmpdir(), "k2p-outside-"))
-  await (fetched ? fetchAll : linkAll)(home, await pack(join(home, "packed")))
+  const tarball = await pack(join(home, "packed"))
+  await (fetched ? fetchAll : linkAll)(home, tarball)
   const files = fileURLToPath(new URL("project", import.meta.url))
   for (const file of await readdir(files))
     if (fetched || !/^on(Express|Fastify)/.test(file)) await cp(join(files, file), join(home, file))
@@ -73,6 +76,7 @@ export const openProject = async ({ fetched }: { readonly fetched: boolean }): P
   })
   return {
     home,
+    tarball,
     module: (name) => join(home, "out", `${name}.js`),
     main: join(home, "node_modules/kafka2prom", pkg.bin.kafka2prom),
     remove: () => rm(home, { recursive: true, force: true })

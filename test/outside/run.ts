@@ -1,6 +1,6 @@
 /**
  * `npm run test:outside [-- <name> …]`: the packed package in a fresh project of somebody else's, with what npm fetches for it, compiled strictly and run
- * against a real broker: a strategy, an assignor, a durable processor and pods within other servers, as docs/extending.md has them. A line for each;
+ * against a real broker: a strategy, an assignor, a durable processor and pods within other servers, as docs/extending.md has them; and an empty project. A line for each;
  * ends with 1 where one fails.
  */
 import { startKafka } from "../support/kafka.ts"
@@ -9,6 +9,7 @@ import { archive } from "./archive.ts"
 import { assignor } from "./assignor.ts"
 import { embedding } from "./embedding.ts"
 import type { Ground } from "./Ground.ts"
+import { install } from "./install.ts"
 import { openProject } from "./Project.ts"
 import { strategy } from "./strategy.ts"
 
@@ -20,6 +21,7 @@ const project = await openProject({ fetched: true })
 say(`packed, installed and compiled in ${seconds(began)}`)
 
 const all = {
+  install: () => install(project.tarball, project.home),
   strategy,
   assignor,
   archive,

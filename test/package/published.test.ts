@@ -3,16 +3,19 @@
  * each entry loads, how compilers and the range of peers get on with it.
  */
 import { execFile } from "node:child_process"
-import { readFile, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { existsSync } from "node:fs"
+import { glob, readFile, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type Report, reported, reportOf } from "../../build/api.ts"
 import pkg from "../../package.json" with { type: "json" }
 import { dependencies, type Packed, pack, root } from "../support/packed.ts"
+import { linksOf } from "../support/pages.ts"
 import { peers, serviceTools } from "../support/serviceTools.ts"
 import { describeWith } from "../support/tools.ts"
+import { examples } from "./examples.ts"
 
 const run = promisify(execFile)
 const entries = Object.keys(pkg.exports).filter((entry) => entry !== "./package.json")
@@ -83,17 +86,56 @@ describeWith(["npm", "tar"], "the published package", () => {
         assert.deepStrictEqual(hidden, [])
       })
 
-      it(`${name} says of every name what it is and how stable`, () => {
-        const public_ = report.text.matchAll(/((?:^\/\/.*\n)+)export (.*)$/gm)
-        const wanting = Array.from(public_, ([, comment, line]) => [comment!, line!] as const).filter(
-          ([comment]) => /undocumented/.test(comment) || !/@(stable|experimental)/.test(comment)
+      it(`${name} says of every name what it is and how stable, and of every member what it is`, () => {
+        // What the base of a service's or an error's class is stands where it is used; its members are looked at below.
+        const isBase = (line: string): boolean => /^const \w+_base: /.test(line)
+        const names = report.text.matchAll(
+          /^\/\/ @public(.*)\n((?:export )?(?:const|class|interface|type|function|enum) .*)$/gm
         )
+        const untold = Array.from(names, ([, tags, line]) => [tags!, line!] as const).filter(
+          ([tags, line]) => !isBase(line) && !/@(stable|experimental)/.test(tags)
+        )
+        const undocumented = Array.from(
+          report.text.matchAll(/\(undocumented\)\n *(.*)$/gm),
+          ([, line]) => line!
+        ).filter((line) => !isBase(line))
         assert.deepStrictEqual(
-          wanting.map(([, line]) => line),
-          []
+          { untold: untold.map(([, line]) => line), undocumented },
+          { untold: [], undocumented: [] }
         )
       })
     }
+  })
+
+  it("says of every member of a service and of an error what it is", async () => {
+    const found = { members: 0, undocumented: [] as Array<string> }
+    const reports = Object.keys(reported).map((name) => readFile(join(root, "docs", "api", `${name}.api.md`), "utf8"))
+    const all = (await Promise.all(reports)).join()
+    const isExported = (name: string): boolean => new RegExp(`^export class ${name} `, "m").test(all)
+    for await (const file of glob("**/*.d.ts", { cwd: join(packed.home, "dist") }))
+      for (const [, name, body] of (await readFile(join(packed.home, "dist", file), "utf8")).matchAll(
+        /^declare const (\w+)_base: .*\{\n([\s\S]*?)^\}/gm
+      )) {
+        if (!isExported(name!)) continue
+        const lines = body!.split("\n")
+        for (const [i, line] of lines.entries()) {
+          const member = /^ {4}(?:readonly )?(\w+)\??:/.exec(line)?.[1]
+          if (member === undefined) continue
+          found.members += 1
+          if (!lines[i - 1]?.endsWith("*/")) found.undocumented.push(`${name}.${member}`)
+        }
+      }
+    assert.deepStrictEqual(found.undocumented, [])
+    assert.isAbove(found.members, 40)
+  })
+
+  it("has pages whose links lead somewhere", async () => {
+    const installed = join(home, "node_modules", "kafka2prom")
+    const dead: Array<string> = []
+    for await (const page of glob("{README.md,docs/**/*.md}", { cwd: installed }))
+      for (const link of linksOf(await readFile(join(installed, page), "utf8")))
+        if (!existsSync(join(installed, dirname(page), link))) dead.push(`${page}: ${link}`)
+    assert.deepStrictEqual(dead, [])
   })
 
   describe("loads, of other packages,", () => {
@@ -222,6 +264,8 @@ void dumpRegistry
     })
   })
 
+  describe("the examples", () => examples(() => packed))
+
   it("puts a registry on the log in five lines", async () => {
     await writeFile(
       join(home, "five.mjs"),
@@ -235,8 +279,9 @@ void dumpRegistry
          yield* log.createTopic("metrics", 1)
          yield* Layer.build(published)
          while (log.end({ topic: "metrics", partition: 0 }) === 0) yield* Effect.sleep(20)
+         while (!/k2p_agent_rounds_total\\{outcome="sent"\\} 1/.test(yield* Effect.flatMap(SelfMetrics, ({ text }) => Effect.promise(() => text())))) yield* Effect.sleep(20)
          console.log("published")
-       }).pipe(Effect.scoped, Effect.provide(Layer.merge(SelfMetrics.layer, EmbeddedLog.transport.pipe(Layer.provideMerge(EmbeddedLog.layer())))), Effect.runPromise)`
+       }).pipe(Effect.scoped, Effect.provide(Layer.merge(SelfMetrics.layerAgent, EmbeddedLog.transport.pipe(Layer.provideMerge(EmbeddedLog.layer())))), Effect.runPromise)`
     )
     assert.include(await printed(process.execPath, ["five.mjs"], home), "published\n")
   })

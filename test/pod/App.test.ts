@@ -1,6 +1,8 @@
 /** An application that is no metrics, with an extension over it, in a real pod on the embedded log: by the same doors as metrics. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, type Scope } from "effect"
+import counts from "../../docs/examples/own/counts.ts"
+import skipping from "../../docs/examples/own/skipping.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
 import { get } from "../../src/http/Route.ts"
@@ -12,8 +14,6 @@ import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { Transport } from "../../src/transport/Transport.ts"
-import counts from "./apps/counts.ts"
-import skipping from "./apps/skipping.ts"
 import { ask } from "./fakePod.ts"
 
 const backpressure = { strategy: "pause", adaptiveLag: 0 } as const

@@ -1,6 +1,7 @@
 /** What a pod of metrics takes: by Prometheus' rules of its options, and by an extension's own admission over them, on the embedded log. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Logger, type Scope } from "effect"
+import admitting from "../../docs/examples/own/admitting.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
 import { defaultMetricsOptions } from "../../src/metrics/cache/MetricsProcessor.ts"
 import metricsApp from "../../src/metrics/MetricsApp.ts"
@@ -11,7 +12,6 @@ import { inThisThread } from "../../src/pod/shards/Shards.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
 import { EmbeddedLog } from "../../src/transport/embedded/EmbeddedLog.ts"
 import { Transport } from "../../src/transport/Transport.ts"
-import admitting from "./apps/admitting.ts"
 import { ask } from "./fakePod.ts"
 
 const none = { separator: undefined, modulus: undefined, targetLabel: undefined, replacement: undefined }

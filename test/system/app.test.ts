@@ -6,13 +6,15 @@ import { Effect } from "effect"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
 import { KafkaTransport } from "../../src/transport/kafka/KafkaTransport.ts"
 import { Transport } from "../../src/transport/Transport.ts"
+import { asPackage } from "../support/asPackage.ts"
 import { type KafkaCluster, startKafka } from "../support/kafka.ts"
 import { openStage, type Running, type Stage } from "../support/processes.ts"
 import { describeKafka } from "../support/tools.ts"
 import { until } from "../support/until.ts"
 
 const partitions = 4
-const module = (name: string): string => new URL(`../pod/apps/${name}.ts`, import.meta.url).pathname
+const module = (name: string): string => new URL(`../../docs/examples/own/${name}.ts`, import.meta.url).pathname
+const priority = new URL("../pod/apps/priority.ts", import.meta.url).pathname
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 })
 
@@ -28,9 +30,10 @@ describeKafka("an application of one's own on two workers", () => {
     stage = await openStage()
     const brokers = ["--brokers", kafka.bootstrap.join(",")]
     const options = ["--topic", "orders", "--listen", "127.0.0.1:0", "--workers", "2", "--count-from", "10"]
-    const extension = ["--extension", module("skipping"), "--skip-key", "k3", "--extension", module("priority")]
+    const extension = ["--extension", module("skipping"), "--skip-key", "k3", "--extension", priority]
     const pressure = ["--backpressure", "by-priority", "--admin-token", "t"]
-    pod = stage.program("counts", ["run", module("counts"), ...brokers, ...options, ...extension, ...pressure])
+    const args = ["run", module("counts"), ...brokers, ...options, ...extension, ...pressure]
+    pod = stage.program("counts", args, asPackage)
     const [, found] = await pod.says(/listening on (http:\/\/[^/]+)\/counts/)
     base = found!
   })
@@ -64,6 +67,8 @@ describeKafka("an application of one's own on two workers", () => {
     // One is the extension's.
     await until(async () => (await total()) === 44 + 7, { what: "all records" })
     await until(async () => (await counted()).reduce((sum, n) => sum + n, 0) === 44 + 7, { what: "all records shown" })
+    // Its own metric, of whichever thread it is.
+    assert.match(await (await fetch(`${base}/self/metrics`)).text(), /^ours_skipped_total 1$/m)
   })
 
   it("is in status with its options and what it has to say, and is told in the log", async () => {
@@ -126,10 +131,8 @@ describeKafka("an application of one's own on two workers", () => {
   })
 
   it("is told by its commits what it left in them", async () => {
-    const next = stage.program("counts-next", [
-      ...["run", module("counts"), "--brokers", kafka.bootstrap.join(","), "--topic", "orders"],
-      ...["--listen", "127.0.0.1:0", "--workers", "1"]
-    ])
+    const args = ["run", module("counts"), "--brokers", kafka.bootstrap.join(","), "--topic", "orders"]
+    const next = stage.program("counts-next", [...args, "--listen", "127.0.0.1:0", "--workers", "1"], asPackage)
     const [, found] = await next.says(/listening on (http:\/\/[^/]+)\/counts/)
     base = found!
     const told = async () => {

@@ -32,7 +32,7 @@ describe("under node:test", () => {
     const example = readFileSync(new URL("../examples/testingKit.node.ts", import.meta.url), "utf8")
     const page = readFileSync(new URL("../../docs/testing-kit.md", import.meta.url), "utf8")
     const shown = /```ts\n([\s\S]*?)```/.exec(page)?.[1]
-    assert.strictEqual(shown, example.replaceAll("../../docs/examples/ordering-rule/", "./"))
+    assert.strictEqual(shown, example.replaceAll("../../docs/", "./"))
     const { pass, fail, told } = underNode("test/examples/testingKit.node.ts")
     assert.strictEqual(fail, 0, failures(told))
     assert.isAbove(pass, 15, told.slice(-3_000))

@@ -15,8 +15,11 @@ import type { FileState, FromLooker, Refused, RoundMessage } from "./Wire.ts"
 
 /** One dump file as the agent sees it. Times are ms since the Unix epoch or, where said, durations in ms. @stable */
 export interface FileStatus {
+  /** As the walk found it. */
   readonly path: string
+  /** The id that its rounds have. */
   readonly source: string
+  /** What its last look found; `hung` where its file system does not answer. */
   readonly state: FileState
   /** For people; "" where there is nothing to say. */
   readonly why: string

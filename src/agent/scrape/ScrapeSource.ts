@@ -25,7 +25,9 @@ export type ScrapeState = "waiting" | "up" | FailureReason | "content-type" | "t
 
 /** One endpoint as the agent sees it. @stable */
 export interface TargetStatus {
+  /** Without what stands in its query. */
   readonly url: string
+  /** The id that its rounds have. */
   readonly source: string
   /** Of the last scrape; waiting: there was none yet. */
   readonly state: ScrapeState

@@ -16,10 +16,15 @@ export type Authorization =
 
 /** Paths of PEM files, read for each scrape as well. @stable */
 export interface TargetTls {
+  /** Authorities; without it the system's count. */
   readonly ca?: string
+  /** The agent's own certificate, with `key`. */
   readonly cert?: string
+  /** Of `cert`. */
   readonly key?: string
+  /** The name that the certificate must have; the URL's host where absent. */
   readonly serverName?: string
+  /** Any certificate will do. */
   readonly insecure: boolean
 }
 
@@ -37,10 +42,13 @@ export interface ScrapeTarget {
   readonly interval: number
   /** Ms from the first look at its credentials to the body's last byte; at most the interval. */
   readonly timeout: number
+  /** Else a redirect is a failure. */
   readonly followRedirects: boolean
   /** What a body is taken for whose content type says nothing; null: then it is refused. */
   readonly fallback: InputFormat | null
+  /** null: none is sent. */
   readonly authorization: Authorization | null
+  /** How the endpoint is known, and what it is shown; of http nothing. */
   readonly tls: TargetTls
 }
 

@@ -30,6 +30,7 @@ export class Assignor extends Context.Service<
     ) => Wish
   }
 >()("k2p/engine/group/Assignor") {
+  /** The built-in one, `balanced`: sticky, and even by the bytes that partitions bring. */
   static readonly layer = Layer.succeed(Assignor, { name: "balanced", protocol: "k2p-sticky-v1", place: balance })
 }
 

@@ -14,6 +14,7 @@ import { leastLoad } from "./Load.ts"
 
 /** A member of the group, and the partitions (by key) that it has now. @experimental */
 export interface Holder {
+  /** As the coordinator named it. */
   readonly memberId: string
   /** What it holds and is not about to let go. */
   readonly keys: ReadonlyArray<string>

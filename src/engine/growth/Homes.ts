@@ -25,14 +25,15 @@ import { type Placement, placing } from "../../transport/Placement.ts"
  */
 export type Verdict = "home" | "misplaced" | "early" | "stranger"
 
-/** What became known of a topic at one of its growths. @experimental */
+/** What became known of a topic at one of its growths. */
 export interface Step {
+  /** Partitions of the topic. */
   readonly count: number
   /** K. */
   readonly from: number
 }
 
-/** As it stands in a commit. @experimental */
+/** As it stands in a commit. */
 export interface HomesNote {
   readonly placement: Placement | undefined
   /** W, `unknownYet` where the largest count has not been known for the growth window. Without a placement it is no more than that. */
@@ -49,21 +50,25 @@ export const maxCounts = 8
 /** Which keys belong into a partition, now that its topic may have grown. Asked by processors whose keys a producer placed. @experimental */
 export class Homes {
   private readonly partition: number
+  /** How producers place keys; undefined while that is not known. */
   placement: Placement | undefined
-  /** W. */
+  /** W: from here on strangers are taken; -1 while that is not known. */
   settledFrom = unknownYet
+  /** Ascending by count. @internal */
   steps: ReadonlyArray<Step> = []
-  /** Without a placement: the log's end is wanted as K of the largest count. */
+  /** Without a placement: the log's end is wanted as K of the largest count. @internal */
   endWanted = false
-  /** When the growth window is over, on the owner's monotonic clock. */
+  /** When the growth window is over, on the owner's monotonic clock. @internal */
   waitsUntil = 0
   /** Asks the brokers how many partitions there are. What it answers tells whether they have answered since. */
   fresh: () => () => boolean = () => () => true
 
+  /** @internal */
   constructor(partition: number) {
     this.partition = partition
   }
 
+  /** The largest count that is known; 0: none. @internal */
   get largest(): number {
     return this.steps[this.steps.length - 1]?.count ?? 0
   }
@@ -78,25 +83,25 @@ export class Homes {
     return this.placement !== undefined ? this.steps.length > 0 : this.waiting
   }
 
-  /** Without a placement, and what is new has to wait. */
+  /** Without a placement, and what is new has to wait. @internal */
   get waiting(): boolean {
     return this.placement === undefined && this.steps.length > 1 && !this.waited
   }
 
-  /** Counts whose K is to be found out. */
+  /** Counts whose K is to be found out. @internal */
   get open(): ReadonlyArray<number> {
     if (this.placement === undefined) return []
     return this.steps.filter(({ from }) => from === unknownYet).map(({ count }) => count)
   }
 
-  /** What an owner before committed. Before anything else. */
+  /** What an owner before committed. Before anything else. @internal */
   restore({ placement, settledFrom, steps }: HomesNote): void {
     this.placement = placement
     this.settledFrom = settledFrom
     this.steps = steps
   }
 
-  /** What is known of the topic, ascending. Answers whether that is news: what is not at home now must go at once. */
+  /** What is known of the topic, ascending. Answers whether that is news: what is not at home now must go at once. @internal */
   know(placement: Placement | undefined, counts: ReadonlyArray<number>): boolean {
     const before = this.steps
     const replaced = placement !== this.placement
@@ -116,28 +121,29 @@ export class Homes {
     return true
   }
 
-  /** K of a count that is still without. */
+  /** K of a count that is still without. @internal */
   resolve(count: number, from: number): void {
     this.steps = this.steps.map((s) => (s.count === count && s.from === unknownYet ? { count, from } : s))
   }
 
-  /** The window is over, and all K are known. */
+  /** The window is over, and all K are known. @internal */
   settle(from: number): void {
     if (!this.waited && this.open.length === 0) this.settledFrom = from
   }
 
-  /** The log begins anew at `start`: offsets of the old one say nothing any more. */
+  /** The log begins anew at `start`: offsets of the old one say nothing any more. @internal */
   restarted(start: number): void {
     this.steps = this.steps.map((s) => (s.from > start ? { ...s, from: start } : s))
     this.settledFrom = Math.min(this.settledFrom, start)
   }
 
-  /** Under the largest count. */
+  /** Whether the key belongs here under the largest count. False where that cannot be known. */
   isHome(key: Uint8Array): boolean {
     const { placement, largest, partition } = this
     return placement !== undefined && largest > 0 && placing[placement](key) % largest === partition
   }
 
+  /** What is to become of the key's record at `offset`. The same for each owner, by what is in the commits. */
   judge(key: Uint8Array, offset: number): Verdict {
     const { placement, steps, partition } = this
     const last = steps.length - 1

@@ -2,13 +2,15 @@
  * Trouble: why a partition cannot be read now, since when, and how often it was tried. Nothing is skipped for it: the partition waits
  * and says so in status and metrics. Pure.
  */
-/** Why a partition cannot be read, and since when (ms since the Unix epoch). @experimental */
+/** Why a partition cannot be read, and for how long. @experimental */
 export interface TroubleStatus {
   /** As the brokers or this process call it. */
   readonly code: string
+  /** What is behind the code, for a person. */
   readonly detail: string
+  /** Failures in a row. */
   readonly tries: number
-  /** Since its first failure in a row. */
+  /** Ms since its first failure in a row. */
   readonly sinceMs: number
 }
 

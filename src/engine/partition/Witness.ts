@@ -11,7 +11,9 @@ import type { Fetched, LogRecord } from "../../transport/Transport.ts"
 
 /** A record by which a log is known again: its offset and a checksum of its bytes. @experimental */
 export interface Witness {
+  /** Of the record itself. */
   readonly offset: number
+  /** CRC32 of its offset, timestamp, key and value. */
   readonly crc: number
 }
 

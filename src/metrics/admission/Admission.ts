@@ -12,9 +12,11 @@ import type { SeriesRule } from "../relabel/Verdict.ts"
 
 /** What Prometheus' rules and a pattern of source ids say. Plain data. @stable */
 export interface AdmissionSettings {
+  /** In their order; the first that drops a series ends them. */
   readonly rules: ReadonlyArray<RelabelSettings>
   /** RE2, of whole source ids. */
   readonly refusedSources: string | undefined
+  /** What no rule may change. */
   readonly sourceLabel: string
 }
 
@@ -37,6 +39,7 @@ export class Admission extends Context.Service<
     readonly series?: SeriesRule
   }
 >()("kafka2prom/Admission") {
+  /** Prometheus' rules. Building it throws, in Prometheus' words, where one of them is wrong. */
   static readonly relabel = (settings: AdmissionSettings): Layer.Layer<Admission> =>
     Layer.sync(Admission, () => {
       const { rules, refusedSources, sourceLabel } = settings

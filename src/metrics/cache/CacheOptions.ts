@@ -6,9 +6,13 @@ import type { ParseLimits } from "../text/Dump.ts"
 export interface CacheLimits {
   /** Sources with content in one partition. */
   readonly maxSources: number
+  /** Series of all sources of one partition. */
   readonly partitionSeries: number
+  /** Bytes of their text, and what each source takes besides. */
   readonly partitionBytes: number
+  /** Of all partitions of the pod. */
   readonly podSeries: number
+  /** Likewise. */
   readonly podBytes: number
   /** Sources of one partition of whose rounds something is remembered. */
   readonly rememberedSources: number

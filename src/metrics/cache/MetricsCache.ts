@@ -8,6 +8,7 @@ import type { Dump } from "../text/Dump.ts"
 
 /** What was there at one instant. @experimental */
 export interface Look {
+  /** Of all live sources of the partitions that were asked for. Lent until `end`. */
   readonly dumps: ReadonlyArray<Dump>
   /** When each source's was dumped, by its sender's clock: ms since the Unix epoch. */
   readonly times: ReadonlyArray<number>
@@ -31,13 +32,19 @@ export interface PartitionContent {
 
 /** What is shown of one source. @stable */
 export interface SourceStatus {
+  /** Its id. */
   readonly source: string
+  /** Of what is shown: `<epoch>.<round>`, else `@<offset>`. */
   readonly version: string
+  /** Whether rounds replace what it has, or add to it. */
   readonly mode: "snapshot" | "samples"
+  /** That are shown. */
   readonly series: number
+  /** Of what is held of it. */
   readonly bytes: number
   /** Dump time of the content, ms since the epoch. */
   readonly time: number
+  /** Of the last record that it is made of. */
   readonly offset: number
   /** Ms without a round until it leaves the endpoint. */
   readonly expiresInMs: number
@@ -45,13 +52,19 @@ export interface SourceStatus {
 
 /** The latest of what a source was refused for one reason. `at`: ms since the Unix epoch. @stable */
 export interface RefusalStatus {
+  /** When it was read here. */
   readonly at: number
+  /** Of the log. */
   readonly topic: string
+  /** Its number in the topic. */
   readonly partition: number
+  /** Of the record. */
   readonly offset: number
   /** As the record names it, also where it is the source id that was refused. */
   readonly source: string
+  /** A word of a closed set, which metrics have as their label. */
   readonly reason: string
+  /** What is wrong and where, for a person; at most 200 characters. */
   readonly detail: string
   /** The line that is to blame, shortened; "" where no text is. */
   readonly sample: string
@@ -67,11 +80,13 @@ export class MetricsCache extends Context.Service<
     readonly enter: (key: string, content: PartitionContent) => Effect.Effect<void, never, Scope.Scope>
     /** Synchronous. Keys that are not here are left out. */
     readonly collect: (keys: ReadonlyArray<string>) => Look
+    /** What a partition has; undefined where it is not open here. */
     readonly get: (key: string) => PartitionContent | undefined
     /** By their keys. */
     readonly all: () => Iterable<readonly [key: string, content: PartitionContent]>
   }
 >()("k2p/metrics/cache/MetricsCache") {
+  /** Empty; one for a shard. */
   static readonly layer = Layer.effect(
     MetricsCache,
     Effect.sync(() => {

@@ -31,7 +31,7 @@ import { UnfinishedPool } from "./Unfinished.ts"
 
 const MiB = 1024 * 1024
 
-/** The pod's fit a process of 4 GB; a partition may take half of them. */
+/** The pod's fit a process of 4 GB; a partition may take half of them. @experimental */
 export const defaultCacheLimits: CacheLimits = {
   maxSources: 10_000,
   partitionSeries: 2_000_000,
@@ -43,11 +43,13 @@ export const defaultCacheLimits: CacheLimits = {
   podGatherBytes: 256 * MiB
 }
 
+/** How metrics are read and shown. Durations in ms, sizes in bytes. Plain data. @experimental */
 export interface MetricsOptions {
   /** The least milliseconds without a round after which a source is silent. */
   readonly expiry: number
   /** `event`: samples carry their own or their dump's time. `scrape`: none does, as from a direct scrape. */
   readonly timestamps: "scrape" | "event"
+  /** The label that has the source's id on each series; `instance` by default. */
   readonly sourceLabel: string
   /**
    * What must have happened to content before its offset is committed. `visible`: a cut could have shown it. `scraped`: a body with it was sent
@@ -66,6 +68,7 @@ export interface MetricsOptions {
   readonly shared?: { readonly sources: SharedArrayBuffer; readonly shard: number }
 }
 
+/** The defaults of `kafka2prom serve`. @experimental */
 export const defaultMetricsOptions: MetricsOptions = {
   expiry: 90_000,
   timestamps: "event",
@@ -81,6 +84,7 @@ const sliceBytes = 2 * MiB
 const recordCost = 1024
 const sweepInterval = "5 seconds"
 
+/** What `kafka2prom serve` does with records. It asks the context for an `Admission` and a `Tap`, and does without. @experimental */
 export const layer = (options: MetricsOptions): Layer.Layer<PartitionProcessor, never, MetricsCache | SelfMetrics> =>
   Layer.effect(
     PartitionProcessor,

@@ -12,10 +12,12 @@ export class LabelSet {
     this.labels = new Map([...labels].filter(([, value]) => value !== "").sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 
+  /** "" for one that is missing. */
   get(name: string): string {
     return this.labels.get(name) ?? ""
   }
 
+  /** "" takes it away. */
   set(name: string, value: string): void {
     if (value === "") {
       this.delete(name)
@@ -28,6 +30,7 @@ export class LabelSet {
     this.labels.set(name, value)
   }
 
+  /** Nothing where it is missing. */
   delete(name: string): void {
     this.labels.delete(name)
     this.added.delete(name)

@@ -16,12 +16,19 @@ export type Action = (typeof actions)[number]
 
 /** What was given; the rest is Prometheus' default. @stable */
 export interface RelabelSettings {
+  /** Labels whose values are joined. Default: none. */
   readonly sourceLabels: ReadonlyArray<string> | undefined
+  /** Between them. Default: `;`. */
   readonly separator: string | undefined
+  /** RE2, of the whole joined value. Default: `(.*)`. */
   readonly regex: string | undefined
+  /** Of `hashmod`, which needs one above 0. */
   readonly modulus: bigint | undefined
+  /** What is set, or compared. */
   readonly targetLabel: string | undefined
+  /** With `$1` for groups of the regex. Default: `$1`. */
   readonly replacement: string | undefined
+  /** In any case of letters. Default: `replace`. */
   readonly action: string | undefined
 }
 

@@ -15,6 +15,7 @@ const utf8 = new TextEncoder()
 export class Sample {
   /** As it stands in the dump: `name{label="value",…}`, with all labels that its record attached. The same for the same series. */
   readonly series: string
+  /** As it was written, NaN and infinities among them. */
   readonly value: number
   /** Its own, ms since the Unix epoch; undefined where the line has none, as under `--timestamps scrape`: the round's `time` is when it was so. */
   readonly timestamp: number | undefined
@@ -26,6 +27,7 @@ export class Sample {
     this.timestamp = timestamp
   }
 
+  /** Of the metric: what stands before the labels. */
   get name(): string {
     return this.parts.name
   }
@@ -50,6 +52,7 @@ export class Sample {
 export interface Changes {
   /** New series, and those of another value. */
   readonly changed: ReadonlyArray<Sample>
+  /** Series of the round before that this one has not, with their last values. */
   readonly went: ReadonlyArray<Sample>
 }
 

@@ -13,12 +13,15 @@ import type { Changes } from "./Samples.ts"
 
 /** A round that was accepted, and found room. Its dumps are good until the effect that was given it ends. @experimental */
 export interface AcceptedRound {
+  /** Where it was read. */
   readonly tp: TopicPartition
   /** Of the record that completed it. */
   readonly offset: number
+  /** The source's id. */
   readonly source: string
   /** `<epoch>.<round>` as its sender numbered it, else `@<offset>`. Of one source the later one is never lower. */
   readonly version: string
+  /** Whether it replaces what the source has, or adds to it. */
   readonly mode: "snapshot" | "samples"
   /** Dump time, ms since the Unix epoch, by the sender's clock. */
   readonly time: number
@@ -37,11 +40,15 @@ export interface AcceptedRound {
 
 /** A source that is shown no more: it ended, expired, gave way to others, or belongs to another partition now. Not told when its partition moves. @experimental */
 export interface GoneSource {
+  /** Where it was shown. */
   readonly tp: TopicPartition
+  /** The source's id. */
   readonly source: string
   /** Of its last round. */
   readonly offset: number
+  /** Of its last round, as `AcceptedRound.version`. */
   readonly version: string
+  /** Of its last round: dump time, ms since the Unix epoch. */
   readonly time: number
 }
 
@@ -49,7 +56,9 @@ export interface GoneSource {
 export interface Told<R = never> {
   /** For the log. */
   readonly name: string
+  /** One at a time in a partition, several partitions at once. The record counts as processed when it has succeeded. */
   readonly round: (round: AcceptedRound) => Effect.Effect<void, unknown, R>
+  /** In order with `round`. Absent: nobody wants to know. */
   readonly gone?: (gone: GoneSource) => Effect.Effect<void, unknown, R>
 }
 

@@ -27,10 +27,13 @@ export interface Family {
   readonly name: string
   /** Text 0.0.4's family name, with those suffixes. Merging across sources goes by this name: no two of a dump share it. */
   readonly textName: string
+  /** As its TYPE line says; `unknown` where there is none. */
   readonly type: MetricType
   /** Unescaped. "" where the dump gave none. */
   readonly help: string
+  /** As its UNIT line says; "" where there is none. */
   readonly unit: string
+  /** How many lines it has. */
   readonly series: number
   /** The distinct sample names of the lines: `foo_bucket`, `foo_sum`, `foo_count`. */
   readonly sampleNames: ReadonlyArray<string>
@@ -39,7 +42,7 @@ export interface Family {
    * dump's order: the lines of one histogram stay together, so names alternate. One line a series.
    */
   readonly bytes: Uint8Array
-  /** Where the lines lie apart (`bytes` is a copy then, made each time): puts them together in the buffer, good until its next use. */
+  /** Where the lines lie apart (`bytes` is a copy then, made each time): puts them together in the buffer, good until its next use. @internal */
   readonly gather?: (into: LineBuffer) => Uint8Array
   /** The lines keep OpenMetrics' rules for the type (order, buckets, ranges). If not, that format shows them as unknown. */
   readonly conforms: boolean
@@ -64,6 +67,7 @@ export interface Family {
 
 /** Families one after the other, each made when it is come to: there may be as many as lines. @experimental */
 export interface FamilyList extends Iterable<Family> {
+  /** How many there are. */
   readonly length: number
 }
 
@@ -71,7 +75,9 @@ export interface FamilyList extends Iterable<Family> {
 export interface Dump {
   /** The source's id, for people. */
   readonly source?: string | undefined
+  /** Each metric's lines; no two have the same `textName`. */
   readonly families: FamilyList
+  /** Of all families. */
   readonly series: number
   /** Bytes held by this dump: what the limits count. */
   readonly bytes: number
@@ -112,7 +118,9 @@ export type LineReason = (typeof lineReasons)[number]
 
 /** The lines of a dump that are not shown for one reason, by the first of them. @experimental */
 export interface RefusedLines {
+  /** What is wrong with all of them. */
   readonly reason: LineReason
+  /** How many. */
   readonly count: number
   /** 1-based, in its record. */
   readonly line: number
@@ -168,8 +176,11 @@ export interface Attach {
 
 /** What one round may have, in bytes and counts; what is beyond is refused, the line alone where that is possible. @stable */
 export interface ParseLimits {
+  /** Of a round's text, labels that are attached included. */
   readonly maxBytes: number
+  /** Of a round. */
   readonly maxSeries: number
+  /** Of one series. */
   readonly maxLabels: number
   /** Bytes of one label value, and of a name. */
   readonly maxLabelValue: number

@@ -15,7 +15,7 @@ const LEAST = 32 * 1024
 /** What may be wrong with an expectation, and what may be left free of memory that is taken: one part in so many. */
 const LOOSE = 16
 
-/** Memory that lines are put into, one after the other; it grows, and is used again. @experimental */
+/** Memory that lines are put into, one after the other; it grows, and is used again. */
 export class LineBuffer {
   /** The lines so far are `bytes[0, length)`; `view` is of the same memory. */
   bytes: Uint8Array = new Uint8Array(USUAL)

@@ -6,6 +6,7 @@ export class Inbox<A> {
   private error: Error | undefined
   private wake = (): void => {}
 
+  /** Never waits; what comes after the end may still be taken. */
   put(message: A): void {
     this.waiting.push(message)
     this.wake()

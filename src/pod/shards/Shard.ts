@@ -31,6 +31,7 @@ export interface Shard {
 
 /** A shard as `/api/v1/status` shows it. Plain data. @experimental */
 export interface ShardReport extends Omit<EngineStatus, "partitions" | "state"> {
+  /** Its number in the pod. */
   readonly shard: number
   /** `starting`: not running, for the first time or again. `silent`: its thread does not answer in time. */
   readonly state: EngineStatus["state"] | "starting" | "silent"

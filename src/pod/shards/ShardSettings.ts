@@ -6,7 +6,9 @@ import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions
 
 /** What a shard is started with. Plain data. @experimental */
 export interface ShardSettings<S> {
+  /** Of its member of the group. */
   readonly engine: EngineOptions
+  /** The strategy to begin with; from how many records of lag on `adaptive` drops. */
   readonly backpressure: { readonly strategy: StrategyName; readonly adaptiveLag: number }
   /** The application's. */
   readonly application: S

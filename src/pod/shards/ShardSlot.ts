@@ -4,6 +4,7 @@ import type { Shard } from "./Shard.ts"
 
 /** One of a pod's shards, whether it runs or not. @experimental */
 export interface ShardSlot {
+  /** From 0 on; never another one's. */
   readonly number: number
   /** Absent while the shard is not running. */
   shard: Shard | undefined

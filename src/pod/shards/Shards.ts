@@ -19,6 +19,7 @@ import type { ShardSlot } from "./ShardSlot.ts"
 
 /** The shards of a pod, run by whoever knows where. @experimental */
 export interface Shards<R> {
+  /** How many there are, whether they run or not. */
   readonly count: number
   /** Starts them; the Scope's close ends them, in order. Answers what fails when the pod cannot go on, and never succeeds. */
   readonly start: (

@@ -17,8 +17,10 @@ export class CaseFailed extends Schema.TaggedError<CaseFailed>()("CaseFailed", {
   happened: Schema.String,
   /** "" where nothing was compared: the part under test failed, died, or did not come to an end. */
   expected: Schema.String,
+  /** "" likewise. */
   found: Schema.String
 }) {
+  /** The rule, what was compared, what was expected and what was found, in lines. */
   override get message(): string {
     const lines = [this.rule]
     if (this.happened !== "") lines.push(`  what:     ${this.happened}`)

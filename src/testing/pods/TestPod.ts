@@ -31,7 +31,9 @@ export interface PodParts<R, E = never> {
 
 /** A pod that runs. It belongs to the Scope that it was started in. @experimental */
 export interface TestPod<R> {
+  /** Its client id, by which scripts of `EmbeddedLog.intercept` know its requests. */
   readonly name: string
+  /** Its member of the group. */
   readonly engine: Engine["Service"]
   /** What the application brought, and the pod's own metrics. */
   readonly services: Context.Context<PartitionProcessor | SelfMetrics | R>

@@ -20,6 +20,7 @@ import type { Fault } from "./Fault.ts"
 export interface Timed {
   /** Ms of virtual time after the start. */
   readonly at: number
+  /** What happens then. */
   readonly fault: Fault
 }
 
@@ -46,15 +47,23 @@ export const isGrowth = (profile: Profile): boolean =>
 
 /** A history's plan. Times in ms of virtual time. @experimental */
 export interface Schedule {
+  /** What it was made from; also of all chance while it is played. */
   readonly seed: number
+  /** What kind of history it is, and so what is judged. */
   readonly profile: Profile
+  /** That begin. */
   readonly pods: number
+  /** Of the topic, at the start. */
   readonly partitions: number
+  /** That send. */
   readonly sources: number
+  /** That scrape the pods, each by itself. */
   readonly scrapers: number
+  /** As metrics' option of this name. */
   readonly commit: "visible" | "scraped"
   /** Every second pod has stricter limits, as in the middle of a rollout. */
   readonly mixedLimits: boolean
+  /** The strategy that pods begin with. */
   readonly backpressure: StrategyName
   /** Ms that each record takes in every pod: without it no scrape would meet a replay on its way. */
   readonly pace: number
@@ -68,6 +77,7 @@ export interface Schedule {
   readonly metadataAge?: number
   /** What the pods are told of how keys are placed; murmur2 where absent. */
   readonly partitioner?: Placement | "auto"
+  /** In the order of their times. */
   readonly faults: ReadonlyArray<Timed>
 }
 

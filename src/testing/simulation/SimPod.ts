@@ -42,8 +42,11 @@ export const simExpiry = 10_000
 
 /** What a team swaps in the pods. A Layer is built once a pod. @experimental */
 export interface Swapped {
+  /** Over the simulation's own options. */
   readonly engine?: Partial<EngineOptions>
+  /** In place of the built-in one. */
   readonly assignor?: Layer.Layer<Assignor>
+  /** In place of the built-in strategies; it must have those that the schedule names. */
   readonly backpressure?: Layer.Layer<Backpressure>
   /** Around the application's own. */
   readonly processor?: (processor: PartitionProcessor["Service"]) => PartitionProcessor["Service"]

@@ -17,6 +17,7 @@ export interface SimulateOptions<R = never> {
   readonly seeds: { readonly from: number; readonly count: number }
   /** What is simulated instead of metrics. Its sources say one record each time; it must not wait for promises. */
   readonly subject?: Subject<R>
+  /** What is swapped of every pod. */
   readonly parts?: Swapped
   /** Default: `faults`; of metrics a mix of all in which P1 is promised. */
   readonly profile?: Profile
@@ -35,6 +36,7 @@ export type ReplayOptions<R = never> = Pick<SimulateOptions<R>, "subject" | "par
 
 /** The first history that broke something, shrunk. @experimental */
 export interface Broken {
+  /** Of the history that it was found in. */
   readonly seed: number
   /** What is left of the history's plan. */
   readonly schedule: Schedule
@@ -46,6 +48,7 @@ export interface Broken {
 
 /** The totals of what was played, and the first broken history: none is played after it. @experimental */
 export interface Simulated extends Readonly<Totals> {
+  /** undefined where nothing was found. */
   readonly broken: Broken | undefined
 }
 

@@ -5,11 +5,15 @@ import type { Outcome } from "./World.ts"
 export interface Totals {
   /** Histories that were played. */
   schedules: number
+  /** That were played. */
   faults: number
   /** Bodies that were judged. */
   scrapes: number
+  /** Values in them. */
   values: number
+  /** Of virtual time, of all pods together. */
   podHours: number
+  /** Of virtual time. */
   virtualHours: number
   /** Ms of virtual time until everything was whole again after a history's last fault. */
   longestHealing: number

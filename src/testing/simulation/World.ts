@@ -29,11 +29,17 @@ import { type Parts, type SimPod, simEngine, simExpiry } from "./SimPod.ts"
 export interface Outcome {
   /** Empty where all promises were kept. */
   readonly violations: ReadonlyArray<string>
+  /** What happened, in lines for people; empty where it was not written down. */
   readonly history: ReadonlyArray<string>
+  /** How long the history took. */
   readonly virtualMs: number
+  /** How long its pods ran, together. */
   readonly podMs: number
+  /** Bodies that were judged. */
   readonly scrapes: number
+  /** Values in them. */
   readonly values: number
+  /** That were played. */
   readonly faults: number
   /** Ms of virtual time until everything was whole again after the last fault. */
   readonly healedIn: number

@@ -23,9 +23,13 @@ const METADATA_LIMIT = 4096
 export interface GroupDescription {
   /** Dead: there is no such group. */
   readonly state: GroupState | "Dead"
+  /** Of its last rebalance; 0 where there was none. */
   readonly generation: number
+  /** The member that assigns; null where there is none. */
   readonly leader: string | null
+  /** The one that its members have in common; "" where there is none. */
   readonly protocol: string
+  /** All that it counts, in the order in which they came. `waitsFor`: the answer that it has not got yet. */
   readonly members: ReadonlyArray<{
     readonly memberId: string
     readonly clientId: string

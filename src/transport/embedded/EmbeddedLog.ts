@@ -31,10 +31,15 @@ export interface EmbeddedLogOptions {
   readonly nodes: number
   /** What createTopic uses where it is not told otherwise. */
   readonly retentionBytes: number
+  /** Likewise: how long records are kept. */
   readonly retentionMs: number
+  /** Likewise: a larger record is refused with MESSAGE_TOO_LARGE. */
   readonly maxRecordBytes: number
+  /** A member that asks for less is refused, as Kafka's group.min.session.timeout.ms has it. */
   readonly minSessionTimeout: number
+  /** Likewise for more. */
   readonly maxSessionTimeout: number
+  /** Ms that the first join of an empty group waits for others. */
   readonly initialRebalanceDelay: number
   /** How long a client waits for an answer before it fails with TIMEOUT. */
   readonly requestTimeout: number
@@ -61,15 +66,19 @@ export type TopicOptions = Partial<
 
 /** Counts since it was made, and what it holds now; bytes are of keys, values and headers. @experimental */
 export interface EmbeddedLogStats {
+  /** By all producers. */
   readonly recordsAppended: number
   /** Deleted from the front by retention, or by `deleteRecords`. */
   readonly recordsExpired: number
   /** Held now, record overhead included. */
   readonly bytes: number
+  /** Of all clients, now. */
   readonly openConnections: number
+  /** Fetches that wait for data, now. */
   readonly waitingFetches: number
   /** Timers under way: sessions, rebalances, long polls and delayed requests. */
   readonly timers: number
+  /** Of all kinds, lost ones included. */
   readonly requests: number
   /** Requests and answers that a script lost. */
   readonly lost: number
@@ -77,7 +86,9 @@ export interface EmbeddedLogStats {
 
 /** The log in memory as its owner sees it: topics, and what may happen to them. @experimental */
 export interface EmbeddedLogShape {
+  /** What pods and agents use; as many as share it are on one log. */
   readonly transport: Transport["Service"]
+  /** With so many partitions, from 0 on. A topic that is there already is a mistake and dies. */
   readonly createTopic: (topic: string, partitions: number, options?: TopicOptions) => Effect.Effect<void>
   /** Grows the topic to that many partitions. */
   readonly addPartitions: (topic: string, partitions: number) => Effect.Effect<void>
@@ -101,9 +112,13 @@ export interface EmbeddedLogShape {
   readonly pauseCoordinators: (ms: number, first: First) => Effect.Effect<void>
   /** Installs a script for as long as the Scope lasts. */
   readonly intercept: (script: Script) => Effect.Effect<void, never, Scope.Scope>
+  /** The first offset that the log still has. */
   readonly start: (tp: TopicPartition) => number
+  /** The offset that the next record gets. */
   readonly end: (tp: TopicPartition) => number
+  /** As it is now; Dead where there is none. */
   readonly group: (group: string) => GroupDescription
+  /** As of now; a copy. */
   readonly stats: () => EmbeddedLogStats
 }
 
@@ -201,11 +216,13 @@ const make = (given: Partial<EmbeddedLogOptions> = {}): Effect.Effect<EmbeddedLo
     }
   })
 
-/** See the file's header. @experimental */
+/** A log in this process's memory that answers as a Kafka cluster does, with topics to make, a look inside, and faults by request. It keeps nothing when its Scope closes. @experimental */
 export class EmbeddedLog extends Context.Service<EmbeddedLog, EmbeddedLogShape>()("k2p/transport/EmbeddedLog") {
+  /** Likewise, in the present Scope. */
   static readonly make: (options?: Partial<EmbeddedLogOptions>) => Effect.Effect<EmbeddedLogShape, never, Scope.Scope> =
     make
 
+  /** A log of its own, gone when the Layer's Scope closes. */
   static readonly layer = (options?: Partial<EmbeddedLogOptions>): Layer.Layer<EmbeddedLog> =>
     Layer.effect(EmbeddedLog, make(options))
 

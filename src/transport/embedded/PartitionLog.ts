@@ -9,7 +9,9 @@ import type { LogRecord, OutgoingRecord, Unreadable, UnreadableReason } from "..
 
 /** How long, in ms, and how many bytes of a partition are kept; whichever is reached first. @experimental */
 export interface Retention {
+  /** Of keys, values, headers and what a record costs besides. */
   readonly bytes: number
+  /** By the records' timestamps. */
   readonly ms: number
 }
 

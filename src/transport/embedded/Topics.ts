@@ -25,6 +25,7 @@ import type { Timers } from "./Timers.ts"
 export interface TopicSettings {
   /** Of each partition. */
   readonly retention: Retention
+  /** A larger record is refused with MESSAGE_TOO_LARGE. */
   readonly maxRecordBytes: number
   /** What the senders stamp their records with (CreateTime), given the true time; undefined: the broker's time (LogAppendTime). */
   readonly sendersTime: ((record: OutgoingRecord, now: number) => number) | undefined

@@ -15,7 +15,9 @@ import { SaidLog } from "./SaidLog.ts"
 
 /** One thing that a source said. @experimental */
 export interface Stored {
+  /** Who said it. */
   readonly source: string
+  /** What was said. */
   readonly n: number
 }
 

@@ -9,9 +9,11 @@ export type SaslMechanism = "plain" | "scram-sha-256" | "scram-sha-512"
 export interface KafkaOptions {
   /** Bootstrap addresses, `host:port` or `[v6]:port`. */
   readonly brokers: ReadonlyArray<string>
+  /** What brokers call this client. */
   readonly clientId: string
   /** Present: TLS. PEM texts; without `ca` the system's certificate authorities count. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  /** Absent: it does not log in. */
   readonly sasl?: {
     readonly mechanism: SaslMechanism
     readonly username: string

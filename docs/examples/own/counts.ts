@@ -1,20 +1,19 @@
-/** An application that is no metrics: it counts the records of each partition and shows the sums on /counts, proved, and /total, asked. */
+/**
+ * An application of one's own, which is no metrics: it counts the records of each partition and shows the sums on /counts, about a proven cut, and
+ * on /total, by a question.
+ */
 import { Context, Effect, Layer } from "effect"
-import * as Kind from "../../../src/config/Kind.ts"
-import { settings } from "../../../src/config/Setting.ts"
-import { type Batch, PartitionProcessor, ProcessorError, shown } from "../../../src/engine/PartitionProcessor.ts"
-import { replyJson } from "../../../src/http/Route.ts"
-import type { App } from "../../../src/pod/App.ts"
-import { ShardService } from "../../../src/pod/ShardService.ts"
-import type { Piece } from "../../../src/pod/shards/Channel.ts"
-import { partitionKey } from "../../../src/transport/Transport.ts"
+import { type Batch, PartitionProcessor, ProcessorError, shown } from "kafka2prom/engine"
+import { type App, Kind, type Piece, replyJson, ShardService, settings } from "kafka2prom/extension"
+import { partitionKey } from "kafka2prom/transport"
 
-class Counts extends Context.Service<Counts, Map<string, number>>()("test/Counts") {}
+class Counts extends Context.Service<Counts, Map<string, number>>()("ours/Counts") {}
 
 const table = settings({
   countFrom: { kind: Kind.integer(0, 1_000), about: "What an empty partition has.", fallback: "0" }
 })
 
+/** A sum while the partition is held: the Scope's close takes it away. Every record is read again after a handoff, so `lowest` is 0. */
 const processor = (from: number) =>
   Layer.effect(
     PartitionProcessor,
@@ -42,6 +41,7 @@ const processor = (from: number) =>
     )
   )
 
+/** What is fixed before `open` returns is the content at the cut; nothing of it is told before the proof. */
 const answers = Layer.effect(
   ShardService,
   Effect.gen(function* () {
@@ -70,6 +70,10 @@ const answers = Layer.effect(
   })
 )
 
+/** A shard's processor and what it answers, over sums of the shard's own. */
+export const counting = (from: number) =>
+  Layer.merge(processor(from), answers).pipe(Layer.provide(Layer.sync(Counts, () => new Map())))
+
 const app: App<number, typeof table> = {
   name: "counts",
   about: "counts records.",
@@ -81,7 +85,7 @@ const app: App<number, typeof table> = {
       : { value: { settings: values.countFrom, agreed: { from: values.countFrom }, notes: ["counts records"] } },
   load: async () => ({
     divide: (from, count) => (shard) => (shard === 0 ? from : from + count),
-    layer: (from) => Layer.merge(processor(from), answers).pipe(Layer.provide(Layer.sync(Counts, () => new Map()))),
+    layer: counting,
     surface: (pod) => ({
       routes: [
         {

@@ -1,9 +1,7 @@
-/** An extension that brings an admission of its own, over the one that is there: label names in lower case, and nothing of a guest. */
+/** An admission of one's own, in an extension, over the one that is there: label names in lower case, and nothing of a guest. */
 import { Effect, Layer, Option } from "effect"
-import * as Kind from "../../../src/config/Kind.ts"
-import { settings } from "../../../src/config/Setting.ts"
-import { Admission } from "../../../src/metrics/admission/Admission.ts"
-import type { Extension } from "../../../src/pod/Extension.ts"
+import { type Extension, Kind, settings } from "kafka2prom/extension"
+import { Admission } from "kafka2prom/metrics"
 
 const table = settings({ guest: { kind: Kind.text("source"), about: "The source that is not taken.", required: true } })
 
