@@ -8,6 +8,8 @@ import { Effect, type Scope } from "effect"
 export interface Packing {
   /** Bytes made so far. */
   readonly size: () => number
+  /** Bytes of memory that it takes, with what its compressor works in. */
+  readonly held: () => number
   /** The bytes are the caller's again when it has ended. */
   readonly write: (bytes: Uint8Array) => Effect.Effect<void>
   /** The whole frame, in pieces. Once, and nothing afterwards. */
@@ -22,6 +24,9 @@ const params = { [constants.ZSTD_c_checksumFlag]: 1, [constants.ZSTD_c_compressi
 
 /** Frames whose rows are few are packed at once, and hold no compressor while they wait: most partitions are quiet. */
 const atOnce = 128 * 1024
+
+/** Bytes that a compressor of this level takes, by measure. */
+const worksIn = 1280 * 1024
 
 const stream = () => createZstdCompress({ params, chunkSize: 256 * 1024 })
 
@@ -57,6 +62,7 @@ export const zstd: Pack = Effect.gen(function* () {
   })
   return {
     size: () => size + waits,
+    held: () => size + waits + (compress === undefined ? 0 : worksIn),
     write: (bytes) =>
       Effect.suspend(() => {
         if (compress === undefined && waits + bytes.length <= atOnce) {
@@ -81,6 +87,7 @@ export const zstdAtOnce: Pack = Effect.sync(() => {
   let size = 0
   return {
     size: () => size,
+    held: () => size,
     write: (bytes) =>
       Effect.sync(() => {
         waiting.push(Buffer.from(bytes))
