@@ -48,6 +48,8 @@ const isEscaped = (four: number): boolean => {
 
 /** What stands in every row, in its order. */
 const time = Buffer.from('{"time":')
+const offsetField = Buffer.from(',"offset":')
+const lineField = Buffer.from(',"line":"')
 const end = Buffer.from('"}\n')
 const noPosition = Buffer.from("null")
 
@@ -57,6 +59,26 @@ const kept = 4 * 1024 * 1024
 
 /** Bytes of a row that are neither its line nor its record's. */
 const frame = 128
+
+/** Whole numbers, 0 and above; answers where it ended. Numbers that fit into a word are divided faster. */
+const writeNumber = (out: Uint8Array, at: number, n: number): number => {
+  let digits = 1
+  for (let limit = 10; n >= limit; limit *= 10) digits += 1
+  let i = at + digits - 1
+  let large = n
+  for (; large > 0x7fff_ffff; i--) {
+    const tenth = Math.floor(large / 10)
+    out[i] = zero + (large - 10 * tenth)
+    large = tenth
+  }
+  let rest = large | 0
+  for (; i >= at; i--) {
+    const tenth = (rest / 10) | 0
+    out[i] = zero + (rest - 10 * tenth)
+    rest = tenth
+  }
+  return at + digits
+}
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer)
 
@@ -71,9 +93,14 @@ export class RowWriter {
   #time = Buffer.alloc(0)
   #moment = Number.NaN
   #said = Buffer.alloc(0)
-  #behind = Buffer.alloc(0)
+  readonly #behind = Buffer.alloc(48)
+  #behindBytes = 0
   #head: RecordHead | undefined
   #utf8 = true
+
+  constructor() {
+    this.#behind.set(offsetField)
+  }
 
   get length(): number {
     return this.#at
@@ -105,7 +132,9 @@ export class RowWriter {
       const stream = span === undefined ? "null" : `"${span.stream}"`
       this.#said = Buffer.from(`,"source":${JSON.stringify(source)},"labels":${labels},"stream":${stream},"position":`)
     }
-    this.#behind = Buffer.from(`,"offset":${offset},"line":"`)
+    const behind = writeNumber(this.#behind, offsetField.length, offset)
+    this.#behind.set(lineField, behind)
+    this.#behindBytes = behind + lineField.length
     this.#head = head
     this.#utf8 = isUtf8(value)
     if (value.buffer !== this.#values.buffer) this.#values = viewOf(value)
@@ -114,14 +143,15 @@ export class RowWriter {
   /** The line that begins there, and ends at a line feed or the value's end: answers where. `position`: in its stream; negative where it has none. */
   line(value: Uint8Array, start: number, position: number): number {
     this.#room(frame + this.#time.length + this.#said.length)
-    this.#short(this.#time)
-    this.#bytes.set(this.#said, this.#at)
-    this.#at += this.#said.length
-    if (position < 0) this.#short(noPosition)
-    else this.#number(position)
-    this.#short(this.#behind)
+    this.#put(this.#time)
+    this.#put(this.#said)
+    if (position < 0) this.#put(noPosition)
+    else this.#at = writeNumber(this.#bytes, this.#at, position)
+    // More than is said: what comes next stands over it.
+    this.#bytes.set(this.#behind, this.#at)
+    this.#at += this.#behindBytes
     const stop = this.#utf8 ? this.#escaped(this.#values, value, start) : this.#looked(value, start)
-    this.#short(end)
+    this.#put(end)
     this.#rows += 1
     return stop
   }
@@ -136,7 +166,7 @@ export class RowWriter {
     if (!isUtf8(bytes)) {
       const raw = Buffer.from(`","raw":"${bytes.toString("base64")}`)
       this.#room(raw.length + end.length)
-      this.#short(raw)
+      this.#put(raw)
     }
     return stop
   }
@@ -155,47 +185,33 @@ export class RowWriter {
           if (isEscaped(four)) break
           view.setInt32(at, four, true)
         }
-        if (i === stop) break
-        const byte = value[i]!
-        const code = escapes[byte]!
-        if (byte === lineFeed) {
-          this.#at = at
-          return i
+        for (const four = Math.min(stop, i + 4); i < four; i++) {
+          const byte = value[i]!
+          const code = escapes[byte]!
+          if (code === 0) {
+            out[at++] = byte
+            continue
+          }
+          if (byte === lineFeed) {
+            this.#at = at
+            return i
+          }
+          out[at++] = backslash
+          out[at++] = code
+          if (code !== u) continue
+          out[at++] = zero
+          out[at++] = zero
+          out[at++] = hexDigits[byte >> 4]!
+          out[at++] = hexDigits[byte & 15]!
         }
-        i += 1
-        if (code === 0) {
-          out[at++] = byte
-          continue
-        }
-        out[at++] = backslash
-        out[at++] = code
-        if (code !== u) continue
-        out[at++] = zero
-        out[at++] = zero
-        out[at++] = hexDigits[byte >> 4]!
-        out[at++] = hexDigits[byte & 15]!
       }
       this.#at = at
     }
     return value.length
   }
 
-  #number(n: number): void {
-    let digits = 1
-    for (let limit = 10; n >= limit; limit *= 10) digits += 1
-    let rest = n
-    for (let i = this.#at + digits - 1; i >= this.#at; i--) {
-      const tenth = Math.floor(rest / 10)
-      this.#bytes[i] = zero + (rest - 10 * tenth)
-      rest = tenth
-    }
-    this.#at += digits
-  }
-
-  /** Byte by byte: a call for a few bytes costs more than they do. There is room. */
-  #short(bytes: Uint8Array): void {
-    if (bytes.length > 64) this.#bytes.set(bytes, this.#at)
-    else for (let i = 0; i < bytes.length; i++) this.#bytes[this.#at + i] = bytes[i]!
+  #put(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.#at)
     this.#at += bytes.length
   }
 
