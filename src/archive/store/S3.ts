@@ -21,6 +21,7 @@ const advice: Readonly<Record<string, string>> = {
   AccessDenied:
     "these credentials may not do that: an archive needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:DeleteObject (for _k2p/)",
   InvalidAccessKeyId: "the store does not know this access key",
+  XAdminUserNotFound: "the store does not know this access key",
   SignatureDoesNotMatch: "the secret key is not the access key's",
   PermanentRedirect: "the bucket is in another region: give it as --s3-region",
   AuthorizationHeaderMalformed: "the bucket is in another region: give it as --s3-region",
@@ -38,6 +39,8 @@ const advice: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: "its authority is not known: give it as NODE_EXTRA_CA_CERTS",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its authority is not known: give it as NODE_EXTRA_CA_CERTS"
 }
+/** Of a server's own words. */
+const shutOut = "the store does not let these credentials in"
 /** The client sets its own clock by the answer; a server may be started. */
 const passing = new Set(["RequestTimeTooSkewed", "ECONNREFUSED", "ENOTFOUND"])
 
@@ -49,7 +52,7 @@ const failed = (op: string, name: string, error: unknown): StoreError => {
   const code = "code" in known && typeof known.code === "string" ? known.code : known.name
   const status = statusOf(error)
   const said = known.message === "" ? "" : `, ${known.message}`
-  const what = advice[code] ?? advice[known.name]
+  const what = advice[code] ?? advice[known.name] ?? (status === 401 || status === 403 ? shutOut : undefined)
   return new StoreError({
     message: `${op} ${name}: ${code}${status === undefined ? "" : ` (${status})`}${said}${what === undefined ? "" : `; ${what}`}`,
     code,
@@ -57,8 +60,8 @@ const failed = (op: string, name: string, error: unknown): StoreError => {
   })
 }
 
-const isMissing = (error: unknown): boolean =>
-  statusOf(error) === 404 && (error as S3ServiceException).name !== "NoSuchBucket"
+/** The object, and nothing else: a key that is unknown is a 404 of some servers, too. */
+const isMissing = (error: unknown): boolean => error instanceof S3ServiceException && error.name === "NoSuchKey"
 
 const base64 = (crc: number): string => {
   const bytes = Buffer.alloc(4)

@@ -100,7 +100,7 @@ describeWith(["go", "npm"], "a bucket as a store", () => {
       "a key that nobody has",
       { AWS_ACCESS_KEY_ID: "AKIANOBODYHASTHISKEY" },
       {},
-      /InvalidAccessKeyId \(403\).*does not know this access key/
+      /(XAdminUserNotFound|InvalidAccessKeyId) \(40[34]\).*does not know this access key/
     ],
     [
       "another secret",
