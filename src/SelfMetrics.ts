@@ -365,7 +365,28 @@ const make = (defaults: boolean) => {
     archiveHeldBytes: gauge("k2p_archive_held_bytes", "Bytes of objects that are not created yet."),
     archiveLag: gauge(
       "k2p_archive_lag_seconds",
-      "Since the oldest record was written to the log that is read and not archived yet; 0 where there is none.",
+      "Since the oldest record of the log was written that is in no object yet, at least; 0 where there is none.",
+      partition
+    ),
+    archiveLagRecords: gauge(
+      "k2p_archive_lag_records",
+      "Offsets of the log that are in no object yet, read or not; absent while it is not known where the log ends.",
+      partition
+    ),
+    archiveLogEndAge: gauge(
+      "k2p_archive_log_end_age_seconds",
+      "Since it was heard where the log ends, by which the lag in records is counted.",
+      partition
+    ),
+    archiveOpenAge: gauge(
+      "k2p_archive_open_age_seconds",
+      "Of the object that is not created yet; 0 where there is none.",
+      partition
+    ),
+    archiveOpenBytes: gauge("k2p_archive_open_bytes", "Of the rows of the object that is not created yet.", partition),
+    archiveStoreTrouble: gauge(
+      "k2p_archive_store_trouble_seconds",
+      "For how long the partition waits for its store; 0 where it does not.",
       partition
     ),
     // server

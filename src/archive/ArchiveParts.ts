@@ -6,27 +6,19 @@ import * as ArchiveProcessor from "./ArchiveProcessor.ts"
 import type { ArchiveOptions } from "./ArchiveSettings.ts"
 import * as ArchiveShard from "./ArchiveShard.ts"
 import { Archives } from "./Archives.ts"
+import { inTime } from "./store/InTime.ts"
 import { openStore } from "./store/OpenStore.ts"
 import { probe } from "./store/Probe.ts"
-import { type Store, StoreError } from "./store/Store.ts"
+import type { Store, StoreError } from "./store/Store.ts"
 
 const backoff = new Backoff(500, 15_000)
-/** Ms for an answer. */
-const patience = 30_000
-
 /**
  * One that somebody has to see to ends the pod at its start. One that is away is waited for: a pod that can archive nothing takes no partition, and is not
  * ready.
  */
 const probed = (store: Store): Effect.Effect<void, StoreError> => {
   let tries = 0
-  const away = new StoreError({
-    message: `${store.place} does not answer within ${patience / 1000} s`,
-    code: "TIMEOUT",
-    refused: false
-  })
-  return probe(store).pipe(
-    Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(away) }),
+  return inTime(store, probe).pipe(
     Effect.tapError(({ message, refused }) => {
       tries += 1
       return refused || !worthALine(tries)

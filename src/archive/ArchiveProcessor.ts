@@ -5,14 +5,16 @@
 import { Clock, Duration, Effect, Layer } from "effect"
 import { Backoff } from "../Backoff.ts"
 import { durable, type Opening, PartitionProcessor, type Processing } from "../engine/PartitionProcessor.ts"
-import { SelfMetrics } from "../SelfMetrics.ts"
-import { partitionKey } from "../transport/Transport.ts"
+import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
+import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
 import { Archiver, type ArchiverOptions } from "./Archiver.ts"
-import { Archives } from "./Archives.ts"
+import { type Archived, Archives } from "./Archives.ts"
 import { openChain } from "./Chain.ts"
 import { Holdings } from "./Holdings.ts"
 import { Keeper } from "./Keeper.ts"
+import { LogEnd } from "./LogEnd.ts"
 import { type Pack, zstd } from "./rows/Packing.ts"
+import { Writers } from "./rows/Writers.ts"
 import { StoreAsker } from "./StoreAsker.ts"
 import type { Store } from "./store/Store.ts"
 
@@ -33,6 +35,16 @@ export const defaultArchiveLimits: ArchiveLimits = {
 const askingLog = new Backoff(200, 5_000)
 const gaugesEvery = "1 second"
 
+/** What never happened is 0, not absent: else its first time is no increase. */
+const countFromZero = (metrics: SelfMetricsShape, { topic, partition }: TopicPartition): void => {
+  const labels = { topic, partition: String(partition) }
+  const { archiveLost, archiveMemoriesMissing, archiveObjects, archiveRows } = metrics
+  for (const counter of [archiveLost, archiveMemoriesMissing, archiveObjects, archiveRows]) counter.inc(labels, 0)
+  for (const form of ["rows", "stored"]) metrics.archiveBytes.inc({ ...labels, form }, 0)
+  for (const outcome of ["late", "repeated", "too-large", "empty"])
+    metrics.archiveRecords.inc({ ...labels, outcome }, 0)
+}
+
 /** `pack`: how rows become a frame. */
 export const layer = (
   store: Store,
@@ -47,12 +59,17 @@ export const layer = (
       const clock = yield* Clock.Clock
       const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
       const holdings = new Holdings(limits.holdBytes)
+      const writers = new Writers()
       const open = (opening: Opening) =>
         Effect.gen(function* () {
           const { tp, plan, log, time } = opening
           const key = partitionKey(tp)
           const asker = new StoreAsker(store, key, metrics)
-          yield* archives.opening(key, asker)
+          const logEnd = new LogEnd(log, now)
+          const archived: Archived = { opening, asker, logEnd, archiver: undefined }
+          yield* archives.opening(archived)
+          countFromZero(metrics, tp)
+          yield* Effect.forkScoped(logEnd.asking)
           const { end, restarted } = yield* openChain({
             ...{ tp, plan, log, place: store.place },
             ask: (question) => asker.ask(question),
@@ -64,21 +81,18 @@ export const layer = (
             )
           const keeper = yield* Keeper.open(end, limits.remember, asker, () => time.keptFrom(), metrics)
           const archiver = new Archiver(
-            { opening, options: limits, store: asker, keeper, holdings, pack, metrics, now },
+            { opening, options: limits, store: asker, keeper, holdings, pack, writers, metrics, now },
             end
           )
           yield* Effect.acquireRelease(
             Effect.sync(() => {
               holdings.add(archiver)
-              archives.opened(key, archiver)
+              archived.archiver = archiver
             }),
             () =>
               Effect.andThen(
                 archiver.release,
-                Effect.sync(() => {
-                  holdings.remove(archiver)
-                  metrics.archiveLag.remove({ topic: tp.topic, partition: String(tp.partition) })
-                })
+                Effect.sync(() => holdings.remove(archiver))
               )
           )
           yield* Effect.forkScoped(

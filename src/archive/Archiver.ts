@@ -11,16 +11,16 @@ import { Signal } from "../engine/Signal.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { LogRecord, Unreadable } from "../transport/Transport.ts"
 import type { ChainEnd } from "./Chain.ts"
-import { type CreatedObject, createObject } from "./Creation.ts"
+import { type CreatedObject, type CreationHost, createLife, createObject, isAnotherTopic } from "./Creation.ts"
 import { type Hour, hourOf, isLaterHour } from "./format/Hour.ts"
-import { encodeLife } from "./format/Life.ts"
-import { lifeName, unreadName } from "./format/Names.ts"
+import { unreadName } from "./format/Names.ts"
 import type { Holding, Holdings } from "./Holdings.ts"
 import type { Keeper } from "./Keeper.ts"
 import { OpenObject } from "./OpenObject.ts"
 import type { Pack } from "./rows/Packing.ts"
 import { writeRows } from "./rows/RecordRows.ts"
-import { RowWriter } from "./rows/RowWriter.ts"
+import type { RowWriter } from "./rows/RowWriter.ts"
+import type { Writers } from "./rows/Writers.ts"
 import type { StoreAsker } from "./StoreAsker.ts"
 
 export interface ArchiverOptions {
@@ -37,6 +37,7 @@ export interface ArchiverHost {
   readonly keeper: Keeper
   readonly holdings: Holdings
   readonly pack: Pack
+  readonly writers: Writers
   readonly metrics: SelfMetricsShape
   /** Monotonic, ms. */
   readonly now: () => number
@@ -54,7 +55,6 @@ export class Archiver implements Holding {
   open: OpenObject | undefined
   last: CreatedObject | undefined
   readonly #host: ArchiverHost
-  readonly #writer = new RowWriter()
   readonly #one = Semaphore.makeUnsafe(1)
   readonly #signal = new Signal()
   readonly #labels: { readonly topic: string; readonly partition: string }
@@ -72,7 +72,7 @@ export class Archiver implements Holding {
   }
 
   bytes(): number {
-    return (this.open?.size ?? 0) + this.#writer.length
+    return this.open?.held ?? 0
   }
 
   giveWay(): void {
@@ -84,14 +84,13 @@ export class Archiver implements Holding {
   process({ records, next: behind }: Batch): Effect.Effect<void, ProcessorError> {
     const taken = Effect.gen({ self: this }, function* () {
       for (let i = this.#skip(records); i < records.length && !this.#over; ) {
-        i = this.#takeFrom(records, i)
+        i = yield* this.#take(records, i)
         const next = records[i]
         if (next !== undefined) yield* this.#makeWay(next)
       }
       if (this.#over) return
       this.open?.settle()
       this.#position = Math.max(this.#position, behind)
-      yield* this.#flush
       if (this.#isFull) yield* this.#close(this.#position, undefined)
     })
     return Effect.andThen(this.#host.holdings.room, this.#one.withPermits(1)(taken))
@@ -106,14 +105,14 @@ export class Archiver implements Holding {
 
   /** Closes what is due, as long as the Scope lasts. */
   readonly closing: Effect.Effect<never, ProcessorError> = Effect.gen({ self: this }, function* () {
-    const { rollAge } = this.#host.options
+    const wait = Math.max(20, Math.min(1_000, this.#dueIn))
     yield* Effect.raceFirst(
-      Effect.sleep(Math.max(20, Math.min(1_000, rollAge / 10))),
+      Effect.sleep(wait),
       this.#signal.until(() => this.#pressed)
     )
     yield* this.#one.withPermits(1)(
       Effect.suspend(() => {
-        const due = this.#pressed || this.#isOld
+        const due = this.#pressed || this.#dueIn <= 0
         this.#pressed = false
         return due ? this.#close(this.#position, undefined) : Effect.void
       })
@@ -151,8 +150,8 @@ export class Archiver implements Holding {
   gathered(): { readonly rows: number; readonly bytes: number; readonly held: number; readonly ageMs: number } | null {
     const { open } = this
     if (open === undefined) return null
-    const { rows, bytes, size, openedAt } = open
-    return { rows, bytes, held: size, ageMs: Math.round(this.#host.now() - openedAt) }
+    const { rows, bytes, held, openedAt } = open
+    return { rows, bytes, held, ageMs: Math.round(this.#host.now() - openedAt) }
   }
 
   /** What it holds, by names of its own. */
@@ -164,10 +163,11 @@ export class Archiver implements Holding {
     return (this.open?.size ?? 0) >= this.#host.options.rollBytes
   }
 
-  get #isOld(): boolean {
+  /** Ms until the open object is old enough. */
+  get #dueIn(): number {
     const { open } = this
-    if (open === undefined) return false
-    return this.#host.now() - open.openedAt >= (open.rows > 0 ? this.#host.options.rollAge : emptyAge)
+    if (open === undefined) return Number.POSITIVE_INFINITY
+    return open.openedAt + (open.rows > 0 ? this.#host.options.rollAge : emptyAge) - this.#host.now()
   }
 
   /** What is archived already is not taken again. */
@@ -176,13 +176,23 @@ export class Archiver implements Holding {
     return first < 0 ? records.length : first
   }
 
-  /** Takes records from the i-th on, as many as can be taken in this step; answers where it stopped. One by one they would cost more than their lines. */
-  #takeFrom(records: ReadonlyArray<LogRecord>, i: number): number {
-    const { open } = this
+  /** Takes records from the i-th on, as many as can be taken in this step; answers where it stopped. */
+  #take(records: ReadonlyArray<LogRecord>, i: number): Effect.Effect<number> {
+    return this.#host.writers.use((writer) => {
+      const { open } = this
+      if (open === undefined) return Effect.succeed(i)
+      const at = this.#write(open, writer, records, i)
+      const { rows } = writer
+      return rows === 0 ? Effect.succeed(at) : Effect.as(open.write(writer.take(), rows), at)
+    })
+  }
+
+  /** One by one they would cost more than their lines. */
+  #write(open: OpenObject, writer: RowWriter, records: ReadonlyArray<LogRecord>, i: number): number {
     const { metrics, keeper, opening } = this.#host
-    const rows = { tp: opening.tp, memory: keeper.memory, writer: this.#writer }
+    const rows = { tp: opening.tp, memory: keeper.memory, writer }
     let at = i
-    for (; open !== undefined && at < records.length && this.#writer.length < packedAtOnce; at++) {
+    for (; at < records.length && writer.length < packedAtOnce; at++) {
       const record = records[at]!
       if (this.#startsAnother(open, record)) break
       open.took(record)
@@ -197,8 +207,11 @@ export class Archiver implements Holding {
   #makeWay(record: LogRecord): Effect.Effect<void, ProcessorError> {
     return Effect.gen({ self: this }, function* () {
       const { now, pack } = this.#host
-      if (this.end.hour === null) yield* this.#beginLife(record)
-      yield* this.#flush
+      if (this.end.hour === null) {
+        const born = yield* createLife(this.#creationHost, this.end, hourOf(record.timestamp))
+        if (born === undefined) return this.#startOver(`life ${this.end.life} has begun already`)
+        this.end = born
+      }
       if (this.open !== undefined && this.#startsAnother(this.open, record))
         yield* this.#close(this.open.reached, hourOf(record.timestamp))
       if (this.#over) return
@@ -213,35 +226,14 @@ export class Archiver implements Holding {
     return record.sendersTime !== true && isLaterHour(open.since, record.timestamp)
   }
 
-  get #flush(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { rows } = this.#writer
-      const bytes = this.#writer.take()
-      return bytes.length === 0 || this.open === undefined ? Effect.void : this.open.write(bytes, rows)
-    })
-  }
-
-  /** The first record of this life names the hour of its first object, for whoever is first. */
-  #beginLife(record: LogRecord): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const { end } = this
-      const { topic, partition, life, cluster, topicId, from } = end
-      const hour = hourOf(record.timestamp)
-      const bytes = encodeLife({ topic, partition, life, cluster, topicId, begin: from, hour })
-      const name = lifeName(end)
-      const created = yield* this.#host.store.ask((store) => store.create(name, [bytes]), bytes.length, this.#proven)
-      if (created === "created") {
-        this.end = { ...end, hour }
-        return
-      }
-      this.#startOver(`${name} is there already`)
-    })
-  }
-
   /** Right before a side effect that two owners must not have. Who has lost the partition waits here for its eviction, which interrupts it. */
   readonly #proven: Effect.Effect<void> = Effect.suspend(() =>
     this.#host.opening.prove.pipe(Effect.retry(unproven.schedule), Effect.orDie)
   )
+
+  get #creationHost(): CreationHost {
+    return { ...this.#host, proven: this.#proven }
+  }
 
   #startOver(why: string): void {
     this.#over = true
@@ -256,8 +248,8 @@ export class Archiver implements Holding {
       if (open === undefined || open.records === 0 || hour === null || this.#over) return
       const { keeper, holdings, metrics } = this.#host
       open.settle()
-      if (yield* this.#isAnotherTopic) return this.#startOver("the topic was made anew")
-      const creation = yield* createObject({ ...this.#host, proven: this.#proven }, { ...end, hour }, open, to, next)
+      if (yield* isAnotherTopic(this.#host.opening, end)) return this.#startOver("the topic was made anew")
+      const creation = yield* createObject(this.#creationHost, { ...end, hour }, open, to, next)
       if ("lostTo" in creation) {
         metrics.archiveLost.inc(this.#labels)
         return this.#startOver(`another owner has archived it up to offset ${creation.lostTo}`)
@@ -273,15 +265,5 @@ export class Archiver implements Holding {
       metrics.archiveBytes.inc({ ...this.#labels, form: "stored" }, object.stored)
       yield* keeper.forget(this.end)
     })
-  }
-
-  /** What was gathered may be of two logs, where it was made anew meanwhile and the new one is as long already. */
-  get #isAnotherTopic(): Effect.Effect<boolean> {
-    const { topicId } = this.end
-    return this.#host.opening.log.identity.pipe(
-      Effect.retry(unproven.schedule),
-      Effect.orDie,
-      Effect.map((now) => topicId !== null && now.topicId !== null && now.topicId !== topicId)
-    )
   }
 }

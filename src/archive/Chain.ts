@@ -144,18 +144,13 @@ const newest = (host: ChainHost, life: Life): Effect.Effect<ChainEnd, ProcessorE
       store.list(`${life.topic}/`, ({ name }) => {
         const named = parseObjectName(life.topic, name)
         if (named === undefined || named.partition !== life.partition || named.life !== life.life) return
-        if (found === undefined || named.from > found.from) found = { from: named.from, hour: hourOfName(name) }
+        if (found === undefined || named.from > found.from) found = named
       })
     )
     if (found === undefined) return endAtBirth(life)
     const frame = yield* frameOf(host, life, found.hour, found.from)
     return frame === undefined ? endAtBirth(life) : endBehind(frame, found.hour, life)
   })
-
-const hourOfName = (name: string): Hour => {
-  const [hour, date] = name.split("/").reverse().slice(1)
-  return `${date!.slice("date=".length)}/${hour!.slice("hour=".length)}`
-}
 
 /** The end that the commit names, where the store has that object; undefined where it has not. */
 const committed = (host: ChainHost, memo: Memo | undefined): Effect.Effect<ChainEnd | undefined, ProcessorError> =>

@@ -1,5 +1,5 @@
 /**
- * Creation: from an open object to one in the store: its memory first, because whoever goes on from the object must find it, then the object, whole, under the one
+ * Creation: a life's beginning, and from an open object to one in the store: its memory first, because whoever goes on from the object must find it, then the object, whole, under the one
  * name that the object before fixed. A create that is not answered is tried again as it was. Where the name is taken, what is there is compared: it may
  * be an earlier try's, another owner's of this log, or of another log.
  */
@@ -10,7 +10,8 @@ import { partitionKey } from "../transport/Transport.ts"
 import { type ChainEnd, endBehind, frameOf } from "./Chain.ts"
 import type { Hour } from "./format/Hour.ts"
 import { encodeLastFrame, type LastFrame } from "./format/LastFrame.ts"
-import { objectName } from "./format/Names.ts"
+import { encodeLife } from "./format/Life.ts"
+import { lifeName, objectName } from "./format/Names.ts"
 import type { Keeper } from "./Keeper.ts"
 import type { OpenObject } from "./OpenObject.ts"
 import type { StoreAsker } from "./StoreAsker.ts"
@@ -38,6 +39,28 @@ export type Creation =
   | { readonly lostTo: number }
 
 const askingLog = new Backoff(100, 2_000)
+
+/** What was gathered may be of two logs, where the topic was made anew meanwhile and the new one is as long already. */
+export const isAnotherTopic = ({ log }: Opening, { topicId }: ChainEnd): Effect.Effect<boolean> =>
+  log.identity.pipe(
+    Effect.retry(askingLog.schedule),
+    Effect.orDie,
+    Effect.map((now) => topicId !== null && now.topicId !== null && now.topicId !== topicId)
+  )
+
+/** The first record of a life names the hour of its first object, for whoever is first; undefined for whoever is not. */
+export const createLife = (
+  { proven, store }: CreationHost,
+  end: ChainEnd,
+  hour: Hour
+): Effect.Effect<ChainEnd | undefined> => {
+  const { topic, partition, life, cluster, topicId, from } = end
+  const bytes = encodeLife({ topic, partition, life, cluster, topicId, begin: from, hour })
+  return Effect.map(
+    store.ask((s) => s.create(lifeName(end), [bytes]), bytes.length, proven),
+    (created) => (created === "created" ? { ...end, hour } : undefined)
+  )
+}
 
 /** Everything of `open` before `to`. `next`: the hour of the first record behind it, where one was read. */
 export const createObject = (

@@ -58,9 +58,14 @@ export class OpenObject {
     })
   }
 
-  /** In memory, about: what is packed. */
+  /** Packed, about. */
   get size(): number {
     return this.#packing.size()
+  }
+
+  /** In memory, about. */
+  get held(): number {
+    return this.#packing.held()
   }
 
   took(record: LogRecord): void {

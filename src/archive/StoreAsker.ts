@@ -5,7 +5,8 @@
 import { Clock, Effect } from "effect"
 import { Backoff, worthALine } from "../Backoff.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
-import { type Store, StoreError } from "./store/Store.ts"
+import { inTime, patience } from "./store/InTime.ts"
+import type { Store, StoreError } from "./store/Store.ts"
 
 export interface StoreTrouble {
   /** Wall clock, ms. */
@@ -15,8 +16,7 @@ export interface StoreTrouble {
   readonly words: string
 }
 
-/** Ms that a store may take to answer, and what each byte that goes to it adds: a slow line is no failure. */
-const patience = 30_000
+/** Ms that each byte that goes to a store may take longer: a slow line is no failure. */
 const msForByte = 1 / 500
 
 const backoff = new Backoff(200, 15_000)
@@ -44,7 +44,7 @@ export class StoreAsker {
     bytes = 0,
     before: Effect.Effect<void> = Effect.void
   ): Effect.Effect<A> {
-    return Effect.andThen(before, this.#inTime(question, patience + bytes * msForByte)).pipe(
+    return Effect.andThen(before, inTime(this.#store, question, patience + bytes * msForByte)).pipe(
       Effect.tapError((error) => this.#failed(error)),
       Effect.retry(backoff.schedule),
       // Only what was tried without end can fail with this.
@@ -55,26 +55,10 @@ export class StoreAsker {
 
   /** For what may wait until another time: undefined where it was not done, which is counted. */
   tryOnce<A>(question: (store: Store) => Effect.Effect<A, StoreError>): Effect.Effect<A | undefined> {
-    return this.#inTime(question, patience).pipe(
+    return inTime(this.#store, question).pipe(
       Effect.catch(({ code, message }) => {
         this.#metrics.archiveStoreErrors.inc({ code })
         return Effect.as(Effect.logDebug(`${this.#key}: ${message}; it is tried again later`), undefined)
-      })
-    )
-  }
-
-  #inTime<A>(question: (store: Store) => Effect.Effect<A, StoreError>, millis: number): Effect.Effect<A, StoreError> {
-    return question(this.#store).pipe(
-      Effect.timeoutOrElse({
-        duration: millis,
-        orElse: () =>
-          Effect.fail(
-            new StoreError({
-              message: `${this.place} did not answer within ${Math.round(millis / 1000)} s`,
-              code: "TIMEOUT",
-              refused: false
-            })
-          )
       })
     )
   }

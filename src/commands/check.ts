@@ -5,6 +5,7 @@
 import { Effect, Schedule, type Scope } from "effect"
 import { baseFile, readNumber } from "../agent/StateDir.ts"
 import archiveApp from "../archive/ArchiveApp.ts"
+import { inTime } from "../archive/store/InTime.ts"
 import { openStore, type StoreSettings } from "../archive/store/OpenStore.ts"
 import { formatPlace } from "../archive/store/Place.ts"
 import { probe } from "../archive/store/Probe.ts"
@@ -82,14 +83,10 @@ const basesOf = (topics: ReadonlyArray<string>, { base, stateDir }: CheckedAgent
 /** Whether it can hold an archive; it creates the one name that pods create, too. */
 const sectionOf = (settings: StoreSettings): Effect.Effect<Section> =>
   Effect.gen(function* () {
-    const found = yield* Effect.flatMap(openStore(settings), probe).pipe(
+    const found = yield* Effect.flatMap(openStore(settings), (store) => inTime(store, probe)).pipe(
       Effect.match({
         onSuccess: () => ({ level: "ok", text: "it refuses to create what is there already" }) as const,
         onFailure: ({ message }) => ({ level: "broken", text: message }) as const
-      }),
-      Effect.timeoutOrElse({
-        duration: patience,
-        orElse: () => Effect.succeed({ level: "broken", text: `no answer within ${patience / 1000} s` } as const)
       })
     )
     return { title: `store ${formatPlace(settings.place)}`, findings: [found] }

@@ -116,6 +116,8 @@ export interface Opening {
 export interface OpenedLog {
   /** Asked of the brokers now. */
   readonly identity: Effect.Effect<LogIdentity, TransportError>
+  /** Where it ends, asked of its leader now: also of a partition that is not fetched, because it is full. */
+  readonly end: Effect.Effect<number, TransportError>
   /** Whether the record is still there that somebody read (`witnessOf`): the log is read there once. `gone` proves nothing. */
   readonly holds: (witness: Witness) => Effect.Effect<Exclude<Testimony, "unanswered">, TransportError>
 }

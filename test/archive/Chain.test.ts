@@ -65,7 +65,11 @@ const opened = (objects: ReadonlyArray<readonly [string, Buffer]>, log: Log = {}
     const found: OpenedChain = yield* openChain({
       ...{ tp, place: "memory:" },
       plan: { start: 0, fence: 0, committed: 0, memo: log.memo ?? "", logStart, logEnd, restarted },
-      log: { identity: Effect.succeed({ cluster, topicId }), holds: () => Effect.succeed(testimony) },
+      log: {
+        identity: Effect.succeed({ cluster, topicId }),
+        end: Effect.succeed(0),
+        holds: () => Effect.succeed(testimony)
+      },
       ask: (question) => Effect.orDie(question(store)),
       askLog: Effect.orDie
     })

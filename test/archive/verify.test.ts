@@ -1,7 +1,9 @@
 /** `archive verify` on an archive that is whole, and on the same one with each thing that can be wrong. */
+import { randomBytes } from "node:crypto"
 import { constants, crc32, zstdCompressSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { encodeLastFrame, type LastFrame } from "../../src/archive/format/LastFrame.ts"
 import { encodeLife } from "../../src/archive/format/Life.ts"
 import { lifeName, memoryName, objectName, unreadName } from "../../src/archive/format/Names.ts"
@@ -72,9 +74,83 @@ describe("archive verify", () => {
       const { text, broken } = yield* verified(whole())
       assert.strictEqual(broken, 0, text)
       assert.match(text, /^logs\/0: offsets 0 to 29 in 3 objects, 6 rows, \d+ B, \d+ B stored$/m)
-      assert.match(text, /^ {2}note {4}stream s2 lacks bytes 0 to 19$/m)
+      assert.match(text, /^ {2}note {4}stream s2 lacks bytes 0 to 19: they never came/m)
       assert.match(text, /^ {2}note {4}3 of its offsets held no record/m)
       assert.match(text, /No hole, no overlap, nothing damaged\.$/m)
+    })
+  )
+
+  it.live("reads an object that is larger than what it takes at a time", () =>
+    Effect.gen(function* () {
+      const rows = Buffer.from(`{"line":"${randomBytes(5_000_000).toString("base64")}"}\n`)
+      const frame = {
+        ...line,
+        cluster: "c",
+        from: 30,
+        to: 31,
+        last: null,
+        next: hour,
+        memory: null,
+        records: 1,
+        rows: 1
+      }
+      const data = zstdCompressSync(rows, { params })
+      const whole = Buffer.concat([data, encodeLastFrame({ ...frame, bytes: rows.length })])
+      const objects = new Map([
+        [lifeName(line), encodeLife({ ...line, cluster: "c", topicId: null, begin: 30, hour })],
+        [name(30), whole]
+      ])
+      const { text, broken } = yield* verified(objects)
+      assert.strictEqual(broken, 0, text)
+      // The last block of its data says something else.
+      const changed = Buffer.from(whole)
+      changed[data.length - 100]! ^= 255
+      assert.strictEqual((yield* verified(objects.set(name(30), changed))).broken, 1)
+    })
+  )
+
+  it.live("names the first of many things of a kind, and counts all", () =>
+    Effect.gen(function* () {
+      const objects = whole()
+      for (let i = 0; i < 120; i++) objects.set(`logs/other-${i}`, Buffer.from("x"))
+      const { text, broken } = yield* verified(objects)
+      assert.strictEqual(broken, 0)
+      assert.lengthOf(text.match(/is none of ours/g)!, 50)
+      assert.match(text, /^ {2}note {4}and 70 more of this kind that are not named$/m)
+    })
+  )
+
+  it.live("says that there is no archive, where there is none", () =>
+    Effect.gen(function* () {
+      const { text, broken } = yield* verified(new Map())
+      assert.match(text, /there is no archive here: look at --to/)
+      assert.strictEqual(broken, 1)
+    })
+  )
+
+  const failing = (fails: (turn: number) => boolean) =>
+    Effect.map(Clock.Clock, (clock) => {
+      const shared = new SharedStore(clock)
+      for (const [key, bytes] of whole()) shared.objects.set(key, bytes)
+      let turn = 0
+      return shared.through("p", new PodClock(clock), () => ({
+        ...{ there: 0, back: 0 },
+        how: fails(turn++) ? "refused" : "answered"
+      }))
+    })
+
+  it.live("asks again where the store does not answer", () =>
+    Effect.gen(function* () {
+      const { reports, others } = yield* verify(yield* failing((turn) => turn === 0 || turn === 3))
+      assert.strictEqual(tell("x", reports, others).broken, 0)
+    })
+  )
+
+  it.effect("gives up where it never answers", () =>
+    Effect.gen(function* () {
+      const given = yield* Effect.forkChild(Effect.flip(verify(yield* failing(() => true))))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(given)).message, "the store is away")
     })
   )
 
@@ -107,7 +183,7 @@ describe("archive verify", () => {
       /says that it is logs\/0, life 1, from 11/,
       "broken"
     ],
-    ["a memory that is missing", (o) => o.delete(memoryAt), /memory-1-.* is missing or damaged/, "broken"],
+    ["a memory that is missing", (o) => o.delete(memoryAt), /memory-1-.* is missing: .*bring it back/, "broken"],
     ["a life that is missing", (o) => o.delete(lifeName(line)), /nothing says where life 1 begins/, "broken"],
     ["old objects that were removed", (o) => o.delete(name(0)), /offsets 0 to 9 are not there any more/, "note"],
     [

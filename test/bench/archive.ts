@@ -21,6 +21,8 @@ interface Input {
   readonly linesPerRecord: number
   readonly compression: Compression
   readonly partitions: number
+  /** MB of text. */
+  readonly text: number
 }
 
 const two = (n: number): string => String(n).padStart(2, "0")
@@ -28,17 +30,15 @@ const application = (i: number): string =>
   `2026-11-28T09:${two(i % 60)}:${two((i * 7) % 60)}.123Z INFO  [http-nio-8080-exec-${i % 16}] c.e.shop.OrderController - order ${(i * 7919) % 1000003} accepted for customer ${(i * 104729) % 99991} in ${i % 900} ms`
 const random = (): string => randomBytes(112).toString("base64")
 
+const lines = { line: application, linesPerRecord: 500, compression: "zstd", partitions: 4, text: 300 } as const
 const inputs: ReadonlyArray<Input> = [
-  { name: "application lines", line: application, linesPerRecord: 500, compression: "zstd", partitions: 8 },
-  { name: "lines that hardly compress", line: random, linesPerRecord: 500, compression: "none", partitions: 8 },
-  { name: "application lines, one a record", line: application, linesPerRecord: 1, compression: "zstd", partitions: 8 },
-  {
-    name: "application lines, 100 partitions",
-    line: application,
-    linesPerRecord: 500,
-    compression: "zstd",
-    partitions: 100
-  }
+  { ...lines, name: "application lines" },
+  { ...lines, name: "the same, four times as much", text: 1200 },
+  { ...lines, name: "lines that hardly compress", line: random, compression: "none" },
+  { ...lines, name: "application lines, one a record", linesPerRecord: 1, text: 100 },
+  { ...lines, name: "application lines, 25 partitions", partitions: 25 },
+  { ...lines, name: "application lines, 100 partitions", partitions: 100 },
+  { ...lines, name: "100 partitions, four times as much", partitions: 100, text: 1200 }
 ]
 
 /** Bytes of lines, with their ends. */
@@ -97,7 +97,7 @@ const packing = async (
 const measure = async ({ kafka, quick, say, stage }: Rig, input: Input, i: number): Promise<Row> => {
   const cluster = await kafka()
   const topic = `archive-${i}`
-  const bytes = await fill(cluster, topic, input, (quick ? 4 : input.linesPerRecord === 1 ? 100 : 300) * MB)
+  const bytes = await fill(cluster, topic, input, (quick ? 4 : input.text) * MB)
   const folder = join(stage.dir, topic)
   say(`archive: ${input.name}, ${(bytes / MB).toFixed(0)} MB`)
   const to = ["--to", `file://${folder}`, "--brokers", cluster.bootstrap.join(","), "--workers", "1"]

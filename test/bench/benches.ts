@@ -4,6 +4,7 @@ import { agentFiles } from "./agentFiles.ts"
 import { agentRoundTrip } from "./agentRoundTrip.ts"
 import { aloneBenches } from "./alone.ts"
 import { archive } from "./archive.ts"
+import { archiveDelay } from "./archiveDelay.ts"
 import type { Bench } from "./Bench.ts"
 import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
@@ -27,6 +28,7 @@ export const benches: ReadonlyArray<Bench> = [
   idle,
   agentRoundTrip,
   archive,
+  archiveDelay,
   agentFiles,
   logTailing
 ]

@@ -7,8 +7,8 @@ import { Effect, Exit, Scope } from "effect"
 import { NotProven, PartitionProcessor } from "kafka2prom/engine"
 import { rendezvous } from "../../docs/examples/own/assignor.ts"
 import { layer } from "../../docs/examples/own/processor.ts"
+import { openingOf } from "../../src/testing/TestOpening.ts"
 import { spoil, toRecord } from "../metrics/records.ts"
-import { openingOf } from "../support/opening.ts"
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "k2p-own-"))),

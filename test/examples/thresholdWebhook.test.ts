@@ -8,8 +8,8 @@ import { type Alert, layer } from "../../docs/examples/threshold-webhook/extensi
 import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/metrics/cache/MetricsProcessor.ts"
 import { SelfMetrics } from "../../src/SelfMetrics.ts"
+import { openingOf } from "../../src/testing/TestOpening.ts"
 import { type Sent, toRecord } from "../metrics/records.ts"
-import { openingOf } from "../support/opening.ts"
 
 /** A webhook that answers these, then 200. */
 const hook = (answers: ReadonlyArray<number> = []) =>

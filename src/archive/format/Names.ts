@@ -17,6 +17,7 @@ export const objectName = ({ topic, partition, life }: Line, hour: Hour, from: n
   `${topic}/${folderOf(hour)}/${partition}-${life}-${digits(from)}.ndjson.zst`
 
 export interface NamedObject {
+  readonly hour: Hour
   readonly partition: number
   readonly life: number
   readonly from: number
@@ -25,8 +26,10 @@ export interface NamedObject {
 /** Undefined for what is no object of ours. */
 export const parseObjectName = (topic: string, name: string): NamedObject | undefined => {
   if (!name.startsWith(`${topic}/date=`)) return undefined
-  const match = /^date=[^/]+\/hour=[^/]+\/(\d+)-(\d+)-(\d{20})\.ndjson\.zst$/.exec(name.slice(topic.length + 1))
-  return match === null ? undefined : { partition: Number(match[1]), life: Number(match[2]), from: Number(match[3]) }
+  const match = /^date=([^/]+)\/hour=([^/]+)\/(\d+)-(\d+)-(\d{20})\.ndjson\.zst$/.exec(name.slice(topic.length + 1))
+  if (match === null) return undefined
+  const [date, hour, partition, life, from] = match.slice(1)
+  return { hour: `${date}/${hour}`, partition: Number(partition), life: Number(life), from: Number(from) }
 }
 
 /** Where pods keep what they need of a partition. */

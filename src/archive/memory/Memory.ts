@@ -12,6 +12,8 @@ export class Memory {
   readonly #most: number
   /** In the order in which their last records came. */
   readonly #streams = new Map<string, Seen>()
+  /** Whose record came last: mostly the next one is its, too. */
+  #latest = { stream: "", seen: new Seen() }
 
   /** `most`: streams that are remembered. */
   constructor(most: number) {
@@ -24,10 +26,12 @@ export class Memory {
 
   /** What was seen of the stream of a record that comes now; the one whose last record came first may be forgotten for it. */
   of(stream: string): Seen {
+    if (stream === this.#latest.stream) return this.#latest.seen
     const seen = this.#streams.get(stream) ?? new Seen()
     this.#streams.delete(stream)
     this.#streams.set(stream, seen)
     if (this.#streams.size > this.#most) this.#streams.delete(this.#streams.keys().next().value!)
+    this.#latest = { stream, seen }
     return seen
   }
 

@@ -1,5 +1,5 @@
 /**
- * Lines: where the lines of a record's value begin and end, which bytes of the file each covers, and which of them are news. Pure.
+ * Lines: which bytes of the file each line of a record's value covers, and which of them are news. Pure.
  *
  * A value holds whole lines with a line feed between them. A last line feed ends the last line, unless the span says that one more followed. A span
  * may be longer than its value (a line was cut): then nothing says which line covers what, and a value of which a part is news is news as a whole,
@@ -8,28 +8,16 @@
 import type { Intervals } from "../memory/Seen.ts"
 import type { Span } from "./Span.ts"
 
-const lineFeed = 10
-
 /** Whether each line's place in the file follows from its place in the value. */
 export const isExact = ({ from, to }: Span, bytes: number): boolean => to - from === bytes || to - from === bytes + 1
 
-/** `each` is told of every line its bytes in the value, without its line feed. */
-export const eachLine = (
-  value: Uint8Array,
-  span: Span | undefined,
-  each: (start: number, end: number) => void
-): void => {
+/** `each` is told where a line begins, and answers where it ended: at its line feed, or at the value's end. */
+export const eachLine = (value: Uint8Array, span: Span | undefined, each: (start: number) => number): void => {
   const bytes = value.length
   // Behind a last line feed there is a last line, empty, only where the span covers its end, too.
   const open = span !== undefined && span.to - span.from === bytes + 1
-  let start = 0
-  for (;;) {
-    const end = value.indexOf(lineFeed, start)
-    if (end < 0) break
-    each(start, end)
-    start = end + 1
-  }
-  if (start < bytes || open || bytes === 0) each(start, bytes)
+  const last = open || bytes === 0 ? bytes : bytes - 1
+  for (let start = 0; start <= last; ) start = each(start) + 1
 }
 
 /** Whether the line at these bytes of the value is one of the intervals'. */

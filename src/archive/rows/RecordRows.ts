@@ -25,7 +25,7 @@ export const writeRows = ({ tp, memory, writer }: Rows, record: LogRecord): Outc
   const { span } = head
   if (span === undefined) {
     writer.record(head, offset, value)
-    eachLine(value, span, (start, end) => writer.line(value, start, end, -1))
+    eachLine(value, span, (start) => writer.line(value, start, -1))
     return "written"
   }
   const seen = memory.of(span.stream)
@@ -34,10 +34,15 @@ export const writeRows = ({ tp, memory, writer }: Rows, record: LogRecord): Outc
   if (news.length === 0) return "repeated"
   writer.record(head, offset, value)
   const all = !isExact(span, value.length) || covers(news, span)
-  eachLine(value, span, (start, end) => {
-    if (all || isNews(news, span, start, end)) writer.line(value, start, end, span.from + start)
+  eachLine(value, span, (start) => {
+    if (all) return writer.line(value, start, span.from + start)
+    const feed = value.indexOf(lineFeed, start)
+    const end = feed < 0 ? value.length : feed
+    return isNews(news, span, start, end) ? writer.line(value, start, span.from + start) : end
   })
   return news[0]! < before ? "late" : "written"
 }
+
+const lineFeed = 10
 
 const covers = (news: ReadonlyArray<number>, { from, to }: Span): boolean => news[0] === from && news[1] === to

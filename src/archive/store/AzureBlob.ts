@@ -4,6 +4,7 @@
  */
 import { ContainerClient, RestError, StorageSharedKeyCredential } from "@azure/storage-blob"
 import { Effect } from "effect"
+import { azureLogin } from "./AzureLogin.ts"
 import { formatPlace, type Place } from "./Place.ts"
 import { type Store, StoreError } from "./Store.ts"
 
@@ -17,7 +18,9 @@ const advice: Readonly<Record<string, string>> = {
     "these credentials may not do that: an archive reads, creates, lists and (below _k2p/) deletes blobs",
   AuthorizationPermissionMismatch:
     "these credentials may not do that: an archive reads, creates, lists and (below _k2p/) deletes blobs",
-  NO_CREDENTIALS: "give AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN"
+  LOGIN_REFUSED: "look at AZURE_CLIENT_ID, AZURE_TENANT_ID and what goes with them",
+  NO_CREDENTIALS:
+    "give AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, an application's AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, or this machine an identity"
 }
 
 /** What a failed request's message goes on with behind its first line may hold what was sent. */
@@ -46,11 +49,12 @@ const once = { retryOptions: { maxTries: 1 } }
 
 const clientOf = ({ account, container }: AzurePlace, env: NodeJS.ProcessEnv): ContainerClient => {
   const { AZURE_STORAGE_CONNECTION_STRING: text, AZURE_STORAGE_KEY: key, AZURE_STORAGE_SAS_TOKEN: sas } = env
-  const url = `https://${account}.blob.core.windows.net/${container}`
+  const endpoint = env.AZURE_STORAGE_SERVICE_ENDPOINT ?? `https://${account}.blob.core.windows.net`
+  const url = `${endpoint.replace(/\/+$/, "")}/${container}`
   if (text !== undefined) return new ContainerClient(text, container, once)
   if (key !== undefined) return new ContainerClient(url, new StorageSharedKeyCredential(account, key), once)
   if (sas !== undefined) return new ContainerClient(`${url}?${sas.replace(/^\?/, "")}`, undefined, once)
-  throw new RestError("no credentials were found", { code: "NO_CREDENTIALS" })
+  return new ContainerClient(url, azureLogin(env), once)
 }
 
 export const azureBlob = (place: AzurePlace, env: NodeJS.ProcessEnv = process.env): Effect.Effect<Store, StoreError> =>
@@ -83,6 +87,17 @@ const storeIn = (place: AzurePlace, container: ContainerClient): Store => {
       attempt("reading", name, (abortSignal) =>
         blob(name).downloadToBuffer(0, undefined, { abortSignal }).catch(missing)
       ),
+    readPart: (name, from, bytes) =>
+      attempt("reading", name, async (abortSignal) => {
+        try {
+          const answer = await blob(name).download(from, bytes, { abortSignal })
+          const pieces: Array<Buffer> = []
+          for await (const piece of answer.readableStreamBody!) pieces.push(piece as Buffer)
+          return Buffer.concat(pieces)
+        } catch (error) {
+          return statusOf(error) === 416 ? new Uint8Array(0) : missing(error)
+        }
+      }),
     readTail: (name, bytes) =>
       attempt("reading", name, async (abortSignal) => {
         const found = await blob(name).getProperties({ abortSignal }).catch(missing)

@@ -66,6 +66,17 @@ const writeAll = async (file: FileHandle, pieces: ReadonlyArray<Uint8Array>): Pr
     for (let at = 0; at < piece.length; ) at += (await file.write(piece, at, piece.length - at)).bytesWritten
 }
 
+const readAll = async (file: FileHandle, from: number, bytes: number): Promise<Uint8Array> => {
+  const read = Buffer.allocUnsafe(bytes)
+  let at = 0
+  while (at < bytes) {
+    const { bytesRead } = await file.read(read, at, bytes - at, from + at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return read.subarray(0, at)
+}
+
 /** Folders that are known to be there for good: of an hour's objects one for each topic. */
 const remembered = 1024
 
@@ -136,23 +147,31 @@ class Folder {
     }
   }
 
-  async readTail(name: string, bytes: number): Promise<Tail | undefined> {
-    const path = this.path(name)
-    const file = await open(path, constants.O_RDONLY).catch((error: unknown) => {
+  async #opened<A>(name: string, use: (file: FileHandle) => Promise<A>): Promise<A | undefined> {
+    const file = await open(this.path(name), constants.O_RDONLY).catch((error: unknown) => {
       if (isMissing(error)) return undefined
       throw error
     })
     if (file === undefined) return undefined
     try {
-      const { size } = await file.stat()
-      const tail = Buffer.alloc(Math.min(size, bytes))
-      const { bytesRead } = await file.read(tail, 0, tail.length, size - tail.length)
-      // Whoever linked it may have ended before its folder was synced, and what follows is built on it.
-      await synced(dirname(path))
-      return { bytes: tail.subarray(0, bytesRead), size }
+      return await use(file)
     } finally {
       await file.close()
     }
+  }
+
+  async readPart(name: string, from: number, bytes: number): Promise<Uint8Array | undefined> {
+    return this.#opened(name, (file) => readAll(file, from, bytes))
+  }
+
+  async readTail(name: string, bytes: number): Promise<Tail | undefined> {
+    return this.#opened(name, async (file) => {
+      const { size } = await file.stat()
+      const tail = await readAll(file, Math.max(0, size - bytes), Math.min(size, bytes))
+      // Whoever linked it may have ended before its folder was synced, and what follows is built on it.
+      await synced(dirname(this.path(name)))
+      return { bytes: tail, size }
+    })
   }
 
   async list(prefix: string, each: (stored: { name: string; bytes: number }) => void): Promise<void> {
@@ -184,7 +203,8 @@ class Folder {
     for (const name of await readdir(path).catch(() => [])) {
       const each = join(path, name)
       const found = await stat(each).catch(() => undefined)
-      if (found !== undefined && now - found.mtimeMs > abandoned) await rm(each, { force: true })
+      // Who may not remove it leaves it to those who may.
+      if (found !== undefined && now - found.mtimeMs > abandoned) await rm(each, { force: true }).catch(() => {})
     }
   }
 }
@@ -204,6 +224,7 @@ export const directory = (root: string): Store & { readonly sweep: Effect.Effect
           throw error
         })
       ),
+    readPart: (name, from, bytes) => attempt("reading", name, () => kept.readPart(name, from, bytes)),
     readTail: (name, bytes) => attempt("reading", name, () => kept.readTail(name, bytes)),
     list: (prefix, each) => attempt("listing", prefix, () => kept.list(prefix, each)),
     remove: (name) => attempt("removing", name, () => rm(kept.path(name), { force: true })),

@@ -37,6 +37,8 @@ export interface Store {
   readonly create: (name: string, pieces: ReadonlyArray<Uint8Array>) => Effect.Effect<"created" | "exists", StoreError>
   /** Undefined where there is nothing of that name. */
   readonly read: (name: string) => Effect.Effect<Uint8Array | undefined, StoreError>
+  /** So many bytes from an offset on, as far as they are there. Undefined where there is nothing of that name. */
+  readonly readPart: (name: string, from: number, bytes: number) => Effect.Effect<Uint8Array | undefined, StoreError>
   readonly readTail: (name: string, bytes: number) => Effect.Effect<Tail | undefined, StoreError>
   /** All whose names begin so, in no order; the prefix ends with a `/` or in the last part of a name. */
   readonly list: (prefix: string, each: (stored: Stored) => void) => Effect.Effect<void, StoreError>

@@ -16,7 +16,7 @@ import type { Member } from "../Member.ts"
 import { type Batch, type Opening, type Processing, ProcessorError } from "../PartitionProcessor.ts"
 import { guarded } from "./GuardedProcessing.ts"
 import type { Fault, Partition } from "./Partition.ts"
-import { holds, prepareRetrying } from "./Preparation.ts"
+import { endOf, holds, prepareRetrying } from "./Preparation.ts"
 import { quarantined } from "./Quarantine.ts"
 import type { Relief } from "./Relief.ts"
 import { askedQuickly, timeOf } from "./Timekeeper.ts"
@@ -134,7 +134,11 @@ const incarnation = (host: ActorHost, p: Partition): Effect.Effect<void, Process
     p.calling = "open"
     const { tp, generation, homes } = p
     const time = timeOf(p, now, options)
-    const log = { identity: client.identify(tp.topic), holds: (w: Witness) => holds(member, p, w, "gone") }
+    const log = {
+      identity: client.identify(tp.topic),
+      end: endOf(member, p),
+      holds: (w: Witness) => holds(member, p, w, "gone")
+    }
     let works = false
     const startOver = (why: string): void => {
       if (works) member.startOver(p, why)

@@ -53,6 +53,18 @@ export const holds = (
     return testimony
   })
 
+/** Where the log ends now. */
+export const endOf = (
+  { client }: Pick<Member, "client">,
+  { key, tp }: Partition
+): Effect.Effect<number, TransportError> =>
+  Effect.flatMap(client.listOffsets([tp], "end"), (ends) => {
+    const end = ends.get(key)
+    if (end !== undefined) return Effect.succeed(end)
+    const detail = `its leader does not tell where ${key} ends`
+    return Effect.fail(new TransportError({ op: "listOffsets", code: "OTHER", retriable: true, detail }))
+  })
+
 /** Whether the stamps of the log's records are the senders': asked of one batch where nothing else tells how old records are. */
 const sendersTime = (member: Member, p: Partition, offset: number): Effect.Effect<boolean, TransportError> =>
   Effect.gen(function* () {

@@ -41,26 +41,31 @@ export interface StartPlan extends Beginning {
   readonly why: string
 }
 
-const noTime = { marks: [], quarantine: null, judgedBy: null, unread: [] } as const
+/** As where no earlier owner said anything, unless the plan says otherwise. */
+const planFrom = (
+  { logStart, logEnd }: PlanInput,
+  plan: Pick<StartPlan, "start" | "fence" | "why"> & Partial<StartPlan>
+): StartPlan => ({
+  committed: plan.start,
+  lowest: plan.start,
+  memo: "",
+  marks: [],
+  quarantine: null,
+  judgedBy: null,
+  unread: [],
+  lost: 0,
+  restarted: false,
+  logStart,
+  logEnd,
+  ...plan
+})
 
 /** Rule 9. Nothing that is in a new log now may be shown; what is not shown may be had from its start. */
-const newLog = ({ needs, logStart, logEnd, committed: c }: PlanInput, why: string): StartPlan => {
+const newLog = (i: PlanInput, why: string): StartPlan => {
+  const { needs, logStart, logEnd, committed: c } = i
   const start = needs.newLog === "start" ? logStart : logEnd
   const fence = needs.shows ? logEnd : start
-  const memo = c?.metadata?.memo ?? ""
-  return {
-    start,
-    committed: start,
-    memo,
-    fence,
-    lowest: start,
-    ...noTime,
-    logStart,
-    logEnd,
-    lost: 0,
-    restarted: true,
-    why
-  }
+  return planFrom(i, { start, fence, memo: c?.metadata?.memo ?? "", restarted: true, why })
 }
 
 /** Up to `end`, and all that this owner exposed. */
@@ -68,6 +73,12 @@ const fenceOf = ({ needs, exposed }: PlanInput, start: number, end: number): num
   needs.shows ? Math.max(end, exposed) : start
 
 const clamp = (n: number, low: number, high: number): number => Math.min(Math.max(n, low), high)
+
+/** What the last owner said beside C. */
+const saidOf = (m: CommitMetadata | null): Partial<StartPlan> =>
+  m === null
+    ? { judgedBy: "" }
+    : { memo: m.memo, marks: m.marks, quarantine: m.quarantine, judgedBy: m.judgedBy, unread: m.unread }
 
 export const planStart = (i: PlanInput): StartPlan => {
   const { needs, logStart, logEnd, committed: c } = i
@@ -87,76 +98,26 @@ export const planStart = (i: PlanInput): StartPlan => {
     // Nobody exposed anything without a commit, so there is nothing to be older than.
     const untimed = needs.newGroup === "lookback" && i.sendersTime
     const start = needs.newGroup === "start" ? logStart : needs.newGroup === "end" || untimed ? logEnd : lookback
-    const fence = fenceOf(i, start, logEnd)
     const why = untimed ? "no commit yet, and no time by which to look back" : "no commit yet"
-    return {
-      start,
-      committed: start,
-      memo: "",
-      fence,
-      lowest: start,
-      ...noTime,
-      logStart,
-      logEnd,
-      lost: 0,
-      restarted: false,
-      why
-    }
+    return planFrom(i, { start, fence: fenceOf(i, start, logEnd), why })
   }
+  const said = saidOf(c.metadata)
   if (c.offset < logStart) {
-    return {
-      start: logStart,
-      committed: logStart,
-      memo: c.metadata?.memo ?? "",
-      fence: fenceOf(i, logStart, logEnd),
-      lowest: logStart,
-      marks: c.metadata?.marks ?? [],
-      quarantine: c.metadata?.quarantine ?? null,
-      judgedBy: c.metadata?.judgedBy ?? "",
-      unread: c.metadata?.unread ?? [],
-      logStart,
-      logEnd,
-      lost: logStart - c.offset,
-      restarted: false,
-      why: `retention passed the committed offset ${c.offset}: continuing at the log start ${logStart}`
-    }
+    const why = `retention passed the committed offset ${c.offset}: continuing at the log start ${logStart}`
+    const fence = fenceOf(i, logStart, logEnd)
+    return planFrom(i, { ...said, start: logStart, fence, lost: logStart - c.offset, why })
   }
   if (c.metadata === null) {
     // What is durable need not be read again.
     const start = needs.shows ? Math.min(lookback, c.offset) : c.offset
-    return {
-      start,
-      committed: c.offset,
-      memo: "",
-      fence: fenceOf(i, start, logEnd),
-      lowest: start,
-      marks: [],
-      // Whoever showed what, and when, is in the metadata that is gone.
-      quarantine: needs.shows ? { until: null } : null,
-      judgedBy: "",
-      unread: [],
-      logStart,
-      logEnd,
-      lost: 0,
-      restarted: false,
-      why: "the commit carries no metadata of ours: hidden up to the log end"
-    }
+    // Whoever showed what, and when, is in the metadata that is gone.
+    const quarantine = needs.shows ? { until: null } : null
+    const why = "the commit carries no metadata of ours: hidden up to the log end"
+    return planFrom(i, { ...said, start, fence: fenceOf(i, start, logEnd), committed: c.offset, quarantine, why })
   }
-  const start = clamp(Math.min(c.metadata.lowest, c.offset), logStart, logEnd)
-  return {
-    start,
-    committed: c.offset,
-    memo: c.metadata.memo,
-    fence: fenceOf(i, start, Math.min(logEnd, Math.max(c.metadata.reservation, c.offset))),
-    lowest: start,
-    marks: c.metadata.marks,
-    quarantine: c.metadata.quarantine,
-    judgedBy: c.metadata.judgedBy,
-    unread: c.metadata.unread,
-    logStart,
-    logEnd,
-    lost: 0,
-    restarted: false,
-    why: `from L ${c.metadata.lowest}, C ${c.offset}, R ${c.metadata.reservation}`
-  }
+  const { lowest, reservation } = c.metadata
+  const start = clamp(Math.min(lowest, c.offset), logStart, logEnd)
+  const fence = fenceOf(i, start, Math.min(logEnd, Math.max(reservation, c.offset)))
+  const why = `from L ${lowest}, C ${c.offset}, R ${reservation}`
+  return planFrom(i, { ...said, start, fence, committed: c.offset, why })
 }

@@ -34,7 +34,12 @@ describe("names", () => {
   it("are as documented, and read back", () => {
     const object = objectName(line, hour, 1234)
     assert.strictEqual(object, "logs.eu/date=2026-11-28/hour=09/12-3-00000000000000001234.ndjson.zst")
-    assert.deepStrictEqual(parseObjectName("logs.eu", object), { partition: 12, life: 3, from: 1234 })
+    assert.deepStrictEqual(parseObjectName("logs.eu", object), {
+      hour: "2026-11-28/09",
+      partition: 12,
+      life: 3,
+      from: 1234
+    })
     assert.strictEqual(lifeName(line), "_k2p/logs.eu/12/life-3")
     assert.strictEqual(parseLifeName(line, lifeName(line)), 3)
     assert.deepStrictEqual(parseMemoryName(line, memoryName(line, most, 0xab)), { to: most, crc: 0xab })

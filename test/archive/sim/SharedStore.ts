@@ -15,7 +15,7 @@ export interface Fate {
   readonly how: "answered" | "refused" | "lost" | "late" | "hangs"
 }
 
-export type Op = "create" | "read" | "readTail" | "list" | "remove"
+export type Op = "create" | "read" | "readPart" | "readTail" | "list" | "remove"
 
 const broken = () => new StoreError({ message: "the store is away", code: "AWAY", refused: false })
 
@@ -67,6 +67,8 @@ export class SharedStore {
         return request("create", name, () => this.#carryOut(name, bytes))
       },
       read: (name) => request("read", name, () => this.objects.get(name)),
+      readPart: (name, from, bytes) =>
+        request("readPart", name, () => this.objects.get(name)?.subarray(from, from + bytes)),
       readTail: (name, most) =>
         request("readTail", name, () => {
           const bytes = this.objects.get(name)

@@ -1,4 +1,6 @@
 /** What every store must keep, on the servers of buckets: versitygw for S3, Azurite for Azure; and that they say in words what a person has to see to. */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { Effect, Result } from "effect"
 import { afterAll, assert, beforeAll, it, vi } from "vitest"
 import { azureBlob } from "../../../src/archive/store/AzureBlob.ts"
@@ -14,12 +16,13 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 400_000 })
 
 describeWith(["go", "npm"], "a bucket as a store", () => {
   let stage: Stage
+  let endpoint: string
   const stores = new Map<string, (bucket: string) => Store>()
 
   beforeAll(async () => {
     stage = await openStage()
     Object.assign(process.env, credentials)
-    const { endpoint } = await startVersity(stage)
+    ;({ endpoint } = await startVersity(stage))
     stores.set("S3", (bucket) => s3({ kind: "s3", bucket, prefix: "eu/a" }, { s3Endpoint: endpoint }))
     const env = { AZURE_STORAGE_CONNECTION_STRING: await startAzurite(stage) }
     const place = { kind: "azblob", account, prefix: "eu/a" } as const
@@ -64,6 +67,10 @@ describeWith(["go", "npm"], "a bucket as a store", () => {
           const tail = yield* store.readTail("t/life-1", 3)
           assert.deepStrictEqual([Buffer.from(tail!.bytes).toString(), tail!.size], ["789", 10])
           assert.strictEqual((yield* store.readTail("t/life-1", 100))!.bytes.length, 10)
+          const part = (from: number, bytes: number) =>
+            Effect.map(store.readPart("t/life-1", from, bytes), (found) => Buffer.from(found!).toString())
+          assert.deepStrictEqual([yield* part(2, 3), yield* part(8, 9), yield* part(10, 1)], ["234", "89", ""])
+          assert.isUndefined(yield* store.readPart("t/x", 0, 1))
           const found: Array<string> = []
           yield* store.list("t/life-", ({ name, bytes }) => found.push(`${name} ${bytes}`))
           assert.deepStrictEqual(found.sort(), ["t/life-1 10", "t/life-12 1"])
@@ -86,11 +93,60 @@ describeWith(["go", "npm"], "a bucket as a store", () => {
       ))
   }
 
-  it("Azure: says which credentials it looks for", async () => {
-    const error = await Effect.runPromise(
-      Effect.flip(azureBlob({ kind: "azblob", account, container: "logs", prefix: "" }, {}))
+  const refusals: ReadonlyArray<
+    readonly [what: string, env: NodeJS.ProcessEnv, settings: { s3Region?: string; s3Endpoint?: string }, words: RegExp]
+  > = [
+    [
+      "a key that nobody has",
+      { AWS_ACCESS_KEY_ID: "AKIANOBODYHASTHISKEY" },
+      {},
+      /(XAdminUserNotFound|InvalidAccessKeyId) \(40[34]\).*does not know this access key/
+    ],
+    [
+      "another secret",
+      { AWS_SECRET_ACCESS_KEY: "another" },
+      {},
+      /SignatureDoesNotMatch \(403\).*secret key is not the access key's/
+    ],
+    ["another region", {}, { s3Region: "eu-west-1" }, /AuthorizationHeaderMalformed \(400\).*--s3-region/],
+    ["no bucket's name", {}, {}, /InvalidBucketName|NoSuchBucket/],
+    ["nobody at the endpoint", {}, { s3Endpoint: "http://127.0.0.1:1" }, /ECONNREFUSED.*look at --s3-endpoint/]
+  ]
+  for (const [what, env, settings, words] of refusals)
+    it(`S3: says what to do about ${what}`, async () => {
+      const before = { ...process.env }
+      Object.assign(process.env, env)
+      try {
+        const bucket = what === "no bucket's name" ? "A_b" : "logs"
+        const store = s3({ kind: "s3", bucket, prefix: "x" }, { s3Endpoint: endpoint, ...settings })
+        const { message } = await Effect.runPromise(Effect.flip(probe(store)))
+        assert.match(message, words)
+        assert.match(message, new RegExp(`s3://${bucket}/x/_k2p/probe`))
+        assert.notInclude(message, process.env.AWS_SECRET_ACCESS_KEY!)
+      } finally {
+        Object.assign(process.env, before)
+      }
+    })
+
+  it("S3: says that clocks differ, and is asked again: the client follows the store's clock", async () => {
+    const body = "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message></Error>"
+    const server = createServer((_, response) =>
+      response.writeHead(403, { "content-type": "application/xml" }).end(body)
     )
-    assert.match(error.message, /give AZURE_STORAGE_CONNECTION_STRING/)
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as AddressInfo
+    const store = s3({ kind: "s3", bucket: "logs", prefix: "" }, { s3Endpoint: `http://127.0.0.1:${port}` })
+    const { message, refused } = await Effect.runPromise(Effect.flip(probe(store)))
+    server.close()
+    assert.match(message, /RequestTimeTooSkewed \(403\).*set it \(NTP\)/)
+    assert.isFalse(refused)
+  })
+
+  it("Azure: says which credentials it looks for", async () => {
+    const place = { kind: "azblob", account, container: "logs", prefix: "" } as const
+    const store = Effect.runSync(azureBlob(place, { AZURE_POD_IDENTITY_AUTHORITY_HOST: "http://127.0.0.1:1" }))
+    const error = await Effect.runPromise(Effect.flip(probe(store)))
+    assert.match(error.message, /NO_CREDENTIALS.*; give AZURE_STORAGE_CONNECTION_STRING/)
     assert.isTrue(error.refused)
   })
 })

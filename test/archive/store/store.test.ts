@@ -55,6 +55,10 @@ describe("a folder as a store", () => {
       const tail = yield* store.readTail("t/life-1", 3)
       assert.deepStrictEqual([Buffer.from(tail!.bytes).toString(), tail!.size], ["789", 10])
       assert.strictEqual((yield* store.readTail("t/life-1", 100))!.bytes.length, 10)
+      const part = (from: number, bytes: number) =>
+        Effect.map(store.readPart("t/life-1", from, bytes), (found) => Buffer.from(found!).toString())
+      assert.deepStrictEqual([yield* part(2, 3), yield* part(8, 9), yield* part(10, 1)], ["234", "89", ""])
+      assert.isUndefined(yield* store.readPart("t/x", 0, 1))
       assert.deepStrictEqual(yield* names(store, "t/"), ["t/date=1/y 3", "t/life-1 10", "t/life-12 0"])
       assert.deepStrictEqual(yield* names(store, "t/life-"), ["t/life-1 10", "t/life-12 0"])
       assert.lengthOf(yield* names(store, ""), 4)

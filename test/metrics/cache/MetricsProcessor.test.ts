@@ -9,7 +9,7 @@ import { type Batch, PartitionProcessor } from "../../../src/engine/PartitionPro
 import { MetricsCache } from "../../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../../src/metrics/cache/MetricsProcessor.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
-import { openingOf } from "../../support/opening.ts"
+import { openingOf } from "../../../src/testing/TestOpening.ts"
 import { linesOf, type Sent, toRecord } from "../records.ts"
 
 const tp = { topic: "metrics", partition: 0 }

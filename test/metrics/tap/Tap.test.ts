@@ -11,7 +11,7 @@ import * as MetricsProcessor from "../../../src/metrics/cache/MetricsProcessor.t
 import { samples } from "../../../src/metrics/tap/Samples.ts"
 import { type AcceptedRound, Tap, type Told } from "../../../src/metrics/tap/Tap.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
-import { openingOf } from "../../support/opening.ts"
+import { openingOf } from "../../../src/testing/TestOpening.ts"
 import { linesOf, type Sent, spoil, toRecord } from "../records.ts"
 
 const tp = { topic: "metrics", partition: 0 }

@@ -17,7 +17,7 @@ import { Reader } from "../../../src/metrics/read/Reader.ts"
 import { portionOfLarge, readSnapshot } from "../../../src/metrics/read/Snapshot.ts"
 import { defaultParseLimits } from "../../../src/metrics/text/Dump.ts"
 import { SelfMetrics } from "../../../src/SelfMetrics.ts"
-import { openingOf } from "../../support/opening.ts"
+import { openingOf } from "../../../src/testing/TestOpening.ts"
 import { linesOf, type Sent, toRecord } from "../records.ts"
 
 /** Lines that were read, of these new ones, and that were judged; names that were given a family. */

@@ -5,7 +5,6 @@
  */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { NotProven } from "../../../engine/Engine.ts"
-import { Homes } from "../../../engine/growth/Homes.ts"
 import { PartitionProcessor, type Processing } from "../../../engine/PartitionProcessor.ts"
 import { SelfMetrics } from "../../../SelfMetrics.ts"
 import { EmbeddedLog } from "../../../transport/embedded/EmbeddedLog.ts"
@@ -13,6 +12,7 @@ import { type LogRecord, partitionKey, type TopicPartition, type Transport } fro
 import { noTime } from "../../NoTime.ts"
 import type { PodParts } from "../../pods/TestPod.ts"
 import type { Said } from "../../Subject.ts"
+import { openingOf } from "../../TestOpening.ts"
 
 /** A log's record; `source`: its key. Undefined: without one. */
 export const recordOf = (offset: number, source: string | undefined, said: Said, tooLarge?: number): LogRecord => ({
@@ -92,18 +92,15 @@ export class Incarnation {
         owned() ? Effect.void : Effect.fail(new NotProven({ message: `${partitionKey(tp)} is not owned any more` }))
       )
       const processing = yield* Context.get(services, PartitionProcessor)
-        .open({
-          tp,
-          plan: { start, fence, committed: start, logStart: 0, logEnd: fence, restarted: false, memo },
-          generation,
-          owned,
-          prove,
-          // A log without ids, in which nothing was lost.
-          log: { identity: Effect.succeed({ cluster: null, topicId: null }), holds: () => Effect.succeed("same") },
-          startOver: () => {},
-          time: { ...noTime, shownFrom: () => shownFrom },
-          homes: new Homes(tp.partition)
-        })
+        .open(
+          openingOf(tp, {
+            plan: { start, fence, committed: start, logStart: 0, logEnd: fence, restarted: false, memo },
+            generation,
+            owned,
+            prove,
+            time: { ...noTime, shownFrom: () => shownFrom }
+          })
+        )
         .pipe(Scope.provide(scope))
       opened = new Incarnation(processing, scope, tp, start, fence)
       return opened
