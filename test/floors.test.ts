@@ -63,7 +63,7 @@ const floors: ReadonlyArray<readonly [floor: string, mayImport: ReadonlyArray<st
   ],
   ["pod", ["http", "config", "engine", "transport"]],
   // What tries parts may know all of those that it tries.
-  ["testing", ["transport", "engine", "metrics/text", "metrics/cache", "metrics/body"]],
+  ["testing", ["transport", "engine", "metrics/text", "metrics/cache", "metrics/tap", "metrics/body"]],
   ["archive/format", ["engine", "transport"]],
   ["archive/memory", []],
   ["archive/store", ["archive/format"]],

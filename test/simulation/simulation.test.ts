@@ -1,7 +1,8 @@
 /** What the simulation must be itself, and the histories that have runs of their own. */
 import { assert, describe, it } from "@effect/vitest"
 import { Oracle } from "../../src/testing/simulation/judges/Oracle.ts"
-import { makeSchedule, type Profile } from "../../src/testing/simulation/Schedule.ts"
+import type { Profile } from "../../src/testing/simulation/Profile.ts"
+import { makeSchedule } from "../../src/testing/simulation/Schedule.ts"
 import { shrink } from "../../src/testing/simulation/Shrinking.ts"
 import { replay, simulate } from "../../src/testing/simulation/Simulate.ts"
 import { tell } from "../../src/testing/simulation/Totals.ts"

@@ -21,6 +21,9 @@ const dependencies = {
   typescript: "5.9.3"
 } as const
 
+/** The lowest Node that `engines` allows, and the newest of its line. */
+const nodes = { lowest22: "npm:node@22.19.0", newest22: "npm:node@22.23.3" } as const
+
 /** The lowest Effect that the package names as its peers'. */
 const oldestPeers = { effect: "4.0.0", "@effect/platform-node": "4.0.0" } as const
 
@@ -54,3 +57,6 @@ export const serviceTools = (): Promise<string> =>
   installed("service-tools-1", dependencies, ["node18", "node20", "node22"])
 
 export const peers = (): Promise<string> => installed("oldest-peers-1", oldestPeers, [])
+
+/** What the whole suite may be run with. */
+export const suiteNodes = (): Promise<string> => installed("suite-nodes-1", nodes, Object.keys(nodes))

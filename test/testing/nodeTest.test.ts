@@ -28,13 +28,18 @@ describe("under node:test", () => {
     assert.isAbove(pass, 80, told.slice(-3_000))
   })
 
-  it("the example of the guide runs, and is what the page shows", { timeout: 300_000 }, () => {
-    const example = readFileSync(new URL("../examples/testingKit.node.ts", import.meta.url), "utf8")
+  it("the examples of the guide run, and are what the page shows", { timeout: 300_000 }, () => {
     const page = readFileSync(new URL("../../docs/testing-kit.md", import.meta.url), "utf8")
-    const shown = /```ts\n([\s\S]*?)```/.exec(page)?.[1]
-    assert.strictEqual(shown, example.replaceAll("../../docs/", "./"))
-    const { pass, fail, told } = underNode("test/examples/testingKit.node.ts")
-    assert.strictEqual(fail, 0, failures(told))
-    assert.isAbove(pass, 15, told.slice(-3_000))
+    const shown = Array.from(page.matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code)
+    const examples = ["testingKit", "durableKit"].map((name) => `test/examples/${name}.node.ts`)
+    assert.deepStrictEqual(
+      shown,
+      examples.map((path) => readFileSync(`${root}${path}`, "utf8").replaceAll("../../docs/examples/", "./examples/"))
+    )
+    for (const path of examples) {
+      const { pass, fail, told } = underNode(path)
+      assert.strictEqual(fail, 0, failures(told))
+      assert.isAbove(pass, 10, told.slice(-3_000))
+    }
   })
 })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Happening } from "../../src/testing/simulation/Happening.ts"
 import { replay, simulate } from "../../src/testing/simulation/Simulate.ts"
 import { latestSubject } from "./latest.ts"
+import { type StoreMistake, storeSubject } from "./store.ts"
 
 const timeout = 120_000
 const seeds = { from: 1, count: 6 }
@@ -62,5 +63,39 @@ describe("simulate", () => {
     const subject = latestSubject("shows the first")
     assert.isDefined(simulate({ subject, seeds }).broken)
     assert.isUndefined(simulate({ subject, seeds: { from: 1, count: 3 }, promises: false, judge: () => [] }).broken)
+  })
+})
+
+describe("simulate, of what makes records durable,", () => {
+  it("finds nothing where all promises are kept", { timeout }, () => {
+    for (const profile of ["durable", "handedOver"] as const) {
+      const { broken, schedules } = simulate({ durable: storeSubject(), seeds: { from: 1, count: 12 }, profile })
+      if (broken !== undefined) assert.fail(broken.message)
+      assert.strictEqual(schedules, 12)
+    }
+  })
+
+  const mistakes: ReadonlyArray<readonly [StoreMistake, RegExp]> = [
+    ["commits before it writes", /commits offset \d+ .* is not durable/],
+    ["forgets the rest when it is drained", /is not durable, and all have left/],
+    ["writes whoever may have written", /is durable twice/],
+    ["asks for no proof", /although it has lost the partition/]
+  ]
+  for (const [mistake, finding] of mistakes)
+    it(`finds one that ${mistake}, and prints a small history that repeats it`, { timeout }, () => {
+      const durable = storeSubject(mistake)
+      const { broken } = simulate({ durable, seeds: { from: 1, count: 60 } })
+      assert.match(broken!.findings.join("\n"), finding)
+      assert.isAtMost(broken!.schedule.faults.length, 10, broken!.message)
+      assert.include(broken!.message, `simulate({ seeds: { from: ${broken!.seed}, count: 1 }, profile: "durable"`)
+      assert.deepStrictEqual(replay(JSON.stringify(broken!.schedule), { durable }).violations, broken!.findings)
+    })
+
+  it("plays it in histories of its own alone, and says so", () => {
+    assert.throws(
+      () => simulate({ durable: storeSubject(), seeds, profile: "calm" }),
+      /profiles durable and handedOver/
+    )
+    assert.throws(() => simulate({ subject: latestSubject(), seeds, profile: "durable" }), /durable was asked for/)
   })
 })

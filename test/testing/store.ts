@@ -1,16 +1,18 @@
 /**
  * store: the smallest application that makes records durable and keeps all promises: it writes seven at a time to a store whose create is
- * conditional, and is broken on purpose by a flag each.
+ * conditional, and starts over from the store's end where it was refused or not answered. It is broken on purpose by a flag each.
  */
 import { Effect, Layer } from "effect"
 import { durable, PartitionProcessor, ProcessorError } from "../../src/engine/PartitionProcessor.ts"
-import type { DurableSubject, Stored } from "../../src/testing/contract/processor/DurableContract.ts"
+import type { DurableSubject, Stored } from "../../src/testing/DurableSubject.ts"
+import { outside } from "../../src/testing/pods/Outside.ts"
 import { type LogRecord, partitionKey } from "../../src/transport/Transport.ts"
 
 export type StoreMistake =
   | "commits before it writes"
   | "forgets the rest when it is drained"
   | "writes whoever may have written"
+  | "asks for no proof"
 
 interface Piece {
   readonly to: number
@@ -24,7 +26,7 @@ const storedOf = ({ key, value }: LogRecord): ReadonlyArray<Stored> => {
   return key === null || !(n > 0) ? [] : [{ source: Buffer.from(key).toString(), n }]
 }
 
-export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubject<never>> =>
+export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubject> =>
   Effect.sync(() => {
     /** By partition: each piece begins where the one before it ends. */
     const pieces = new Map<string, Array<Piece>>()
@@ -32,36 +34,39 @@ export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubje
       app: Layer.succeed(PartitionProcessor, {
         name: "store",
         needs: durable,
-        open: ({ tp, plan, prove }) =>
-          Effect.sync(() => {
+        open: ({ tp, plan, prove, startOver }) =>
+          Effect.gen(function* () {
             const key = partitionKey(tp)
             const chain = pieces.get(key) ?? []
             pieces.set(key, chain)
             const end = () => chain.at(-1)?.to ?? 0
+            const create = (from: number, piece: Piece) => (): boolean => {
+              if (end() > from && mistake !== "writes whoever may have written") return false
+              chain.push(piece)
+              return true
+            }
             /** Everything before it is known to be durable. */
-            let known = Math.max(plan.start, end())
+            let known = Math.max(plan.start, yield* Effect.orDie(Effect.eventually(outside.read(end))))
             let next = plan.start
             let waiting: Array<LogRecord> = []
             const write = Effect.gen(function* () {
               if (next <= known) return
+              if (mistake !== "asks for no proof")
+                yield* Effect.mapError(prove, () => new ProcessorError({ message: "not owned" }))
               const to = next
-              const records = waiting.flatMap(storedOf)
-              yield* Effect.yieldNow
-              yield* Effect.sleep(1)
-              if (end() > known && mistake !== "writes whoever may have written")
-                return yield* new ProcessorError({ message: `${key} has another writer` })
-              chain.push({ to, records })
+              const piece = { to, records: waiting.flatMap(storedOf) }
+              const created = yield* Effect.orElseSucceed(outside.write(create(known, piece)), () => undefined)
+              if (created !== true) return startOver(created === false ? `${key} has another writer` : "no answer")
               known = to
               waiting = waiting.filter((r) => r.offset >= to)
             })
             return {
+              from: known,
               process: (batch) =>
-                Effect.gen(function* () {
+                Effect.suspend(() => {
                   waiting.push(...batch.records.filter(({ offset }) => offset >= known))
                   next = Math.max(next, batch.next)
-                  if (waiting.length < many) return
-                  yield* Effect.mapError(prove, () => new ProcessorError({ message: "not owned" }))
-                  yield* write
+                  return waiting.length < many ? Effect.void : write
                 }),
               ...(mistake === "forgets the rest when it is drained" ? {} : { drain: write }),
               committable: (position) =>
@@ -73,6 +78,8 @@ export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubje
       }),
       says: (_, n) => ({ value: Buffer.from(`${n}`) }),
       stored: Effect.sync(() => [...pieces.values()].flatMap((chain) => chain.flatMap(({ records }) => records))),
-      once: true
+      once: true,
+      ordered: true,
+      proves: true
     }
   })

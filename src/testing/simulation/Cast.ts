@@ -3,7 +3,9 @@
  * from when on.
  */
 import type { Placement } from "../../transport/Placement.ts"
-import { foreignersCome, isGrowth, type Schedule } from "./Schedule.ts"
+import { foreignersCome } from "./Courses.ts"
+import { isGrowth } from "./Profile.ts"
+import type { Schedule } from "./Schedule.ts"
 import type { Kind, Partitioner } from "./SimAgent.ts"
 
 export interface Role {

@@ -5,7 +5,8 @@ import { partitionKey, type UnreadableReason } from "../../transport/Transport.t
 import { random } from "../Random.ts"
 import type { Fault } from "./Fault.ts"
 import { carryOutPlot } from "./Plots.ts"
-import { growthWindowOf, isGrowth } from "./Schedule.ts"
+import { isGrowth } from "./Profile.ts"
+import { growthWindowOf } from "./Schedule.ts"
 import { rule, running, type Sim, wallNow } from "./Sim.ts"
 import { type SimSource, topic } from "./SimAgent.ts"
 import { SimPod, simEngine } from "./SimPod.ts"
@@ -33,7 +34,8 @@ export const startPod = (sim: Sim): Effect.Effect<void, never, Scope.Scope> =>
       pace: schedule.pace * [1, 0.2, 2][index % 3]!,
       strict: schedule.mixedLimits && index % 2 === 1,
       judge: sim.actors,
-      ...(sim.archive === undefined ? {} : { archive: sim.archive })
+      taps: sim.taps,
+      durable: sim.durable && { app: sim.durable.judge.subject.app, outside: sim.durable.outside }
     }
     yield* pod.start(log.transport, settings, parts)
     const ends = Effect.catch(pod.engine.failed, (e) =>
@@ -50,6 +52,30 @@ const later = (ms: number, f: () => void) => Effect.forkScoped(Effect.delay(Effe
 /** Unless there are enough. */
 const startSome = (sim: Sim): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => (running(sim).length < maxPods ? startPod(sim) : Effect.void))
+
+const freeze = (sim: Sim, pod: SimPod, ms: number, suspend: boolean) =>
+  Effect.andThen(
+    Effect.sync(() => pod.clock.freeze(suspend)),
+    later(ms, () => {
+      if (pod.state === "gone") return
+      sim.tell(() => `${pod.name} goes on`)
+      pod.clock.thaw()
+    })
+  )
+
+const strandWrite = (sim: Sim, pod: SimPod, { there, fate }: Fault & { readonly type: "strandedWrite" }) =>
+  Effect.gen(function* () {
+    const run = Effect.runForkWith(yield* Effect.context<Scope.Scope>())
+    sim.durable?.outside.strand(pod, {
+      ms: there,
+      meanwhile: () => {
+        sim.tell(() => `${pod.name} has sent a write, which is on its way: ${fate}`)
+        if (fate === "crash") pod.kill()
+        else if (fate === "freeze") run(freeze(sim, pod, there + 1_000, false))
+        else rule(sim, there + 1_000, (q) => (q.clientId === pod.name ? { lose: "request" } : undefined))
+      }
+    })
+  })
 
 /** What is done to one pod. */
 const toPod = (
@@ -68,15 +94,13 @@ const toPod = (
         pod.kill()
         break
       case "freeze":
-        pod.clock.freeze(fault.suspend)
-        yield* later(fault.ms, () => {
-          if (pod.state === "gone") return
-          sim.tell(() => `${pod.name} goes on`)
-          pod.clock.thaw()
-        })
+        yield* freeze(sim, pod, fault.ms, fault.suspend)
         break
       case "cut":
         rule(sim, fault.ms, (q) => (of(q) ? { lose: fault.lose === "both" ? "request" : fault.lose } : undefined))
+        break
+      case "strandedWrite":
+        yield* strandWrite(sim, pod, fault)
         break
       case "delay":
         rule(sim, fault.ms, (q) =>
@@ -305,6 +329,9 @@ const toWorld = (sim: Sim, fault: Fault): Effect.Effect<void, never, Scope.Scope
         break
       case "logBack":
         yield* logBack(sim, fault)
+        break
+      case "storeTrouble":
+        sim.durable?.outside.fail(fault.ms, fault.share)
         break
     }
   })

@@ -106,3 +106,20 @@ export type Fault =
   | { readonly type: "fadeOut"; readonly pod: number; readonly by: number; readonly ms: number }
   | { readonly type: "deposed"; readonly pod: number; readonly ms: number }
   | { readonly type: "logBack"; readonly partition: number; readonly how: "truncate" | "recreate"; readonly by: number }
+  /** Outside of all pods: for so long this share of the requests to a store is refused, lost, or carried out late. */
+  | { readonly type: "storeTrouble"; readonly ms: number; readonly share: number }
+  /** The pod's next write to a store is on its way for `there`, and the pod has died, stands still, or hears nothing meanwhile. */
+  | {
+      readonly type: "strandedWrite"
+      readonly pod: number
+      readonly there: number
+      readonly fate: "crash" | "freeze" | "cut"
+    }
+
+/** A fault at a time. @experimental */
+export interface Timed {
+  /** Ms of virtual time after the start. */
+  readonly at: number
+  /** What happens then. */
+  readonly fault: Fault
+}

@@ -1,16 +1,17 @@
-/** Sim: the state of one simulated world, shared by World (time's course), Deeds (faults) and Scraping (what is seen). */
+/** Sim: the state of one simulated world, shared by World (time's course), Deeds (faults), Scraping (what is seen) and Ending. */
 import type { EmbeddedLog } from "../../transport/embedded/EmbeddedLog.ts"
 import type { Plan, Request } from "../../transport/embedded/Faults.ts"
 import type { Producer } from "../../transport/Transport.ts"
 import type { VirtualTime } from "../VirtualTime.ts"
 import type { Happening } from "./Happening.ts"
 import type { ActorJudge } from "./judges/ActorJudge.ts"
-import type { CommitJudge } from "./judges/CommitJudge.ts"
+import type { DurableJudge } from "./judges/DurableJudge.ts"
 import type { Oracle } from "./judges/Oracle.ts"
 import type { PresenceJudge } from "./judges/PresenceJudge.ts"
+import type { TapJudge } from "./judges/TapJudge.ts"
 import type { Schedule } from "./Schedule.ts"
 import type { SimSource } from "./SimAgent.ts"
-import type { SimArchive } from "./SimArchive.ts"
+import type { SimOutside } from "./SimOutside.ts"
 import type { Parts, SimPod } from "./SimPod.ts"
 
 /** What becomes of requests for a while. */
@@ -27,10 +28,11 @@ export interface Sim {
   readonly log: EmbeddedLog["Service"]
   readonly producer: Producer
   readonly oracle: Oracle
-  readonly commits: CommitJudge
   readonly actors: ActorJudge
-  /** In durable histories: what all pods write to. */
-  readonly archive: SimArchive | undefined
+  /** In tapped histories: who is told of each round. */
+  readonly taps: TapJudge | undefined
+  /** In durable histories: what all pods write to, and how they reach it. */
+  readonly durable: { readonly judge: DurableJudge; readonly outside: SimOutside } | undefined
   /** In calm histories. */
   readonly presence: Pick<PresenceJudge, "answered" | "disturbed" | "paused" | "end" | "longestGap"> | undefined
   /** No pod is hampered: there P1 holds even where a log goes back. */

@@ -2,24 +2,28 @@
  * SimPod: one simulated pod: the real engine and the application (metrics with their real processor, cache and renderer, where nothing else is
  * simulated) behind a PodClock. It can be slow in processing and in evicting, and fail, besides what any process can meet.
  */
-import { Context, Effect, Layer, Semaphore } from "effect"
+import { Context, Effect, Layer, type Scope, Semaphore } from "effect"
 import { Backpressure, type StrategyName } from "../../engine/Backpressure.ts"
 import { type Cut, Engine } from "../../engine/Engine.ts"
 import type { Assignor } from "../../engine/group/Assignor.ts"
 import { defaultEngineOptions, type EngineOptions } from "../../engine/Options.ts"
-import { type Batch, PartitionProcessor, type ProcessorError } from "../../engine/PartitionProcessor.ts"
+import { type Batch, type Opening, PartitionProcessor, type ProcessorError } from "../../engine/PartitionProcessor.ts"
 import { MetricsCache } from "../../metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../metrics/cache/MetricsProcessor.ts"
+import { Tap } from "../../metrics/tap/Tap.ts"
 import type { SelfMetrics } from "../../SelfMetrics.ts"
 import { partitionKey, type Transport } from "../../transport/Transport.ts"
+import type { DurableSubject } from "../DurableSubject.ts"
+import { Outside, type Reach } from "../pods/Outside.ts"
 import type { PodClock } from "../pods/PodClock.ts"
 import { PodProcess } from "../pods/PodProcess.ts"
 import { shardLayer } from "../pods/TestPod.ts"
 import { throughClock } from "../pods/ThroughClock.ts"
 import type { Subject } from "../Subject.ts"
 import type { ActorJudge } from "./judges/ActorJudge.ts"
+import type { TapJudge } from "./judges/TapJudge.ts"
 import { metricsSight, nothingSeen, type Sight, subjectSight } from "./Sight.ts"
-import type { SimArchive } from "./SimArchive.ts"
+import type { SimOutside } from "./SimOutside.ts"
 
 /** Short, so that a minute of virtual time holds many handoffs; the proportions are the defaults'. */
 export const simEngine: EngineOptions = {
@@ -56,6 +60,8 @@ export interface Swapped {
 export interface Parts extends Swapped {
   /** What is simulated instead of metrics. */
   readonly subject?: Subject<unknown>
+  /** In durable histories: instead of the simulation's own. */
+  readonly durable?: Effect.Effect<DurableSubject<never, unknown>, unknown, Scope.Scope>
   readonly transport?: (transport: Transport["Service"], pod: PodClock) => Transport["Service"]
   /** Replaces how a scrape is made; `content` is asked for when the body is written. */
   readonly scrape?: (pod: SimPod, ago: number) => Scrape
@@ -75,12 +81,14 @@ export interface PodSettings {
   /** Limits below those that `wide` dumps need. */
   readonly strict: boolean
   readonly judge: ActorJudge
-  /** What it writes to, instead of showing anything. */
-  readonly archive?: SimArchive
+  /** Who is told of its rounds. */
+  readonly taps: TapJudge | undefined
+  /** What makes records durable, instead of showing anything, and how that reaches its store. */
+  readonly durable: { readonly app: DurableSubject<never, unknown>["app"]; readonly outside: SimOutside } | undefined
 }
 
 interface Application {
-  readonly app: Layer.Layer<PartitionProcessor, never, SelfMetrics | Transport>
+  readonly app: Layer.Layer<PartitionProcessor, unknown, SelfMetrics | Transport>
   readonly look: (services: Context.Context<never>) => (keys: ReadonlyArray<string>) => Sight
 }
 
@@ -102,12 +110,14 @@ export class SimPod extends PodProcess {
   look!: (keys: ReadonlyArray<string>) => Sight
   /** Whoever is to take a cut waits for it. */
   readonly thread = Semaphore.makeUnsafe(1)
-  private judge!: ActorJudge
+  /** It left in good order. */
+  hasLeft = false
+  private settings!: PodSettings
 
   start(log: Transport["Service"], settings: PodSettings, parts: Parts): Effect.Effect<void> {
     this.pace = settings.pace
     this.strict = settings.strict
-    this.judge = settings.judge
+    this.settings = settings
     const { app, look } = this.application(settings, parts)
     const hampered = Layer.effect(
       PartitionProcessor,
@@ -129,13 +139,13 @@ export class SimPod extends PodProcess {
         this.engine = Context.get(services, Engine)
         this.look = look(services)
       }),
+      Effect.provideService(Outside, this.outside(undefined)),
       Effect.orDie
     )
   }
 
   private application(settings: PodSettings, { subject }: Parts): Application {
-    if (settings.archive !== undefined)
-      return { app: Layer.succeed(PartitionProcessor, settings.archive.processor(this)), look: () => () => nothingSeen }
+    if (settings.durable !== undefined) return { app: settings.durable.app, look: () => () => nothingSeen }
     if (subject !== undefined)
       return {
         app: subject.app,
@@ -151,7 +161,10 @@ export class SimPod extends PodProcess {
       limits: settings.strict ? { ...limits, maxLabelValue: 100 } : limits
     }
     return {
-      app: MetricsProcessor.layer(metrics).pipe(Layer.provideMerge(MetricsCache.layer)),
+      app: MetricsProcessor.layer(metrics).pipe(
+        Layer.provideMerge(MetricsCache.layer),
+        Layer.provideMerge(settings.taps === undefined ? Layer.empty : Tap.layer(settings.taps.listening(this)))
+      ),
       look: (services) => {
         const cache = Context.get(services as Context.Context<MetricsCache>, MetricsCache)
         return (keys) => metricsSight(cache.collect(keys))
@@ -159,13 +172,16 @@ export class SimPod extends PodProcess {
     }
   }
 
-  memberId(): string {
-    return this.engine.status().memberId
-  }
-
-  /** Ms that it takes to make something durable. */
-  writing(): number {
-    return 40 + 10 * this.pace + this.recordDelay
+  /** How it reaches what lies outside, for one of its partitions or for itself. */
+  private outside(opening: Opening | undefined): Reach {
+    const { durable } = this.settings
+    if (durable === undefined) return Outside.defaultValue()
+    if (opening === undefined) return durable.outside.reach(this, undefined)
+    const memberId = () => this.engine.status().memberId
+    const since = memberId()
+    const hasHeard = () => memberId() !== since
+    const owns = () => opening.owned() && !hasHeard()
+    return durable.outside.reach(this, { key: partitionKey(opening.tp), owns, hasHeard })
   }
 
   /** Slow in processing and in evicting, and failing, as it is told. */
@@ -180,14 +196,17 @@ export class SimPod extends PodProcess {
           const counted = () =>
             this.engine.status().partitions.find((p) => p.topic === tp.topic && p.partition === tp.partition)
               ?.dropped ?? 0
-          const watched = this.judge.opened(this.name, key, counted)
+          const watched = this.settings.judge.opened(this.name, key, counted)
+          this.settings.taps?.opened(this.name, tp.partition, opening.plan.committed)
           yield* Effect.addFinalizer(() => Effect.sync(watched.closed))
-          const processing = yield* inner.open(opening)
+          const here = Effect.provideService(Outside, this.outside(opening))
+          const processing = yield* here(inner.open(opening))
           yield* Effect.addFinalizer(() => Effect.suspend(() => Effect.sleep(this.evictionDelay)))
           const watch = (batch: Batch, how: "processed" | "dropped", work: Effect.Effect<void, ProcessorError>) =>
-            Effect.suspend(() => Effect.ensuring(work, Effect.sync(watched.given(batch, how))))
+            Effect.suspend(() => Effect.ensuring(here(work), Effect.sync(watched.given(batch, how))))
           return {
             ...processing,
+            ...(processing.drain === undefined ? {} : { drain: here(processing.drain) }),
             gap: () => {
               const gap = processing.gap?.()
               return {
@@ -236,6 +255,7 @@ export class SimPod extends PodProcess {
   }
 
   protected override left(): void {
-    this.judge.left(this.name, this.clock.sleeping)
+    this.hasLeft = true
+    this.settings.judge.left(this.name, this.clock.sleeping)
   }
 }

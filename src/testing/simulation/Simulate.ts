@@ -3,9 +3,12 @@
  * broken it finds the smallest history that still breaks one and says it for people: the seed, the options that repeat it,
  * the schedule as JSON that `replay` takes, and what happened. Synchronous: some 15 to 40 histories a second and core.
  */
+import type { Effect, Scope } from "effect"
+import type { DurableSubject } from "../DurableSubject.ts"
 import type { Subject } from "../Subject.ts"
 import type { HistoryJudge } from "./Happening.ts"
-import { makeSchedule, type Profile, type Schedule } from "./Schedule.ts"
+import { isDurable, type Profile } from "./Profile.ts"
+import { makeSchedule, type Schedule } from "./Schedule.ts"
 import { shrink } from "./Shrinking.ts"
 import type { Parts, Swapped } from "./SimPod.ts"
 import { count, noTotals, type Totals } from "./Totals.ts"
@@ -17,9 +20,14 @@ export interface SimulateOptions<R = never> {
   readonly seeds: { readonly from: number; readonly count: number }
   /** What is simulated instead of metrics. Its sources say one record each time; it must not wait for promises. */
   readonly subject?: Subject<R>
+  /**
+   * What is simulated instead that makes records durable: a store of its own for each history, in memory, reached through `outside`. Judged is that
+   * nothing is committed before it is durable and that all of it is in the end, as the subject promises.
+   */
+  readonly durable?: Effect.Effect<DurableSubject<R, unknown>, unknown, Scope.Scope>
   /** What is swapped of every pod. */
   readonly parts?: Swapped
-  /** Default: `faults`; of metrics a mix of all in which P1 is promised. */
+  /** Default: `faults`; with `durable` that, which with `handedOver` is where one can be played; of metrics a mix of all in which P1 is promised. */
   readonly profile?: Profile
   /** Faults a history, where its profile leaves that open. Default: 20 to 33. */
   readonly faults?: number
@@ -32,7 +40,7 @@ export interface SimulateOptions<R = never> {
 }
 
 /** What a history is played with. @experimental */
-export type ReplayOptions<R = never> = Pick<SimulateOptions<R>, "subject" | "parts" | "judge" | "promises">
+export type ReplayOptions<R = never> = Pick<SimulateOptions<R>, "subject" | "durable" | "parts" | "judge" | "promises">
 
 /** The first history that broke something, shrunk. @experimental */
 export interface Broken {
@@ -52,9 +60,13 @@ export interface Simulated extends Readonly<Totals> {
   readonly broken: Broken | undefined
 }
 
-/** One in twelve histories is calm, for what can only be judged there, and in one the topic grows under keyed producers, in every second of those of several partitioners. */
+/**
+ * One in twelve histories is calm, for what can only be judged there, in one the pods are tapped, and in one the topic grows under keyed producers,
+ * in every second of those of several partitioners.
+ */
 export const profileOf = (seed: number): Profile => {
   if (seed % 12 === 0) return "calm"
+  if (seed % 12 === 3) return "tapped"
   return seed % 24 === 6 ? "growth" : seed % 24 === 18 ? "mixedGrowth" : "faults"
 }
 
@@ -79,19 +91,38 @@ const explain = (schedule: Schedule, parts: Parts, options: PlayOptions): Broken
   return { seed, schedule: small, findings: violations, message }
 }
 
-const playingOf = <R>({ subject, judge, promises, ...given }: ReplayOptions<R>): readonly [Parts, PlayOptions] => [
+const playingOf = <R>({
+  subject,
+  durable,
+  judge,
+  promises,
+  parts
+}: ReplayOptions<R>): readonly [Parts, PlayOptions] => [
   // Whatever `shown` asks for is what `app` brings: the two come together.
-  { ...given.parts, ...(subject === undefined ? {} : { subject: subject as Subject<unknown> }) },
+  {
+    ...parts,
+    ...(subject === undefined ? {} : { subject: subject as Subject<unknown> }),
+    ...(durable === undefined ? {} : { durable })
+  },
   { ...(judge === undefined ? {} : { judge }), ...(promises === undefined ? {} : { promises }) }
 ]
 
+const profileIn = <R>({ profile, subject, durable }: SimulateOptions<R>, seed: number): Profile => {
+  const played = profile ?? (durable !== undefined ? "durable" : subject !== undefined ? "faults" : profileOf(seed))
+  if ((durable !== undefined && !isDurable(played)) || (subject !== undefined && isDurable(played)))
+    throw new Error(
+      `the profiles durable and handedOver are for what is given as \`durable\`, all others for what shows something; ${played} was asked for`
+    )
+  return played
+}
+
 /** Plays the seeds one after the other, and stops at the first broken history. @experimental */
 export const simulate = <R = never>(options: SimulateOptions<R>): Simulated => {
-  const { seeds, subject, faults, histories } = options
+  const { seeds, faults, histories } = options
   const [parts, playing] = playingOf(options)
   const totals = noTotals()
   for (let seed = seeds.from; seed < seeds.from + seeds.count; seed++) {
-    const profile = options.profile ?? (subject === undefined ? profileOf(seed) : "faults")
+    const profile = profileIn(options, seed)
     const made = makeSchedule(seed, { profile, ...(faults === undefined ? {} : { faults }) })
     const schedule = histories?.(made) ?? made
     const outcome = play(schedule, parts, playing)

@@ -5,13 +5,14 @@
  */
 import { Effect, Logger } from "effect"
 import { parseObjectName } from "../../../src/archive/format/Names.ts"
+import type { Fate } from "../../../src/testing/pods/Outside.ts"
 import { random } from "../../../src/testing/Random.ts"
 import { VirtualTime } from "../../../src/testing/VirtualTime.ts"
 import { EmbeddedLog } from "../../../src/transport/embedded/EmbeddedLog.ts"
 import { judge } from "./ArchiveJudge.ts"
 import { ArchivePod, type Mutation } from "./ArchivePod.ts"
 import { FileWriter, type Written } from "./FileWriter.ts"
-import { type Fate, type Op, SharedStore } from "./SharedStore.ts"
+import { type Op, SharedStore } from "./SharedStore.ts"
 
 const topic = "logs"
 

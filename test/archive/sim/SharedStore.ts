@@ -2,18 +2,10 @@
  * SharedStore: the bucket that all pods of a history share, in memory and in virtual time, with what happens to requests on their way: refused, answered
  * late, lost with or without having been carried out, carried out long after the caller gave up. What was sent is not taken back by anything.
  */
-import { Clock, Deferred, Effect } from "effect"
+import { type Clock, Effect } from "effect"
 import { type Store, StoreError } from "../../../src/archive/store/Store.ts"
+import { type Fate, sending } from "../../../src/testing/pods/Outside.ts"
 import type { PodClock } from "../../../src/testing/pods/PodClock.ts"
-
-/** What becomes of one request. Times in ms. */
-export interface Fate {
-  /** On the way there, and back. */
-  readonly there: number
-  readonly back: number
-  /** `lost`: carried out, and the caller is told a failure. `late`: the failure is told at once, and it is carried out then. `hangs`: carried out then, and never answered. */
-  readonly how: "answered" | "refused" | "lost" | "late" | "hangs"
-}
 
 export type Op = "create" | "read" | "readPart" | "readTail" | "list" | "remove"
 
@@ -39,27 +31,10 @@ export class SharedStore {
   /** As one pod reaches it. `fate`: of each request, as it is sent. */
   through(pod: string, clock: PodClock, fate: (op: Op, name: string) => Fate): Store {
     const request = <A>(op: Op, name: string, carryOut: () => A): Effect.Effect<A, StoreError> =>
-      Effect.gen({ self: this }, function* () {
-        yield* clock.open
-        const { there, back, how } = fate(op, name)
-        const heard = yield* Deferred.make<A, StoreError>()
-        const fails = Deferred.fail(heard, broken())
-        const sent = Effect.gen(function* () {
-          if (how === "late") yield* fails
-          yield* Effect.sleep(there)
-          if (how === "refused") return yield* fails
-          const answer = carryOut()
-          if (how === "hangs") return
-          yield* Effect.sleep(back)
-          yield* how === "lost" ? fails : Deferred.succeed(heard, answer)
-        })
-        yield* Effect.forkDetach(Effect.provideService(sent, Clock.Clock, this.#base), { startImmediately: true })
-        return yield* clock.open.pipe(
-          Effect.andThen(Effect.exit(Deferred.await(heard))),
-          Effect.tap(() => clock.open),
-          Effect.flatten
-        )
-      })
+      Effect.andThen(
+        clock.open,
+        Effect.suspend(() => sending({ clock, world: this.#base }, fate(op, name), carryOut, broken))
+      )
     return {
       place: `memory:${pod}`,
       create: (name, pieces) => {

@@ -20,6 +20,7 @@ const verdicts: Readonly<Record<Verdict, RegExp>> = {
   "committed unseen": /commits offset/,
   absent: /out of \d+ answers|not in .*'s body of cut|in no body from/,
   durable: /durable/,
+  told: /was told of|was told that|was never told|was told to nobody/,
   healing: /although everything is quiet|and all is quiet|did not leave/
 }
 

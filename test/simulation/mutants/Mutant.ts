@@ -10,7 +10,8 @@ import { vi } from "vitest"
 import type { HandoffEvent, HandoffState } from "../../../src/engine/group/Handoff.ts"
 import type { PlanInput, StartPlan } from "../../../src/engine/partition/StartPlan.ts"
 import type { Fault } from "../../../src/testing/simulation/Fault.ts"
-import type { Profile, Schedule } from "../../../src/testing/simulation/Schedule.ts"
+import type { Profile } from "../../../src/testing/simulation/Profile.ts"
+import type { Schedule } from "../../../src/testing/simulation/Schedule.ts"
 import type { Parts } from "../../../src/testing/simulation/SimPod.ts"
 import type { GroupClient, Transport } from "../../../src/transport/Transport.ts"
 
@@ -21,7 +22,7 @@ export interface Replaced {
 }
 
 /** What the judges say of a broken promise. `healing`: the end did not become whole. */
-export type Verdict = "older" | "torn" | "committed unseen" | "absent" | "healing" | "durable"
+export type Verdict = "older" | "torn" | "committed unseen" | "absent" | "healing" | "durable" | "told"
 
 export interface Mutant extends Replaced {
   /** As docs/handoff.md numbers them. */

@@ -4,8 +4,8 @@
  */
 
 import { random } from "../../../src/testing/Random.ts"
-import type { Fault } from "../../../src/testing/simulation/Fault.ts"
-import type { Schedule, Timed } from "../../../src/testing/simulation/Schedule.ts"
+import type { Fault, Timed } from "../../../src/testing/simulation/Fault.ts"
+import type { Schedule } from "../../../src/testing/simulation/Schedule.ts"
 
 type Int = (n: number) => number
 /** Times from the story's start. */

@@ -5,50 +5,29 @@
  */
 import { Effect, Fiber, type Scope } from "effect"
 import { EmbeddedLog } from "../../../transport/embedded/EmbeddedLog.ts"
+import { type DurableSubject, misheld, missing, text } from "../../DurableSubject.ts"
 import { type PodParts, testPod } from "../../pods/TestPod.ts"
-import type { Subject } from "../../Subject.ts"
 import { type Case, caseOf } from "../Case.ts"
 import { must } from "../Must.ts"
 import { commonRules, type ProcessorRule, type Trying } from "./CommonRules.ts"
 import { Incarnation, partition, podOf } from "./Incarnation.ts"
 import { SaidLog } from "./SaidLog.ts"
 
-/** One thing that a source said. @experimental */
-export interface Stored {
-  /** Who said it. */
-  readonly source: string
-  /** What was said. */
-  readonly n: number
-}
-
-/** A store that is empty, and the application that writes to it. @experimental */
-export interface DurableSubject<R, E = never> extends Pick<Subject<R, E>, "app" | "says"> {
-  /** All that is durable now, in any order; what was made durable twice is there twice. */
-  readonly stored: Effect.Effect<ReadonlyArray<Stored>, unknown>
-  /** Whether it promises each record once, also where an owner that was replaced goes on. Else repeats are taken. */
-  readonly once: boolean
-}
-
-const text = ({ source, n }: Stored): string => `${source} ${n}`
-
-interface TryingDurable extends Trying, Pick<DurableSubject<never>, "once"> {
-  /** Everything of [0, to) of the log is durable, and where each is promised once, none twice. */
+interface TryingDurable extends Trying {
+  /** Everything of [0, to) of the log is durable, and what else is promised of the store is kept. */
   readonly holds: (log: SaidLog, to: number, when: string) => Effect.Effect<void, unknown>
 }
 
-/** What of these is not there. */
 const holding =
-  ({ stored, once }: Pick<DurableSubject<never>, "stored" | "once">): TryingDurable["holds"] =>
+  (subject: Pick<DurableSubject, "stored" | "once" | "ordered">): TryingDurable["holds"] =>
   (log, to, when) =>
-    Effect.map(stored, (found) => {
-      const there = found.map(text)
-      const missing = log.entries
-        .slice(0, to)
-        .map(text)
-        .filter((each) => !there.includes(each))
-      must.equal(missing, [], `${when}: not durable of the records before ${to}`)
-      const twice = once ? there.filter((each, i) => there.indexOf(each) !== i) : []
-      must.equal(twice, [], `${when}: durable twice`)
+    Effect.map(subject.stored, (found) => {
+      must.equal(
+        missing(log.entries.slice(0, to), found).map(text),
+        [],
+        `${when}: not durable of the records before ${to}`
+      )
+      must.equal(misheld(log.entries, found, subject), [], `${when}: wrong in the store`)
     })
 
 const durableRules = (rule: ProcessorRule<TryingDurable>): void => {
@@ -203,8 +182,7 @@ export const durableContract = <R, E = never>(
       Effect.gen(function* () {
         const subject = yield* open
         const services = yield* podOf(subject.app)
-        const { says, once } = subject
-        yield* body({ services, says, once, holds: holding(subject) })
+        yield* body({ services, says: subject.says, holds: holding(subject) })
       })
     )
   commonRules(rule)

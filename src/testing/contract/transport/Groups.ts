@@ -11,6 +11,7 @@ import type {
   TopicPartition,
   TransportError
 } from "../../../transport/Transport.ts"
+import { Harness } from "./Harness.ts"
 
 /** A consumer protocol subscription, version 0, without topics: brokers parse what claims to be one. */
 export const subscription = (userData: string): Uint8Array => {
@@ -125,3 +126,26 @@ export const form = (
   })
 
 export const partition = (topic: string, index: number): TopicPartition => ({ topic, partition: index })
+
+/** A rebalance that no test waits out. */
+export const patient = 30_000
+
+export const clients = (count: number) =>
+  Effect.gen(function* () {
+    const group = Harness.unique("group")
+    const made: Array<GroupClient> = []
+    for (let i = 0; i < count; i++) made.push(yield* Harness.client(group))
+    return made
+  })
+
+export const options = Effect.map(Harness, ({ sessionTimeout }) => ({ sessionTimeout, rebalanceTimeout: patient }))
+
+/** Sessions of members that a test does not keep alive must outlast it. */
+export const longOptions = Effect.map(Harness, ({ sessionTimeout }) => ({
+  sessionTimeout: Math.max(sessionTimeout, 20_000),
+  rebalanceTimeout: patient
+}))
+
+/** The code of a request that must be answered while something else is pending, not after it. */
+export const soon = <A>(request: Effect.Effect<A, TransportError>) =>
+  Effect.timeoutOrElse(codeOf(request), { duration: 5_000, orElse: () => Effect.succeed("TOO LATE") })

@@ -9,9 +9,14 @@ import { Effect, Layer } from "effect"
 import type { Transport } from "../../../transport/Transport.ts"
 import { type Case, caseOf } from "../Case.ts"
 import { commitRules } from "./Commits.ts"
+import { fetchingRules } from "./Fetching.ts"
+import { generationRules } from "./Generations.ts"
 import { Harness, type Rule, type TransportHarness } from "./Harness.ts"
-import { membershipRules } from "./Membership.ts"
-import { recordRules } from "./Records.ts"
+import { joiningRules } from "./Joining.ts"
+import { producingRules } from "./Producing.ts"
+import { sessionRules } from "./Sessions.ts"
+import { topicRules } from "./Topics.ts"
+import { unreadableRules } from "./Unreadables.ts"
 
 /** In no order that matters; about a minute for all of them, most of it waiting. @experimental */
 export const transportContract = (harness: TransportHarness): ReadonlyArray<Case> => {
@@ -21,8 +26,8 @@ export const transportContract = (harness: TransportHarness): ReadonlyArray<Case
     (part: string): Rule =>
     (name, body) =>
       cases.push(caseOf(`Transport, ${part}`, name, Effect.provide(Effect.suspend(body), Layer.fresh(world))))
-  recordRules(about("records"), harness)
-  membershipRules(about("membership"), harness)
+  for (const rules of [producingRules, fetchingRules, unreadableRules, topicRules]) rules(about("records"), harness)
+  for (const rules of [generationRules, joiningRules, sessionRules]) rules(about("membership"), harness)
   commitRules(about("commits"))
   return cases
 }

@@ -1,13 +1,19 @@
 /**
- * CommitJudge: P2 from outside, for pods that run with `--commit scraped`: when a commit is sent, of every source the newest
- * whole round below C was in a body before, or a later round of the source was; and no round of several chunks that was not
- * lies half below C. It reads the requests on the wire, what was
- * produced where, and the oracle's record of bodies.
+ * CommitJudge: P2 from outside: when a commit is sent, of every source the newest whole round below C was in a body before (pods that run with
+ * `--commit scraped`) or told to a tap (pods that are tapped), or a later round of the source was; and no round of several chunks that was not lies
+ * half below C. It reads the requests on the wire, what was produced where, and what others saw of it.
  *
  * It leaves out what an operator sees counted: rounds old enough to have expired, and partitions whose pods may drop.
  */
 import type { Commit } from "../../../transport/Transport.ts"
-import type { Oracle } from "./Oracle.ts"
+
+/** What must have become of a round before C may pass it, and how it is said. */
+export interface Seen {
+  readonly violations: Array<string>
+  /** Of a series: the newest value of which it is true. */
+  readonly newest: (series: string) => number
+  readonly what: string
+}
 
 interface Round {
   /** Of its first record: what retention takes a part of is lost. */
@@ -24,11 +30,11 @@ const maxRounds = 200
 
 export class CommitJudge {
   private readonly rounds = new Map<number, Map<string, Array<Round>>>()
-  private readonly oracle: Oracle
+  private readonly seen: Seen
   private readonly expiry: number
 
-  constructor(oracle: Oracle, expiry: number) {
-    this.oracle = oracle
+  constructor(seen: Seen, expiry: number) {
+    this.seen = seen
     this.expiry = expiry
   }
 
@@ -52,17 +58,17 @@ export class CommitJudge {
       const lost = (round: Round) => round.first < logStart(tp.partition) || now - round.at > this.expiry * 0.8
       for (const [series, list] of this.rounds.get(tp.partition) ?? []) {
         const half = list.find((r) => r.chunks && r.first < offset && offset < r.end && !lost(r))
-        if (half !== undefined && this.oracle.newestShown(series) < half.value)
-          this.oracle.violations.push(
+        if (half !== undefined && this.seen.newest(series) < half.value)
+          this.seen.violations.push(
             `${series}: ${pod} commits offset ${offset} of partition ${tp.partition} at ${Math.round(now)} ms, ` +
-              `within the chunks of ${half.value}, which was never shown`
+              `within the chunks of ${half.value}, which was never ${this.seen.what}`
           )
         const below = list.findLast((round) => round.end <= offset)
         if (below === undefined || lost(below)) continue
-        if (this.oracle.newestShown(series) < below.value)
-          this.oracle.violations.push(
+        if (this.seen.newest(series) < below.value)
+          this.seen.violations.push(
             `${series}: ${pod} commits offset ${offset} of partition ${tp.partition} at ${Math.round(now)} ms, ` +
-              `but ${below.value} before it was never shown`
+              `but ${below.value} before it was never ${this.seen.what}`
           )
       }
     }
