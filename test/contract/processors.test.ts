@@ -7,12 +7,9 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { layer as linesTo } from "../../docs/examples/own/processor.ts"
 import { MetricsCache } from "../../src/metrics/cache/MetricsCache.ts"
 import * as MetricsProcessor from "../../src/metrics/cache/MetricsProcessor.ts"
-import {
-  type DurableSubject,
-  durableContract,
-  type Stored
-} from "../../src/testing/contract/processor/DurableContract.ts"
+import { durableContract } from "../../src/testing/contract/processor/DurableContract.ts"
 import { processorContract } from "../../src/testing/contract/processor/ProcessorContract.ts"
+import type { DurableSubject, Stored } from "../../src/testing/DurableSubject.ts"
 import type { Subject } from "../../src/testing/Subject.ts"
 import { metricsSight } from "../../src/testing/simulation/Sight.ts"
 import { simExpiry } from "../../src/testing/simulation/SimPod.ts"

@@ -44,6 +44,7 @@ const memoryStore = (conditional = true) => {
         })
       ),
     read: (name) => away(outside.read(() => objects.get(name))),
+    readPart: (name, from, bytes) => away(outside.read(() => objects.get(name)?.subarray(from, from + bytes))),
     readTail: (name, most) =>
       away(
         outside.read(() => {
