@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict"
 import { execFile } from "node:child_process"
-import { mkdir, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { promisify } from "node:util"
@@ -30,8 +31,10 @@ const weigh = async (entry: string, home: string): Promise<string> => {
   return `${entry} ${loaded.length} modules and ${megabytes(Number(grown))}`
 }
 
-export const install = async (tarball: string, folder: string): Promise<string> => {
-  const home = join(folder, "empty")
+export const install = async (tarball: string): Promise<string> => {
+  // Nothing above it has packages that could stand in for what is missing.
+  const folder = await mkdtemp(join(tmpdir(), "k2p-empty-"))
+  const home = join(folder, "project")
   const cache = join(folder, "npm-cache")
   await mkdir(home)
   try {
@@ -87,7 +90,6 @@ export const install = async (tarball: string, folder: string): Promise<string> 
     const { size } = await stat(tarball)
     return `tarball ${megabytes(size)}, unpacked ${megabytes(own)}, with all it needs ${megabytes(files)}; loads: ${weights.join(", ")}`
   } finally {
-    await rm(home, { recursive: true, force: true })
-    await rm(cache, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
   }
 }

@@ -21,7 +21,7 @@ const project = await openProject({ fetched: true })
 say(`packed, installed and compiled in ${seconds(began)}`)
 
 const all = {
-  install: () => install(project.tarball, project.home),
+  install: () => install(project.tarball),
   strategy,
   assignor,
   archive,
