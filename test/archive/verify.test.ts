@@ -109,6 +109,16 @@ describe("archive verify", () => {
     })
   )
 
+  it.live("says of one that is cut off what is to be done, and that nothing else is wrong", () =>
+    Effect.gen(function* () {
+      const objects = whole()
+      objects.set(name(10), objects.get(name(10))!.subarray(0, -3))
+      const { text, broken } = yield* verified(objects)
+      assert.match(text, /00010\.ndjson\.zst is damaged: .*cut off.*; bring it back/)
+      assert.strictEqual(broken, 1, text)
+    })
+  )
+
   it.live("names the first of many things of a kind, and counts all", () =>
     Effect.gen(function* () {
       const objects = whole()

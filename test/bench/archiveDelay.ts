@@ -6,7 +6,7 @@ import { appendFile, mkdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { zstdDecompressSync } from "node:zlib"
-import { objectsBelow, startArchivePod } from "../support/archivePods.ts"
+import { haveArchived, objectsBelow, startArchivePod } from "../support/archivePods.ts"
 import { until } from "../support/until.ts"
 import type { Bench, Rig, Row } from "./Bench.ts"
 
@@ -24,6 +24,8 @@ const runs: ReadonlyArray<Run> = [
   { name: "--roll-age 5s", rollAge: 5, seconds: 60, pace: 50 }
 ]
 
+const partitions = 4
+
 /** Seconds of each line, ascending. */
 const delaysBelow = async (folder: string): Promise<ReadonlyArray<number>> => {
   const delays: Array<number> = []
@@ -40,7 +42,7 @@ const delaysBelow = async (folder: string): Promise<ReadonlyArray<number>> => {
 const measure = async ({ kafka, quick, stage }: Rig, { name, rollAge, seconds, pace }: Run): Promise<Row> => {
   const cluster = await kafka()
   const topic = `delay-${rollAge}`
-  await cluster.createTopic(topic, 4)
+  await cluster.createTopic(topic, partitions)
   const [logs, state, folder] = ["logs", "state", "archive"].map((part) => join(stage.dir, topic, part))
   await mkdir(logs!, { recursive: true })
   const brokers = ["--brokers", cluster.bootstrap.join(",")]
@@ -52,6 +54,8 @@ const measure = async ({ kafka, quick, stage }: Rig, { name, rollAge, seconds, p
     ...[...brokers, "--topic", topic, "--group-id", topic, "--to", `file://${folder}`],
     ...["--roll-age", `${rollAge}s`, "--workers", "1"]
   ])
+  await agent.says(new RegExp(`topic ${topic} is reached`))
+  await until(() => haveArchived([pod], partitions), { what: "a pod that serves" })
   const begun = performance.now()
   let sent = 0
   while (performance.now() - begun < (quick ? 3 : seconds) * 1000) {

@@ -54,6 +54,8 @@ export class ChainAudit {
   take({ name, from, stored, frame, damage }: Found): void {
     const { findings } = this
     if (this.from === undefined) this.#first(from)
+    // Of one whose end cannot be read nobody knows how far it goes: said of it already.
+    else if (from > this.to && this.last === undefined) this.to = from
     else if (from > this.to)
       findings.add("broken", `a hole: ${offsets(this.to, from)} are in no object, the next one is ${name}; ${restore}`)
     else if (from < this.to)
