@@ -54,7 +54,7 @@ export interface PodOptions {
 /** What a pod within somebody else's server is told, too. */
 type Answering = Pick<PodOptions, "version" | "adminToken" | "adminTokenFile" | "settings" | "strategies">
 
-/** The application's first. */
+/** The page, the application's, the pod's own. */
 export const podRoutes = (
   pod: PodState,
   metrics: SelfMetricsShape,
@@ -76,7 +76,7 @@ export const podRoutes = (
 
 /** A path answers one thing: why these routes cannot stand beside each other, where that is so. */
 const clashOf = (routes: ReadonlyArray<Route>, { routes: own }: Surface): string | undefined => {
-  const pods = routes.filter((route) => !own.includes(route)).map(({ path }) => path)
+  const pods = routes.toSpliced(1, own.length).map(({ path }) => path)
   for (const [i, { method, path }] of own.entries()) {
     if (pods.includes(path)) return `its route ${method} ${path} has a path of the pod's own (${pods.join(", ")})`
     if (own.slice(0, i).some((other) => other.path === path && other.method === method))

@@ -5,7 +5,7 @@ import counts from "../../docs/examples/own/counts.ts"
 import skipping from "../../docs/examples/own/skipping.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
 import { defaultEngineOptions } from "../../src/engine/Options.ts"
-import { get } from "../../src/http/Route.ts"
+import { get, type Route, replyText } from "../../src/http/Route.ts"
 import metricsApp from "../../src/metrics/MetricsApp.ts"
 import { type App, protocolOf } from "../../src/pod/App.ts"
 import { type Extension, extended } from "../../src/pod/Extension.ts"
@@ -18,7 +18,7 @@ import { ask } from "./fakePod.ts"
 
 const backpressure = { strategy: "pause", adaptiveLag: 0 } as const
 
-const start = <S>(app: App<S>, application: S) =>
+const start = <S>(app: App<S>, application: S, adminToken?: string) =>
   Effect.gen(function* () {
     const log = yield* EmbeddedLog
     const listening = yield* Deferred.make<string>()
@@ -28,7 +28,7 @@ const start = <S>(app: App<S>, application: S) =>
       {
         listen: { host: "127.0.0.1", port: 0 },
         version: "1",
-        adminToken: undefined,
+        adminToken,
         settings: [],
         onListening: ({ port }) => Deferred.doneUnsafe(listening, Effect.succeed(`http://127.0.0.1:${port}`))
       },
@@ -36,7 +36,7 @@ const start = <S>(app: App<S>, application: S) =>
       inThisThread(app, parts, { engine, backpressure, application })
     ).pipe(Effect.provide(Layer.merge(Layer.succeed(Transport, log.transport), SelfMetrics.layerBare)))
     const fiber = yield* Effect.forkScoped(pod)
-    return { fiber, base: yield* Deferred.await(listening) }
+    return { fiber, base: yield* Effect.raceFirst(Deferred.await(listening), Fiber.join(fiber)) }
   })
 
 const produce = (...keys: ReadonlyArray<string>) =>
@@ -167,6 +167,32 @@ describe("an application's routes", () => {
         assert.include(error.message, why)
       })
     )
+
+  test(
+    "that change something ask for the admin token before they do anything",
+    Effect.gen(function* () {
+      const log = yield* EmbeddedLog
+      yield* log.createTopic("orders", 2)
+      const parts = yield* Effect.promise(() => counts.load())
+      let resets = 0
+      const reset: Route = {
+        ...{ method: "PUT", path: "/reset", about: "begins anew", admin: true },
+        handle: ({ response }) =>
+          Effect.sync(() => {
+            resets += 1
+            replyText(response, 200, "begun anew")
+          })
+      }
+      const surface: typeof parts.surface = (pod, metrics) => {
+        const own = parts.surface(pod, metrics)
+        return { ...own, routes: [...own.routes, reset] }
+      }
+      const { base } = yield* start({ ...counts, load: async () => ({ ...parts, surface }) }, 1, "let-me-in")
+      const put = (token: string) =>
+        Effect.promise(async () => (await ask(`${base}/reset`, { Authorization: `Bearer ${token}` }, "PUT")).status)
+      assert.deepStrictEqual([yield* put("wrong"), resets, yield* put("let-me-in"), resets], [401, 0, 200, 1])
+    })
+  )
 })
 
 describe("an extension", () => {
