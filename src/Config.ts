@@ -22,9 +22,11 @@ export interface DemoConfig {
   /** Ms after which it ends by itself; undefined: until it is interrupted. */
   readonly duration: number | undefined
   readonly services: number
-  /** The second pod listens on the next one; 0: any free ones. */
+  /** The other pods listen on the next ones; 0: any free ones. */
   readonly port: number
   readonly dumpEvery: number
+  /** The folder stays. */
+  readonly keep: boolean
 }
 
 export interface AgentConfig {
@@ -175,6 +177,6 @@ const readLogs = (
 export const demoConfig = ({
   values
 }: Resolved<typeof Settings.demo>): Outcome<{ readonly demo: DemoConfig; readonly log: LogConfig }> => {
-  const { services, port, dumpEvery } = values
-  return { value: { demo: { duration: values.for, services, port, dumpEvery }, log: readLog(values) } }
+  const { services, port, dumpEvery, keep } = values
+  return { value: { demo: { duration: values.for, services, port, dumpEvery, keep }, log: readLog(values) } }
 }

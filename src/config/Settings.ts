@@ -260,13 +260,18 @@ export const demo = settings({
     about: "How long it runs; then a summary, and exit code 1 where the check failed.",
     otherwise: "until it is stopped (Ctrl-C)"
   },
-  services: { kind: Kind.integer(1, 64), about: "Services that dump their metrics.", fallback: "6" },
+  services: { kind: Kind.integer(1, 64), about: "Services that dump their metrics and log.", fallback: "6" },
   port: {
-    kind: Kind.integer(0, 65_534),
-    about: "Where the first pod listens on this machine; the second takes the next one; 0: any free ones.",
+    kind: Kind.integer(0, 65_533),
+    about: "Where the first pod listens on this machine; the others take the next ones; 0: any free ones.",
     fallback: "9464"
   },
   dumpEvery: { kind: Kind.duration("100ms", "1m"), about: "How often each service writes its dump.", fallback: "1s" },
+  keep: {
+    kind: Kind.flag,
+    about: "Leave the folder with dumps, log files and their archive where it is.",
+    fallback: "false"
+  },
   ...program,
   logLevel: { ...program.logLevel, fallback: "warning" }
 })

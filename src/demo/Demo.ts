@@ -1,7 +1,8 @@
 /**
  * Demo: the whole pipeline in one process and no server: real services (child processes) dump their registries to files, an
  * agent tails them into the embedded log, two pods of one group serve them on two ports. One pod is taken away and brought back
- * again and again while a scraper goes round all pods and a judge looks for a value that is older than one already shown.
+ * again and again while a scraper goes round all pods and a judge looks for a value that is older than one already shown. What the
+ * services log is archived beside it (see DemoLogs).
  */
 import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -11,10 +12,14 @@ import { Agent } from "../agent/Agent.ts"
 import { defaultAgentOptions } from "../agent/AgentOptions.ts"
 import type { DemoConfig } from "../Config.ts"
 import { formatAddress } from "../config/Kind.ts"
+import { defaultMetricsOptions } from "../metrics/cache/MetricsProcessor.ts"
+import metricsApp from "../metrics/MetricsApp.ts"
+import { metricsParts } from "../metrics/MetricsParts.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { EmbeddedLog } from "../transport/embedded/EmbeddedLog.ts"
 import { version } from "../version.ts"
-import { type DemoPod, get, startPod, stopPod } from "./DemoPod.ts"
+import { startLogs } from "./DemoLogs.ts"
+import { type DemoPod, demoPod, get, startPod, stopPod } from "./DemoPod.ts"
 import { NeverOlder } from "./NeverOlder.ts"
 import { failures, liveLine, type Summary, summaryText } from "./Report.ts"
 import { ServiceFailed, startServices } from "./Services.ts"
@@ -23,6 +28,7 @@ const topic = "metrics"
 const partitions = 6
 const scrapeEvery = 100
 const reportEvery = 2_000
+const metrics = { app: metricsApp, parts: metricsParts, settings: defaultMetricsOptions, engine: { topics: [topic] } }
 
 const say = (text: string) =>
   Effect.sync(() => {
@@ -40,7 +46,7 @@ const run = (config: DemoConfig, verdict: Verdict) =>
     yield* log.createTopic(topic, partitions)
     const dir = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "kafka2prom-demo-"))),
-      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+      (path) => (config.keep ? Effect.void : Effect.promise(() => rm(path, { recursive: true, force: true })))
     )
     const services = yield* startServices(config.services, dir, config.dumpEvery)
     /** An agent that finds nothing says so: it starts when there is something to find. */
@@ -60,23 +66,21 @@ const run = (config: DemoConfig, verdict: Verdict) =>
       globEvery: 500,
       topic
     })
-    const pods: ReadonlyArray<DemoPod> = ["pod-a", "pod-b"].map((name) => ({
-      name,
-      address: undefined,
-      fiber: undefined,
-      shown: new Set(),
-      partitions: 0
-    }))
+    const pods: ReadonlyArray<DemoPod> = ["pod-a", "pod-b"].map(demoPod)
     yield* Effect.addFinalizer(() => Effect.forEach(pods, stopPod, { concurrency: "unbounded", discard: true }))
-    for (const [i, pod] of pods.entries()) yield* startPod(pod, topic, config.port === 0 ? 0 : config.port + i)
+    const portOf = (i: number) => (config.port === 0 ? 0 : config.port + i)
+    for (const [i, pod] of pods.entries()) yield* startPod(pod, metrics, portOf(i))
+    const logs = yield* startLogs(dir, portOf(pods.length))
     yield* say(
       [
-        `kafka2prom ${version}: ${config.services} services (pids ${services.pids.join(", ")}), each dumping its registry every ${config.dumpEvery} ms to ${dir}`,
+        `kafka2prom ${version}: ${config.services} services (pids ${services.pids.join(", ")}), each dumping its registry every ${config.dumpEvery} ms to ${dir}, and logging there`,
         `an agent, an embedded log with ${partitions} partitions, and two pods:`,
         ...pods.map(
           (p) =>
             `  ${p.name}  http://${formatAddress(p.address!)}/metrics   status: http://${formatAddress(p.address!)}/`
         ),
+        "an agent for the log files, and an archive pod:",
+        `  archive  ${logs.folder}   status: http://${formatAddress(logs.pod.address!)}/`,
         config.duration === undefined
           ? "Ctrl-C ends it with a summary."
           : `ends by itself after ${config.duration / 1000} s`,
@@ -138,6 +142,7 @@ const run = (config: DemoConfig, verdict: Verdict) =>
     const reportLoop = Effect.gen(function* () {
       yield* Effect.sleep(reportEvery)
       yield* countPartitions
+      const archived = yield* Effect.orElseSucceed(logs.rows, () => Number.NaN)
       const elapsed = (yield* Clock.currentTimeMillis) - started
       yield* say(
         liveLine({
@@ -147,7 +152,8 @@ const run = (config: DemoConfig, verdict: Verdict) =>
           latencies: recent,
           pods: pods.map((p) => ({ name: p.name, partitions: p.fiber === undefined ? null : p.partitions })),
           scrapes: judge.scrapes,
-          older: older.length
+          older: older.length,
+          archived
         })
       )
       recent = []
@@ -164,14 +170,14 @@ const run = (config: DemoConfig, verdict: Verdict) =>
       moves += 1
       yield* Effect.sleep(third)
       yield* say(`--- bringing ${pod.name} back`)
-      yield* startPod(pod, topic, port)
+      yield* startPod(pod, metrics, port)
       moves += 1
     }).pipe(config.duration === undefined ? Effect.forever : (once) => Effect.andThen(once, Effect.never))
 
     /** Every pod by itself ends the demo where it ends by itself. */
     const podFailed = Effect.gen(function* () {
       yield* Effect.sleep(500)
-      for (const { fiber, name } of pods) {
+      for (const { fiber, name } of [...pods, logs.pod]) {
         const exit = fiber?.pollUnsafe()
         if (exit !== undefined && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause))
           return yield* new ServiceFailed({ message: `${name} ended by itself: ${Cause.squash(exit.cause)}` })
@@ -179,7 +185,7 @@ const run = (config: DemoConfig, verdict: Verdict) =>
     }).pipe(Effect.forever)
 
     const work = Effect.all(
-      [scrapeLoop, reportLoop, moveLoop, Effect.andThen(firstDump, agent), services.failed, podFailed],
+      [scrapeLoop, reportLoop, moveLoop, Effect.andThen(firstDump, agent), services.failed, podFailed, logs.failed],
       {
         concurrency: "unbounded",
         discard: true
@@ -187,8 +193,10 @@ const run = (config: DemoConfig, verdict: Verdict) =>
     )
     const summarise = Effect.fnUntraced(function* (stopped: boolean) {
       const shown = new Set(pods.flatMap((p) => [...p.shown]))
+      const elapsed = (yield* Clock.currentTimeMillis) - started
+      yield* services.stop
       const summary: Summary = {
-        elapsed: (yield* Clock.currentTimeMillis) - started,
+        elapsed,
         sources: judge.sources,
         expectedSources: config.services,
         rounds: all.length,
@@ -198,9 +206,11 @@ const run = (config: DemoConfig, verdict: Verdict) =>
         older,
         missing: [...judge.allSources].filter((s) => !shown.has(s)),
         moves,
-        stopped
+        stopped,
+        logs: yield* logs.finish
       }
       yield* say(summaryText(summary))
+      if (config.keep) yield* say(`dumps, log files and the archive stay in ${dir}`)
       verdict.code = failures(summary).length === 0 ? 0 : 1
     })
     return yield* work.pipe(

@@ -1,17 +1,15 @@
 /**
- * DemoPod: one of the demo's pods: the same `runPod` that `serve` runs, on the embedded log, with a registry of its own. It can be
+ * DemoPod: one of the demo's pods: the same `runPod` that `serve` and `archive` run, on the embedded log, with a registry of its own. It can be
  * taken away (cleanly, as SIGTERM does it: evict, commit, leave, stop serving) and started again on its port.
  */
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { type Address, formatAddress } from "../config/Kind.ts"
 import type { EngineFailed } from "../engine/Engine.ts"
-import { defaultEngineOptions } from "../engine/Options.ts"
+import { defaultEngineOptions, type EngineOptions } from "../engine/Options.ts"
 import type { ServerError } from "../http/ServerError.ts"
-import { defaultMetricsOptions } from "../metrics/cache/MetricsProcessor.ts"
-import metricsApp from "../metrics/MetricsApp.ts"
-import { metricsParts } from "../metrics/MetricsParts.ts"
+import type { AppParts } from "../pod/App.ts"
 import { runPod } from "../pod/Pod.ts"
-import { inThisThread } from "../pod/shards/Shards.ts"
+import { inThisThread, type Named } from "../pod/shards/Shards.ts"
 import { SelfMetrics } from "../SelfMetrics.ts"
 import { version } from "../version.ts"
 
@@ -25,7 +23,23 @@ export interface DemoPod {
   partitions: number
 }
 
-export const startPod = (pod: DemoPod, topic: string, port: number) =>
+/** What a pod runs. */
+export interface Application<S> {
+  readonly app: Named
+  readonly parts: AppParts<S>
+  readonly settings: S
+  readonly engine: Partial<EngineOptions>
+}
+
+export const demoPod = (name: string): DemoPod => ({
+  name,
+  address: undefined,
+  fiber: undefined,
+  shown: new Set(),
+  partitions: 0
+})
+
+export const startPod = <S>(pod: DemoPod, { app, parts, settings, engine }: Application<S>, port: number) =>
   Effect.gen(function* () {
     const listening = yield* Deferred.make<Address>()
     const run = runPod(
@@ -36,11 +50,11 @@ export const startPod = (pod: DemoPod, topic: string, port: number) =>
         settings: [],
         onListening: (address) => Deferred.doneUnsafe(listening, Effect.succeed(address))
       },
-      metricsParts,
-      inThisThread(metricsApp, metricsParts, {
-        engine: { ...defaultEngineOptions, topics: [topic], clientId: pod.name },
+      parts,
+      inThisThread(app, parts, {
+        engine: { ...defaultEngineOptions, ...engine, clientId: pod.name },
         backpressure: { strategy: "pause", adaptiveLag: 0 },
-        application: defaultMetricsOptions
+        application: settings
       })
     ).pipe(Effect.provide(Layer.fresh(SelfMetrics.layerBare)))
     pod.fiber = yield* Effect.forkDetach(run)

@@ -8,6 +8,8 @@ export interface Line {
   readonly pods: ReadonlyArray<{ readonly name: string; readonly partitions: number | null }>
   readonly scrapes: number
   readonly older: number
+  /** Log lines; NaN where the pod does not say. */
+  readonly archived: number
 }
 
 export const quantile = (values: ReadonlyArray<number>, q: number): number => {
@@ -26,8 +28,19 @@ export const liveLine = (l: Line): string => {
     `${l.roundsPerSecond.toFixed(1)} rounds/s`,
     `dump to endpoint p50 ${ms(quantile(l.latencies, 0.5))}, p99 ${ms(quantile(l.latencies, 0.99))}`,
     `partitions: ${pods}`,
-    `${l.scrapes} scrapes, ${l.older} older values`
+    `${l.scrapes} scrapes, ${l.older} older values`,
+    `${Number.isNaN(l.archived) ? "–" : l.archived} log lines archived`
   ].join(" | ")
+}
+
+/** What the archive has at the end. */
+export interface Archived {
+  /** That the services wrote, by their last dumps. */
+  readonly lines: number
+  readonly rows: number
+  /** What `archive verify` finds wrong, and all that it says. */
+  readonly broken: number
+  readonly report: string
 }
 
 export interface Summary {
@@ -43,11 +56,14 @@ export interface Summary {
   readonly moves: number
   /** Someone stopped it: what had no time to appear yet is no failure. */
   readonly stopped: boolean
+  readonly logs: Archived
 }
 
 /** Why the demo's check failed; empty where it held. A run that judged nothing proves nothing. */
 export const failures = (s: Summary): ReadonlyArray<string> => [
   ...(s.older.length > 0 ? [`${s.older.length} older values were shown, the first: ${s.older[0]}`] : []),
+  ...(s.logs.broken > 0 ? [`${s.logs.broken} things are wrong with the archive`] : []),
+  ...(s.logs.rows === s.logs.lines ? [] : [`of ${s.logs.lines} log lines ${s.logs.rows} are archived`]),
   ...(s.stopped ? [] : incomplete(s))
 ]
 
@@ -71,6 +87,7 @@ export const summaryText = (s: Summary): string => {
     `ran ${Math.round(s.elapsed / 1000)} s: ${s.sources} services, ${s.rounds} rounds shown, ${s.scrapes} scrapes of both pods, ${s.values} counter values judged`,
     `dump to endpoint: p50 ${ms(quantile(s.latencies, 0.5))}, p99 ${ms(quantile(s.latencies, 0.99))}, max ${ms(quantile(s.latencies, 1))} (as seen by a scrape about every 100 ms)`,
     `pods taken away or brought back: ${s.moves}`,
+    `archive: ${s.logs.lines} log lines written, ${s.logs.rows} archived; verify finds in ${s.logs.report.trimEnd()}`,
     wrong.length > 0 ? `check FAILED: ${wrong.join("; ")}` : held(s),
     ""
   ].join("\n")

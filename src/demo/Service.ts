@@ -1,17 +1,18 @@
 /**
  * Service: one of the demo's services, a process of its own: it does some real work (packs and hashes text, as fast as a
- * changing load asks), measures it with its own default prom-client registry, and dumps that registry to a file.
+ * changing load asks), logs a line of each job, measures it with its own default prom-client registry, and dumps that registry to a file.
  * It knows nothing of Kafka: what a team would add to its own service are the two lines marked below.
  *
- * Arguments: the dump file, the interval between dumps in ms. Ends on SIGTERM, or with the process that holds its input.
+ * Arguments: the dump file, the interval between dumps in ms, the log file. Ends on SIGTERM, or with the process that holds its input.
  */
 import { createHash, randomBytes } from "node:crypto"
+import { appendFileSync, renameSync } from "node:fs"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
 import { Counter, collectDefaultMetrics, Gauge, Histogram } from "prom-client"
 import { dumpRegistry } from "../agent/service/RegistryDump.ts"
 
-const [path = "service.prom", interval = "2000"] = process.argv.slice(2)
+const [path = "service.prom", interval = "2000", logFile = "service.log"] = process.argv.slice(2)
 collectDefaultMetrics()
 
 const jobs = new Counter({ name: "demo_jobs_total", help: "Jobs done, by kind.", labelNames: ["kind"] })
@@ -31,6 +32,21 @@ new Gauge({
   }
 })
 
+const lines = new Counter({ name: "demo_log_lines_total", help: "Lines written to the log file." })
+
+/** Bytes at which the log file is rotated: often, so that it can be seen. */
+const rotatedAt = 16_384
+let logged = 0
+const log = (text: string) => {
+  const line = `${new Date().toISOString()} INFO ${text}\n`
+  appendFileSync(logFile, line)
+  lines.inc()
+  logged += line.length
+  if (logged < rotatedAt) return
+  renameSync(logFile, `${logFile}.1`)
+  logged = 0
+}
+
 const pack = promisify(gzip)
 const work = async () => {
   const started = performance.now()
@@ -40,8 +56,10 @@ const work = async () => {
     await pack(text)
     bytes.inc(text.length)
   } else createHash("sha256").update(text).digest()
+  const took = (performance.now() - started) / 1000
   jobs.inc({ kind })
-  seconds.observe({ kind }, (performance.now() - started) / 1000)
+  seconds.observe({ kind }, took)
+  log(`job done: ${kind} of ${text.length} bytes in ${(took * 1000).toFixed(2)} ms`)
 }
 
 let stopping = false
@@ -59,9 +77,12 @@ const loop = async () => {
 const stop = dumpRegistry({ path, intervalMs: Number(interval) })
 process.once("SIGTERM", () => {
   stopping = true
-  void stop().then(() => process.exit(0))
 })
 
+// A terminal's Ctrl-C is the demo's, which asks its services to end.
+process.on("SIGINT", () => {})
 process.stdin.resume().once("end", () => process.exit(0))
 
 await loop()
+await stop()
+process.exit(0)

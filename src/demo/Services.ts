@@ -1,6 +1,6 @@
 /**
- * Services: the demo's child processes. Each runs Service.ts with a dump file of its own; they end with the Scope, first asked
- * (SIGTERM, so that the last dump is written), after a while made to.
+ * Services: the demo's child processes. Each runs Service.ts with a dump file and a log file of its own; they end with the Scope, or
+ * before, first asked (SIGTERM, so that the last dump is written), after a while made to.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
@@ -28,23 +28,27 @@ const ended = (child: ChildProcess): Effect.Effect<void> =>
     child.kill("SIGTERM")
   })
 
-/** Starts `count` services; fails when one of them ends by itself. */
+export interface Services {
+  readonly pids: ReadonlyArray<number>
+  /** Fails when one of them ends by itself. */
+  readonly failed: Effect.Effect<never, ServiceFailed>
+  /** All have ended, and written their last dumps. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** Starts `count` services. */
 export const startServices = (
   count: number,
   dir: string,
   dumpEvery: number
-): Effect.Effect<
-  { readonly pids: ReadonlyArray<number>; readonly failed: Effect.Effect<never, ServiceFailed> },
-  never,
-  Scope.Scope
-> =>
+): Effect.Effect<Services, never, Scope.Scope> =>
   Effect.gen(function* () {
     const children: Array<readonly [string, ChildProcess]> = []
     for (let i = 0; i < count; i++) {
       const name = `${names[i % names.length]}-${1 + Math.floor(i / names.length)}`
       const child = yield* Effect.acquireRelease(
         Effect.sync(() =>
-          spawn(process.execPath, [script, join(dir, `${name}.prom`), String(dumpEvery)], {
+          spawn(process.execPath, [script, join(dir, `${name}.prom`), String(dumpEvery), join(dir, `${name}.log`)], {
             // Nothing is ever written to its input: its end tells it that this process is gone, however it went.
             stdio: ["pipe", "ignore", "inherit"]
           })
@@ -59,5 +63,6 @@ export const startServices = (
           resume(Effect.fail(new ServiceFailed({ message: `the service ${name} ended by itself: ${signal ?? code}` })))
         })
     })
-    return { pids: children.flatMap(([, c]) => c.pid ?? []), failed }
+    const stop = Effect.forEach(children, ([, child]) => ended(child), { concurrency: "unbounded", discard: true })
+    return { pids: children.flatMap(([, c]) => c.pid ?? []), failed, stop }
   })

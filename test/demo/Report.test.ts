@@ -12,7 +12,13 @@ const good: Summary = {
   older: [],
   missing: [],
   moves: 2,
-  stopped: false
+  stopped: false,
+  logs: {
+    lines: 900,
+    rows: 900,
+    broken: 0,
+    report: "file:///tmp/archive\nlogs/0: offsets 0 to 9 in 1 object, 900 rows"
+  }
 }
 const older = ["demo_jobs_total 3 on pod-b after 4 on pod-a"]
 
@@ -34,6 +40,19 @@ describe("the demo's summary", () => {
     assert.include(
       summaryText(stopped),
       "stopped early: missing from the last scrapes of all pods: demo/a; only 2 of 6"
+    )
+  })
+
+  it("is a failure where a log line is missing from the archive, or there twice, or an object is broken, stopped or not", () => {
+    for (const logs of [
+      { ...good.logs, rows: 899 },
+      { ...good.logs, rows: 901 },
+      { ...good.logs, broken: 1 }
+    ])
+      for (const stopped of [true, false]) assert.lengthOf(failures({ ...good, logs, stopped }), 1)
+    assert.include(
+      summaryText(good),
+      "archive: 900 log lines written, 900 archived; verify finds in file:///tmp/archive"
     )
   })
 

@@ -308,7 +308,15 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
       ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((m) => ["--add-scram", `${m}=[name=${name},password=${password}]`])
     )
     for (const { id } of specs)
-      await run("java", [...java, "kafka.tools.StorageTool", "format", "-t", clusterId, "-c", config(id), ...scram])
+      await run("java", [
+        ...java,
+        "kafka.tools.StorageTool",
+        "format",
+        `--cluster-id=${clusterId}`,
+        "-c",
+        config(id),
+        ...scram
+      ])
     await Promise.all(specs.map(({ id }) => launch(id)))
     await admin.connect()
     await brokersUp()

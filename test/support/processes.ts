@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly group?: boolean
   /** Another build's, where it is kafka2prom. */
   readonly main?: string
+  /** What runs kafka2prom: a command that takes another one behind its own arguments. */
+  readonly through?: ReadonlyArray<string>
 }
 
 export interface Stage {
@@ -132,8 +134,10 @@ export const openStage = async (): Promise<Stage> => {
   return {
     dir,
     run,
-    program: (name, args, options) =>
-      run(name, process.execPath, [...nodeOptions, options?.main ?? main, ...args], options),
+    program: (name, args, options) => {
+      const [command, ...rest] = [...(options?.through ?? []), process.execPath]
+      return run(name, command!, [...rest, ...nodeOptions, options?.main ?? main, ...args], options)
+    },
     logs: () => all.map(({ name, pid, out }) => `--- ${name} (${pid})\n${out.stderr}${out.stdout}`).join("\n"),
     close: async () => {
       await Promise.all(all.map((running) => running.kill()))

@@ -9,6 +9,7 @@ import { createServer } from "node:net"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { PutBucketPolicyCommand, S3Client } from "@aws-sdk/client-s3"
 import type { Running, Stage } from "./processes.ts"
 import { until } from "./until.ts"
 
@@ -95,11 +96,40 @@ const started = async (folder: string, start: (port: number) => Promise<Running>
 export const startVersity = async (stage: Stage): Promise<S3Server> => {
   const program = await versitygw()
   const folder = join(stage.dir, "s3")
+  const users = join(stage.dir, "s3-users")
+  await mkdir(users)
   return started(folder, async (port) =>
-    stage.run("versitygw", program, ["--port", `127.0.0.1:${port}`, "posix", folder], {
+    stage.run("versitygw", program, ["--port", `127.0.0.1:${port}`, "--iam-dir", users, "posix", folder], {
       env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey }
     })
   )
+}
+
+/** A user of versitygw's who may do in the bucket `logs` what a policy says. */
+export interface BucketUser {
+  /** Where Amazon's tools find them. */
+  readonly credentials: typeof credentials
+  /** From now on everything, but for putting objects whose names begin so. */
+  readonly mayNotPut: (prefixes: ReadonlyArray<string>) => Promise<void>
+}
+
+export const createUser = async ({ endpoint }: S3Server, name: string): Promise<BucketUser> => {
+  const admin = ["admin", "--access", accessKey, "--secret", secretKey, "--endpoint-url", endpoint]
+  await run(await versitygw(), [...admin, "create-user", "--access", name, "--secret", secretKey, "--role", "user"])
+  const root = { accessKeyId: accessKey, secretAccessKey: secretKey }
+  const client = new S3Client({ endpoint, region: "us-east-1", credentials: root, forcePathStyle: true })
+  const mayNotPut = async (prefixes: ReadonlyArray<string>) => {
+    const of = (path: string) => `arn:aws:s3:::logs${path}`
+    const who = { Principal: { AWS: [name] } }
+    const allowed = { Effect: "Allow", ...who, Action: "s3:*", Resource: [of(""), of("/*")] }
+    const denied = { Effect: "Deny", ...who, Action: "s3:PutObject", Resource: prefixes.map((each) => of(`/${each}*`)) }
+    const Policy = JSON.stringify({
+      Version: "2012-10-17",
+      Statement: prefixes.length === 0 ? [allowed] : [allowed, denied]
+    })
+    await client.send(new PutBucketPolicyCommand({ Bucket: "logs", Policy }))
+  }
+  return { credentials: { AWS_ACCESS_KEY_ID: name, AWS_SECRET_ACCESS_KEY: secretKey }, mayNotPut }
 }
 
 export const startRclone = async (stage: Stage): Promise<S3Server> => {

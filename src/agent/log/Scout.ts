@@ -230,7 +230,8 @@ export class Scout {
 
   private async lookAt(file: Watched, now: number): Promise<void> {
     const { poll } = this.options
-    const { path, directory, raw, heardOf } = file
+    const { path, directory, raw, heardOf, heardBefore } = file
+    file.heardBefore = heardOf
     const isWatched = directory.isWatched && !file.isLink
     const wasWatched = isWatched && file.lookedAt > directory.watchedAt
     file.isBusy = true
@@ -246,7 +247,7 @@ export class Scout {
       this.options.trouble(`file ${path}`, isFile ? "" : `${path} is not a regular file: it is not tailed`)
       if (this.files.get(path) === file) this.results.set(path, isFile ? seenOf(look, at) : undefined)
       const last = `${look.ino} ${look.size} ${look.mtimeNs}`
-      if (wasWatched && file.last !== last && file.heardOf === heardOf) this.missed(file)
+      if (wasWatched && file.last !== last && file.heardOf === heardBefore) this.missed(file)
       file.last = last
     } catch (error) {
       const isGone = ["ENOENT", "ENOTDIR"].includes(Disk.codeOf(error))

@@ -13,6 +13,8 @@ export class Watched implements DirectoryFile {
   dueAt = 0
   lookedAt = -1
   heardOf = 0
+  /** As of its last look. */
+  heardBefore = 0
   isBusy = false
   last = ""
 

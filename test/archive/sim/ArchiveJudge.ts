@@ -25,34 +25,38 @@ export interface Expected {
   readonly held: ReadonlySet<string> | undefined
 }
 
+/** A row and where it stands. */
+interface ArchivedRow extends Row {
+  readonly partition: number
+  readonly life: number
+  readonly name: string
+}
+
 const nameOf = /^(.+)\/date=(.+)\/hour=(.+)\/(\d+)-(\d+)-(\d{20})\.ndjson\.zst$/
 
-/** What is wrong with an archive; empty where all is well. `whole`: every line must be there. */
-export const judge = (
+/** The rows of all chains in their order, and what is wrong with the chains: holes, overlaps, what is out of place. */
+export const readChains = (
   objects: ReadonlyMap<string, Buffer>,
-  expected: Expected,
-  whole: boolean
-): ReadonlyArray<string> => {
+  topic: string
+): { readonly found: Array<string>; readonly rows: ReadonlyArray<ArchivedRow> } => {
   const found: Array<string> = []
+  const all: Array<ArchivedRow> = []
   const chains = new Map<string, Array<{ readonly from: number; readonly name: string }>>()
   for (const name of objects.keys()) {
     const match = nameOf.exec(name)
-    if (match === null || match[1] !== expected.topic) continue
+    if (match === null || match[1] !== topic) continue
     const key = `${match[4]} ${match[5]}`
     const chain = chains.get(key) ?? []
     chain.push({ from: Number(match[6]), name })
     chains.set(key, chain)
   }
-  const seen = new Set<string>()
   for (const [key, chain] of chains) {
     const [partition, life] = key.split(" ").map(Number) as [number, number]
     chain.sort((a, b) => a.from - b.from)
-    const born = objects.get(`_k2p/${expected.topic}/${partition}/life-${life}`)
+    const born = objects.get(`_k2p/${topic}/${partition}/life-${life}`)
     const begin = born === undefined ? undefined : decodeLife(born)?.begin
     if (begin === undefined) found.push(`partition ${partition} life ${life} has objects and was never begun`)
     let at = begin ?? 0
-    const once = new Set<string>()
-    const last = new Map<string, number>()
     for (const { from, name } of chain) {
       if (from !== at) found.push(`${name}: ${from < at ? "an overlap" : "a hole"}, the one before ends at ${at}`)
       const bytes = objects.get(name)!
@@ -73,23 +77,41 @@ export const judge = (
       for (const row of rows) {
         if (row.offset < offset || row.offset >= frame.to) found.push(`${name}: offset ${row.offset} is out of place`)
         offset = row.offset
-        const id = row.stream === null ? `plain ${row.line}` : `${row.stream} ${row.position}`
-        if (once.has(id)) found.push(`${name}: ${id} is there twice in life ${life}`)
-        once.add(id)
-        seen.add(id)
-        if (row.stream === null) {
-          if (!expected.plain.sent.has(row.line)) found.push(`${name}: nobody sent ${row.line}`)
-          continue
-        }
-        const file = expected.files.get(row.stream)
-        if (file?.lines.get(row.position!) !== row.line || file.source !== row.source || file.partition !== partition)
-          found.push(`${name}: ${id} is not what was written there: ${row.line}`)
-        // Of a log that lost something an agent's repeat may fill what is missing, late.
-        if (expected.held === undefined && row.position! <= (last.get(row.stream) ?? -1))
-          found.push(`${name}: ${id} is out of order`)
-        last.set(row.stream, row.position!)
+        all.push({ ...row, partition, life, name })
       }
     }
+  }
+  return { found, rows: all }
+}
+
+/** What is wrong with an archive; empty where all is well. `whole`: every line must be there. */
+export const judge = (
+  objects: ReadonlyMap<string, Buffer>,
+  expected: Expected,
+  whole: boolean
+): ReadonlyArray<string> => {
+  const { found, rows } = readChains(objects, expected.topic)
+  const seen = new Set<string>()
+  const once = new Set<string>()
+  const last = new Map<string, number>()
+  for (const { partition, life, name, ...row } of rows) {
+    const id = row.stream === null ? `plain ${row.line}` : `${row.stream} ${row.position}`
+    seen.add(id)
+    const inLife = `${partition} ${life} ${id}`
+    if (once.has(inLife)) found.push(`${name}: ${id} is there twice in life ${life}`)
+    once.add(inLife)
+    if (row.stream === null) {
+      if (!expected.plain.sent.has(row.line)) found.push(`${name}: nobody sent ${row.line}`)
+      continue
+    }
+    const file = expected.files.get(row.stream)
+    if (file?.lines.get(row.position!) !== row.line || file.source !== row.source || file.partition !== partition)
+      found.push(`${name}: ${id} is not what was written there: ${row.line}`)
+    // Of a log that lost something an agent's repeat may fill what is missing, late.
+    const stream = `${partition} ${life} ${row.stream}`
+    if (expected.held === undefined && row.position! <= (last.get(stream) ?? -1))
+      found.push(`${name}: ${id} is out of order`)
+    last.set(stream, row.position!)
   }
   if (!whole) return found
   const missing = (id: string) => !seen.has(id) && expected.held?.has(id) !== false

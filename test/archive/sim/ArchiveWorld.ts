@@ -1,7 +1,7 @@
 /**
  * ArchiveWorld: plays one seed: a log, agents, archive pods and a store, in virtual time, with faults by chance: pods are killed, frozen, suspended, cut off
- * and stopped; agents crash; the store fails, hangs, answers late and loses answers; commits lose their metadata; the log's start moves past C; the
- * topic is truncated or made anew. Then everything heals, all pods leave, and the judge reads what is there.
+ * and stopped; agents crash; the store fails, hangs, answers late and loses answers; commits lose their metadata, and are set anew by a tool; the log's start
+ * moves past C; the topic is truncated, made anew or grows. Then everything heals, all pods leave, and the judge reads what is there.
  */
 import { Effect, Logger } from "effect"
 import { parseObjectName } from "../../../src/archive/format/Names.ts"
@@ -9,6 +9,7 @@ import type { Fate } from "../../../src/testing/pods/Outside.ts"
 import { random } from "../../../src/testing/Random.ts"
 import { VirtualTime } from "../../../src/testing/VirtualTime.ts"
 import { EmbeddedLog } from "../../../src/transport/embedded/EmbeddedLog.ts"
+import { partitionKey } from "../../../src/transport/Transport.ts"
 import { judge } from "./ArchiveJudge.ts"
 import { ArchivePod, type Mutation } from "./ArchivePod.ts"
 import { FileWriter, type Written } from "./FileWriter.ts"
@@ -30,7 +31,11 @@ export interface Played {
   readonly objects: number
   readonly lives: number
   readonly lines: number
+  /** What happened, how often. */
+  readonly happened: ReadonlyMap<string, number>
 }
+
+const group = "kafka2prom"
 
 /** Ms that the faults go on. */
 const troubled = 60_000
@@ -72,6 +77,11 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
   const tell = (text: string): void => {
     if (told) history.push(`${String(Math.round(time.now)).padStart(7)} ms  ${text}`)
   }
+  const happened = new Map<string, number>()
+  const happens = (what: string, text = what): void => {
+    happened.set(what, (happened.get(what) ?? 0) + 1)
+    tell(text)
+  }
   const store = new SharedStore(time, mutant.unconditional !== true)
   const violations: Array<string> = []
   const pods: Array<ArchivePod> = []
@@ -98,7 +108,7 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
         violations.push(`${pod.name} creates ${name} although it knows to have lost the partition`)
       if (object !== undefined && doomed?.pod === pod) {
         const { fate } = doomed
-        tell(`${pod.name} is ${fate} while its object is on its way`)
+        happens("a pod ends with an object on its way", `${pod.name} is ${fate} while its object is on its way`)
         doomed = undefined
         if (fate === "killed") pod.kill()
         else if (fate === "frozen") pod.clock.freeze(false)
@@ -108,6 +118,7 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
       const quick = { there: r.int(1, 60), back: r.int(1, 60) }
       if (!r.chance(weather)) return { ...quick, how: "answered" }
       const how = r.pick(["answered", "refused", "lost", "lost", "late", "late", "hangs"] as const)
+      happens(`the store: ${how}`, `the store: ${how} to ${pod.name}, ${op} ${name}`)
       const slow = r.pick([500, 5_000, 25_000])
       return { there: how === "refused" ? 5 : r.int(1, slow), back: r.int(1, slow), how }
     }
@@ -126,6 +137,7 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
       if (clientId === "agents" && op === "produce" && r.chance(0.1)) return { lose: "answer", timeout: 500 }
       return undefined
     })
+    const tool = yield* log.transport.groupClient({ group, clientId: "tool" })
     const producer = yield* Effect.orDie(
       log.transport.producer({ clientId: "agents", acks: "all", compression: "none" })
     )
@@ -179,6 +191,19 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
         mutant.processor ?? ((processor) => processor)
       )
     })
+    /** As a person does it with Kafka's own tool: all pods are stopped before. */
+    const resetGroup = Effect.gen(function* () {
+      for (const pod of running()) yield* Effect.forkDetach(pod.stop, { startImmediately: true })
+      for (let i = 0; i < 40 && log.group(group).members.length > 0; i++) yield* Effect.sleep(1_000)
+      const commits = Array.from({ length: partitions }, (_, partition) => {
+        const tp = { topic, partition }
+        const offset = r.pick([log.start(tp), log.end(tp), r.int(log.start(tp), log.end(tp))])
+        return { tp, offset, metadata: "" }
+      })
+      const done = yield* Effect.isSuccess(tool.offsetCommit({ memberId: "", generation: -1 }, commits))
+      if (done) happens("the group is reset", `the group is reset: ${commits.map(({ offset }) => offset).join(", ")}`)
+      yield* startPod
+    })
     const running = () => pods.filter(({ state }) => state === "running")
     for (let i = r.int(1, 3); i > 0; i--) yield* startPod
 
@@ -186,17 +211,17 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
       yield* Effect.sleep(r.int(200, 4_000))
       const pod = running().length === 0 ? undefined : r.pick(running())
       const tp = { topic, partition: r.int(0, partitions - 1) }
-      const what = r.int(0, loses ? 16 : 12)
+      const what = r.int(0, loses ? 17 : 13)
       if (what <= 1 && running().length < 4) yield* startPod
       else if (what === 2 && pod !== undefined) {
-        tell(`${pod.name} is killed`)
+        happens("a pod is killed", `${pod.name} is killed`)
         pod.kill()
       } else if (what === 3 && pod !== undefined) {
-        tell(`${pod.name} is told to leave`)
+        happens("a pod leaves", `${pod.name} is told to leave`)
         yield* Effect.forkDetach(pod.stop, { startImmediately: true })
       } else if ((what === 4 || what === 5) && pod !== undefined) {
         const ms = r.pick([500, 7_000, 20_000])
-        tell(`${pod.name} is frozen for ${ms} ms`)
+        happens("a pod is frozen", `${pod.name} is frozen for ${ms} ms`)
         pod.clock.freeze(what === 5)
         yield* Effect.forkScoped(
           Effect.andThen(
@@ -205,30 +230,35 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
           )
         )
       } else if (what === 6 && pod !== undefined) {
-        tell(`${pod.name} is cut off`)
+        happens("a pod is cut off", `${pod.name} is cut off`)
         cut.set(pod.name, time.now + r.pick([1_000, 8_000, 20_000]))
       } else if (what === 7 || what === 8) {
         weather = r.pick([0, 0.1, 0.5, 1])
         tell(`the store fails ${weather}`)
-      } else if (what === 9 || what === 10) r.pick(writers).crash()
-      else if (what === 11) {
-        tell("commits lose their metadata")
-        yield* log.stripCommits("kafka2prom")
-      } else if (what === 12 && pod !== undefined)
+      } else if (what === 9 || what === 10) {
+        if (r.pick(writers).crash()) happens("an agent crashes and repeats")
+      } else if (what === 11) {
+        happens("commits lose their metadata")
+        yield* log.stripCommits(group)
+      } else if (what === 13) yield* resetGroup
+      else if (what === 12 && pod !== undefined)
         doomed = { pod, fate: r.pick(["killed", "frozen", "cut off"] as const) }
-      else if (what === 13) {
+      else if (what === 14) {
         const to = r.int(log.start(tp), log.end(tp))
-        tell(`the log of ${tp.partition} begins at ${to}`)
+        const committed = (yield* Effect.orDie(tool.offsetFetch([tp]))).get(partitionKey(tp))?.offset ?? 0
+        if (to > committed) happens("retention passes C")
+        tell(`the log of ${tp.partition} begins at ${to}, C is ${committed}`)
         yield* log.deleteRecords(tp, to)
-      } else if (what === 14) {
+      } else if (what === 15) {
         const end = log.end(tp) - r.int(0, 3)
-        tell(`the log of ${tp.partition} goes back to ${end}`)
+        happens("the log goes back", `the log of ${tp.partition} goes back to ${end}`)
         yield* log.truncate(tp, Math.max(log.start(tp), end))
-      } else if (what === 15 && topicIds && r.chance(0.3)) {
+      } else if (what === 16 && topicIds && r.chance(0.3)) {
         // Without ids it is not promised that a running pod sees it.
-        tell("the topic is made anew")
+        happens("the topic is made anew")
         yield* log.recreate(topic)
-      } else if (what === 16) {
+      } else if (what === 17) {
+        happens("a partition is added")
         partitions += 1
         yield* log.addPartitions(topic, partitions)
       }
@@ -269,5 +299,6 @@ export const play = (seed: number, mutant: Mutant = {}, told = false): Played =>
   const lives = [...store.objects.keys()].filter((name) => /\/life-\d+$/.test(name)).length
   violations.push(...judge(store.objects, { topic, files, plain, held }, failed === undefined))
   const lines = [...files.values()].reduce((sum, { lines }) => sum + lines.size, 0)
-  return { violations, history, objects: store.objects.size, lives, lines }
+  happened.set("a create is refused", store.refusals)
+  return { violations, history, objects: store.objects.size, lives, lines, happened }
 }

@@ -45,9 +45,11 @@ export class FileWriter {
     this.files.set(this.#stream, { source, partition, lines: new Map(), acknowledged: 0 })
   }
 
-  /** kill -9, and a start. */
-  crash(): void {
+  /** kill -9, and a start. Whether it sends again what the log has. */
+  crash(): boolean {
+    const repeats = this.#place > this.#noted
     this.#place = this.#noted
+    return repeats
   }
 
   get allSent(): boolean {

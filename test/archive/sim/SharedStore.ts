@@ -13,8 +13,10 @@ const broken = () => new StoreError({ message: "the store is away", code: "AWAY"
 
 export class SharedStore {
   readonly objects = new Map<string, Buffer>()
-  /** What was overwritten, which no store of ours does. */
+  /** Else it overwrites, which no store of ours does. */
   readonly conditional: boolean
+  /** Creates of names that were taken. */
+  refusals = 0
   readonly #base: Clock.Clock
 
   constructor(base: Clock.Clock, conditional = true) {
@@ -23,7 +25,10 @@ export class SharedStore {
   }
 
   #carryOut(name: string, bytes: Buffer): "created" | "exists" {
-    if (this.conditional && this.objects.has(name)) return "exists"
+    if (this.conditional && this.objects.has(name)) {
+      this.refusals += 1
+      return "exists"
+    }
     this.objects.set(name, bytes)
     return "created"
   }
