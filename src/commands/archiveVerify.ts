@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import { openStore } from "../archive/store/OpenStore.ts"
-import { tell } from "../archive/verify/Findings.ts"
+import { tell } from "../archive/verify/Report.ts"
 import { verify } from "../archive/verify/Verify.ts"
 import { logging } from "../Logging.ts"
 import type { Program } from "./Program.ts"

@@ -8,7 +8,7 @@ import { encodeLastFrame, type LastFrame } from "../../src/archive/format/LastFr
 import { encodeLife } from "../../src/archive/format/Life.ts"
 import { lifeName, memoryName, objectName, unreadName } from "../../src/archive/format/Names.ts"
 import { Memory } from "../../src/archive/memory/Memory.ts"
-import { tell } from "../../src/archive/verify/Findings.ts"
+import { tell } from "../../src/archive/verify/Report.ts"
 import { verify } from "../../src/archive/verify/Verify.ts"
 import { PodClock } from "../../src/testing/pods/PodClock.ts"
 import { SharedStore } from "./sim/SharedStore.ts"

@@ -35,7 +35,12 @@ const open = new Set(["k2p_archive_store_errors_total"])
 /** Of parts that are not in this pod: an assignor's own, threads, and partitions of an archive. */
 const elsewhere = (name: string): boolean =>
   name.startsWith("k2p_archive_") ||
-  ["k2p_worker_restarts_total", "k2p_http_connections_closed_total", "k2p_scrapes_total"].includes(name)
+  [
+    "k2p_worker_restarts_total",
+    "k2p_http_connections_closed_total",
+    "k2p_http_refused_total",
+    "k2p_scrapes_total"
+  ].includes(name)
 
 describe("a pod's own metrics", () => {
   it.effect("count from zero: every counter with labels is there before its first event", () =>
