@@ -63,7 +63,7 @@ describeWith(["openssl", "prometheus", "curl"], "a pod behind a web configuratio
           { path: "/metrics", ...tls }
         )
         const lines = pod.dumps.flatMap(({ families }) =>
-          families.map(({ bytes }) => Buffer.from(bytes as Uint8Array).toString())
+          Array.from(families, ({ bytes }) => Buffer.from(bytes).toString())
         )
         assert.isTrue(body.endsWith(lines.join("")), "the body is whole")
         pod.dumps = small
