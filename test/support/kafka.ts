@@ -69,6 +69,8 @@ export interface KafkaCluster {
 }
 
 const run = promisify(execFile)
+/** Ms for a node to start and for nodes to find each other: long, for machines that do much else. */
+const patience = 180_000
 const HEAP = { 1: "-Xmx768m", 2: "-Xmx512m", 3: "-Xmx512m" } as const
 
 /** Ports that were free a moment ago; a taken one shows as a broker that does not start, and is tried again. */
@@ -97,7 +99,7 @@ const accepts = (port: number): Promise<boolean> =>
 
 /** Until it succeeds, for half a minute. */
 const eventually = async (action: () => Promise<unknown>): Promise<void> => {
-  for (const deadline = Date.now() + 30_000; ; )
+  for (const deadline = Date.now() + patience; ; )
     try {
       await action()
       return
@@ -229,7 +231,7 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
     child.stderr.pipe(log)
     children.set(id, child)
     await writeFile(pidFile(id), String(child.pid))
-    const deadline = Date.now() + 60_000
+    const deadline = Date.now() + patience
     while (!(await accepts(spec.plain))) {
       if (child.exitCode !== null || Date.now() > deadline) {
         const text = await readFile(join(home, `node-${id}.log`), "utf8").catch(() => "")
@@ -265,7 +267,7 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
 
   /** All nodes are registered and the topic's partitions have leaders that the asked broker knows of. */
   const settled = async (topic: string, partitions: number): Promise<void> => {
-    const deadline = Date.now() + 30_000
+    const deadline = Date.now() + patience
     for (;;) {
       const metadata = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => undefined)
       const found = metadata?.topics[0]?.partitions ?? []
@@ -281,7 +283,7 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
 
   /** Before it sends anything kafkajs asks some broker for all topics that it knows; one that has not heard of the last one yet fails that. */
   const asking = async <A>(ask: () => Promise<A>): Promise<A> => {
-    const deadline = Date.now() + 30_000
+    const deadline = Date.now() + patience
     for (;;)
       try {
         return await ask()
@@ -292,7 +294,7 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
   }
 
   const brokersUp = async (): Promise<void> => {
-    const deadline = Date.now() + 60_000
+    const deadline = Date.now() + patience
     while ((await admin.describeCluster().catch(() => ({ brokers: [] }))).brokers.length < count) {
       if (Date.now() > deadline) throw new Error("the Kafka nodes did not find each other")
       await delay(100)

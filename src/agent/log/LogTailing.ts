@@ -25,6 +25,8 @@ const threads = "32"
 const keptOutput = 2_000
 /** Ms: without a word for so long it hangs itself. */
 const silence = 30_000
+/** Ms until its first word: on a machine that is short of time a process takes long to start, and longer if it is killed over it. */
+const startSilence = 180_000
 /** Ms: one that lived so long had no trouble from its start. */
 const longLife = 60_000
 /** Ms that its end may take beyond what is under way. */
@@ -51,6 +53,7 @@ class Tailer {
   readonly child: ChildProcess
   readonly ended: Promise<string>
   heardAt = performance.now()
+  hasSpoken = false
   private readonly pipe: Duplex
 
   constructor(start: ToTailer, onMessage: (message: FromTailer) => void) {
@@ -72,6 +75,7 @@ class Tailer {
     this.pipe = this.child.stdio[3] as Duplex
     const frames = new Frames<FromTailer>((message) => {
       this.heardAt = performance.now()
+      this.hasSpoken = true
       onMessage(message)
     })
     this.pipe.on("data", (piece: Buffer) => frames.accept(piece))
@@ -118,9 +122,10 @@ export const startTailing = (
     const one = Effect.gen(function* () {
       const tailer = new Tailer({ t: "start", options, kafka }, onMessage)
       present = tailer
+      const allowed = () => (tailer.hasSpoken ? silence : startSilence)
       const silent = Effect.sleep(1_000).pipe(
-        Effect.repeat({ until: () => performance.now() - tailer.heardAt >= silence }),
-        Effect.as(`it said nothing for ${silence / 1000} s`)
+        Effect.repeat({ until: () => performance.now() - tailer.heardAt >= allowed() }),
+        Effect.map(() => `it said nothing for ${allowed() / 1000} s`)
       )
       const why = yield* Effect.raceFirst(
         Effect.promise(() => tailer.ended),
