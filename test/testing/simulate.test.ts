@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Happening } from "../../src/testing/simulation/Happening.ts"
 import { replay, simulate } from "../../src/testing/simulation/Simulate.ts"
+import { ofWriters } from "./histories.ts"
 import { latestSubject } from "./latest.ts"
 import { type StoreMistake, storeSubject } from "./store.ts"
 
@@ -68,10 +69,13 @@ describe("simulate", () => {
 
 describe("simulate, of what makes records durable,", () => {
   it("finds nothing where all promises are kept", { timeout }, () => {
-    for (const profile of ["durable", "handedOver"] as const) {
-      const { broken, schedules } = simulate({ durable: storeSubject(), seeds: { from: 1, count: 12 }, profile })
+    for (const [profile, count] of [
+      ["durable", 8],
+      ["handedOver", 1]
+    ] as const) {
+      const { broken, schedules } = simulate({ durable: storeSubject(), seeds: { from: 1, count }, profile })
       if (broken !== undefined) assert.fail(broken.message)
-      assert.strictEqual(schedules, 12)
+      assert.strictEqual(schedules, count)
     }
   })
 
@@ -84,9 +88,9 @@ describe("simulate, of what makes records durable,", () => {
   for (const [mistake, finding] of mistakes)
     it(`finds one that ${mistake}, and prints a small history that repeats it`, { timeout }, () => {
       const durable = storeSubject(mistake)
-      const { broken } = simulate({ durable, seeds: { from: 1, count: 60 } })
+      const { broken } = simulate({ durable, histories: ofWriters, seeds: { from: 1, count: 60 } })
       assert.match(broken!.findings.join("\n"), finding)
-      assert.isAtMost(broken!.schedule.faults.length, 10, broken!.message)
+      assert.isAtMost(broken!.schedule.faults.length, 3, broken!.message)
       assert.include(broken!.message, `simulate({ seeds: { from: ${broken!.seed}, count: 1 }, profile: "durable"`)
       assert.deepStrictEqual(replay(JSON.stringify(broken!.schedule), { durable }).violations, broken!.findings)
     })

@@ -26,6 +26,9 @@ const storedOf = ({ key, value }: LogRecord): ReadonlyArray<Stored> => {
   return key === null || !(n > 0) ? [] : [{ source: Buffer.from(key).toString(), n }]
 }
 
+/** Neither asks for a proof nor is refused: where one of the two holds, the other one is not missed. */
+const careless: StoreMistake = "writes whoever may have written"
+
 export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubject> =>
   Effect.sync(() => {
     /** By partition: each piece begins where the one before it ends. */
@@ -41,7 +44,7 @@ export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubje
             pieces.set(key, chain)
             const end = () => chain.at(-1)?.to ?? 0
             const create = (from: number, piece: Piece) => (): boolean => {
-              if (end() > from && mistake !== "writes whoever may have written") return false
+              if (end() > from && mistake !== careless) return false
               chain.push(piece)
               return true
             }
@@ -51,7 +54,7 @@ export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubje
             let waiting: Array<LogRecord> = []
             const write = Effect.gen(function* () {
               if (next <= known) return
-              if (mistake !== "asks for no proof")
+              if (mistake !== "asks for no proof" && mistake !== careless)
                 yield* Effect.mapError(prove, () => new ProcessorError({ message: "not owned" }))
               const to = next
               const piece = { to, records: waiting.flatMap(storedOf) }
@@ -80,6 +83,6 @@ export const storeSubject = (mistake?: StoreMistake): Effect.Effect<DurableSubje
       stored: Effect.sync(() => [...pieces.values()].flatMap((chain) => chain.flatMap(({ records }) => records))),
       once: true,
       ordered: true,
-      proves: true
+      proves: mistake !== careless
     }
   })

@@ -125,12 +125,14 @@ export class SimArchive {
           next = end
           return waiting.length < this.many ? Effect.void : Effect.andThen(proven, write)
         }),
-      // Without a proof: the store refuses who comes too late.
-      drain: Effect.andThen(
-        write,
-        Effect.sync(() => {
-          if (waiting.length === 0) chain.drained = chain.to
-        })
+      // Looks first, and writes without a proof: the store refuses who comes too late.
+      drain: Effect.ignore(outside.read(() => chain.to)).pipe(
+        Effect.andThen(write),
+        Effect.andThen(
+          Effect.sync(() => {
+            if (waiting.length === 0) chain.drained = chain.to
+          })
+        )
       ),
       committable: (position) => Math.min(position, known),
       memo: memoOf,

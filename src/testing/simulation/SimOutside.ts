@@ -74,7 +74,7 @@ export class SimOutside {
         )
       )
     return {
-      read: (look) => request(look, () => this.fateOf(pod)),
+      read: (look) => request(look, () => this.fateOf(pod, 20)),
       write: (carryOut) => request(carryOut, () => this.writes(pod, owner))
     }
   }
@@ -87,15 +87,16 @@ export class SimOutside {
         `${owner.key}: ${pod.name} sends at ${Math.round(time.now)} ms what is to be durable, although it has lost the partition as far as it can know`
       )
     const stranded = this.stranded.get(pod.name)
-    if (stranded === undefined) return this.fateOf(pod)
+    if (stranded === undefined) return this.fateOf(pod, 20 + 5 * pod.pace)
     this.stranded.delete(pod.name)
     stranded.meanwhile()
     return { there: stranded.ms, back: 10, how: "answered" }
   }
 
-  private fateOf(pod: Pod): Fate {
+  /** `way`: ms that it takes there and back, each, where nothing is wrong. */
+  private fateOf({ recordDelay }: Pod, way: number): Fate {
     const { r, time, trouble } = this
-    const quick = { there: 20 + 5 * pod.pace + pod.recordDelay, back: 20 + 5 * pod.pace }
+    const quick = { there: way + recordDelay, back: way }
     if (time.now > trouble.until || !r.chance(trouble.share)) return { ...quick, how: "answered" }
     const how = r.pick(["answered", "refused", "lost", "lost", "late", "late"] as const)
     const slow = r.pick([200, 2_000, 12_000])
