@@ -3,18 +3,23 @@
  * be added up in any order. Not against someone who looks for collisions: tables are bounded.
  */
 
-const PRIME = 0x9e3779b1 | 0
+/** Murmur3's: a step waits for the one before only at its end, and there is one for four bytes. */
+const step = (hash: number, four: number): number => {
+  const k = Math.imul(four, 0xcc9e2d51)
+  const h = hash ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593)
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0
+}
 
-/** A step waits for the one before, so there is one for four bytes. The last four are taken whole, whatever of them was taken before. */
+/** The last four bytes are taken whole, whatever of them was taken before. */
 const hashOn = (hash: number, b: Uint8Array, start: number, end: number): number => {
-  let h = Math.imul(hash ^ (end - start), PRIME)
+  let h = step(hash, end - start)
   if (end - start < 4) {
-    for (let i = start; i < end; i++) h = Math.imul(((h << 5) | (h >>> 27)) ^ b[i]!, PRIME)
+    for (let i = start; i < end; i++) h = step(h, b[i]!)
     return h
   }
   const last = end - 4
-  for (let i = start; i < last; i += 4) h = Math.imul(((h << 5) | (h >>> 27)) ^ fourBytes(b, i), PRIME)
-  return Math.imul(((h << 5) | (h >>> 27)) ^ fourBytes(b, last), PRIME)
+  for (let i = start; i < last; i += 4) h = step(h, fourBytes(b, i))
+  return step(h, fourBytes(b, last))
 }
 
 const fourBytes = (b: Uint8Array, i: number): number => b[i]! | (b[i + 1]! << 8) | (b[i + 2]! << 16) | (b[i + 3]! << 24)
