@@ -25,6 +25,10 @@ import { type Drained, type Reader, type Reading, readOf } from "./peers/Reader.
 import { telegrafReader } from "./peers/telegraf.ts"
 
 const partitions = 8
+/** One round in ten is a source's first. */
+const usualRounds = 10
+/** What compiling costs in a process's first seconds is a quarter of what it is of a usual run: nearer to what a fleet pays. */
+const manyRounds = 40
 
 interface Measured {
   readonly name: string
@@ -125,17 +129,22 @@ const goalsOf = (shape: Shape, packed: boolean, measured: ReadonlyArray<Measured
   return goals
 }
 
-const specOf = (shape: Shape, compression: BacklogSpec["compression"], quick: boolean): BacklogSpec => ({
-  ...{ topic: `${shape}-${compression}`, shape, compression, partitions },
-  // 49 MB of live text in each shape; one round in ten is a source's first.
+const specOf = (
+  shape: Shape,
+  compression: BacklogSpec["compression"],
+  rounds: number,
+  quick: boolean
+): BacklogSpec => ({
+  ...{ topic: `${shape}-${compression}-${rounds}`, shape, compression, partitions },
+  // 49 MB of live text in each shape.
   sources: quick ? 40 : shapes[shape].singleLines ? 330 : 400,
-  rounds: quick ? 2 : 10
+  rounds: quick ? 2 : rounds
 })
 
 /** The pod alone, on numbered dumps. */
 const beside = async (rig: Rig, pod: Reader): Promise<Measured> => {
   const cluster = await rig.kafka()
-  const spec = { ...specOf("dumps", "none", rig.quick), topic: `beside-${performance.now().toFixed(0)}` }
+  const spec = { ...specOf("dumps", "none", usualRounds, rig.quick), topic: `beside-${performance.now().toFixed(0)}` }
   const backlog = await fillTopic(cluster, spec)
   const empty = await fillTopic(cluster, { ...spec, topic: `${spec.topic}-empty`, sources: 0 })
   const [measured] = await measure(rig, [pod], backlog, empty)
@@ -143,12 +152,12 @@ const beside = async (rig: Rig, pod: Reader): Promise<Measured> => {
   return { ...measured!, name: `${pod.name}, numbered dumps` }
 }
 
-const ingest = (shape: Shape, compression: BacklogSpec["compression"]): Bench => ({
-  name: `ingest-${shape}-${compression}`,
-  about: `whole pod on Kafka against Telegraf and bare clients: ${shapes[shape].what}, ${compression}`,
+const ingest = (shape: Shape, compression: BacklogSpec["compression"], rounds = usualRounds): Bench => ({
+  name: `ingest-${shape}-${compression}${rounds === usualRounds ? "" : `-${rounds}`}`,
+  about: `whole pod on Kafka against Telegraf and bare clients: ${shapes[shape].what}, ${compression}, ${rounds} rounds`,
   run: async (rig) => {
     const cluster = await rig.kafka()
-    const spec = specOf(shape, compression, rig.quick)
+    const spec = specOf(shape, compression, rounds, rig.quick)
     const backlog = await fillTopic(cluster, spec)
     const empty = await fillTopic(cluster, { ...spec, topic: `${spec.topic}-empty`, sources: 0 })
     const pod = podReader(["--workers", "1"])
@@ -160,7 +169,7 @@ const ingest = (shape: Shape, compression: BacklogSpec["compression"]): Bench =>
     const measured = [...(await measure(rig, readers, backlog, empty)), ...(plain ? [] : [await beside(rig, pod)])]
     await cluster.admin.deleteTopics({ topics: [spec.topic] })
     const goals = goalsOf(shape, compression !== "none", measured)
-    return [tableOf(measured), goalTable(`${shapes[shape].what}, ${compression}`, goals)]
+    return [tableOf(measured), goalTable(`${shapes[shape].what}, ${compression}, ${rounds} rounds`, goals)]
   }
 })
 
@@ -168,6 +177,7 @@ const packable: ReadonlyArray<Shape> = ["dumps", "lines"]
 const others: ReadonlyArray<Shape> = ["headerless", "snapshots", "churn", "shuffled", "executors"]
 
 export const ingestBenches: ReadonlyArray<Bench> = [
+  ingest("dumps", "none", manyRounds),
   ...packable.flatMap((shape) => (["none", "gzip", "zstd"] as const).map((compression) => ingest(shape, compression))),
   ...others.map((shape) => ingest(shape, "none"))
 ]

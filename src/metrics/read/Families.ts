@@ -24,8 +24,8 @@ export interface DeclaredFamily {
 
 const ROLES: ReadonlyArray<Role> = ["value", "total", "created", "bucket", "sum", "count", "gcount", "gsum", "info"]
 const ROLE_BITS = 4
-/** What a family of which something is said takes besides its texts, which comments have. */
-const DECLARED_BYTES = 96
+/** What a family of which something is said takes besides its texts, which comments have: also once a scrape has asked what it is. */
+const DECLARED_BYTES = 272
 
 /** Families by their numbers: those of which something is said, then those of the names of which nothing is. */
 export class Families {
@@ -75,7 +75,8 @@ export class Families {
     return Math.max(-1, family - this.ownOfFirst)
   }
 
-  private isDeclared(family: number): boolean {
+  /** Something is said of it. */
+  isDeclared(family: number): boolean {
     return family >= 0 && family < this.declared.length
   }
 }

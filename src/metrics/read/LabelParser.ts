@@ -7,7 +7,6 @@
  */
 import type { Attachment } from "../text/Attachment.ts"
 import { defaultParseLimits, type ParseLimits } from "../text/Dump.ts"
-import { finishHash } from "../text/Hash.ts"
 import type { LineBuffer } from "../text/LineBuffer.ts"
 import { BRACE_CLOSE, BRACE_OPEN, COMMA, decode, isText, LF, skipBlanks, UNDERSCORE } from "../text/Syntax.ts"
 import { AttachedLabels } from "./AttachedLabels.ts"
@@ -39,6 +38,8 @@ export class LabelParser {
   private readonly attached: AttachedLabels
   /** Of the line at hand: labels that are written. */
   private written = 0
+  /** The names of all its labels so far are the line before's: none comes twice, and none is an attached label's. */
+  private isNamedAlike = false
 
   constructor(line: LineBuffer, failure: Failure) {
     this.line = line
@@ -89,6 +90,7 @@ export class LabelParser {
     this.begin(name!)
     this.ownEnd = line.length
     this.names.count = this.written = labels
+    this.isNamedAlike = true
     for (let k = 0; k < labels; k++) this.sums.add(hashes[k]!, flags[k]!)
     let i = from
     if (labels > 0) i = this.passComma(i, name!)
@@ -115,6 +117,7 @@ export class LabelParser {
   private begin({ quoted }: SampleName): void {
     this.sums.begin()
     this.written = quoted ? 1 : 0
+    this.isNamedAlike = false
     this.text.begin()
     this.names.clear()
     this.attached.begin()
@@ -122,7 +125,7 @@ export class LabelParser {
 
   /** The labels up to the closing brace. */
   private readLabels(from: number, name: SampleName, passed: number): number {
-    const { input: b, line, text, names, attached } = this
+    const { input: b, line, text, names, attached, before: known } = this
     let i = from
     while (b[i] !== BRACE_CLOSE) {
       if (i === passed) {
@@ -135,29 +138,35 @@ export class LabelParser {
       const before = line.length
       if (this.written > 0) line.put(COMMA)
       const nameAt = line.length
-      const alike =
-        name === this.before.name
-          ? this.before.copyLabel(names.count, this.view, i, b.length - i, line.view, nameAt)
-          : 0
-      if (alike > 0) {
+      const place = names.count
+      const alike = name === known.name ? known.copyLabel(place, this.view, i, b.length - i, line.view, nameAt) : 0
+      if (alike > 0 && alike === known.lengthOf(place)) {
         line.length = nameAt + alike
         if (!this.takeAlike(nameAt, name)) return -1
         i = this.passComma(i + alike, name)
         if (i < 0) return -1
         continue
       }
-      i = text.readName(i, name)
+      // With `=` and the opening quote.
+      const nameLength = alike > 0 ? names.lengthAt(place) + 2 : 1
+      this.isNamedAlike &&= alike >= nameLength
+      if (this.isNamedAlike) {
+        text.nameHash = names.hashAt(place)
+        line.length = nameAt + nameLength
+        i += nameLength
+      } else i = text.readName(i, name)
       if (i < 0) return -1
       const valueAt = line.length
       i = text.readValue(i, name)
       if (i < 0) return -1
-      if (!this.isNew(nameAt, valueAt - 2, text.nameHash, name)) return -1
+      if (!this.isNamedAlike && !this.isNew(nameAt, valueAt - 2, text.nameHash, name)) return -1
       // An empty label is a missing one. Its name is taken none the less.
       if (line.length - 1 === valueAt) {
         names.addEmpty(nameAt, valueAt - 2, text.nameHash)
         line.length = before
+        this.isNamedAlike = false
       } else {
-        const which = attached.named(nameAt, valueAt - 2)
+        const which = this.isNamedAlike ? -1 : attached.named(nameAt, valueAt - 2)
         if (which === 0 && (attached.renames || !attached.isOfSource(valueAt))) {
           if (attached.renames) return this.twice(nameAt, valueAt - 2, name)
           attached.hold(valueAt)
@@ -217,8 +226,8 @@ export class LabelParser {
   /** Keeps the label just written, and notes what it tells; `name` may be a state's, where the label is not an attached one. */
   private take(nameAt: number, valueAt: number, name: SampleName | undefined): void {
     const { line, names, sums } = this
-    const { nameHash, valueHash } = this.text
-    let hash = finishHash(valueHash)
+    const { nameHash } = this.text
+    let { hash } = this.text
     let flags = 0
     if (isBound(nameHash)) {
       hash = sums.readBound(valueAt, nameHash, hash)
@@ -235,7 +244,7 @@ export class LabelParser {
     const label = names.count
     const nameEnd = nameAt + names.lengthAt(label)
     const nameHash = names.hashAt(label)
-    if (!this.isNew(nameAt, nameEnd, nameHash, name)) return false
+    if (!this.isNamedAlike && !this.isNew(nameAt, nameEnd, nameHash, name)) return false
     const [hash, flags] = [before.hashes[label]!, before.flags[label]!]
     this.written++
     before.note(label, line.length - this.start, hash, flags)

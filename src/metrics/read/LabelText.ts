@@ -3,7 +3,7 @@
  * the bytes of labels are looked at. Names that need no quotes lose them; escapes come out in the one form that all parsers take.
  */
 import { defaultParseLimits, type ParseLimits } from "../text/Dump.ts"
-import { HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOn } from "../text/Hash.ts"
+import { hashOfName, hashOfValue } from "../text/Hash.ts"
 import type { LineBuffer } from "../text/LineBuffer.ts"
 import {
   BACKSLASH,
@@ -31,9 +31,9 @@ const stops = Uint8Array.from({ length: 256 }, (_, c) =>
 const N = 110
 
 export class LabelText {
-  /** Of the label at hand: its name's, and of name and value (see Hash), not finished yet. */
+  /** Of the label at hand: its name's, and of name and value (see Hash). */
   nameHash = 0
-  valueHash = 0
+  hash = 0
   /** Of the line at hand: some name must stand in quotes, or is a hidden one (see LineRecord.QUOTED). */
   quoted = false
   /** A value spans lines, or holds a byte that the comparison of known lines cannot tell: never compared. */
@@ -80,13 +80,9 @@ export class LabelText {
         return failure.because("syntax", () => `${name.text}: ${shown(b, i)} where a label name should begin`)
       const out = line.bytes
       let o = line.length
-      let h = HASH_START
-      for (let c = b[i]!; continuesLabelName(c); c = b[++i]!) {
-        out[o++] = c
-        h = Math.imul(h ^ c, HASH_PRIME)
-      }
+      for (let c = b[i]!; continuesLabelName(c); c = b[++i]!) out[o++] = c
+      this.nameHash = hashOfName(out, line.length, o)
       line.length = o
-      this.nameHash = h
     }
     if (i - from > limits.maxLabelValue)
       return failure.because("too-large", () => `${name.text}: a label name of ${i - from} bytes`)
@@ -113,7 +109,7 @@ export class LabelText {
     if (!plain) this.quoted = true
     line.reserve(b.length - end + bytes.length + this.growth)
     line.write(bytes, 0, bytes.length)
-    this.nameHash = hashOn(HASH_START, bytes, 0, bytes.length)
+    this.nameHash = hashOfName(bytes)
     return end
   }
 
@@ -122,13 +118,12 @@ export class LabelText {
     const { input: b, line, failure } = this
     let out = line.bytes
     let i = from
-    let o = line.length
-    let h = Math.imul(this.nameHash ^ HASH_SEPARATOR, HASH_PRIME)
+    const start = line.length
+    let o = start
     for (;;) {
       let c = b[i]!
       while (stops[c] === 0) {
         out[o++] = c
-        h = Math.imul(h ^ c, HASH_PRIME)
         c = b[++i]!
       }
       if (c === QUOTE) break
@@ -142,29 +137,24 @@ export class LabelText {
         out = this.roomFor(o, i)
         out[o++] = BACKSLASH
         out[o++] = N
-        h = Math.imul(Math.imul(h ^ BACKSLASH, HASH_PRIME) ^ N, HASH_PRIME)
         i++
       } else if (c === BACKSLASH) {
         const escaped = b[i + 1]!
         if (escaped === LF)
           return failure.because("syntax", () => `${name.text}: a line feed after a backslash in a label value`)
         out[o++] = BACKSLASH
-        h = Math.imul(h ^ BACKSLASH, HASH_PRIME)
         if (escaped === BACKSLASH || escaped === QUOTE || escaped === N) {
           out[o++] = escaped
-          h = Math.imul(h ^ escaped, HASH_PRIME)
           i += 2
         } else {
           // What escapes nothing is a backslash.
           out = this.roomFor(o, i)
           out[o++] = BACKSLASH
-          h = Math.imul(h ^ BACKSLASH, HASH_PRIME)
           i++
         }
       } else {
         this.odd = true
         out[o++] = c
-        h = Math.imul(h ^ c, HASH_PRIME)
         i++
       }
     }
@@ -174,9 +164,9 @@ export class LabelText {
         "too-large",
         () => `${name.text}: a label value of ${i - from} bytes, the limit is ${maxLabelValue}`
       )
+    this.hash = hashOfValue(this.nameHash, out, start, o)
     out[o++] = QUOTE
     line.length = o
-    this.valueHash = h
     return i + 1
   }
 

@@ -79,12 +79,15 @@ export class LineBefore {
     return labels === 0 ? this.name!.text.length : this.ends[labels - 1]!
   }
 
-  /** Copies the line's next label, where it is this one's in the same place. Answers its length, 0 where it is another one. */
+  /** Copies what the line's next label has in common with this one's in the same place. Answers how many bytes. */
   copyLabel(label: number, input: DataView, from: number, rest: number, lines: DataView, at: number): number {
-    if (label >= this.count) return 0
-    const length = this.ends[label]! - this.next
-    if (length > rest) return 0
-    return copyAlike(lines, this.start + this.next, at, input, from, length) === length ? length : 0
+    const length = this.lengthOf(label)
+    return length > rest ? 0 : copyAlike(lines, this.start + this.next, at, input, from, length)
+  }
+
+  /** Of its next label; 0 where it has none in that place. */
+  lengthOf(label: number): number {
+    return label < this.count ? this.ends[label]! - this.next : 0
   }
 }
 

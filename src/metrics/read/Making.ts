@@ -186,7 +186,11 @@ export class Making {
     const names = reading.names!
     const lines = placed.bytes.length + records.byteLength + placed.starts.byteLength + rawBytes
     const metadata = names.bytes + comments.bytes + families.bytes + arrangement.bytes + described.byteLength
-    const layout = { names, raw, records, comments, families, arrangement, described, plain: !reading.hasEnds }
+    const layout = {
+      ...{ names, raw, records, comments, families, arrangement, described },
+      known: [],
+      plain: !reading.hasEnds
+    }
     return new Page(reading, layout, placed, PAGE_BYTES + lines + metadata)
   }
 }

@@ -1,10 +1,11 @@
 /**
  * PageFamilies: the lines of a page as a dump's families, each made when it is asked for: a page holds numbers for them, since a text may
- * have as many families as lines.
+ * have as many families as lines. What there is to know of one besides its lines is kept where something is said of it: each scrape asks.
  */
 import type { Family, FamilyList } from "../text/Dump.ts"
 import { hasExemplars, hasFloatLabels, hasQuotedNames } from "./Description.ts"
-import type { Layout } from "./Layout.ts"
+import type { DeclaredFamily } from "./Families.ts"
+import type { KnownFamily, Layout } from "./Layout.ts"
 import type { Placed } from "./Placing.ts"
 import { conforms, conformsText } from "./Verdicts.ts"
 
@@ -26,18 +27,28 @@ export class PageFamilies implements FamilyList {
   }
 
   at(k: number): Family {
-    const { arrangement, families, described } = this.layout
-    const { name, textName, type, help, unit } = families.at(arrangement.numberOf(k))
-    const what = described[k]!
+    const { arrangement } = this.layout
+    const [from, to] = [arrangement.placeOf(k), arrangement.placeOf(k + 1)]
+    return { ...this.known(k), series: to - from, bytes: this.linesAt(from, to) }
+  }
+
+  private known(k: number): KnownFamily {
+    const { arrangement, families, known } = this.layout
+    const number = arrangement.numberOf(k)
+    if (!families.isDeclared(number)) return this.make(k, families.at(number))
+    known[k] ??= this.make(k, families.at(number))
+    return known[k]
+  }
+
+  private make(k: number, { name, textName, type, help, unit }: DeclaredFamily): KnownFamily {
+    const what = this.layout.described[k]!
     return {
       name,
       textName,
       type,
       help,
       unit,
-      series: arrangement.placeOf(k + 1) - arrangement.placeOf(k),
       sampleNames: this.namesOf(k, textName),
-      bytes: this.linesAt(arrangement.placeOf(k), arrangement.placeOf(k + 1)),
       conforms: conforms(what),
       conformsText: conformsText(what),
       exemplars: hasExemplars(what),

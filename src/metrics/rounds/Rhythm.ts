@@ -19,6 +19,8 @@ const kept = 3
 
 export class Rhythm {
   private readonly intervals: Array<number> = []
+  /** Their median, 0 where there is none. */
+  private middle = 0
   // Of the last round. Not what came with it: a whole round would stay in memory for its time.
   private number: RoundNumber | undefined
   private appended = Number.NaN
@@ -40,13 +42,12 @@ export class Rhythm {
     if (!(interval > 0)) return
     this.intervals.push(interval)
     if (this.intervals.length > kept) this.intervals.shift()
+    this.middle = this.intervals.toSorted((a, b) => a - b)[this.intervals.length >> 1]!
   }
 
   /** Milliseconds without a round after which the source has expired. */
   span(expiry: number): number {
-    const { intervals } = this
-    const middle = intervals.toSorted((a, b) => a - b)[intervals.length >> 1] ?? 0
-    return Math.max(expiry, 3 * middle)
+    return Math.max(expiry, 3 * this.middle)
   }
 
   /** From where a new owner learns what this one knows: the round before too where it would let the source expire much earlier. */

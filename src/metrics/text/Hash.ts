@@ -1,32 +1,38 @@
 /**
- * Hash: of names and labels, such that the parser, which meets them byte by byte, and whoever has a canonical line come to the same. The
- * hashes of a set of labels can be added up in any order. Not against someone who looks for collisions: tables are bounded.
+ * Hash: of names and labels in their canonical form, so that a series comes to the same however it was sent. The hashes of a set of labels can
+ * be added up in any order. Not against someone who looks for collisions: tables are bounded.
  */
 
-/** FNV-1a over `name`, then over the value; finished so that the hashes of a set can be added up in any order. */
-export const HASH_START = 0x811c9dc5 | 0
-export const HASH_PRIME = 0x01000193
-/** Stands between name and value: no byte of UTF-8. */
-export const HASH_SEPARATOR = 0xff
-
-export const finishHash = (h: number): number => {
-  const half = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  return Math.imul(half ^ (half >>> 13), 0xc2b2ae35) | 0
+/** Murmur3's: a step waits for the one before only at its end, and there is one for four bytes. */
+const step = (hash: number, four: number): number => {
+  const k = Math.imul(four, 0xcc9e2d51)
+  const h = hash ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593)
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0
 }
 
-/** Over more bytes. */
-export const hashOn = (hash: number, b: Uint8Array, start: number, end: number): number => {
-  let h = hash
-  for (let i = start; i < end; i++) h = Math.imul(h ^ b[i]!, HASH_PRIME)
-  return h
+/** The last four bytes are taken whole, whatever of them was taken before. */
+const hashOn = (hash: number, b: Uint8Array, start: number, end: number): number => {
+  let h = step(hash, end - start)
+  if (end - start < 4) {
+    for (let i = start; i < end; i++) h = step(h, b[i]!)
+    return h
+  }
+  const last = end - 4
+  for (let i = start; i < last; i += 4) h = step(h, fourBytes(b, i))
+  return step(h, fourBytes(b, last))
 }
+
+const fourBytes = (b: Uint8Array, i: number): number => b[i]! | (b[i + 1]! << 8) | (b[i + 2]! << 16) | (b[i + 3]! << 24)
 
 /** Of a label's name alone, where it goes on with a value. */
-export const hashOfName = (name: Uint8Array): number => hashOn(HASH_START, name, 0, name.length)
+export const hashOfName = (b: Uint8Array, start = 0, end = b.length): number => hashOn(1, b, start, end)
 
-/** Of a label, its name's hash given. */
-export const hashOfValue = (nameHash: number, value: Uint8Array): number =>
-  finishHash(hashOn(Math.imul(nameHash ^ HASH_SEPARATOR, HASH_PRIME), value, 0, value.length))
+/** Of a label, its name's hash given; finished so that the hashes of a set can be added up in any order. */
+export const hashOfValue = (nameHash: number, b: Uint8Array, start = 0, end = b.length): number => {
+  const h = hashOn(nameHash, b, start, end)
+  const half = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  return Math.imul(half ^ (half >>> 13), 0xc2b2ae35)
+}
 
 export const hashOf = (name: Uint8Array, value: Uint8Array): number => hashOfValue(hashOfName(name), value)
 

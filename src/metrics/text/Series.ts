@@ -4,19 +4,8 @@
  */
 
 import type { Family, MetricType } from "./Dump.ts"
-import { finishHash, HASH_PRIME, HASH_SEPARATOR, HASH_START, hashOfSample, hashOn } from "./Hash.ts"
-import { eachLabel, endOfName, endOfValue } from "./Line.ts"
-import {
-  ascii,
-  COMMA,
-  canonicalFloat,
-  canonicalFloatBytes,
-  EQUALS,
-  LF,
-  numberIsValid,
-  parseNumber,
-  SPACE
-} from "./Syntax.ts"
+import { eachLabel, endOfName } from "./Line.ts"
+import { ascii, canonicalFloat, LF, numberIsValid, parseNumber } from "./Syntax.ts"
 
 export interface SeriesLine {
   /** One character a byte, so it is exact for any text. */
@@ -64,59 +53,8 @@ const labelsKey = (bytes: Uint8Array, nameEnd: number, floats: ReadonlyArray<str
   return (sorted ? labels : labels.sort()).join(",")
 }
 
-/** Of the series of a line without its key being made: what is equal for lines of equal keys, and the value's place. */
-export interface SeriesPlace {
-  hash: number
-  /** The key's length. */
-  length: number
-  /** From the line's start. */
-  valueAt: number
-}
-
 /** Of the hashes of a name and of its labels, as the parser makes them. */
 export const seriesHash = (name: number, labels: number): number => (Math.imul(name, 31) + labels) | 0
 
-/** With `le` and `quantile` as numbers, whatever the family's type. */
-export const placeSeries = (b: Uint8Array, line: number, place: SeriesPlace): void => {
-  const nameEnd = endOfName(b, line)
-  const name = hashOfSample(b, line, nameEnd)
-  let labels = 0
-  let shift = 0
-  let at = nameEnd
-  if (b[at] !== SPACE) {
-    do {
-      const label = ++at
-      let h = HASH_START
-      for (; b[at] !== EQUALS; at++) h = Math.imul(h ^ b[at]!, HASH_PRIME)
-      h = Math.imul(h ^ HASH_SEPARATOR, HASH_PRIME)
-      const end = endOfValue(b, at + 2)
-      if (isFloat(b, label, at)) {
-        const value = parseNumber(b, at + 2, end)
-        if (numberIsValid()) {
-          const canonical = canonicalFloatBytes(value)
-          h = hashOn(h, canonical, 0, canonical.length)
-          shift += canonical.length - (end - at - 2)
-          at = end
-        }
-      }
-      for (at += at < end ? 2 : 0; at < end; at++) h = Math.imul(h ^ b[at]!, HASH_PRIME)
-      labels = (labels + finishHash(h)) | 0
-      at = end + 1
-    } while (b[at] === COMMA)
-    at++
-  }
-  place.hash = seriesHash(name, labels)
-  place.valueAt = at + 1 - line
-  place.length = b[nameEnd] === SPACE ? nameEnd + 1 - line : at - 1 - line + shift
-}
-
 /** In samples mode: a later record may declare the series as one of numbers, and it must not be there twice then. */
 export const sampleFloats: ReadonlyArray<string> = ["le", "quantile"]
-
-const isFloat = (b: Uint8Array, from: number, to: number): boolean => {
-  const length = to - from
-  if (length !== 2 && length !== 8) return false
-  const name = sampleFloats[length === 2 ? 0 : 1]!
-  for (let i = 0; i < length; i++) if (b[from + i] !== name.charCodeAt(i)) return false
-  return true
-}

@@ -168,6 +168,20 @@ describe("a round that is read by the page of the one before", () => {
     assert.isFalse([...after.dump.families][0]!.conforms)
   })
 
+  it("keeps what is known of a declared family, which each scrape asks", () => {
+    const pageOf = (value: string, before?: Page): Page => {
+      const page = read(embedded(`# TYPE a counter\na ${value}\n`), options, before)
+      return isRefusal(page) ? assert.fail(page.detail) : page
+    }
+    const before = pageOf("1")
+    const next = pageOf("2", before)
+    const namesIn = ({ dump }: Page) => [...dump.families][0]!.sampleNames
+    const names = namesIn(before)
+    assert.deepStrictEqual(names, ["a"])
+    assert.strictEqual(namesIn(before), names)
+    assert.strictEqual(namesIn(next), names)
+  })
+
   it("is what reading it without gives, whatever changed", () => {
     let ways = 0
     let rounds = 0
