@@ -16,6 +16,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    globalSetup: "test/support/compileCache.ts",
     // System tests start brokers and pods of their own; two cores carry two files at a time.
     maxWorkers: 2
   }
