@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { InTurn } from "./test/support/InTurn.ts"
 
 const src = new URL("src/", import.meta.url).pathname
 
@@ -17,7 +18,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     globalSetup: "test/support/compileCache.ts",
-    // System tests start brokers and pods of their own; two cores carry two files at a time.
-    maxWorkers: 2
+    // System tests wait most of their time; two cores carry two of them beside one file that computes.
+    maxWorkers: 3,
+    sequence: { sequencer: InTurn }
   }
 })
