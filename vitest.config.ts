@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { InTurn } from "./test/support/InTurn.ts"
 
 const src = new URL("src/", import.meta.url).pathname
 
@@ -16,7 +17,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // System tests start brokers and pods of their own; two cores carry two files at a time.
-    maxWorkers: 2
+    globalSetup: "test/support/compileCache.ts",
+    // System tests wait most of their time; two cores carry two of them beside one file that computes.
+    maxWorkers: 3,
+    sequence: { sequencer: InTurn }
   }
 })

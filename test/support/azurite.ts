@@ -4,8 +4,9 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { ContainerClient } from "@azure/storage-blob"
+import { cached } from "./cached.ts"
+import { freePort } from "./freePorts.ts"
 import type { Stage } from "./processes.ts"
-import { cached, freePort } from "./s3Server.ts"
 import { until } from "./until.ts"
 
 /** The one account that it has; its key is public. */

@@ -1,14 +1,15 @@
 /** What the tests fetch on first use, fetched now: Kafka's jars, the Python parsers, Prometheus' parser, a mount that hangs, S3 servers and what services are run with, into the user's cache. For build servers. */
 import { azurite } from "./azurite.ts"
 import { cannotMount, mountProgram } from "./hangingMount.ts"
-import { kafkaJars, kafkaVersions } from "./kafkaJars.ts"
+import { kafkaVersions } from "./kafkaJars.ts"
+import { kafkaStart } from "./kafkaStart.ts"
 import { oracleProgram } from "./oracle.ts"
 import { parseInPython } from "./python.ts"
 import { rclone, versitygw } from "./s3Server.ts"
 import { peers, serviceTools } from "./serviceTools.ts"
 
 for (const version of kafkaVersions) {
-  await kafkaJars(version)
+  await kafkaStart(version)
   console.log(`Kafka ${version} is there`)
 }
 const [verdict] = await parseInPython([{ format: "openmetrics", body: "# EOF\n" }])

@@ -6,16 +6,18 @@ import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { createWriteStream } from "node:fs"
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
-import { connect, createServer } from "node:net"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
 import kafkajs, { type Admin } from "kafkajs"
 import "../../src/transport/kafka/connection/RequestQueuePatch.ts"
+import { freePorts } from "./freePorts.ts"
 import { guardOver } from "./guard.ts"
-import { type KafkaVersion, kafkaJars } from "./kafkaJars.ts"
+import type { KafkaVersion } from "./kafkaJars.ts"
+import { type KafkaStart, kafkaStart } from "./kafkaStart.ts"
 
 export interface StartOptions {
   readonly version: KafkaVersion
@@ -72,20 +74,6 @@ const run = promisify(execFile)
 /** Ms for a node to start and for nodes to find each other: long, for machines that do much else. */
 const patience = 180_000
 const HEAP = { 1: "-Xmx768m", 2: "-Xmx512m", 3: "-Xmx512m" } as const
-
-/** Ports that were free a moment ago; a taken one shows as a broker that does not start, and is tried again. */
-const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1")
-      await once(server, "listening")
-      return server
-    })
-  )
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
 
 const accepts = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -187,16 +175,17 @@ const properties = (
 }
 
 export const startKafka = async (options: StartOptions): Promise<KafkaCluster> => {
-  const classpath = await kafkaJars(options.version)
+  const start = await kafkaStart(options.version)
   for (let attempt = 1; ; attempt++)
     try {
-      return await startOnce(options, classpath)
+      // A port may have been taken meanwhile.
+      return await startOnce(options, start)
     } catch (error) {
       if (attempt === 3) throw error
     }
 }
 
-const startOnce = async (options: StartOptions, classpath: string): Promise<KafkaCluster> => {
+const startOnce = async (options: StartOptions, { java, archive, format }: KafkaStart): Promise<KafkaCluster> => {
   const count = options.nodes ?? 1
   const home = await mkdtemp(join(tmpdir(), "k2p-kafka-"))
   const doors = Object.keys(options.doors ?? {})
@@ -215,7 +204,6 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
     .join(",")
   const clusterId = Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url")
   const children = new Map<number, ChildProcess>()
-  const java = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classpath]
   const config = (id: number) => join(home, `node-${id}.properties`)
 
   const pidFile = (id: number) => join(home, `node-${id}.pid`)
@@ -224,7 +212,7 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
   const launch = async (id: number): Promise<void> => {
     const spec = specs[id - 1]!
     const log = createWriteStream(join(home, `node-${id}.log`), { flags: "a" })
-    const child = spawn("java", [HEAP[count], ...java, "kafka.Kafka", config(id)], {
+    const child = spawn("java", [HEAP[count], archive, ...java, "kafka.Kafka", config(id)], {
       stdio: ["ignore", "pipe", "pipe"]
     })
     child.stdout.pipe(log)
@@ -303,22 +291,25 @@ const startOnce = async (options: StartOptions, classpath: string): Promise<Kafk
 
   try {
     for (const spec of specs) {
-      await mkdir(join(home, `data-${spec.id}`))
       await writeFile(config(spec.id), properties(options, spec, controllers, join(home, `data-${spec.id}`)))
     }
     const scram = Object.entries(options.security?.users ?? {}).flatMap(([name, password]) =>
       ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((m) => ["--add-scram", `${m}=[name=${name},password=${password}]`])
     )
-    for (const { id } of specs)
-      await run("java", [
-        ...java,
-        "kafka.tools.StorageTool",
-        "format",
-        `--cluster-id=${clusterId}`,
-        "-c",
-        config(id),
-        ...scram
-      ])
+    for (const { id } of specs) {
+      // Passwords are in the storage from the beginning.
+      if (scram.length === 0) await format(join(home, `data-${id}`), clusterId, id)
+      else
+        await run("java", [
+          ...java,
+          "kafka.tools.StorageTool",
+          "format",
+          `--cluster-id=${clusterId}`,
+          "-c",
+          config(id),
+          ...scram
+        ])
+    }
     await Promise.all(specs.map(({ id }) => launch(id)))
     await admin.connect()
     await brokersUp()

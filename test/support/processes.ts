@@ -72,7 +72,12 @@ export const openStage = async (): Promise<Stage> => {
   const run: Stage["run"] = (name, command, args, { env = {}, cwd = dir, group = false } = {}) => {
     const child = spawn(command, args, {
       cwd,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+        ...env
+      },
       stdio: ["ignore", "pipe", "pipe"],
       detached: group
     })

@@ -1,44 +1,24 @@
 /**
  * S3 servers for tests, on loopback: versitygw, which keeps conditions and checks signatures, over a folder; and rclone, which ignores conditions, as a
- * bucket does that cannot hold an archive. Each is fetched once into the user's cache and appears there whole or not at all.
+ * bucket does that cannot hold an archive. Each is fetched once into the user's cache.
  */
 import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises"
-import { createServer } from "node:net"
-import { homedir } from "node:os"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { PutBucketPolicyCommand, S3Client } from "@aws-sdk/client-s3"
+import { cached } from "./cached.ts"
+import { freePort } from "./freePorts.ts"
 import type { Running, Stage } from "./processes.ts"
 import { until } from "./until.ts"
 
 const run = promisify(execFile)
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "kafka2prom")
 
 /** As long as real ones: a server that checks signatures looks at that, too. */
 const accessKey = "AKIAIOSFODNN7EXAMPLE"
 const secretKey = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY0"
 /** Where Amazon's tools find them. */
 export const credentials = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey }
-
-/** In the user's cache: made in a folder of its own by `make`, and moved to its place whole. */
-export const cached = async (name: string, make: (folder: string) => Promise<unknown>): Promise<string> => {
-  const home = join(cache, name)
-  if (existsSync(home)) return home
-  await mkdir(cache, { recursive: true })
-  const building = await mkdtemp(`${home}.part-`)
-  try {
-    await make(building)
-    // Somebody else may have been first.
-    await rename(building, home).catch((error: unknown) => {
-      if (!existsSync(home)) throw error
-    })
-  } finally {
-    await rm(building, { recursive: true, force: true })
-  }
-  return home
-}
 
 export const versitygw = async (): Promise<string> => {
   const home = await cached("versitygw-1.8.0", (folder) =>
@@ -57,14 +37,6 @@ export const rclone = async (): Promise<string> => {
   })
   return join(home, "bin", "rclone")
 }
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 
 export interface S3Server {
   readonly endpoint: string

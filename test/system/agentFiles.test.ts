@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process"
 import { mkdir, rename, symlink, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { afterEach, assert, it } from "vitest"
-import { cannotMount, type HangingMount, mountHanging } from "../support/hangingMount.ts"
+import { assert, it, type TestContext } from "vitest"
+import { cannotMount, mountHanging } from "../support/hangingMount.ts"
 import { lookersOf } from "../support/lookers.ts"
 import { openStage, type Running, type Stage } from "../support/processes.ts"
 import { describeWith } from "../support/tools.ts"
@@ -26,19 +26,14 @@ const problem = cannotMount()
 if (problem !== undefined && process.env.K2P_REQUIRE_ALL === "1") throw new Error(problem)
 
 describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
-  let stage: Stage | undefined
-  let mount: HangingMount | undefined
-  afterEach(async () => {
-    await mount?.close()
-    mount = undefined
-    await stage?.close()
-  })
-
-  const setUp = async (bytesPerSecond = 0) => {
-    stage = await openStage()
+  const setUp = async ({ onTestFinished }: TestContext, bytesPerSecond = 0) => {
+    const stage = await openStage()
+    onTestFinished(() => stage.close())
     const { dir } = stage
     for (const name of ["local", "behind", "mnt"]) await mkdir(join(dir, name))
-    mount = await mountHanging(join(dir, "behind"), join(dir, "mnt"), bytesPerSecond)
+    const mount = await mountHanging(join(dir, "behind"), join(dir, "mnt"), bytesPerSecond)
+    // Before the stage is closed: the last one is the first.
+    onTestFinished(() => mount.close())
     return { stage, dir, mount }
   }
 
@@ -81,8 +76,9 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
 
   it.skipIf(problem !== undefined)(
     "one mount that hangs holds its own files only, is told, and does not keep the agent from ending",
-    async () => {
-      const { stage, dir, mount } = await setUp()
+    { concurrent: true },
+    async (test) => {
+      const { stage, dir, mount } = await setUp(test)
       await replace(join(dir, "local/a.prom"), "a 1\n")
       await replace(join(dir, "behind/b.prom"), "b 1\n")
       const { agent, url, value, isSeen } = await startAgent(stage, dir)
@@ -97,8 +93,8 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
     }
   )
 
-  it.skipIf(problem !== undefined)("a mount that answers again is read again", async () => {
-    const { stage, dir, mount } = await setUp()
+  it.skipIf(problem !== undefined)("a mount that answers again is read again", { concurrent: true }, async (test) => {
+    const { stage, dir, mount } = await setUp(test)
     await replace(join(dir, "behind/b.prom"), "b 1\n")
     const { agent, value } = await startAgent(stage, dir)
     await until(() => isTaken(value, "b", 60), { what: "the file" })
@@ -116,8 +112,9 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
 
   it.skipIf(problem !== undefined)(
     "/healthz says 503 and why where no look can end, and 200 when looks end again",
-    async () => {
-      const { stage, dir, mount } = await setUp()
+    { concurrent: true, timeout: 150_000 },
+    async (test) => {
+      const { stage, dir, mount } = await setUp(test)
       await replace(join(dir, "behind/b.prom"), "b 1\n")
       const { agent, url, value } = await startAgent(stage, dir, ["mnt/*.prom"])
       await until(() => isTaken(value, "b", 60), { what: "the file" })
@@ -132,14 +129,14 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
       mount.goOn()
       await until(async () => (await health()).startsWith("200"), { what: "the agent to be of use" })
       await ends(agent)
-    },
-    150_000
+    }
   )
 
   it.skipIf(problem !== undefined)(
     "where too many operations hang another looker takes over, tries those a few at a time, and goes on when they answer",
-    async () => {
-      const { stage, dir, mount } = await setUp()
+    { concurrent: true, timeout: 120_000 },
+    async (test) => {
+      const { stage, dir, mount } = await setUp(test)
       const links = 40
       await replace(join(dir, "local/a.prom"), "a 1\n")
       for (let i = 0; i < links; i++) {
@@ -163,12 +160,11 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
       mount.goOn()
       await until(async () => (await taken()) === links + 1, { what: "all files again" })
       await ends(agent)
-    },
-    120_000
+    }
   )
 
-  it.skipIf(problem !== undefined)("a slow disk is read to its end", async () => {
-    const { stage, dir } = await setUp(1_000_000)
+  it.skipIf(problem !== undefined)("a slow disk is read to its end", { concurrent: true }, async (test) => {
+    const { stage, dir } = await setUp(test, 1_000_000)
     let text = ""
     for (let i = 0; text.length < 8_000_000; i++) text += `a{i="${i}",x="${"x".repeat(1_000)}"} 1\n`
     await replace(join(dir, "behind/b.prom"), text)
@@ -177,20 +173,23 @@ describeWith(problem === undefined ? ["go"] : [], "the agent's files", () => {
     await ends(agent)
   })
 
-  it.skipIf(!canUnshare)("where nothing can be watched it is told, and files are polled", async () => {
-    stage = await openStage()
-    const on = stage
-    const { dir } = stage
-    await mkdir(join(dir, "local"))
-    await replace(join(dir, "local/a.prom"), "a 1\n")
-    const { agent, isSeen } = await startAgent(on, dir, ["local/*.prom"], (args) =>
-      on.run("agent", "unshare", unwatched([process.execPath, main, ...args]))
-    )
-    await agent.says(
-      /local and other directories cannot be watched \(ENOSPC.*\): their files are polled, which costs more; raise/
-    )
-    await isSeen(join(dir, "local/a.prom"), 5)
-    await replace(join(dir, "local/b.prom"), "b 1\n")
-    await ends(agent)
-  })
+  it.skipIf(!canUnshare)(
+    "where nothing can be watched it is told, and files are polled",
+    async ({ onTestFinished }) => {
+      const on = await openStage()
+      onTestFinished(() => on.close())
+      const { dir } = on
+      await mkdir(join(dir, "local"))
+      await replace(join(dir, "local/a.prom"), "a 1\n")
+      const { agent, isSeen } = await startAgent(on, dir, ["local/*.prom"], (args) =>
+        on.run("agent", "unshare", unwatched([process.execPath, main, ...args]))
+      )
+      await agent.says(
+        /local and other directories cannot be watched \(ENOSPC.*\): their files are polled, which costs more; raise/
+      )
+      await isSeen(join(dir, "local/a.prom"), 5)
+      await replace(join(dir, "local/b.prom"), "b 1\n")
+      await ends(agent)
+    }
+  )
 })

@@ -1,4 +1,4 @@
-/** Real files and the real looker, a process of its own. It waits for rounds and conditions, never for time. */
+/** Real files and the real looker, a process of its own for each test. It waits for rounds and conditions, never for time. */
 import {
   appendFile,
   link,
@@ -19,7 +19,7 @@ import { dump, files, io, replace, setUp, start } from "./dumpFiles.ts"
 
 const openMetrics = (value: number) => `# TYPE a counter\na_total ${value}\n# EOF\n`
 
-describe("DumpSource", () => {
+describe.concurrent("DumpSource", () => {
   it.live("each rename over a file is a round under its id, also where the text is the same", () =>
     Effect.gen(function* () {
       const { path, sink, take, until } = yield* setUp()
