@@ -79,6 +79,7 @@ const ground = [
   "CountedHistogram.ts",
   "Loan.ts",
   "SelfMetrics.ts",
+  "Span.ts",
   "Logging.ts",
   "LoopTurns.ts",
   "Tracing.ts",

@@ -5,6 +5,7 @@ import { agentRoundTrip } from "./agentRoundTrip.ts"
 import { aloneBenches } from "./alone.ts"
 import { archive } from "./archive.ts"
 import type { Bench } from "./Bench.ts"
+import { dumpsBesideLogs } from "./dumpsBesideLogs.ts"
 import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
 import { latency } from "./latency.ts"
@@ -28,5 +29,6 @@ export const benches: ReadonlyArray<Bench> = [
   agentRoundTrip,
   archive,
   agentFiles,
-  logTailing
+  logTailing,
+  dumpsBesideLogs
 ]
