@@ -21,7 +21,7 @@ describe("agent --dry-run", () => {
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), "k2p-dry-"))
-    await chmod(dir, 0o755)
+    await chmod(dir, 0o777)
     await mkdir(join(dir, "dumps"))
     asked = 0
     broker = createServer((socket) => {
@@ -148,7 +148,6 @@ describe("agent --dry-run", () => {
     assert.match(stdout, /^state directory state\/logs: .*\/state cannot be written: EACCES/m)
     assert.match(stdout, /^4 log files for topic logs, 1 of them not to be read\. Nothing was sent\.$/m)
     assert.deepStrictEqual([code, asked], [1, 0])
-    await chmod(dir, 0o777)
     const well = await run(["--log", "logs/app.log", "--state-dir", "elsewhere/state"])
     assert.match(well.stdout, /^1 log file for topic logs, 0 of them not to be read/m)
     assert.deepStrictEqual([well.code, await readdir(dir)], [0, ["dumps", "logs", "secret", "state"]])

@@ -36,6 +36,7 @@ export class Looker {
   private readonly tails: Tails
   private readonly turns: Turns
   private readonly told = new Map<string, string>()
+  private readonly begun: Promise<void>
   private isLast = false
   private hasWalkedAll = false
   private beatAt = 0
@@ -57,6 +58,7 @@ export class Looker {
       onTime: (group) => this.isOnTime(group),
       trouble: (key, text) => this.trouble(key, text)
     })
+    this.begun = this.directories.begin()
     const { groups, tree } = this.directories
     this.room = new Room(groups, port.send)
     this.tails = new Tails({
@@ -85,7 +87,7 @@ export class Looker {
   }
 
   async start(): Promise<void> {
-    await this.directories.begin()
+    await this.begun
     const beat = () => {
       const hasMore = this.tick()
       setTimeout(beat, hasMore ? soon : Math.min(tick, this.options.poll))
@@ -101,6 +103,7 @@ export class Looker {
   /** Looks at all files once more; ends when what rests of them was read, or hangs. */
   async last(): Promise<void> {
     this.isLast = true
+    await this.begun
     const checked = new Set<Directory>()
     for (let open = [...this.unchecked(checked)]; open.length > 0; open = [...this.unchecked(checked)]) {
       for (const directory of open) checked.add(directory)

@@ -91,16 +91,9 @@ describe("produceBody", () => {
           room: { left: Number.POSITIVE_INFINITY, atOnce: 0 },
           confirmed: () => true
         })
-        assert.deepStrictEqual(
-          records.map(({ key, value, headers }) => [
-            String(key),
-            Buffer.from(value!).equals(messages[Number(String(headers.h)) - 1]!.value)
-          ]),
-          [
-            ["k1", true],
-            ["k2", true]
-          ]
-        )
+        const found = records.map(({ key, value, headers }) => [key, value, headers.h].map((one) => Buffer.from(one!)))
+        const sent = messages.map(({ key, value, headers }) => [key, value, headers.h])
+        assert.isTrue(found.flat().every((bytes, n) => bytes.equals(sent.flat()[n]!)) && found.length === 2)
       }
   })
 })
