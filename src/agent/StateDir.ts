@@ -53,6 +53,17 @@ export const keepNumber = async (dir: string, name: string, number: number): Pro
   }
 }
 
+/** It is there, whatever was; rejects with an error for people. */
+export const makeStateDir = async (dir: string): Promise<void> => {
+  try {
+    await mkdir(dir, { recursive: true })
+  } catch (error) {
+    throw new Error(
+      `cannot make the directory ${dir}: ${reason(error)}. Give --state-dir a directory that this user may write and that survives restarts`
+    )
+  }
+}
+
 /** Less room than this, in bytes, is none. */
 const leastRoom = 1_000_000
 

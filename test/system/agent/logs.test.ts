@@ -19,6 +19,8 @@ import { openTailed, type Tailed } from "./tailed.ts"
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
+/** Of a file that begins with less than a kilobyte nothing is sent that the state directory does not know. */
+const known = `known ${"x".repeat(1_200)}`
 const isRoot = process.getuid?.() === 0
 
 describeKafka("the agent's log files", () => {
@@ -165,11 +167,12 @@ describeKafka("the agent's log files", () => {
 
   it("what may not be read, or kept, is told with its name, and comes when it may", async () => {
     const { dir, stateDir, args, read } = await tailed.setUp("rights")
+    await chmod(tailed.stage.dir, 0o755)
     const user = 65_534
     await mkdir(stateDir, { recursive: true })
     for (const folder of [join(stateDir, ".."), stateDir, dir]) if (isRoot) await chown(folder, user, user)
-    for (const name of ["known", "refused"]) {
-      await writeFile(join(dir, `${name}.log`), `${name} 1\n`)
+    for (const [name, text] of [["known", known] as const, ["refused", "refused 1"] as const]) {
+      await writeFile(join(dir, `${name}.log`), `${text}\n`)
       if (isRoot) await chown(join(dir, `${name}.log`), user, user)
     }
     await chmod(join(dir, "refused.log"), 0)
@@ -178,17 +181,17 @@ describeKafka("the agent's log files", () => {
     const [command, ...rest] = [...as, process.execPath, main, ...args]
     const agent = tailed.stage.run("rights", command!, rest)
     await agent.says(/refused\.log cannot be read: EACCES.*\(let user \d+ read it\)/)
-    await comes(read, ["known 1"])
+    await comes(read, [known])
     await chmod(stateDir, 0o555)
     await writeFile(join(dir, "new.log"), "new 1\n")
     await appendFile(join(dir, "known.log"), "known 2\n")
     await agent.says(/cannot write .*positions\.json: EACCES.*let this user write to --state-dir/)
     // Known files go on, new ones wait.
-    await comes(read, ["known 1\nknown 2"])
+    await comes(read, [`${known}\nknown 2`])
     await chmod(join(dir, "refused.log"), 0o644)
     await chmod(stateDir, 0o755)
     await agent.says(/takes positions again/)
-    await comes(read, ["known 1\nknown 2", "new 1", "refused 1"])
+    await comes(read, [`${known}\nknown 2`, "new 1", "refused 1"])
     agent.signal("SIGTERM")
     assert.deepStrictEqual(await agent.ended, { code: 0, signal: null })
   })
@@ -201,9 +204,9 @@ describeKafka("the agent's log files", () => {
       const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "k2p-test", stateDir])
       assert.strictEqual(mounted.status, 0, String(mounted.stderr))
       try {
-        await writeFile(join(dir, "known.log"), "known 1\n")
+        await writeFile(join(dir, "known.log"), `${known}\n`)
         const agent = start()
-        await comes(read, ["known 1"])
+        await comes(read, [known])
         const filled = spawnSync("dd", ["if=/dev/zero", `of=${join(stateDir, "fill")}`, "bs=4096", "count=100"])
         assert.include(String(filled.stderr), "No space left")
         await writeFile(join(dir, "new.log"), "new 1\n")
@@ -211,10 +214,10 @@ describeKafka("the agent's log files", () => {
         await agent.says(
           /cannot write .*positions\.json: ENOSPC.*New log files wait until it can be written; make room/
         )
-        await comes(read, ["known 1\nknown 2"])
+        await comes(read, [`${known}\nknown 2`])
         await rm(join(stateDir, "fill"))
         await agent.says(/takes positions again/)
-        await comes(read, ["known 1\nknown 2", "new 1"])
+        await comes(read, [`${known}\nknown 2`, "new 1"])
         await agent.kill()
       } finally {
         spawnSync("umount", ["-l", stateDir])
