@@ -81,6 +81,7 @@ const ground = [
   "Seldom.ts",
   "SecretFile.ts",
   "SelfMetrics.ts",
+  "Span.ts",
   "Logging.ts",
   "LoopTurns.ts",
   "Tracing.ts",

@@ -3,8 +3,7 @@
  * job and its size, what rules drop and pods would not show of it, and what no file matches. It reads files as the agent does, asks each
  * endpoint once and no broker, and writes nothing anywhere.
  */
-import { constants } from "node:fs"
-import { access, mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Clock, Effect, Layer, Logger } from "effect"
@@ -19,7 +18,7 @@ import { checkDump, type DumpCheck } from "./dump/DumpCheck.ts"
 import * as DumpSource from "./dump/DumpSource.ts"
 import { encodeRound } from "./dump/RoundRecord.ts"
 import { readEpoch } from "./Epoch.ts"
-import { baseFile, readNumber } from "./StateDir.ts"
+import { baseFile, keepProblem, readNumber } from "./StateDir.ts"
 import * as ScrapeSource from "./scrape/ScrapeSource.ts"
 
 export interface Findings {
@@ -137,11 +136,8 @@ const stateOf = async ({ stateDir, topic, partitionBase }: AgentOptions): Promis
         text: `${where}: ${baseFile(topic)} is damaged: give --partition-base as other agents have it`,
         isWrong: true
       }
-    const exists = await access(stateDir).then(
-      () => true,
-      () => false
-    )
-    if (exists) await access(stateDir, constants.W_OK | constants.X_OK)
+    const problem = await keepProblem(stateDir)
+    if (problem !== "") return { text: `${where}: ${problem}`, isWrong: true }
     const last = epoch === null ? "no agent ran with it yet" : `the last epoch is ${epoch}`
     const spread =
       partitionBase !== 0 || base === null

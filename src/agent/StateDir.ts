@@ -3,8 +3,8 @@
  * number, replaced atomically and synced, so that a crash leaves the old or the new one. One agent a directory.
  * Errors are for people: they name the file and say what to do.
  */
-import { mkdir, open, readFile, rename } from "node:fs/promises"
-import { join } from "node:path"
+import { access, constants, mkdir, open, readFile, rename, stat, statfs } from "node:fs/promises"
+import { dirname, join, resolve } from "node:path"
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -50,6 +50,36 @@ export const keepNumber = async (dir: string, name: string, number: number): Pro
     throw new Error(
       `cannot write ${join(dir, name)}: ${reason(error)}. Give --state-dir a directory that this user may write and that survives restarts`
     )
+  }
+}
+
+/** It is there, whatever was; rejects with an error for people. */
+export const makeStateDir = async (dir: string): Promise<void> => {
+  try {
+    await mkdir(dir, { recursive: true })
+  } catch (error) {
+    throw new Error(
+      `cannot make the directory ${dir}: ${reason(error)}. Give --state-dir a directory that this user may write and that survives restarts`
+    )
+  }
+}
+
+/** Less room than this, in bytes, is none. */
+const leastRoom = 1_000_000
+
+/** Why nothing could be kept in a directory, which need not be there yet; "" where something could. Nothing is written to find out. */
+export const keepProblem = async (dir: string): Promise<string> => {
+  const todo = "give --state-dir a directory that this user may write and that survives restarts"
+  for (let at = resolve(dir); ; at = dirname(at)) {
+    try {
+      if (!(await stat(at)).isDirectory()) return `${at} is not a directory: ${todo}`
+      await access(at, constants.W_OK | constants.X_OK)
+      const { bavail, bsize } = await statfs(at)
+      return bavail * bsize < leastRoom ? `the file system of ${at} is full: make room` : ""
+    } catch (error) {
+      const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT"
+      if (!isMissing || at === dirname(at)) return `${at} cannot be written: ${reason(error)}; ${todo}`
+    }
   }
 }
 

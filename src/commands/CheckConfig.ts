@@ -1,5 +1,7 @@
 /** CheckConfig: what `check` is started with: options of pods of metrics or of an archive, and of agents where it looks at what these need. No network. */
 
+import { join } from "node:path"
+import { defaultLogOptions, type LogOptions } from "../agent/log/LogOptions.ts"
 import { storeOf, storeSettings } from "../archive/ArchiveSettings.ts"
 import type { StoreSettings } from "../archive/store/OpenStore.ts"
 import { readAcks } from "../Config.ts"
@@ -31,6 +33,16 @@ export const checkSettings = settings({
     about: "Look at what an agent needs instead: the topic, the right to write, sizes, the options below.",
     fallback: "false"
   },
+  log: {
+    kind: agent.log.kind,
+    about:
+      "With --agent: look at what these log files need, too: --log-topic, each file, the state directory. Without --topic, at them alone."
+  },
+  exclude: agent.exclude,
+  logTopic: agent.logTopic,
+  logPartitionBase: agent.logPartitionBase,
+  logMaxLine: agent.logMaxLine,
+  host: agent.host,
   stateDir: agent.stateDir,
   partitionBase: agent.partitionBase,
   acks: agent.acks,
@@ -68,7 +80,25 @@ export interface CheckedAgent {
   readonly stateDir: string
   readonly acks: Acks
   readonly requestBytes: number
+  /** Null: it tails no log files. */
+  readonly logs: LogOptions | null
 }
+
+const logsOf = (values: Resolved<typeof checkSettings>["values"]): LogOptions | null =>
+  values.log === undefined
+    ? null
+    : {
+        ...defaultLogOptions,
+        topic: values.logTopic,
+        globs: values.log,
+        excludes: values.exclude ?? [],
+        host: values.host ?? defaultLogOptions.host,
+        stateDir: join(values.stateDir, "logs"),
+        partitionBase: values.logPartitionBase ?? 0,
+        acks: readAcks(values.acks ?? "all"),
+        maxRequestBytes: values.maxRequestBytes,
+        maxLine: values.logMaxLine
+      }
 
 export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<CheckConfig> => {
   const { values } = resolved
@@ -80,10 +110,12 @@ export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<C
   const path = values["web.config.file"]
   const loaded = path === undefined ? undefined : loadWebConfig(path)
   if (loaded !== undefined && "problems" in loaded) return loaded
+  if (values.log !== undefined && !values.agent) return { problems: ["--log is an agent's: give --agent with it"] }
+  const isOfLogs = values.log !== undefined && resolved.origin("topic") === "default"
   return {
     value: {
       connection: connection.value,
-      topics: readTopics(resolved, connection.value),
+      topics: isOfLogs ? [] : readTopics(resolved, connection.value),
       group: values.groupId,
       sessionTimeout: readSessionTimeout(resolved, connection.value),
       lookback: values.lookback ?? values.expiry,
@@ -93,7 +125,8 @@ export const checkConfig = (resolved: Resolved<typeof checkSettings>): Outcome<C
             base: values.partitionBase ?? null,
             stateDir: values.stateDir,
             acks: readAcks(values.acks ?? "1"),
-            requestBytes: values.maxRequestBytes
+            requestBytes: values.maxRequestBytes,
+            logs: logsOf(values)
           }
         : null,
       web: path === undefined || loaded === undefined ? null : { path, config: loaded.value },

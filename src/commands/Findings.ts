@@ -39,9 +39,9 @@ export interface Section {
 const chunkBytes = 1_000_000
 const hour = 3_600_000
 
-const ok = (text: string): Finding => ({ level: "ok", text })
-const note = (text: string): Finding => ({ level: "note", text })
-const broken = (text: string): Finding => ({ level: "broken", text })
+export const ok = (text: string): Finding => ({ level: "ok", text })
+export const note = (text: string): Finding => ({ level: "note", text })
+export const broken = (text: string): Finding => ({ level: "broken", text })
 
 const span = (ms: number): string =>
   ms >= 2 * hour
@@ -50,17 +50,17 @@ const span = (ms: number): string =>
       ? `${Math.round(ms / 60_000)}m`
       : `${Math.round(ms / 1000)}s`
 
-type Topic = Inspection["topics"][number]
+export type Topic = Inspection["topics"][number]
 
 /** Judges one setting; one that the brokers do not tell is a note, never taken as fine. */
-const setting = (topic: Topic, name: string, judge: (value: string) => Finding): Finding => {
+export const setting = (topic: Topic, name: string, judge: (value: string) => Finding): Finding => {
   const value = topic.settings[name]
   return value === undefined
     ? note(`${name} is not told by the brokers: look it up where the topic is managed`)
     : judge(value)
 }
 
-const set = (topic: Topic, name: string, value: string): string =>
+export const set = (topic: Topic, name: string, value: string): string =>
   `set it: kafka-configs --alter --topic ${topic.topic} --add-config ${name}=${value}`
 
 const timestampType = (topic: Topic): Finding =>
@@ -211,70 +211,76 @@ const judgeGroup = (
   ]
 }
 
-const judgeBase = (topic: Topic, base: number | "damaged" | undefined): Finding =>
+export const judgeBase = (topic: Topic, base: number | "damaged" | undefined, option = "--partition-base"): Finding =>
   base === "damaged"
     ? broken(
-        "the partition base in the state directory is damaged: the agent will not start; give --partition-base as the other agents have it"
+        `the partition base in the state directory is damaged: the agent will not start; give ${option} as the other agents have it`
       )
     : base === undefined
       ? ok(`the agent's first start spreads sources over its ${topic.partitions} partitions`)
       : base <= topic.partitions
         ? ok(`sources are spread over ${base} of its ${topic.partitions} partitions`)
         : broken(
-            `it has ${topic.partitions} partitions, fewer than the partition base ${base}: the agent will not start; give --partition-base ${topic.partitions} or less to every agent of the topic, or add partitions`
+            `it has ${topic.partitions} partitions, fewer than the partition base ${base}: the agent will not start; give ${option} ${topic.partitions} or less to every agent of the topic, or add partitions`
           )
 
-/** What an agent needs of the topic that it writes to. */
-const judgeForAgent = (topic: Topic, { bases, acks, requestBytes }: ExpectedAgent): ReadonlyArray<Finding> => [
+export const judgeRight = (topic: Topic, follows: string): Finding =>
   topic.mayWrite === undefined
     ? note("whether this user may write to it is not told by the brokers: the agent says so when it tries")
     : topic.mayWrite
       ? ok("this user may write to it")
       : broken(
-          `this user may not write to it: every round is refused; allow it: kafka-acls --add --allow-principal User:… --operation Write --topic ${topic.topic}`
-        ),
+          `this user may not write to it: ${follows}; allow it: kafka-acls --add --allow-principal User:… --operation Write --topic ${topic.topic}`
+        )
+
+/** What an agent needs of the topic that it writes to. */
+const judgeForAgent = (topic: Topic, { bases, acks, requestBytes }: ExpectedAgent): ReadonlyArray<Finding> => [
+  judgeRight(topic, "every round is refused"),
   judgeBase(topic, bases.get(topic.topic)),
   recordSize(topic, requestBytes),
   timestampType(topic),
-  acks !== "all"
-    ? ok(`--acks ${acks}: no follower is waited for`)
-    : setting(topic, "min.insync.replicas", (value) =>
-        Number(value) > topic.replicas
-          ? broken(
-              `min.insync.replicas is ${value} and it has ${topic.replicas} replica${topic.replicas === 1 ? "" : "s"}: with --acks all nothing is ever taken; ${set(topic, "min.insync.replicas", String(topic.replicas))}`
-            )
-          : Number(value) === topic.replicas
-            ? note(
-                `min.insync.replicas is ${value}, and it has as many replicas: with --acks all nothing is taken while one broker is away`
-              )
-            : ok(`min.insync.replicas is ${value} of ${topic.replicas} replicas, with --acks all`)
-      )
+  acks === "all" ? judgeInsync(topic) : ok(`--acks ${acks}: no follower is waited for`)
 ]
+
+/** Whether anything is taken where all that are in sync must have it. */
+export const judgeInsync = (topic: Topic): Finding =>
+  setting(topic, "min.insync.replicas", (value) =>
+    Number(value) > topic.replicas
+      ? broken(
+          `min.insync.replicas is ${value} and it has ${topic.replicas} replica${topic.replicas === 1 ? "" : "s"}: with --acks all nothing is ever taken; ${set(topic, "min.insync.replicas", String(topic.replicas))}`
+        )
+      : Number(value) === topic.replicas
+        ? note(
+            `min.insync.replicas is ${value}, and it has as many replicas: with --acks all nothing is taken while one broker is away`
+          )
+        : ok(`min.insync.replicas is ${value} of ${topic.replicas} replicas, with --acks all`)
+  )
+
+/** Of a topic, or that there is none. */
+export const sectionOf = (
+  { topics }: Inspection,
+  name: string,
+  judgeIt: (topic: Topic) => ReadonlyArray<Finding>
+): Section => {
+  const topic = topics.find((one) => one.topic === name)
+  if (topic !== undefined) return { title: `topic ${name}: ${topic.partitions} partitions`, findings: judgeIt(topic) }
+  const missing = `it does not exist, or this user may not see it: create it with kafka-topics --create --topic ${name}`
+  return { title: `topic ${name}`, findings: [broken(missing)] }
+}
 
 export const judge = (inspection: Inspection, expected: Expected): ReadonlyArray<Section> => {
   const { brokers } = inspection
   return [
     { title: `brokers: ${brokers.length} (${brokers.map((b) => b.address).join(", ")})`, findings: [] },
-    ...expected.topics.map((name): Section => {
-      const topic = inspection.topics.find((t) => t.topic === name)
-      return topic === undefined
-        ? {
-            title: `topic ${name}`,
-            findings: [
-              broken(
-                `it does not exist, or this user may not see it: create it with kafka-topics --create --topic ${name}`
-              )
-            ]
-          }
-        : {
-            title: `topic ${name}: ${topic.partitions} partitions`,
-            findings: expected.archive
-              ? judgeForArchive(topic)
-              : expected.agent === null
-                ? judgeTopic(topic, expected)
-                : judgeForAgent(topic, expected.agent)
-          }
-    }),
+    ...expected.topics.map((name) =>
+      sectionOf(inspection, name, (topic) =>
+        expected.archive
+          ? judgeForArchive(topic)
+          : expected.agent === null
+            ? judgeTopic(topic, expected)
+            : judgeForAgent(topic, expected.agent)
+      )
+    ),
     ...(inspection.group === null
       ? []
       : [{ title: `group ${expected.group}`, findings: judgeGroup(inspection.group, inspection.topics, expected) }])

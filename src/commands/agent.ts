@@ -7,6 +7,7 @@ import { Agent, type AgentStatus } from "../agent/Agent.ts"
 import type { AgentFailed } from "../agent/AgentFailed.ts"
 import { hasMetrics } from "../agent/AgentOptions.ts"
 import { dryRun } from "../agent/DryRun.ts"
+import { findLogs, reportLogs } from "../agent/log/LogDryRun.ts"
 import { LogMetrics } from "../agent/log/LogMetrics.ts"
 import type { LogStatus } from "../agent/log/LogStatus.ts"
 import { startTailing } from "../agent/log/LogTailing.ts"
@@ -53,11 +54,14 @@ const ownServer = (
   })
 
 /** Nothing is sent; 1 where something of what was named would not be sent, or not be shown whole. */
-const dry = (config: AgentConfig): Program =>
-  Effect.map(dryRun(config.agent), ({ text, isWell }) => {
-    process.stdout.write(text)
-    if (config.logs !== undefined) process.stdout.write("Log files (--log) are not looked at by a dry run.\n")
-    return isWell ? 0 : 1
+const dry = ({ agent: options, logs }: AgentConfig): Program =>
+  Effect.gen(function* () {
+    const found = [
+      ...(hasMetrics(options) || logs === undefined ? [yield* dryRun(options)] : []),
+      ...(logs === undefined ? [] : [reportLogs(yield* findLogs(logs), logs)])
+    ]
+    for (const { text } of found) process.stdout.write(text)
+    return found.every(({ isWell }) => isWell) ? 0 : 1
   })
 
 export const agent = (config: AgentConfig): Program => (config.dryRun ? dry(config) : sending(config))

@@ -3,6 +3,8 @@
  * promises need it; 1: something is not; 3: the brokers could not be reached or would not answer.
  */
 import { Effect, Schedule, type Scope } from "effect"
+import { findLogs } from "../agent/log/LogDryRun.ts"
+import type { LogOptions } from "../agent/log/LogOptions.ts"
 import { baseFile, readNumber } from "../agent/StateDir.ts"
 import archiveApp from "../archive/ArchiveApp.ts"
 import { inTime } from "../archive/store/InTime.ts"
@@ -17,6 +19,7 @@ import { KafkaTransport } from "../transport/kafka/KafkaTransport.ts"
 import { type Inspection, Transport, TransportError } from "../transport/Transport.ts"
 import type { CheckConfig, CheckedAgent, CheckedWeb } from "./CheckConfig.ts"
 import { judge, report, type Section } from "./Findings.ts"
+import { judgeLogFiles, judgeLogTopic } from "./LogFindings.ts"
 import type { Program } from "./Program.ts"
 
 /** A group's coordinator that is still loading is waited for; a broker that cannot be reached is told at once. */
@@ -80,6 +83,11 @@ const basesOf = (topics: ReadonlyArray<string>, { base, stateDir }: CheckedAgent
     return bases
   })
 
+const baseOfLogs = ({ partitionBase, stateDir, topic }: LogOptions) =>
+  partitionBase !== 0
+    ? Effect.succeed(partitionBase)
+    : Effect.promise(() => readNumber(stateDir, baseFile(topic)).catch(() => "damaged" as const))
+
 /** Whether it can hold an archive; it creates the one name that pods create, too. */
 const sectionOf = (settings: StoreSettings): Effect.Effect<Section> =>
   Effect.gen(function* () {
@@ -121,7 +129,9 @@ export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Tran
   Effect.gen(function* () {
     const { store } = config
     const protocol = store === null ? (yield* Assignor).protocol : protocolOf(archiveApp)
-    const inspection = yield* inspect(config.topics, config.agent === null ? config.group : null)
+    const logs = config.agent?.logs ?? null
+    const topics = logs === null ? config.topics : [...config.topics, logs.topic]
+    const inspection = yield* inspect(topics, config.agent === null ? config.group : null)
     const agent =
       config.agent === null
         ? null
@@ -131,12 +141,15 @@ export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Tran
             requestBytes: config.agent.requestBytes
           }
     const sections = judge(inspection, { ...config, agent, protocol, archive: store !== null })
-    const { web } = config
-    const { text, broken } = report([
-      ...sections,
+    const besides = [
+      ...(logs === null
+        ? []
+        : [judgeLogTopic(inspection, logs, yield* baseOfLogs(logs)), judgeLogFiles(yield* findLogs(logs), logs)]),
       ...(store === null ? [] : [yield* sectionOf(store)]),
       ...(web === null ? [] : [webSection(web, Date.now())])
-    ])
+    ]
+    const { web } = config
+    const { text, broken } = report([...sections, ...besides])
     return { code: broken === 0 ? (0 as const) : (1 as const), stdout: text, stderr: "" }
   }).pipe(
     Effect.catchTag("TransportError", (error) => {

@@ -7,6 +7,7 @@
  * Batches are as senders make them: an agent sends a dump when it is written, so whole dumps come about one to a record batch;
  * single lines come a thousand to a batch, which is kind to every reader (and the more so to clients with a high price per batch).
  */
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib"
 import { Effect } from "effect"
 import kafkajs from "kafkajs"
 import { KafkaTransport } from "../../src/transport/kafka/KafkaTransport.ts"
@@ -118,7 +119,12 @@ const produce = async (cluster: KafkaCluster, { compression }: TopicSpec, batche
   await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(KafkaTransport.layer(options))))
 }
 
-const { CompressionTypes, Kafka, logLevel } = kafkajs
+const { CompressionCodecs, CompressionTypes, Kafka, logLevel } = kafkajs
+/** kafkajs knows gzip by itself. */
+CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+  compress: async ({ buffer }: { readonly buffer: Buffer }) => zstdCompressSync(buffer),
+  decompress: async (packed: Buffer) => zstdDecompressSync(packed)
+})
 const compressionTypes = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, zstd: CompressionTypes.ZSTD }
 
 /** Answers what commits. */

@@ -6,6 +6,7 @@ import { aloneBenches } from "./alone.ts"
 import { archive } from "./archive.ts"
 import { archiveDelay } from "./archiveDelay.ts"
 import type { Bench } from "./Bench.ts"
+import { dumpsBesideLogs } from "./dumpsBesideLogs.ts"
 import { idle } from "./idle.ts"
 import { ingestBenches } from "./ingest.ts"
 import { latency } from "./latency.ts"
@@ -30,5 +31,6 @@ export const benches: ReadonlyArray<Bench> = [
   archive,
   archiveDelay,
   agentFiles,
-  logTailing
+  logTailing,
+  dumpsBesideLogs
 ]

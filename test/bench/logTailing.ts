@@ -1,129 +1,161 @@
 /**
- * LogTailing: what tailing log files costs, and what a flood of logs does to dumps. One file of log lines that is there when the agent
- * starts, sent with the agent's defaults (acks all, zstd); meanwhile, and before, a dump is replaced again and again by rename.
+ * LogTailing: what tailing log files costs, beside the OpenTelemetry collector on the same files: lines as services write them, and such as hardly
+ * compress. Four files are moved into place while the program is at rest; acks all, zstd, and positions kept on both sides.
  *
- * Measured: MB of log text a second and a CPU second of the tailer alone, its memory beside what it has when idle, and the time from the
- * rename of a dump until the log has it, without and with the flood. The broker shares the machine and is in no figure.
+ * Measured until the log has the last line: MB of log text a second and a CPU second of all processes that are the tailer's, their memory at
+ * rest and how much more they ever had, and what the broker stores. The broker shares the machine and is in no figure.
  */
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises"
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
+import type { KafkaCluster } from "../support/kafka.ts"
+import { childrenOf } from "../support/lookers.ts"
+import type { Running } from "../support/processes.ts"
 import { until } from "../support/until.ts"
-import { type Bench, MB, median, type Rig, type Row } from "./Bench.ts"
+import { type Bench, MB, type Rig, type Row } from "./Bench.ts"
+import { type LogKind, logKinds, logText } from "./logText.ts"
+import { startCollector } from "./peers/collector.ts"
+import { collectorVersion } from "./peers/collectorBinary.ts"
 import { residentOf, usageOf } from "./usage.ts"
 
-const childOf = async (pid: number, script: string): Promise<number> => {
-  for (const task of await readdir(`/proc/${pid}/task`)) {
-    const children = await readFile(`/proc/${pid}/task/${task}/children`, "utf8").catch(() => "")
-    for (const child of children.trim().split(" ").filter(Boolean))
-      if ((await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "")).includes(script)) return Number(child)
-  }
-  throw new Error(`process ${pid} has no ${script}`)
+const partitions = 4
+const files = 4
+/** What is made at the start is given back by then, ms. */
+const rest = 3_000
+
+interface Work {
+  readonly cluster: KafkaCluster
+  readonly topic: string
+  readonly dir: string
+  readonly bytes: number
+  readonly lines: number
 }
 
-/** Bytes of lines as services write them. */
-const makeLog = (bytes: number): string => {
-  const lines: Array<string> = []
-  for (let i = 0, length = 0; length < bytes; i++) {
-    const line = `2026-11-28T09:${String(i % 60).padStart(2, "0")}:17.${i % 1000}Z INFO request id=${(i * 2_654_435_761) % 4_294_967_296} path=/api/v1/items/${i % 9_973} status=200 took=${(i * 7919) % 1_000}ms\n`
-    lines.push(line)
-    length += line.length
+interface Tailer {
+  readonly process: Running
+  /** All of them. */
+  readonly pids: ReadonlyArray<number>
+  readonly hasSent: () => Promise<boolean>
+}
+
+const startAgent = async ({ stage }: Rig, { cluster, topic, dir, bytes }: Work): Promise<Tailer> => {
+  const agent = stage.program(`agent-${topic}`, [
+    ...["agent", "--brokers", cluster.bootstrap.join(","), "--log", join(dir, "*.log"), "--log-topic", topic],
+    ...["--state-dir", `${dir}-state`, "--listen", "127.0.0.1:0", "--host", "h"]
+  ])
+  const [, url] = await agent.says(/listening on (http:\S+?)\/self/)
+  await agent.says(new RegExp(`topic ${topic} is reached`))
+  return {
+    process: agent,
+    pids: [agent.pid, ...(await childrenOf(agent.pid))],
+    hasSent: async () => {
+      const all = await (await fetch(`${url}/self/metrics`)).text()
+      return Number(/^k2p_agent_log_bytes_total (\S+)$/m.exec(all)?.[1] ?? 0) >= bytes
+    }
   }
-  return lines.join("")
+}
+
+const startPeer = async ({ stage, met }: Rig, { cluster, topic, dir, lines }: Work): Promise<Tailer> => {
+  met("OpenTelemetry collector", collectorVersion)
+  const collector = await startCollector(stage, cluster.bootstrap, topic, join(dir, "*.log"))
+  return {
+    process: collector,
+    pids: [collector.pid],
+    hasSent: async () => {
+      const offsets = await cluster.admin.fetchTopicOffsets(topic)
+      return offsets.reduce((sum, { high }) => sum + Number(high), 0) >= lines
+    }
+  }
+}
+
+const sum = async (pids: ReadonlyArray<number>, of: (pid: number) => Promise<number>): Promise<number> => {
+  let all = 0
+  for (const pid of pids) all += await of(pid)
+  return all
+}
+const cpuOf = async (pid: number): Promise<number> => (await usageOf(pid)).cpu
+
+/** Of the topic's segments on the broker's disk. */
+const storedBytes = async (cluster: KafkaCluster, topic: string): Promise<number> => {
+  let bytes = 0
+  for (let partition = 0; partition < partitions; partition++) {
+    const folder = join(cluster.dataOf(1), `${topic}-${partition}`)
+    for (const name of await readdir(folder)) if (name.endsWith(".log")) bytes += (await stat(join(folder, name))).size
+  }
+  return bytes
+}
+
+const tail = async (
+  rig: Rig,
+  kind: LogKind,
+  number: number,
+  who: "agent" | "collector"
+): Promise<ReadonlyArray<number>> => {
+  const cluster = await rig.kafka()
+  const topic = `tail-${number}-${who}`
+  const dir = join(rig.stage.dir, topic)
+  await mkdir(dir)
+  await cluster.createTopic(topic, partitions)
+  const names = Array.from({ length: files }, (_, i) => join(dir, `${i}.log`))
+  let [bytes, lines] = [0, 0]
+  for (const [i, name] of names.entries()) {
+    const made = logText(kind, ((rig.quick ? 5 : 300) * MB) / files, i * 1_000_003)
+    await writeFile(`${name}.new`, made.text)
+    bytes += made.text.length
+    lines += made.lines
+  }
+  rig.say(`log-tailing: ${kind}, ${who}, ${Math.round(bytes / MB)} MB`)
+  const start = who === "agent" ? startAgent : startPeer
+  const { process, pids, hasSent } = await start(rig, { cluster, topic, dir, bytes, lines })
+  await delay(rest)
+  const idle = await sum(pids, residentOf)
+  const before = await sum(pids, cpuOf)
+  const began = performance.now()
+  for (const name of names) await rename(`${name}.new`, name)
+  let most = idle
+  let lookedAt = began
+  const isDone = async () => {
+    most = Math.max(most, await sum(pids, residentOf))
+    if (performance.now() - lookedAt < 250) return false
+    lookedAt = performance.now()
+    return await hasSent()
+  }
+  await until(isDone, { what: `${who} with ${kind}`, every: 20, within: 300_000 })
+  const seconds = (performance.now() - began) / 1_000
+  const cpu = (await sum(pids, cpuOf)) - before
+  process.signal("SIGTERM")
+  await process.ended
+  const stored = await storedBytes(cluster, topic)
+  await rm(dir, { recursive: true, force: true })
+  return [bytes / MB / cpu, bytes / MB / seconds, idle / MB, (most - idle) / MB, stored / MB]
 }
 
 const run = async (rig: Rig) => {
-  const cluster = await rig.kafka()
-  await cluster.createTopic("log-metrics", 1)
-  await cluster.createTopic("log-lines", 4)
-  const dir = join(rig.stage.dir, "log-tailing")
-  await mkdir(join(dir, "logs"), { recursive: true })
-  const text = makeLog((rig.quick ? 5 : 400) * MB)
-  const dump = join(dir, "app.prom")
-  await writeFile(dump, "a 1\n")
-  const agent = rig.stage.program("agent", [
-    ...["agent", "--brokers", cluster.bootstrap.join(","), "--topic", "log-metrics", "--dump", dump],
-    ...["--log", join(dir, "logs/*.log"), "--log-topic", "log-lines", "--state-dir", join(dir, "state")],
-    ...["--listen", "127.0.0.1:0", "--host", "h", "--self-every", "0s"]
-  ])
-  const [, url] = await agent.says(/listening on (http:\S+?)\/self/)
-  await agent.says(/topic log-lines is reached/)
-  await agent.says(/topic log-metrics is reached/)
-  const value = async (name: string) => {
-    const all = await (await fetch(`${url}/self/metrics`)).text()
-    return Number(new RegExp(`^${name.replace(/[{}]/g, "\\$&")} (\\S+)$`, "m").exec(all)?.[1] ?? 0)
-  }
-  /** Ms from a dump's rename until it is acknowledged. */
-  const dumpDelay = async (number: number): Promise<number> => {
-    const before = await value("k2p_agent_chunks_total")
-    await writeFile(`${dump}.tmp`, `a ${number}\n`)
-    await delay(10)
-    await rename(`${dump}.tmp`, dump)
-    const began = performance.now()
-    await until(async () => (await value("k2p_agent_chunks_total")) > before, { what: "a dump", every: 2 })
-    return performance.now() - began
-  }
-  const quiet: Array<number> = []
-  for (let i = 0; i < 30; i++) quiet.push(await dumpDelay(i))
-  await delay(2_000)
-  const tailer = await childOf(agent.pid, "TailerMain")
-  const idle = await residentOf(tailer)
-  const before = await usageOf(tailer)
-  await writeFile(join(dir, "logs/.a"), text)
-  await rename(join(dir, "logs/.a"), join(dir, "logs/a.log"))
-  const began = performance.now()
-  const flooded: Array<number> = []
-  let most = 0
-  let isDone = false
-  const dumping = (async () => {
-    for (let i = 100; !isDone; i++) flooded.push(await dumpDelay(i))
-  })()
-  await until(
-    async () => {
-      most = Math.max(most, await residentOf(tailer))
-      return (await value("k2p_agent_log_bytes_total")) >= text.length
-    },
-    { what: "the log file", every: 20, within: 300_000 }
-  )
-  const seconds = (performance.now() - began) / 1_000
-  const { cpu } = await usageOf(tailer)
-  isDone = true
-  await dumping
-  agent.signal("SIGTERM")
-  await agent.ended
-  const tailed: Row = {
-    name: `one file of ${Math.round(text.length / MB)} MB`,
-    cells: [text.length / MB / seconds, text.length / MB / (cpu - before.cpu), idle / MB, (most - idle) / MB]
-  }
-  const delays = (name: string, all: ReadonlyArray<number>): Row => ({
-    name,
-    cells: [median(all), Math.max(...all), all.length]
-  })
+  const rows: Array<Row> = []
+  for (const [number, kind] of (Object.keys(logKinds) as Array<LogKind>).entries())
+    for (const who of ["agent", "collector"] as const)
+      rows.push({ name: `${kind}: ${who}`, cells: await tail(rig, kind, number, who) })
   return [
     {
-      title: "The agent tails a log file",
+      title: `Log files to the log: ${files} files of ${rig.quick ? 1 : 75} MB`,
       columns: [
-        { name: "MB a second", better: "more" },
-        { name: "MB a CPU second", better: "more" },
-        { name: "idle MB", better: "less" },
-        { name: "MB above idle", better: "less" }
+        { name: "MB a CPU second", better: "more", digits: 0 },
+        { name: "MB a second", better: "more", digits: 0 },
+        { name: "idle MB", better: "less", digits: 0 },
+        { name: "MB above idle", better: "less", digits: 0 },
+        { name: "stored MB", better: "less", digits: 0 }
       ],
-      rows: [tailed],
+      rows,
       notes: [
-        "The status is told once a second: MB a second is that coarse. CPU and memory are the tailer's own process's."
+        "The agent is two processes, and both are in its figures; its status is told once a second, so MB a second is that coarse.",
+        "The collector sends each line as a record of its own, the agent up to a megabyte of lines. Both pack by zstd at level 1."
       ]
-    },
-    {
-      title: "From a dump's rename until the log has it",
-      columns: [
-        { name: "median ms", better: "less" },
-        { name: "most ms", better: "less" },
-        { name: "dumps", better: "neither" }
-      ],
-      rows: [delays("no logs", quiet), delays("while the log file is sent", flooded)],
-      notes: []
     }
   ] as const
 }
 
-export const logTailing: Bench = { name: "agent-logs", about: "what tailing log files costs, and costs dumps", run }
+export const logTailing: Bench = {
+  name: "log-tailing",
+  about: "what tailing log files costs, beside the OpenTelemetry collector",
+  run
+}

@@ -1,7 +1,11 @@
 /** `check` against transports that answer, refuse, and do not know a topic. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { defaultLogOptions } from "../../src/agent/log/LogOptions.ts"
 import type { CheckConfig } from "../../src/commands/CheckConfig.ts"
 import { checked } from "../../src/commands/check.ts"
 import { Assignor } from "../../src/engine/group/Assignor.ts"
@@ -76,5 +80,34 @@ describe("check", () => {
       assert.strictEqual(result.code, 3)
       assert.include(result.stderr, "COORDINATOR_LOAD_IN_PROGRESS")
     }).pipe(Effect.provide([refusing(() => "COORDINATOR_LOAD_IN_PROGRESS"), Assignor.layer]))
+  )
+
+  it.live("of an agent of log files looks at their topic, at each file, and at where positions are kept", () =>
+    Effect.gen(function* () {
+      const dir = yield* Effect.acquireRelease(
+        Effect.promise(() => mkdtemp(join(tmpdir(), "k2p-check-"))),
+        (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+      )
+      yield* Effect.promise(async () => {
+        await writeFile(join(dir, "a.log"), "one\n")
+        await mkdir(join(dir, "logs"))
+        await writeFile(join(dir, "logs/partition-base-logs"), "5\n")
+      })
+      yield* (yield* EmbeddedLog).createTopic("logs", 3)
+      const globs = [join(dir, "*.log"), join(dir, "*.txt")]
+      const logs = { ...defaultLogOptions, globs, stateDir: join(dir, "logs") }
+      const agent = { base: null, stateDir: dir, acks: 1 as const, requestBytes: 1_000_000, logs }
+      const { code, stdout } = yield* checked({ ...config, topics: [], agent })
+      assert.strictEqual(code, 1)
+      assert.notInclude(stdout, "topic metrics")
+      assert.match(stdout, /topic logs: 3 partitions\n/)
+      assert.match(
+        stdout,
+        /broken {2}it has 3 partitions, fewer than the partition base 5: .*give --log-partition-base 3/
+      )
+      assert.match(stdout, /log files .*: 1\n {2}ok {6}positions can be kept in .*\/logs\n/)
+      assert.match(stdout, /ok {6}\S*\/a\.log: 4 bytes\n/)
+      assert.match(stdout, /broken {2}no file matches --log \S*\*\.txt/)
+    }).pipe(Effect.scoped, Effect.provide([EmbeddedLog.transport, Assignor.layer]), Effect.provide(EmbeddedLog.layer()))
   )
 })

@@ -1,10 +1,12 @@
 /** `agent --dry-run` as who sets up an agent meets it: the real program, files as sites have them, and a broker that must not be asked. */
-import { spawn } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises"
 import { createServer as createHttpServer } from "node:http"
 import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
+import { gzipSync } from "node:zlib"
 import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -19,7 +21,7 @@ describe("agent --dry-run", () => {
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), "k2p-dry-"))
-    await chmod(dir, 0o755)
+    await chmod(dir, 0o777)
     await mkdir(join(dir, "dumps"))
     asked = 0
     broker = createServer((socket) => {
@@ -120,6 +122,35 @@ describe("agent --dry-run", () => {
     assert.include(stdout, "\\u001b")
     assert.notInclude(stdout, "\x1b")
     assert.deepStrictEqual([code, asked], [1, 0])
+    await chmod(join(dir, "secret"), 0o700)
+  })
+
+  it("of log files says which are read from where, what cannot be, and what would be cut", async () => {
+    const logs = join(dir, "logs")
+    await mkdir(logs)
+    await writeFile(join(logs, "app.log"), "one\ntwo\n")
+    await writeFile(join(logs, "long.log"), `${"x".repeat(2_000)}\n`)
+    await writeFile(join(logs, "packed.log.gz"), gzipSync("one\n"))
+    await writeFile(join(logs, "forbidden.log"), "one\n")
+    await chmod(join(logs, "forbidden.log"), 0)
+    await promisify(execFile)("mkfifo", [join(logs, "pipe.log")])
+    await mkdir(join(dir, "secret"), { mode: 0 })
+    await mkdir(join(dir, "state"), { mode: 0o555 })
+    const globs = ["logs/*.log*", "secret/*.log", "nowhere/*.log"].flatMap((glob) => ["--log", glob])
+    const { code, stdout } = await run([...globs, "--log-max-line", "1KiB", "--state-dir", "state"])
+    assert.match(stdout, /app\.log: log lines of source edge\/.*\/logs\/app\.log, 8 bytes\n\//)
+    assert.match(stdout, /long\.log: .*\n {2}its first megabyte has a line over --log-max-line \(1024 bytes\)/)
+    assert.match(stdout, /packed\.log\.gz: .*\n {2}packed: read only where/)
+    assert.match(stdout, /forbidden\.log: .*\n {2}not read: EACCES.*\(let user \d+ read it\)/)
+    assert.match(stdout, /^.*pipe\.log is not a regular file: it is not tailed$/m)
+    assert.match(stdout, /^the directory .*\/secret cannot be listed: EACCES.*\(let user \d+ read it\)$/m)
+    assert.match(stdout, /^no file matches --log nowhere\/\*\.log so far; there is no directory .*\/nowhere$/m)
+    assert.match(stdout, /^state directory state\/logs: .*\/state cannot be written: EACCES/m)
+    assert.match(stdout, /^4 log files for topic logs, 1 of them not to be read\. Nothing was sent\.$/m)
+    assert.deepStrictEqual([code, asked], [1, 0])
+    const well = await run(["--log", "logs/app.log", "--state-dir", "elsewhere/state"])
+    assert.match(well.stdout, /^1 log file for topic logs, 0 of them not to be read/m)
+    assert.deepStrictEqual([well.code, await readdir(dir)], [0, ["dumps", "logs", "secret", "state"]])
     await chmod(join(dir, "secret"), 0o700)
   })
 })

@@ -85,4 +85,10 @@ export const realPath = (path: RawPath): Promise<string> =>
 export const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : ""
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const forbidden: ReadonlySet<string> = new Set(["EACCES", "EPERM"])
+
+/** For people; where something is forbidden, with what to do. */
+export const messageOf = (error: unknown): string => {
+  const text = error instanceof Error ? error.message : String(error)
+  return forbidden.has(codeOf(error)) ? `${text} (let user ${process.getuid?.() ?? "of the agent"} read it)` : text
+}

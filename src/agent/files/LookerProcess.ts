@@ -1,14 +1,12 @@
 /**
  * LookerProcess: the agent's end of its looker: starts it, hands on what it says, and starts another one where it ends, hangs or has too
- * many threads that hang. One that is given up is killed and not waited for: a thread that hangs in a system call may keep its
- * process for as long as it likes, never the agent.
+ * many threads that hang.
  */
-import { type ChildProcess, spawn } from "node:child_process"
 import { extname } from "node:path"
-import type { Duplex } from "node:stream"
 import { Backoff } from "../../Backoff.ts"
+import { SideProcess } from "../SideProcess.ts"
 import type { Place } from "./Holdings.ts"
-import { Frames, type FromLooker, frame, type LookerOptions, type ToLooker } from "./Wire.ts"
+import type { FromLooker, LookerOptions, ToLooker } from "./Wire.ts"
 
 /** What the next looker has to know. */
 export interface Knowledge {
@@ -23,19 +21,15 @@ export interface LookerProcessOptions {
   readonly onStart: () => void
   /** For people. */
   readonly warn: (text: string) => void
-  /** Without a word from the looker for so long, ms, it hangs itself; 15 s. */
+  /** Without a word from the looker for so many seconds it hangs itself; 15. */
   readonly silence?: number
 }
 
 /** TypeScript in a checkout, JavaScript in the package. */
 const script = new URL(`./LookerMain${extname(import.meta.url)}`, import.meta.url)
 
-/** The heap is for names and states: dumps are outside of it, and of the series of one the parser knows its own bounds. */
-const flags = ["--disable-sigusr1", "--max-semi-space-size=1", "--max-old-space-size=1024"]
-const threads = "64"
-const defaultSilence = 15_000
-/** Of its error output, for the line that tells of its end. */
-const keptOutput = 2_000
+/** Seconds. */
+const defaultSilence = 15
 /** One that lived so long, ms, had no trouble from its start. */
 const longLife = 60_000
 
@@ -43,9 +37,7 @@ const backoff = new Backoff(125, 10_000)
 
 export class LookerProcess {
   private readonly options: LookerProcessOptions
-  private child: ChildProcess | undefined
-  private pipe: Duplex | undefined
-  private heardAt = 0
+  private looker: SideProcess<ToLooker, FromLooker> | undefined
   private startedAt = 0
   private deaths = 0
   private restart: NodeJS.Timeout | undefined
@@ -59,7 +51,7 @@ export class LookerProcess {
   }
 
   send(message: ToLooker): void {
-    this.pipe?.write(frame(message))
+    this.looker?.send(message)
   }
 
   /** Ends it, without waiting. */
@@ -71,40 +63,22 @@ export class LookerProcess {
   }
 
   private start(suspects: ReadonlyArray<string>): void {
-    this.startedAt = this.heardAt = performance.now()
-    const child = spawn(process.execPath, [...flags, script.pathname], {
-      env: { ...process.env, UV_THREADPOOL_SIZE: threads, MALLOC_ARENA_MAX: "2", NODE_OPTIONS: "" },
-      stdio: ["ignore", "ignore", "pipe", "pipe"]
+    this.startedAt = performance.now()
+    const looker = new SideProcess<ToLooker, FromLooker>({
+      ...{ script, semiSpace: 1, threads: 64 },
+      onMessage: (message, body) => {
+        // What is left of one that was given up is nobody's.
+        if (this.looker !== looker) return
+        if (message.t === "spent") this.replace(message.groups)
+        else this.options.onMessage(message, body)
+      }
     })
-    this.child = child
-    let output = ""
-    child.stderr!.on("data", (text: Buffer) => {
-      output = (output + text).slice(-keptOutput)
+    this.looker = looker
+    void looker.ended.then((why) => {
+      if (this.looker === looker) this.again(`the process that looks at the dump files has ended (${why})`, [])
     })
-    child.on("error", (error) => this.ended(child, `it cannot be started: ${error.message}`))
-    child.on("exit", (code, signal) => {
-      const last = output.trim().split("\n").slice(-3).join(" / ")
-      this.ended(child, `${signal ?? `exit code ${code}`}${last === "" ? "" : `; it said: ${last}`}`)
-    })
-    const pipe = child.stdio[3] as Duplex
-    this.pipe = pipe
-    const frames = new Frames<FromLooker>((message, body) => {
-      // What is left of one that was given up is nobody's.
-      if (this.child !== child) return
-      this.heardAt = performance.now()
-      if (message.t === "spent") this.replace(message.groups)
-      else this.options.onMessage(message, body)
-    })
-    pipe.on("data", (piece: Buffer) => frames.accept(piece))
-    // Its end tells.
-    pipe.on("error", () => {})
     this.options.onStart()
     this.send({ t: "start", options: this.options.looker, places: this.options.knows().places, suspects })
-  }
-
-  private ended(child: ChildProcess, why: string): void {
-    if (this.child !== child) return
-    this.again(`the process that looks at the dump files has ended (${why})`, [])
   }
 
   private replace(groups: ReadonlyArray<string>): void {
@@ -114,9 +88,9 @@ export class LookerProcess {
   }
 
   private isSilent(): void {
-    const ms = performance.now() - this.heardAt
-    if (this.child !== undefined && ms >= (this.options.silence ?? defaultSilence))
-      this.again(`the process that looks at the dump files has said nothing for ${Math.round(ms / 1000)} s`, [])
+    const seconds = this.options.silence ?? defaultSilence
+    if (this.looker?.isSilentFor(seconds) === true)
+      this.again(`the process that looks at the dump files has said nothing for ${seconds} s`, [])
   }
 
   private again(text: string, suspects: ReadonlyArray<string>): void {
@@ -129,12 +103,7 @@ export class LookerProcess {
   }
 
   private abandon(): void {
-    const { child, pipe } = this
-    this.child = this.pipe = undefined
-    if (child === undefined) return
-    child.kill("SIGKILL")
-    child.unref()
-    child.stderr?.destroy()
-    pipe?.destroy()
+    this.looker?.abandon()
+    this.looker = undefined
   }
 }

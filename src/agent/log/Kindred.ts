@@ -3,7 +3,7 @@
  * what was read of it is found by the way, and told of.
  */
 import type { Book } from "./Book.ts"
-import { beginsWith, fingerprint, kilobyte } from "./Fingerprint.ts"
+import { beginning, beginsWith, fingerprint, kilobyte } from "./Fingerprint.ts"
 import { kinship } from "./Kin.ts"
 import type { LogFile } from "./LogFile.ts"
 import type { Stream } from "./Stream.ts"
@@ -39,8 +39,9 @@ export class Kindred {
   async of(file: LogFile, begin: Buffer, size: number): Promise<Stream | "wait" | "other"> {
     let answer: "wait" | "other" = "other"
     let found: Stream | undefined
+    const begins = beginning(begin)
     for (const stream of [...this.options.book]) {
-      if (!beginsWith(begin, stream.head)) continue
+      if (!begins(stream.head)) continue
       if (stream.isOver && !(file.isPacked && stream.lostAt !== undefined)) continue
       if (!(await this.isSure(stream))) {
         answer = "wait"

@@ -3,11 +3,11 @@
  * acknowledged, and the name of a new stream before anything of it is sent; so a crash at any instant repeats lines under spans of the
  * same streams, and loses none. It starts and stays up without the log, while files keep what they hold.
  */
-import { mkdir } from "node:fs/promises"
 import { Deferred, Effect, Exit, FiberSet, Scope } from "effect"
 import type { Transport } from "../../transport/Transport.ts"
 import { AgentFailed } from "../AgentFailed.ts"
 import { partitionOf } from "../Partitioner.ts"
+import { makeStateDir } from "../StateDir.ts"
 import { ownState } from "../StateLock.ts"
 import { connect, onDisk, type Uplink, type UplinkWords } from "../Uplink.ts"
 import { Keeper } from "./Keeper.ts"
@@ -104,7 +104,7 @@ class Lanes {
 export const makeLogAgent: (options: LogOptions) => Effect.Effect<LogAgent, AgentFailed, Transport | Scope.Scope> =
   Effect.fnUntraced(function* (options: LogOptions) {
     const { stateDir, host } = options
-    yield* onDisk(() => mkdir(stateDir, { recursive: true }))
+    yield* onDisk(() => makeStateDir(stateDir))
     yield* ownState(stateDir, options.stateWait).pipe(
       Effect.mapError(
         (owner) =>

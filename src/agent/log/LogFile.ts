@@ -14,6 +14,8 @@ import { idOf } from "./Sighting.ts"
 export interface LogFile {
   readonly id: string
   readonly isPacked: boolean
+  /** Something of it is being read. */
+  readonly isBusy: () => boolean
   /** Fills `into` from its start as far as the file goes; answers how many bytes that were. */
   readonly read: (into: Buffer, position: number) => Promise<number>
   /** How long it is now; of a packed one, as far as it was unpacked. */
@@ -36,6 +38,7 @@ export const openLog = async (path: RawPath, run: Run): Promise<LogFile> => {
       ...{ id: idOf(look), isPacked },
       read: (into, position) => file.read(into, position),
       size: () => file.size(),
+      isBusy: () => descriptor.isBusy,
       close: () => file.close()
     }
   } catch (error) {
@@ -59,6 +62,10 @@ class Descriptor {
   constructor(fd: number, run: Run) {
     this.fd = fd
     this.run = run
+  }
+
+  get isBusy(): boolean {
+    return this.users > 0
   }
 
   look(): Promise<Disk.Look> {

@@ -127,7 +127,7 @@ export class LogLane {
       this.ready.add(stream)
       return undefined
     }
-    const file = await tailer.fileOf(stream)
+    const file = await tailer.files.fileOf(stream)
     if (file === undefined) return undefined
     const wanted = file.isPacked ? memory.length : Math.max(0, stream.size - stream.read) + options.maxLine + besides
     const value = options.maxRequestBytes - overhead(stream, options)
@@ -137,7 +137,7 @@ export class LogLane {
       if (taken.kind === "read") return taken
       tailer.rewritten(stream, file)
     } catch (error) {
-      tailer.unreadable(stream, file, error)
+      tailer.files.unreadable(stream, file, error)
     }
     return undefined
   }

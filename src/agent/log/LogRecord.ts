@@ -1,8 +1,9 @@
 /** LogRecord: a piece of a stream as the record that the log gets: the source as its key, lines as its value, and in headers what it covers. Pure. */
+
+import { formatSpan } from "../../Span.ts"
 import type { OutgoingRecord } from "../../transport/Transport.ts"
 import { jobName } from "../SourceName.ts"
 import type { Piece } from "./Lines.ts"
-import { formatSpan } from "./Span.ts"
 import type { Stream } from "./Stream.ts"
 
 /** Of a record beside its value, key and labels: Kafka's own, the headers' names, the span and the time. */

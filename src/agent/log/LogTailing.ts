@@ -3,14 +3,12 @@
  * where it ends or says nothing. What was sent and not kept is sent again then, under the spans that it had. Its Scope's close has the
  * tailer finish what is under way, and kills it where that takes too long.
  */
-import { type ChildProcess, spawn } from "node:child_process"
 import { extname } from "node:path"
-import type { Duplex } from "node:stream"
 import { Deferred, Effect, type Scope } from "effect"
 import { Backoff } from "../../Backoff.ts"
 import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions.ts"
 import { AgentFailed } from "../AgentFailed.ts"
-import { Frames, frame } from "../files/Wire.ts"
+import { SideProcess } from "../SideProcess.ts"
 import type { LogOptions } from "./LogOptions.ts"
 import type { LogStatus } from "./LogStatus.ts"
 import type { FromTailer, ToTailer } from "./TailWire.ts"
@@ -18,21 +16,18 @@ import type { FromTailer, ToTailer } from "./TailWire.ts"
 /** TypeScript in a checkout, JavaScript in the package. */
 const script = new URL(`./TailerMain${extname(import.meta.url)}`, import.meta.url)
 
-/** The heap is for names and states: what is read is outside of it. */
-const flags = ["--disable-sigusr1", "--max-semi-space-size=2", "--max-old-space-size=1024"]
-const threads = "32"
-/** Of its error output, for the line that tells of its end. */
-const keptOutput = 2_000
-/** Ms: without a word for so long it hangs itself. */
-const silence = 30_000
-/** Ms until its first word: on a machine that is short of time a process takes long to start, and longer if it is killed over it. */
-const startSilence = 180_000
+/** Seconds: without a word for so long it hangs itself. */
+const silence = 30
+/** Seconds until its first word: on a machine that is short of time a process takes long to start, and longer if it is killed over it. */
+const startSilence = 180
 /** Ms: one that lived so long had no trouble from its start. */
 const longLife = 60_000
 /** Ms that its end may take beyond what is under way. */
 const stopExtra = 5_000
 
 const backoff = new Backoff(250, 10_000)
+
+type Tailer = SideProcess<ToTailer, FromTailer>
 
 export interface LogTailing {
   /** What the tailer said last; undefined before its first word. */
@@ -46,55 +41,6 @@ const report = (message: FromTailer & { t: "line" }): Effect.Effect<void> => {
   if (level === "error") return Effect.logError(text)
   if (level === "warning") return Effect.logWarning(text)
   return level === "info" ? Effect.logInfo(text) : Effect.logDebug(text)
-}
-
-/** One process, from its start to its end. */
-class Tailer {
-  readonly child: ChildProcess
-  readonly ended: Promise<string>
-  heardAt = performance.now()
-  hasSpoken = false
-  private readonly pipe: Duplex
-
-  constructor(start: ToTailer, onMessage: (message: FromTailer) => void) {
-    this.child = spawn(process.execPath, [...flags, script.pathname], {
-      env: { ...process.env, UV_THREADPOOL_SIZE: threads, MALLOC_ARENA_MAX: "2", NODE_OPTIONS: "" },
-      stdio: ["ignore", "ignore", "pipe", "pipe"]
-    })
-    let output = ""
-    this.child.stderr!.on("data", (text: Buffer) => {
-      output = (output + text).slice(-keptOutput)
-    })
-    this.ended = new Promise((resolve) => {
-      this.child.on("error", (error) => resolve(`it cannot be started: ${error.message}`))
-      this.child.on("exit", (code, signal) => {
-        const last = output.trim().split("\n").slice(-3).join(" / ")
-        resolve(`${signal ?? `exit code ${code}`}${last === "" ? "" : `; it said: ${last}`}`)
-      })
-    })
-    this.pipe = this.child.stdio[3] as Duplex
-    const frames = new Frames<FromTailer>((message) => {
-      this.heardAt = performance.now()
-      this.hasSpoken = true
-      onMessage(message)
-    })
-    this.pipe.on("data", (piece: Buffer) => frames.accept(piece))
-    // Its end tells.
-    this.pipe.on("error", () => {})
-    this.send(start)
-  }
-
-  send(message: ToTailer): void {
-    this.pipe.write(frame(message))
-  }
-
-  /** Not waited for: a thread that hangs in a system call may keep it for as long as it likes. */
-  abandon(): void {
-    this.child.kill("SIGKILL")
-    this.child.unref()
-    this.child.stderr?.destroy()
-    this.pipe.destroy()
-  }
 }
 
 /** `onStatus`: each time that the tailer tells; its numbers begin anew with each process. */
@@ -120,12 +66,13 @@ export const startTailing = (
     }
     const tell = Effect.suspend(() => Effect.all(lines.splice(0).map(report), { discard: true }))
     const one = Effect.gen(function* () {
-      const tailer = new Tailer({ t: "start", options, kafka }, onMessage)
+      const tailer: Tailer = new SideProcess({ script, semiSpace: 2, threads: 32, onMessage })
+      tailer.send({ t: "start", options, kafka })
       present = tailer
       const allowed = () => (tailer.hasSpoken ? silence : startSilence)
       const silent = Effect.sleep(1_000).pipe(
-        Effect.repeat({ until: () => performance.now() - tailer.heardAt >= allowed() }),
-        Effect.map(() => `it said nothing for ${allowed() / 1000} s`)
+        Effect.repeat({ until: () => tailer.isSilentFor(allowed()) }),
+        Effect.map(() => `it said nothing for ${allowed()} s`)
       )
       const why = yield* Effect.raceFirst(
         Effect.promise(() => tailer.ended),

@@ -17,6 +17,8 @@ import { Stream } from "./Stream.ts"
 const heldFor = 5_000
 const heldWhileGrowing = 60_000
 const again = 500
+/** Files that are opened and decided upon at once. */
+const atOnce = 64
 /** Packed files that are remembered as nobody's. */
 const maxPassed = 10_000
 
@@ -49,6 +51,9 @@ export interface NewcomersOptions {
 export class Newcomers {
   private readonly options: NewcomersOptions
   private readonly files = new Map<string, Newcomer>()
+  /** Those that were not come to since all that are due were to be asked. */
+  private waiting: Iterator<Newcomer> = this.files.values()
+  private busy = 0
   /** Packed files that are none's, by what they are: how long they were. */
   private readonly passed = new Map<string, number>()
 
@@ -113,9 +118,8 @@ export class Newcomers {
 
   /** Asks those that are due. */
   ask(): void {
-    const now = this.options.now()
-    for (const newcomer of this.files.values())
-      if (!newcomer.isBusy && now >= newcomer.askAt) void this.decide(newcomer)
+    this.waiting = this.files.values()
+    this.next()
   }
 
   /** A file of the path's directory was not asked yet. */
@@ -129,14 +133,25 @@ export class Newcomers {
     for (const { file } of this.files.values()) file?.close()
   }
 
+  private next(): void {
+    const now = this.options.now()
+    while (this.busy < atOnce) {
+      const { done, value: newcomer } = this.waiting.next()
+      if (done === true) return
+      if (!newcomer.isBusy && now >= newcomer.askAt) void this.decide(newcomer)
+    }
+  }
+
   private async decide(newcomer: Newcomer): Promise<void> {
     const { now, runAt, look, kindred, isKnown, begin, goesOn, trouble } = this.options
     newcomer.isBusy = true
+    this.busy++
     newcomer.askAt = now() + again
     const { path, raw, id } = newcomer
     try {
       const file = newcomer.file ?? (await openLog(raw, runAt(path)))
       newcomer.file = file
+      trouble(`open ${path}`, "")
       if (file.id !== id) {
         this.drop(newcomer)
         look(path)
@@ -164,6 +179,8 @@ export class Newcomers {
         trouble(`open ${path}`, `${path} cannot be read: ${messageOf(error)}; it is tried again`)
     } finally {
       newcomer.isBusy = false
+      this.busy--
+      this.next()
     }
   }
 

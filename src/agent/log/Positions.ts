@@ -5,8 +5,8 @@
  */
 import { mkdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
+import { isStream } from "../../Span.ts"
 import { writeSynced } from "../StateDir.ts"
-import { isStream } from "./Span.ts"
 import type { Place } from "./Stream.ts"
 
 const file = "positions.json"

@@ -1,16 +1,13 @@
 /**
  * Scout: what is at the paths that the patterns mean, looked at when something is heard of them, and now and then in any case. It knows
- * names, sizes and identities, nothing of streams: what was seen is handed on. Directories, watches and mounts are looked after
- * by the rooms that dump files have (agent/files): one mount that hangs holds its own files only.
+ * names, sizes and identities, nothing of streams: what was seen is handed on. Directories, watches and mounts are looked after by the room
+ * that dump files have, too (Directories): one mount that hangs holds its own files only.
  */
+import { basename, dirname } from "node:path"
+import { Directories } from "../files/Directories.ts"
 import * as Disk from "../files/Disk.ts"
 import { below, type RawPath, rawBelow } from "../files/FileNames.ts"
-import { type Glob, readGlob } from "../files/Glob.ts"
-import { Groups } from "../files/Groups.ts"
-import { Literals } from "../files/Literals.ts"
-import { MountTable } from "../files/MountTable.ts"
 import type { Run } from "../files/OpenFile.ts"
-import { Tree } from "../files/Tree.ts"
 import { unmatched } from "../files/Unmatched.ts"
 import type { Candidate } from "../files/Walk.ts"
 import { idOf, type Seen } from "./Sighting.ts"
@@ -18,14 +15,10 @@ import { Watched } from "./Watched.ts"
 
 /** More files than this are not tailed, and said so. */
 export const maxFiles = 10_000
-const late = 1_000
-const hanging = 5_000
-const atOnce = 24
 /** Between two looks at what is watched, ms: the net under the watches. */
 const seldom = 30_000
 /** What a watch may need to tell, ms. */
 const grace = 2_000
-const mountsEvery = 5_000
 /** Names of a directory that are looked at beside those that patterns mean. */
 const maxBeside = 200
 
@@ -45,61 +38,37 @@ export interface ScoutOptions {
 
 export class Scout {
   private readonly options: ScoutOptions
-  private readonly groups: Groups
-  private readonly globs: ReadonlyArray<Glob>
-  private readonly mounts = new MountTable()
-  private readonly literals: Literals
-  private readonly tree: Tree
+  private readonly directories: Directories
   private readonly files = new Map<string, Watched>()
   /** Files beside those that patterns mean, which a stream was renamed to. */
   private readonly followed = new Set<string>()
-  private readonly hung = new Set<string>()
   private results = new Map<string, Seen | undefined>()
-  private mountsAt = Number.NEGATIVE_INFINITY
-  private needsWalk = true
 
   constructor(options: ScoutOptions) {
     const { globs, excludes, now, globEvery, trouble } = options
     this.options = options
-    const cwd = process.cwd()
-    this.globs = globs.map((glob) => readGlob(glob, cwd))
-    this.groups = new Groups({ now, late, atOnce, suspects: new Set(), onTime: (group) => this.isOnTime(group) })
-    const needsWalk = () => {
-      this.needsWalk = true
-    }
-    this.literals = new Literals(this.globs, {
-      groups: this.groups,
-      groupOf: (path) => this.mounts.groupOf(path),
-      every: globEvery,
-      changed: needsWalk
+    this.directories = new Directories({
+      ...{ globs, excludes, every: globEvery, seldom, suspects: new Set(), now, trouble },
+      hangs: (group, ms) =>
+        trouble(`group ${group}`, ms > 0 ? `${group} does not answer; its log files wait, others go on` : ""),
+      onTime: (group) => {
+        for (const file of this.files.values()) if (file.group === group) file.dueAt = 0
+      }
     })
-    this.tree = new Tree({
-      directory: {
-        groups: this.groups,
-        mountOf: (path) => this.mounts.mountOf(path),
-        ...{ now, every: globEvery, seldom, trouble },
-        changed: (directory) => {
-          needsWalk()
-          for (const file of directory.files.values()) file.dueAt = 0
-        }
-      },
-      globs: this.globs,
-      excludes: excludes.map((glob) => readGlob(glob, cwd)),
-      isThere: (glob) => this.literals.isThere(glob),
-      patience: late
-    })
+    void this.directories.begin()
   }
 
   /** Each file that patterns mean was looked at, but for those that hang. */
   get hasSeenAll(): boolean {
-    if (!this.tree.hasWalked || this.tree.unfinished.size > 0 || this.needsWalk) return false
-    for (const { lookedAt, group } of this.files.values()) if (lookedAt < 0 && !this.groups.isLate(group)) return false
+    const { tree, groups, needsWalk } = this.directories
+    if (!tree.hasWalked || tree.unfinished.size > 0 || needsWalk) return false
+    for (const { lookedAt, group } of this.files.values()) if (lookedAt < 0 && !groups.isLate(group)) return false
     return true
   }
 
   /** Groups that hang now. */
   get hanging(): ReadonlySet<string> {
-    return this.hung
+    return this.directories.hanging
   }
 
   get fileCount(): number {
@@ -109,11 +78,11 @@ export class Scout {
   /** Begins an operation when the path's group may have one. */
   runAt(path: string): Run {
     const group = this.groupOf(path)
-    return (work) => this.groups.run(group, work)
+    return (work) => this.directories.groups.run(group, work)
   }
 
   isLate(path: string): boolean {
-    return this.groups.isLate(this.groupOf(path))
+    return this.directories.groups.isLate(this.groupOf(path))
   }
 
   rawOf(path: string): RawPath {
@@ -122,7 +91,7 @@ export class Scout {
 
   /** It, and what is beside it, is looked at at the next tick. */
   lookAround(path: string): void {
-    const directory = this.files.get(path)?.directory ?? this.tree.at(path.slice(0, path.lastIndexOf("/")) || "/")
+    const directory = this.files.get(path)?.directory ?? this.directories.tree.at(dirname(path))
     directory.checkSoon()
     for (const file of directory.files.values()) file.dueAt = 0
   }
@@ -136,8 +105,7 @@ export class Scout {
   follow(path: string, raw: RawPath): void {
     if (this.files.has(path)) return
     this.followed.add(path)
-    const at = path.lastIndexOf("/")
-    this.add({ path, raw, name: path.slice(at + 1), isLink: true, dir: path.slice(0, at) || "/" })
+    this.add({ path, raw, name: basename(path), isLink: true, dir: dirname(path) })
   }
 
   letGo(path: string): void {
@@ -169,14 +137,11 @@ export class Scout {
 
   tick(): void {
     const now = this.options.now()
-    this.tellHanging()
-    if (now - this.mountsAt >= mountsEvery) void this.readMounts(now)
-    if (this.mountsAt === Number.POSITIVE_INFINITY) return
-    this.tree.checkDue(now)
-    this.literals.ask(now)
-    if (this.needsWalk) this.walk()
+    const { directories } = this
+    directories.tick()
+    if (directories.needsWalk) this.walk()
     for (const file of this.files.values())
-      if (!file.isBusy && now >= file.dueAt && !this.groups.isLate(file.group)) void this.lookAt(file, now)
+      if (!file.isBusy && now >= file.dueAt && !directories.groups.isLate(file.group)) void this.lookAt(file, now)
     if (this.results.size === 0) return
     const { results } = this
     this.results = new Map()
@@ -184,17 +149,13 @@ export class Scout {
   }
 
   close(): void {
-    for (const directory of this.tree) directory.close()
+    this.directories.close()
   }
 
   private walk(): void {
-    this.needsWalk = false
-    const candidates = this.tree.walk(false)
-    this.options.trouble("walk", this.tree.bound)
-    if (candidates === undefined) {
-      this.needsWalk = true
-      return
-    }
+    const { globs, tree } = this.directories
+    const candidates = this.directories.walk()
+    if (candidates === undefined) return
     for (const path of this.files.keys()) if (!candidates.has(path) && !this.followed.has(path)) this.drop(path)
     for (const candidate of candidates.values()) {
       if (this.files.size >= maxFiles) break
@@ -203,17 +164,16 @@ export class Scout {
     }
     const text = `${candidates.size} files match --log, only ${maxFiles} are tailed; run more agents with narrower globs`
     this.options.trouble("many", candidates.size > maxFiles ? text : "")
-    for (const glob of this.globs) {
-      const isEmpty = ![...candidates.values()].some((one) => this.globs[one.glob] === glob)
-      this.options.trouble(
-        `--log ${glob.text}`,
-        isEmpty ? unmatched("--log", glob, this.tree.isMissing(glob.base)) : ""
-      )
+    const matched = new Set<number>()
+    for (const { glob } of candidates.values()) matched.add(glob)
+    for (const [number, glob] of globs.entries()) {
+      const text = matched.has(number) ? "" : unmatched("--log", glob, tree.isMissing(glob.base))
+      this.options.trouble(`--log ${glob.text}`, text)
     }
   }
 
   private add(candidate: Pick<Candidate, "path" | "raw" | "name" | "isLink" | "dir">): void {
-    const directory = this.tree.at(candidate.dir)
+    const directory = this.directories.tree.at(candidate.dir)
     const file = new Watched(candidate, directory)
     this.files.set(file.path, file)
     directory.files.set(file.name, file)
@@ -239,7 +199,7 @@ export class Scout {
     if (!file.isLink) file.group = directory.group
     try {
       let at = now
-      const look = await this.groups.run(file.group, () => {
+      const look = await this.directories.groups.run(file.group, () => {
         at = this.options.now()
         return Disk.stat(raw)
       })
@@ -274,28 +234,7 @@ export class Scout {
   }
 
   private groupOf(path: string): string {
-    return this.files.get(path)?.group ?? this.mounts.groupOf(path.slice(0, path.lastIndexOf("/")) || "/")
-  }
-
-  private tellHanging(): void {
-    for (const { group, for: ms } of this.groups.check()) {
-      if (ms < hanging || this.hung.has(group)) continue
-      this.hung.add(group)
-      this.options.trouble(`group ${group}`, `${group} does not answer; its log files wait, others go on`)
-    }
-  }
-
-  private isOnTime(group: string): void {
-    if (this.hung.delete(group)) this.options.trouble(`group ${group}`, "")
-    for (const file of this.files.values()) if (file.group === group) file.dueAt = 0
-  }
-
-  private async readMounts(now: number): Promise<void> {
-    const isFirst = this.mountsAt === Number.NEGATIVE_INFINITY
-    // Nothing is looked at before the mounts are known: until then none is known to be watchable.
-    this.mountsAt = isFirst ? Number.POSITIVE_INFINITY : now
-    this.options.trouble("mounts", await this.mounts.read())
-    this.mountsAt = now
+    return this.files.get(path)?.group ?? this.directories.groupOf(dirname(path))
   }
 }
 

@@ -1,4 +1,4 @@
-/** TailWire: what the agent and its tailer say to each other, framed as agent/files/Wire does. Secrets go this way, never by arguments or variables. */
+/** TailWire: what the agent and its tailer say to each other, in Frames. Secrets go this way, never by arguments or variables. */
 import type { KafkaOptions } from "../../transport/kafka/connection/KafkaOptions.ts"
 import type { LogOptions } from "./LogOptions.ts"
 import type { LogStatus } from "./LogStatus.ts"

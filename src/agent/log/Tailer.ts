@@ -1,26 +1,21 @@
 /**
- * Tailer: from what is seen of files to streams: which goes on, where one ends, where one begins. It opens files, asks whether one is another's
- * copy (Kin), looks for what was lost, and lets go of what is over. Whatever is given up with bytes that nobody read is counted, with its
- * file. It reads no lines: a stream that has something to read is told of (`ready`).
+ * Tailer: from what is seen of files to streams: which goes on, where one ends, where one begins. It has files opened (OpenLogs), asks whether
+ * one is another's copy (Kindred), has lost ones looked for (Search), and lets go of what is over. Whatever is given up with bytes that
+ * nobody read is counted, with its file. It reads no lines: a stream that has something to read is told of (`ready`).
  */
-import { codeOf, messageOf } from "../files/Disk.ts"
-import type { RawPath } from "../files/FileNames.ts"
-import { Book, isMissing } from "./Book.ts"
+
+import { newStream } from "../../Span.ts"
+import { Book } from "./Book.ts"
 import { beginsWith, type Head, headOf, kilobyte } from "./Fingerprint.ts"
 import { firstOf, Kindred } from "./Kindred.ts"
-import { type LogFile, openLog } from "./LogFile.ts"
+import type { LogFile } from "./LogFile.ts"
 import { type Newcomer, Newcomers } from "./Newcomers.ts"
+import { OpenLogs, openFor } from "./OpenLogs.ts"
 import { Scout, type ScoutOptions } from "./Scout.ts"
+import { Search } from "./Search.ts"
 import { type Seen, sight } from "./Sighting.ts"
-import { newStream } from "./Span.ts"
 import { type Place, Stream } from "./Stream.ts"
 import { Vanished } from "./Vanished.ts"
-
-/** Ms for which a file that changed stays open, so that it can be read although it is removed at once. */
-const openFor = 60_000
-/** Ms for which a stream is looked for whose file is not where it was, and pauses between. */
-const lostFor = 60_000
-const seekEvery = 500
 
 export interface TailerOptions extends Omit<ScoutOptions, "looked"> {
   readonly host: string
@@ -37,8 +32,10 @@ export interface TailerOptions extends Omit<ScoutOptions, "looked"> {
 export class Tailer {
   readonly book = new Book()
   readonly vanished = new Vanished()
+  readonly files: OpenLogs
   private readonly options: TailerOptions
   private readonly scout: Scout
+  private readonly search: Search
   private readonly kindred: Kindred
   private readonly newcomers: Newcomers
   private isSettled = false
@@ -46,27 +43,36 @@ export class Tailer {
 
   constructor(options: TailerOptions) {
     this.options = options
-    this.scout = new Scout({ ...options, looked: (looked) => this.looked(looked) })
+    const { book } = this
+    const scout = new Scout({ ...options, looked: (looked) => this.looked(looked) })
+    this.scout = scout
+    this.files = new OpenLogs({ ...options, book, scout })
     this.kindred = new Kindred({
-      book: this.book,
-      fileOf: (stream) => this.fileOf(stream),
+      book,
+      fileOf: (stream) => this.files.fileOf(stream),
       rewritten: (stream, file) => this.rewritten(stream, file)
     })
     this.newcomers = new Newcomers({
       kindred: this.kindred,
       ...{ now: options.now, trouble: options.trouble },
-      runAt: (path) => this.scout.runAt(path),
-      isKnown: (id) => this.book.ofId(id) !== undefined,
-      look: (path) => this.scout.look(path),
+      runAt: (path) => scout.runAt(path),
+      isKnown: (id) => book.ofId(id) !== undefined,
+      look: (path) => scout.look(path),
       begin: (newcomer, head, isThere) => this.begin(newcomer, head, isThere),
       goesOn: (stream, file, path, size) => this.goesOn(stream, file, path, size),
       vanished: (path, bytes) => options.vanished(this.vanished.note(path, bytes))
+    })
+    this.search = new Search({
+      ...{ book, scout, kindred: this.kindred, newcomers: this.newcomers, now: options.now },
+      found: (stream, path, seen) => this.there(stream, path, seen, options.now()),
+      goesOn: (stream, file, path, size) => this.goesOn(stream, file, path, size),
+      givenUp: (stream) => this.giveUp(stream)
     })
     const now = options.now()
     for (const place of options.places) {
       const stream = new Stream(place, now, true)
       stream.lose(now)
-      this.book.add(stream, true)
+      book.add(stream, true)
     }
   }
 
@@ -80,9 +86,7 @@ export class Tailer {
   }
 
   get openCount(): number {
-    let open = 0
-    for (const { file } of this.book) if (file !== undefined) open++
-    return open + this.newcomers.openCount
+    return this.files.count + this.newcomers.openCount
   }
 
   /** Packed files that are not read, since none that was known is in them. */
@@ -106,34 +110,8 @@ export class Tailer {
 
   close(): void {
     this.scout.close()
-    for (const { file } of this.book) file?.close()
+    this.files.closeAll()
     this.newcomers.close()
-  }
-
-  /** Opens the stream's file where it is not open; undefined where that is not possible now. */
-  async fileOf(stream: Stream): Promise<LogFile | undefined> {
-    if (stream.file !== undefined) return stream.file
-    const { path } = stream
-    if (path === undefined || this.scout.isLate(path)) return undefined
-    try {
-      const file = await openLog(this.scout.rawOf(path), this.scout.runAt(path))
-      if (file.id !== stream.id || stream.file !== undefined) {
-        file.close()
-        this.scout.lookAround(path)
-        return stream.file
-      }
-      stream.why = ""
-      stream.file = file
-      this.options.trouble(`open ${path}`, "")
-      return file
-    } catch (error) {
-      this.scout.lookAround(path)
-      // It was renamed, say.
-      if (codeOf(error) === "ENOENT") return undefined
-      stream.why = messageOf(error)
-      this.options.trouble(`open ${path}`, `${path} cannot be opened: ${stream.why}; it is tried again`)
-      return undefined
-    }
   }
 
   /** `file` does not hold what was read of the stream: it was truncated, and has grown since, or was written over. */
@@ -147,17 +125,6 @@ export class Tailer {
     const { path, id, size } = stream
     this.beginAnew(stream, path ?? stream.lastPath, { id, size, mtime: 0, at: this.options.now() })
     if (path === undefined) this.book.unbind(this.book.ofId(id)!)
-  }
-
-  /** Reading it failed: the disk's trouble, or what is packed is damaged. It is tried again when it is looked at next. */
-  unreadable(stream: Stream, file: LogFile, error: unknown): void {
-    file.close()
-    if (stream.file !== file) return
-    stream.file = undefined
-    stream.why = messageOf(error)
-    const path = stream.lastPath
-    this.options.trouble(`read ${path}`, `${path} cannot be read: ${stream.why}; it is tried again`)
-    stream.mtime = 0
   }
 
   /** All of it was read, the log has it, and it goes on no more. */
@@ -210,7 +177,7 @@ export class Tailer {
 
   /** Opens it, so that it can be read although it is removed at once, and notes how it begins, up to a kilobyte. */
   async learn(stream: Stream): Promise<void> {
-    const file = await this.fileOf(stream)
+    const file = await this.files.fileOf(stream)
     const { head } = stream
     if (file === undefined || file.isPacked || head.bytes === kilobyte) return
     const begin = await firstOf(file).catch(() => undefined)
@@ -269,26 +236,18 @@ export class Tailer {
     this.book.add(stream, false)
     if (isThere) this.book.bind(stream, path, id)
     else stream.lose(now)
+    this.files.opened()
     this.options.dirty(true)
     this.options.ready(stream)
     this.scout.look(path)
   }
 
   private missing(stream: Stream, now: number): void {
-    if (stream.file !== undefined) {
-      if (now - stream.changedAt >= openFor && !stream.isFinal) {
-        stream.isFinal = true
-        this.options.ready(stream)
-      }
-    } else if (
-      stream.isTruncated
-        ? isMissing(stream, now) && !this.newcomers.isAsking(stream.lastPath)
-        : now - stream.lostAt! >= lostFor
-    ) {
-      this.giveUp(stream)
-      return
+    if (stream.file !== undefined && !stream.isFinal && now - stream.changedAt >= openFor) {
+      stream.isFinal = true
+      this.options.ready(stream)
     }
-    if (now >= stream.seekAt) void this.seek(stream)
+    this.search.ask(stream, now)
   }
 
   private giveUp(stream: Stream): void {
@@ -300,84 +259,13 @@ export class Tailer {
     this.wakeSource(stream)
   }
 
-  /** Whether it is beside its old path, under a name that no pattern means. */
-  private async seek(stream: Stream): Promise<void> {
-    if (this.scout.isLate(stream.lastPath)) return
-    stream.seekAt = Number.POSITIVE_INFINITY
-    try {
-      for (const { path, raw, seen } of await this.scout.beside(stream.lastPath)) {
-        if (stream.lostAt === undefined || stream.isOver) return
-        if (stream.ids.includes(seen.id) && !stream.isTruncated) {
-          this.scout.follow(path, raw)
-          this.there(stream, path, seen, this.options.now())
-          return
-        }
-        if (this.book.ofId(seen.id) !== undefined || seen.size === 0 || this.newcomers.isPassed(seen)) continue
-        if (await this.mayBe(stream, path, raw, seen)) return
-      }
-    } catch (error) {
-      stream.why = messageOf(error)
-    } finally {
-      stream.sought++
-      stream.seekAt = this.options.now() + seekEvery * stream.sought
-    }
-  }
-
-  /** Whether the file goes on with some stream; then it is let. */
-  private async mayBe(stream: Stream, path: string, raw: RawPath, { id, size }: Seen): Promise<boolean> {
-    const file = await openLog(raw, this.scout.runAt(path)).catch(() => undefined)
-    if (file === undefined) return false
-    const kin =
-      file.id === id
-        ? await firstOf(file)
-            .then((begin) => this.kindred.of(file, begin, size))
-            .catch(() => "other" as const)
-        : "other"
-    if (!(kin instanceof Stream) || this.book.ofId(id) !== undefined) {
-      if (kin === "other" && file.isPacked) this.newcomers.pass({ id, size })
-      file.close()
-      return false
-    }
-    this.scout.follow(path, raw)
-    this.goesOn(kin, file, path, size)
-    return kin === stream
-  }
-
   private wakeSource(stream: Stream): void {
     for (const other of this.book) if (other.source === stream.source && !other.isOver) this.options.ready(other)
   }
 
   private tidy(now: number): void {
     this.tidiedAt = now
-    const open: Array<Stream> = []
-    for (const stream of this.book) {
-      // What could not be opened or read in time is asked for again.
-      if (!stream.isOver && stream.endSeenAt < stream.noticedAt && stream.size > stream.read) this.options.ready(stream)
-      if (stream.file === undefined) continue
-      const isRead = stream.read >= stream.size && stream.read === stream.position
-      if (stream.path === undefined) void this.stillGrows(stream, now)
-      else if (now - stream.changedAt >= openFor && isRead && !stream.isPacked) {
-        stream.file.close()
-        stream.file = undefined
-        continue
-      }
-      open.push(stream)
-    }
-    // Those that can be opened again first, of them those that rested for longest.
-    open.sort((a, b) => Number(a.path === undefined) - Number(b.path === undefined) || a.changedAt - b.changedAt)
-    for (const stream of open.slice(0, Math.max(0, open.length - this.options.openFiles))) {
-      stream.file?.close()
-      stream.file = undefined
-    }
+    this.files.tidy(now)
     if (this.book.forget(now)) this.options.dirty(false)
-  }
-
-  /** It has no path any more, and somebody may write to it still. */
-  private async stillGrows(stream: Stream, now: number): Promise<void> {
-    const size = await stream.file!.size().catch(() => stream.size)
-    if (size === stream.size) return
-    stream.size = size
-    stream.changedAt = stream.noticedAt = now
-    this.options.ready(stream)
   }
 }

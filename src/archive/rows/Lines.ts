@@ -5,8 +5,9 @@
  * may be longer than its value (a line was cut): then nothing says which line covers what, and a value of which a part is news is news as a whole,
  * twice rather than lost.
  */
+
+import type { Span } from "../../Span.ts"
 import type { Intervals } from "../memory/Seen.ts"
-import type { Span } from "./Span.ts"
 
 /** Whether each line's place in the file follows from its place in the value. */
 export const isExact = ({ from, to }: Span, bytes: number): boolean => to - from === bytes || to - from === bytes + 1

@@ -2,8 +2,9 @@
  * RecordHead: what a log record says of its lines: whose they are, when, which labels, and which bytes of which stream. Pure. Every header is
  * optional, and one that does not parse counts as none: a record without any is lines of its key's source.
  */
+
+import { parseSpan, type Span } from "../../Span.ts"
 import { type LogRecord, partitionKey, type TopicPartition } from "../../transport/Transport.ts"
-import { parseSpan, type Span } from "./Span.ts"
 
 export interface RecordHead {
   readonly source: string

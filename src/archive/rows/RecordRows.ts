@@ -2,12 +2,13 @@
  * RecordRows: from a log record to rows: what of it was not seen before is written, line by line. Pure but for the memory and the writer, which it is
  * given and changes. What becomes of a record depends on the log before it alone, so that all owners make the same rows of it.
  */
+
+import type { Span } from "../../Span.ts"
 import type { LogRecord, TopicPartition } from "../../transport/Transport.ts"
 import type { Memory } from "../memory/Memory.ts"
 import { eachLine, isExact, isNews } from "./Lines.ts"
 import { headOf } from "./RecordHead.ts"
 import type { RowWriter } from "./RowWriter.ts"
-import type { Span } from "./Span.ts"
 
 /** What became of a record. `late`: it fills a gap. `repeated`: nothing of it was news. `too-large`: its value was passed over, and is lost. `empty`: it has none. */
 export type Outcome = "written" | "late" | "repeated" | "too-large" | "empty"

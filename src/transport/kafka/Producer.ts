@@ -9,6 +9,7 @@ import type { Links } from "./connection/Links.ts"
 import { Delivery } from "./produce/Backlog.ts"
 import { Dispatch } from "./produce/Dispatch.ts"
 import type { SendOptions } from "./produce/Sender.ts"
+import { keepFreed } from "./records/AnswerMemory.ts"
 import { topicInfos } from "./Topics.ts"
 
 const byPartition = (records: ReadonlyArray<OutgoingRecord>): ReadonlyArray<ReadonlyArray<OutgoingRecord>> => {
@@ -23,6 +24,8 @@ const byPartition = (records: ReadonlyArray<OutgoingRecord>): ReadonlyArray<Read
 
 /** `close` ends every call and every timer; the links are their owner's. */
 export const makeProducer = (links: Links, options: SendOptions): Producer & { readonly close: () => void } => {
+  // Each batch's memory is that of the one before.
+  keepFreed()
   const dispatch = new Dispatch(links, options)
   return {
     produce: (records) =>

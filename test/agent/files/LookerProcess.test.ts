@@ -41,7 +41,7 @@ const setUp = Effect.gen(function* () {
           },
           onStart: () => files.begins(),
           warn: (text) => void told.push(text),
-          silence: 3_000
+          silence: 3
         })
     ),
     (process) => Effect.sync(() => process.close())

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Book } from "../../../src/agent/log/Book.ts"
-import { newStream } from "../../../src/agent/log/Span.ts"
 import { Stream } from "../../../src/agent/log/Stream.ts"
+import { newStream } from "../../../src/Span.ts"
 
 const begin = (book: Book, id: string, path: string, now: number, source = "h/a.log"): Stream => {
   const stream = Stream.begin(newStream(), source, path, id, now)

@@ -1,5 +1,5 @@
 /** The process that tails log files, as the agent starts it: what it says, its death, and its end. No broker is needed: it tails without one. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -7,21 +7,13 @@ import { Effect, Exit, Logger, Scope } from "effect"
 import { defaultLogOptions } from "../../../src/agent/log/LogOptions.ts"
 import type { LogStatus } from "../../../src/agent/log/LogStatus.ts"
 import { startTailing } from "../../../src/agent/log/LogTailing.ts"
+import { tailersOf } from "../../support/lookers.ts"
 import { until } from "../../support/until.ts"
 
 const io = <A>(work: () => Promise<A>) => Effect.promise(work)
 const kafka = { brokers: ["127.0.0.1:1"], clientId: "t", connectionTimeout: 1_000, requestTimeout: 1_000 }
 
-const tailers = async (): Promise<ReadonlyArray<number>> => {
-  const found: Array<number> = []
-  for (const task of await readdir("/proc/self/task")) {
-    const children = await readFile(`/proc/self/task/${task}/children`, "utf8").catch(() => "")
-    for (const child of children.trim().split(" ").filter(Boolean))
-      if ((await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "")).includes("TailerMain"))
-        found.push(Number(child))
-  }
-  return found
-}
+const tailers = () => tailersOf(process.pid)
 
 describe("the process that tails log files", () => {
   it.live("another one takes over where it was killed, which is told; at the end there is none", () =>

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { Effect, Exit, Layer, Logger, Scope } from "effect"
 import { type LogAgent, makeLogAgent } from "../../../src/agent/log/LogAgent.ts"
 import { defaultLogOptions, type LogOptions } from "../../../src/agent/log/LogOptions.ts"
-import { parseSpan, type Span } from "../../../src/agent/log/Span.ts"
+import { parseSpan, type Span } from "../../../src/Span.ts"
 import { EmbeddedLog } from "../../../src/transport/embedded/EmbeddedLog.ts"
 import type { LogRecord, Transport } from "../../../src/transport/Transport.ts"
 
@@ -45,6 +45,27 @@ export const linesOf = (records: ReadonlyArray<Received>): ReadonlyMap<string, R
     }
   }
   return lines
+}
+
+/** All lines of a partition's records as they came, and those that are left where what spans repeat is left out; a stream may have gaps. */
+export const linesOfSpans = (
+  records: ReadonlyArray<LogRecord>
+): { readonly all: ReadonlyArray<string>; readonly merged: ReadonlyArray<string> } => {
+  const reached = new Map<string, number>()
+  const all: Array<string> = []
+  const merged: Array<string> = []
+  for (const record of records) {
+    const { stream, from, to, value } = received(record, 0)
+    const at = reached.get(stream) ?? 0
+    reached.set(stream, Math.max(at, to))
+    let position = from
+    for (const line of value.split("\n")) {
+      all.push(line)
+      if (position >= at) merged.push(line)
+      position += line.length + 1
+    }
+  }
+  return { all, merged }
 }
 
 /** What a judge reads of the topic, from its beginning. */

@@ -4,7 +4,6 @@ import { Memory } from "../../../src/archive/memory/Memory.ts"
 import { headOf } from "../../../src/archive/rows/RecordHead.ts"
 import { writeRows } from "../../../src/archive/rows/RecordRows.ts"
 import { RowWriter } from "../../../src/archive/rows/RowWriter.ts"
-import { parseSpan } from "../../../src/archive/rows/Span.ts"
 import { random } from "../../../src/testing/Random.ts"
 import type { LogRecord } from "../../../src/transport/Transport.ts"
 
@@ -208,11 +207,5 @@ describe("what an agent sends again", () => {
   it("of another stream is news", () => {
     const other = { ...piece(0, 2), headers: { "k2p-span": Buffer.from(`t.0-${starts[2]}`) } }
     assert.lengthOf(linesOf(piece(0, 2), other), 4)
-  })
-
-  it("is told from what it is not: spans", () => {
-    assert.deepStrictEqual(parseSpan("0123abcd.5-17"), { stream: "0123abcd", from: 5, to: 17 })
-    for (const text of ["", "a", "a.1-1", "a.2-1", "a.-1-2", "a b.1-2", "a.1-2x", `${"a".repeat(65)}.1-2`])
-      assert.isUndefined(parseSpan(text), text)
   })
 })

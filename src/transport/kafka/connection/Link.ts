@@ -9,17 +9,23 @@
  */
 import { createConnection, isIP, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
-import Connection, {
-  type Logger,
-  type ProtocolRequest,
-  type SocketFactoryArguments
-} from "kafkajs/src/network/connection.js"
+import Connection, { type Logger, type SocketFactoryArguments } from "kafkajs/src/network/connection.js"
 import type { Versions } from "kafkajs/src/protocol/requests/index.js"
 import { AnswerReader } from "./AnswerReader.ts"
+import { sendDirectly } from "./DirectSend.ts"
 import { LinkClosed, refused, toTransportError } from "./Errors.ts"
 import { type Address, type KafkaOptions, showAddress } from "./KafkaOptions.ts"
 import { loginNow } from "./Password.ts"
-import { type Answer, type ApiName, type Args, apiVersionsRequest, encode, supports, versionsOf } from "./Protocol.ts"
+import {
+  type Answer,
+  type ApiName,
+  type Args,
+  apiVersionsRequest,
+  encode,
+  type Question,
+  supports,
+  versionsOf
+} from "./Protocol.ts"
 import "./RequestQueuePatch.ts"
 
 /** Everything kafkajs logs reaches the caller as an error too, and is logged there, once. */
@@ -141,7 +147,7 @@ export class Link {
   }
 
   /** As `request`, for those who decode by themselves. The decoder sees the answer's body. */
-  async exchange(op: string, build: (versions: Versions) => ProtocolRequest): Promise<unknown> {
+  async exchange(op: string, build: (versions: Versions) => Question): Promise<unknown> {
     const idle = this.idle && performance.now() - this.#usedAt > TRUSTED_IDLE_MS
     this.#inflight++
     try {
@@ -151,11 +157,14 @@ export class Link {
       if (this.#broken) throw new LinkClosed("the connection is closed")
       const request = build(versions)
       if (idle) this.#askForSignOfLife(versions)
-      const answer = await this.#connection.send({
-        ...request,
-        response: { decode: request.response.decode, parse: (decoded) => decoded },
-        logResponseError: false
-      })
+      const answer =
+        request.body === undefined
+          ? await this.#connection.send({
+              ...request,
+              response: { decode: request.response.decode, parse: (decoded) => decoded },
+              logResponseError: false
+            })
+          : await sendDirectly(this.#connection, this.#socket!, request, await request.body())
       await this.#drained()
       return answer
     } catch (error) {

@@ -5,6 +5,7 @@
 import type { ProtocolRequest } from "kafkajs/src/network/connection.js"
 import keys from "kafkajs/src/protocol/requests/apiKeys.js"
 import protocol, { type Versions } from "kafkajs/src/protocol/requests/index.js"
+import { type ProduceArgs, produceBody } from "../produce/ProduceRequest.ts"
 
 interface Partitioned<Field extends string, P> {
   readonly responses: ReadonlyArray<{ readonly partitions: ReadonlyArray<P> } & Readonly<Record<Field, string>>>
@@ -34,12 +35,6 @@ export interface MetadataAnswer {
       readonly replicas: ReadonlyArray<number>
     }>
   }>
-}
-
-export interface ProducedMessage {
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: Readonly<Record<string, Buffer>>
 }
 
 /** Per request: what kafkajs' encoder takes, what its decoder gives. */
@@ -116,18 +111,7 @@ export interface Api {
     never
   ]
   readonly Produce: [
-    {
-      readonly acks: number
-      readonly timeout: number
-      readonly compression: number
-      readonly topicData: ReadonlyArray<{
-        readonly topic: string
-        readonly partitions: ReadonlyArray<{
-          readonly partition: number
-          readonly messages: ReadonlyArray<ProducedMessage>
-        }>
-      }>
-    },
+    ProduceArgs,
     {
       readonly topics: ReadonlyArray<{
         readonly topicName: string
@@ -182,6 +166,19 @@ export const versionsOf = (answer: Answer<"ApiVersions">): Versions => {
 
 export const supports = (versions: Versions, api: "SaslAuthenticate"): boolean => versions[keys[api]!] !== undefined
 
+/** One whose `body` we make is not encoded by kafkajs. */
+export interface Question extends ProtocolRequest {
+  readonly body?: () => Promise<Buffer>
+}
+
+/** Older brokers know no headers, and would lose them. */
+const leastProduce = 3
+
 /** The request in the highest version that both sides know. Throws where the broker does not know the request at all. */
-export const encode = <K extends ApiName>(versions: Versions, api: K, args: Args<K>): ProtocolRequest =>
-  protocol.lookup(versions)(keys[api]!, protocol.requests[api]!)(args)
+export const encode = <K extends ApiName>(versions: Versions, api: K, args: Args<K>): Question => {
+  const found = protocol.lookup(versions)(keys[api]!, protocol.requests[api]!)(args)
+  if (api !== "Produce") return found
+  if (found.request.apiVersion < leastProduce)
+    throw new Error("the broker is older than Kafka 0.11, and takes no headers")
+  return { ...found, body: () => produceBody(args as ProduceArgs) }
+}

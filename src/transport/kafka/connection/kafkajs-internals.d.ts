@@ -58,6 +58,11 @@ declare module "kafkajs/src/network/connection.js" {
     send(request: ProtocolRequest): Promise<unknown>
     rejectRequests(error: Error): void
     isConnected(): boolean
+    /** Throws. */
+    failIfNotConnected(): void
+    isAuthenticated(): boolean
+    nextCorrelationId(): number
+    readonly clientId: string
   }
 }
 
@@ -71,6 +76,21 @@ declare module "kafkajs/src/network/requestQueue/index.js" {
   export default class RequestQueue {
     readonly enforceRequestTimeout: boolean
     readonly pending: ReadonlyArray<unknown>
+    push(request: {
+      readonly entry: {
+        readonly apiKey: number
+        readonly apiName: string
+        readonly apiVersion: number
+        readonly correlationId: number
+        readonly resolve: (answer: { readonly payload: Buffer }) => void
+        readonly reject: (error: Error) => void
+      }
+      readonly expectResponse: boolean
+      readonly requestTimeout: number | null
+      readonly sendRequest: () => void
+    }): void
+    /** Ms. */
+    maybeThrottle(clientSideThrottleTime: number | undefined): void
     /** By correlation id: sent, and not answered. */
     readonly inflight: ReadonlyMap<number, SocketRequest>
     sendSocketRequest(request: SocketRequest): void

@@ -13,7 +13,6 @@ import { type Address, showAddress } from "../connection/KafkaOptions.ts"
 import type { Link } from "../connection/Link.ts"
 import type { Links } from "../connection/Links.ts"
 import type { Answer } from "../connection/Protocol.ts"
-import { compressionCode } from "../records/Codecs.ts"
 import { type Backlog, type Parcel, pack } from "./Backlog.ts"
 import { Pace } from "./Pace.ts"
 
@@ -46,8 +45,6 @@ const ACKS: Readonly<Record<string, number>> = { "0": 0, "1": 1, all: -1 }
 
 /** Calls of one moment are to go together. */
 const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 export class Sender {
   readonly #node: number
@@ -149,17 +146,10 @@ export class Sender {
       const answer = await link.request("produce", "Produce", {
         acks: ACKS[String(acks)]!,
         timeout: ackTimeout,
-        compression: compressionCode[compression],
+        compression,
         topicData: byTopic(
           parcels.map(({ backlog, records }) => ({ tp: backlog.tp, records })),
-          ({ tp, records }) => ({
-            partition: tp.partition,
-            messages: records.map(({ key, value, headers }) => ({
-              key: key === null ? null : buffer(key),
-              value: value === null ? null : buffer(value),
-              headers: Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, buffer(bytes)]))
-            }))
-          })
+          ({ tp, records }) => ({ partition: tp.partition, messages: records })
         )
       })
       this.#pace.succeeded()

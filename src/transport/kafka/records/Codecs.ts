@@ -1,12 +1,8 @@
 /**
- * Codecs: how record batches are compressed. Reading: all of Kafka's codecs, since any producer may write the topic; what unpacks to a
- * few megabytes is unpacked here, at once and in place, everything else piece by piece (Unpacking). Writing: gzip and zstd, through kafkajs'
- * registry, with Node's own zlib.
+ * Codecs: how record batches are unpacked: by all of Kafka's codecs, since any producer may write the topic. What unpacks to a few megabytes is
+ * unpacked here, at once and in place, everything else piece by piece (Unpacking). What is written is packed by produce/Packing.
  */
-import { promisify } from "node:util"
-import { gunzipSync, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib"
-import kafkajs from "kafkajs"
-import type { Compression } from "../../Transport.ts"
+import { gunzipSync, zstdDecompressSync } from "node:zlib"
 import { free } from "./AnswerMemory.ts"
 import { unpackSmallLz4 } from "./Lz4.ts"
 import { unpackSmallSnappy } from "./Snappy.ts"
@@ -18,12 +14,7 @@ const SMALL_UNPACKED = 4 * 1024 * 1024
 /** Of the output, made at once: what most batches need. */
 const CHUNK = 256 * 1024
 
-/** Kafka's numbers, the lowest three bits of a batch's attributes. */
-export const compressionCode: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, zstd: 4 }
-
 const bound = { maxOutputLength: SMALL_UNPACKED, chunkSize: CHUNK }
-const zstdPack = promisify(zstdCompress) as (plain: Uint8Array) => Promise<Buffer>
-const zstdUnpack = promisify(zstdDecompress) as (packed: Uint8Array) => Promise<Buffer>
 
 /** Queues count bytes, not the room around them. */
 const fitting = (plain: Buffer): Buffer => {
@@ -72,9 +63,3 @@ const isSmallFrame = (packed: Buffer): boolean => {
     return false
   }
 }
-
-/** kafkajs knows gzip by itself. */
-kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-  compress: (encoder: { readonly buffer: Buffer }) => zstdPack(encoder.buffer),
-  decompress: (packed: Buffer) => zstdUnpack(packed)
-})

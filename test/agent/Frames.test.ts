@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Frames, type FromLooker, frame } from "../../../src/agent/files/Wire.ts"
+import { Frames, frame } from "../../src/agent/Frames.ts"
+import type { FromLooker } from "../../src/agent/files/Wire.ts"
 
 const left = (id: number): FromLooker => ({ t: "left", id })
 
@@ -15,7 +16,7 @@ const piecesOf = function* (bytes: Buffer, size: number): Iterable<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
-describe("Wire", () => {
+describe("Frames", () => {
   const body = Buffer.from("a 1\né 2\n")
   const text: FromLooker = { t: "trouble", key: "é", text: "…" }
   const bytes = Buffer.concat([

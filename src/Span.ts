@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto"
 
 export interface Span {
-  /** 32 hexadecimal digits: 128 bits, drawn by chance when the life is first seen. */
+  /** An agent's are 128 bits, in hexadecimal digits, drawn by chance when the life is first seen. */
   readonly stream: string
   readonly from: number
   readonly to: number
@@ -14,13 +14,16 @@ export interface Span {
 
 export const newStream = (): string => randomBytes(16).toString("hex")
 
+/** What agents draw; others may call theirs by anything that `parseSpan` reads. */
 export const isStream = (text: string): boolean => /^[0-9a-f]{32}$/.test(text)
 
 export const formatSpan = ({ stream, from, to }: Span): string => `${stream}.${from}-${to}`
 
-/** Undefined where the text is no span: it then counts as none. */
+const pattern = /^([A-Za-z0-9_-]{1,64})\.(\d{1,16})-(\d{1,16})$/
+
+/** Undefined where the text is no span: the record counts as one without. */
 export const parseSpan = (text: string): Span | undefined => {
-  const match = /^([0-9a-f]{32})\.(\d{1,16})-(\d{1,16})$/.exec(text)
+  const match = pattern.exec(text)
   if (match === null) return undefined
   const [from, to] = [Number(match[2]), Number(match[3])]
   return Number.isSafeInteger(to) && from < to ? { stream: match[1]!, from, to } : undefined
