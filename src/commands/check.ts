@@ -127,7 +127,7 @@ export interface Checked {
 /** The check of whatever Transport there is. */
 export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Transport | Assignor> =>
   Effect.gen(function* () {
-    const { store } = config
+    const { store, web } = config
     const protocol = store === null ? (yield* Assignor).protocol : protocolOf(archiveApp)
     const logs = config.agent?.logs ?? null
     const topics = logs === null ? config.topics : [...config.topics, logs.topic]
@@ -148,7 +148,6 @@ export const checked = (config: CheckConfig): Effect.Effect<Checked, never, Tran
       ...(store === null ? [] : [yield* sectionOf(store)]),
       ...(web === null ? [] : [webSection(web, Date.now())])
     ]
-    const { web } = config
     const { text, broken } = report([...sections, ...besides])
     return { code: broken === 0 ? (0 as const) : (1 as const), stdout: text, stderr: "" }
   }).pipe(
