@@ -38,13 +38,13 @@ describe("one line names the option, the value and what is allowed", () => {
     [
       [],
       {},
-      "kafka2prom: a command is missing: demo, serve, archive, archive verify, agent, check, run (kafka2prom --help explains them)"
+      "kafka2prom: a command is missing: demo, serve, archive, archive verify, agent, check, source show, source remove, run (kafka2prom --help explains them)"
     ],
     [["srve"], {}, 'kafka2prom: unknown command "srve": did you mean serve?'],
     [
       ["--brokers", "a:1"],
       {},
-      "kafka2prom: a command must come first: it must be one of demo, serve, archive, archive verify, agent, check, run"
+      "kafka2prom: a command must come first: it must be one of demo, serve, archive, archive verify, agent, check, source show, source remove, run"
     ],
     [["serve"], {}, "kafka2prom serve: --brokers is missing (or K2P_BROKERS): host:port, separated by commas"],
     [

@@ -4,12 +4,15 @@
  */
 import type { TransportErrorCode } from "../../transport/Transport.ts"
 
-/** What stands in the way now, each in the brokers' words; null where nothing does. Plain data. @experimental */
+/** What stands in the way now, in the brokers' words; null where nothing does. Plain data. @experimental */
 export interface DoubtStatus {
   /** Topics that the brokers do not have. */
   readonly missingTopics: ReadonlyArray<string>
+  /** Why the last join failed. */
   readonly join: string | null
+  /** The code of the last heartbeat's answer, where it confirmed nothing. */
   readonly heartbeat: string | null
+  /** Why the last commit was not taken. */
   readonly commit: string | null
   /** Ms since the coordinator last confirmed this member, where its last answer did not; else null. */
   readonly darkMs: number | null

@@ -75,6 +75,7 @@ export const defaultMetricsOptions: MetricsOptions = {
   sourceLabel: "instance",
   commit: "visible",
   allowReservedNames: false,
+  sourceTimes: false,
   limits: defaultParseLimits
 }
 

@@ -7,7 +7,10 @@ import { Clock, Context, Deferred, Effect, Schema } from "effect"
 import type { PodClock } from "./PodClock.ts"
 
 /** No answer came: the request may have been carried out, may yet be, or never will. @experimental */
-export class Unheard extends Schema.TaggedError<Unheard>()("Unheard", { message: Schema.String }) {}
+export class Unheard extends Schema.TaggedError<Unheard>()("Unheard", {
+  /** For people: what became of the request, as far as the pod can know. */
+  message: Schema.String
+}) {}
 
 /** What a pod may ask of a store that lies outside. @experimental */
 export interface Reach {

@@ -60,12 +60,13 @@ const openMetrics = { "content-type": "application/openmetrics-text; version=1.0
 const rounds = (text: string, headers: Record<string, string> = {}, pod = new Pod()): Pod =>
   pod.take({ v: "1.1", text, headers }, { v: "1.2", text, headers }, { v: "1.3", text, headers })
 
-describe("a name that Prometheus itself writes", () => {
+describe("a name that Prometheus itself writes, or the pod", () => {
   it("is one of a list, which the README has, too", async () => {
     const list = [
       ...["ALERTS", "ALERTS_FOR_STATE", "up", "scrape_duration_seconds", "scrape_samples_scraped"],
       ...["scrape_samples_post_metric_relabeling", "scrape_series_added", "scrape_timeout_seconds"],
-      ...["scrape_sample_limit", "scrape_body_size_bytes"]
+      ...["scrape_sample_limit", "scrape_body_size_bytes"],
+      ...["k2p_source_accepted_timestamp_seconds", "k2p_source_refused_timestamp_seconds"]
     ].sort()
     assert.deepStrictEqual([...reservedNames].sort(), list)
     const readme = await readFile(join(import.meta.dirname, "../../../README.md"), "utf8")
