@@ -12,7 +12,8 @@ const settings = (brokers: ReadonlyArray<string>, topic: string, files: string, 
   extensions: { file_storage: { directory: dir } },
   receivers: {
     filelog: {
-      ...{ include: [files], start_at: "beginning", storage: "file_storage", encoding: "nop" },
+      // Not "nop", which makes of a file's bytes one record.
+      ...{ include: [files], start_at: "beginning", storage: "file_storage" },
       retry_on_failure: { enabled: true }
     }
   },
@@ -31,7 +32,7 @@ const settings = (brokers: ReadonlyArray<string>, topic: string, files: string, 
   }
 })
 
-/** Sends each line as a record of its own, its bytes as they are. */
+/** Sends each line as a record of its own. */
 export const startCollector = async (
   stage: Stage,
   brokers: ReadonlyArray<string>,
