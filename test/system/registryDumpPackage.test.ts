@@ -44,7 +44,7 @@ describeWith(["npm"], "the package of dumpRegistry alone", () => {
   let home = ""
 
   const node = (version: number): string =>
-    version === 24 ? process.execPath : join(tools, `node${version}`, "bin", "node")
+    version === 24 ? join(root, "node_modules/node/bin/node") : join(tools, `node${version}`, "bin", "node")
 
   /** A fresh project with the package and this prom-client, as yet without them. */
   const project = async (folder: string, promClient: string): Promise<string> => {
