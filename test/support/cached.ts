@@ -1,4 +1,7 @@
-/** What tests fetch or build on first use, in the user's cache: it appears there whole or not at all. */
+/**
+ * Cached: what tests and benchmarks fetch or build on first use, in the user's cache and never in the checkout: it appears there whole or not at
+ * all.
+ */
 import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises"
 import { homedir } from "node:os"
@@ -13,6 +16,7 @@ export const cached = async (name: string, make: (folder: string) => Promise<unk
   await mkdir(cache, { recursive: true })
   const building = await mkdtemp(`${home}.part-`)
   try {
+    process.stderr.write(`${name}: fetching and building it, once\n`)
     await make(building)
     // Somebody else may have been first.
     await rename(building, home).catch((error: unknown) => {

@@ -3,13 +3,11 @@
  * the native one. Installed once into the user's cache; the folder appears whole or not at all.
  */
 import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises"
-import { homedir } from "node:os"
+import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { cached } from "./cached.ts"
 
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "kafka2prom")
 const dependencies = {
   node18: "npm:node@18.20.8",
   node20: "npm:node@20.20.2",
@@ -33,23 +31,12 @@ const installed = async (
   dependencies: Readonly<Record<string, string>>,
   scripts: ReadonlyArray<string>
 ): Promise<string> => {
-  const home = join(cache, name)
-  const packages = join(home, "node_modules")
-  if (existsSync(packages)) return packages
-  await mkdir(cache, { recursive: true })
-  const building = await mkdtemp(`${home}.part-`)
-  try {
+  const home = await cached(name, async (folder) => {
     const allowScripts = Object.fromEntries(scripts.map((script) => [script, true]))
-    await writeFile(join(building, "package.json"), JSON.stringify({ private: true, dependencies, allowScripts }))
-    await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund"], { cwd: building })
-    // Somebody else may have been first.
-    await rename(building, home).catch((error: unknown) => {
-      if (!existsSync(packages)) throw error
-    })
-  } finally {
-    await rm(building, { recursive: true, force: true })
-  }
-  return packages
+    await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, dependencies, allowScripts }))
+    await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund"], { cwd: folder })
+  })
+  return join(home, "node_modules")
 }
 
 /** Their folder of packages. */

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process"
 import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { cacheFolder } from "./cacheFolder.ts"
+import { cached } from "../../support/cached.ts"
 
 export const collectorVersion = "0.165.1"
 const coreVersion = "0.165.0"
@@ -80,7 +80,7 @@ func main() {
 `
 
 export const collectorBinary = async (): Promise<string> => {
-  const home = await cacheFolder(`otel-collector-${collectorVersion}`, async (folder) => {
+  const home = await cached(`otel-collector-${collectorVersion}`, async (folder) => {
     await writeFile(join(folder, "go.mod"), goMod)
     await writeFile(join(folder, "main.go"), mainGo)
     const options = { cwd: folder, env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" }, maxBuffer: 1 << 26 }

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process"
 import { cp, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { cacheFolder } from "./cacheFolder.ts"
+import { cached } from "../../support/cached.ts"
 
 export const telegrafVersion = "1.37.2"
 
@@ -15,7 +15,7 @@ const module = `github.com/influxdata/telegraf@v${telegrafVersion}`
 const tags = "custom,inputs.kafka_consumer,outputs.prometheus_client,parsers.prometheus"
 
 export const telegrafBinary = async (): Promise<string> => {
-  const home = await cacheFolder(`telegraf-${telegrafVersion}`, async (folder) => {
+  const home = await cached(`telegraf-${telegrafVersion}`, async (folder) => {
     const { stdout } = await run("go", ["mod", "download", "-json", module], { cwd: folder, maxBuffer: 1 << 26 })
     const source = join(folder, "source")
     await cp((JSON.parse(stdout) as { readonly Dir: string }).Dir, source, { recursive: true })
