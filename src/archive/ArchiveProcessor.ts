@@ -2,8 +2,10 @@
  * ArchiveProcessor: the PartitionProcessor of an archive: finds where the chain goes on, gives each incarnation its Archiver, and shows nothing. Closing
  * the Scope of `open` gives up what was gathered: its next owner reads it again.
  */
+
 import { Clock, Duration, Effect, Layer } from "effect"
 import { Backoff } from "../Backoff.ts"
+import { labelsOf } from "../engine/Counters.ts"
 import { durable, type Opening, PartitionProcessor, type Processing } from "../engine/PartitionProcessor.ts"
 import { SelfMetrics, type SelfMetricsShape } from "../SelfMetrics.ts"
 import { partitionKey, type TopicPartition } from "../transport/Transport.ts"
@@ -36,8 +38,8 @@ const askingLog = new Backoff(200, 5_000)
 const gaugesEvery = "1 second"
 
 /** What never happened is 0, not absent: else its first time is no increase. */
-const countFromZero = (metrics: SelfMetricsShape, { topic, partition }: TopicPartition): void => {
-  const labels = { topic, partition: String(partition) }
+const countFromZero = (metrics: SelfMetricsShape, tp: TopicPartition): void => {
+  const labels = labelsOf(tp)
   const { archiveLost, archiveMemoriesMissing, archiveObjects, archiveRows } = metrics
   for (const counter of [archiveLost, archiveMemoriesMissing, archiveObjects, archiveRows]) counter.inc(labels, 0)
   for (const form of ["rows", "stored"]) metrics.archiveBytes.inc({ ...labels, form }, 0)

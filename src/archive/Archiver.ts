@@ -4,8 +4,10 @@
  *
  * What is done with the partition is done one at a time (`#one`): batches, closing by age, the drain.
  */
+
 import { Effect, Semaphore } from "effect"
 import { Backoff } from "../Backoff.ts"
+import { labelsOf } from "../engine/Counters.ts"
 import type { Batch, Opening, ProcessorError } from "../engine/PartitionProcessor.ts"
 import { Signal } from "../engine/Signal.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
@@ -57,7 +59,7 @@ export class Archiver implements Holding {
   readonly #host: ArchiverHost
   readonly #one = Semaphore.makeUnsafe(1)
   readonly #signal = new Signal()
-  readonly #labels: { readonly topic: string; readonly partition: string }
+  readonly #labels: ReturnType<typeof labelsOf>
   #position: number
   /** The next incarnation begins from what the store has: this one does nothing any more. */
   #over = false
@@ -67,8 +69,7 @@ export class Archiver implements Holding {
     this.#host = host
     this.end = end
     this.#position = end.from
-    const { topic, partition } = host.opening.tp
-    this.#labels = { topic, partition: String(partition) }
+    this.#labels = labelsOf(host.opening.tp)
   }
 
   bytes(): number {

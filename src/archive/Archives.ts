@@ -3,6 +3,7 @@
  * of it, what its store last refused, in the store's own words.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
+import { labelsOf } from "../engine/Counters.ts"
 import type { Opening } from "../engine/PartitionProcessor.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import { partitionKey } from "../transport/Transport.ts"
@@ -95,8 +96,7 @@ const make = () => {
       ])
         gauge.reset()
       for (const archived of all.values()) {
-        const { topic, partition } = archived.opening.tp
-        const labels = { topic, partition: String(partition) }
+        const labels = labelsOf(archived.opening.tp)
         const { archiver, asker, logEnd } = archived
         const open = archiver?.gathered()
         const records = lagRecordsOf(archived)

@@ -2,8 +2,10 @@
  * Keeper: the memory of repeats of one partition, as it is kept in the store: read where a chain goes on, written before the object that ends there, and
  * removed when no owner can come back to it. A memory that no object names binds nobody.
  */
+
 import { crc32 } from "node:zlib"
 import { Effect } from "effect"
+import { labelsOf } from "../engine/Counters.ts"
 import type { SelfMetricsShape } from "../SelfMetrics.ts"
 import type { ChainEnd } from "./Chain.ts"
 import { memoryName, memoryPrefix, parseMemoryName } from "./format/Names.ts"
@@ -39,7 +41,7 @@ export class Keeper {
       const isWhole = bytes !== undefined && crc32(bytes) === parseMemoryName(end, name)?.crc
       const memory = isWhole ? Memory.decode(bytes, most) : undefined
       if (memory === undefined) {
-        metrics.archiveMemoriesMissing.inc({ topic: end.topic, partition: String(end.partition) })
+        metrics.archiveMemoriesMissing.inc(labelsOf(end))
         yield* Effect.logWarning(
           `${name} in ${store.place} is ${bytes === undefined ? "missing" : "damaged"}: what agents send again of before offset ${end.from} is archived twice`
         )

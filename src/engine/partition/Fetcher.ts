@@ -8,7 +8,7 @@
 import { Effect, FiberMap, type Scope } from "effect"
 import { Backoff, worthALine } from "../../Backoff.ts"
 import type { FetchErrorCode, Fetched, FetchRequest, Unreadable } from "../../transport/Transport.ts"
-import { timed } from "../Counters.ts"
+import { labelsOf, timed } from "../Counters.ts"
 import type { Member } from "../Member.ts"
 import type { Partition } from "./Partition.ts"
 import { askedOf, type Haste, isWanted, Patience } from "./Patience.ts"
@@ -84,13 +84,13 @@ const works = (p: Partition): Effect.Effect<void> | undefined => {
 
 /** Counts what nobody can read, and answers what the log is to be told. */
 const skip = ({ member }: FetcherHost, p: Partition, stretches: ReadonlyArray<Unreadable>): Effect.Effect<void> => {
-  const { topic, partition } = p.tp
+  const labels = labelsOf(p.tp)
   const lines: Array<Effect.Effect<void>> = []
   for (const stretch of stretches) {
     p.skippedBatch(stretch)
     if (p.quarantinedBy(stretch))
       lines.push(Effect.logWarning(quarantined(p, "earlier owners may have read a skipped batch")))
-    member.metrics.batchesSkipped.inc({ topic, partition: String(partition), reason: stretch.reason })
+    member.metrics.batchesSkipped.inc({ ...labels, reason: stretch.reason })
     const untold = p.skipped.due(member.now())
     if (untold === 0) continue
     const more = untold === 1 ? "" : ` (${untold} batches since this was last said)`
