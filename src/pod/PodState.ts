@@ -84,6 +84,16 @@ export class PodState {
 export const missingOf = ({ doubt: { missingTopics } }: ShardReport): string =>
   missingTopics.length === 0 ? "" : `the brokers have no topic ${missingTopics.join(", ")}`
 
+/** Of a member whose lease ran out. */
+const whyNotProven = (report: ShardReport): string => {
+  const { heartbeat, commit } = report.doubt
+  if (heartbeat !== null) return `the coordinator of group ${report.group} does not confirm it: ${heartbeat}`
+  const missing = missingOf(report)
+  if (missing !== "") return missing
+  if (commit !== null) return `its commits are not taken: ${commit}`
+  return `the coordinator of group ${report.group} does not answer`
+}
+
 const unreadyShard = (report: ShardReport): string | undefined => {
   const { state, group, leaseMs, refused, doubt } = report
   if (report.ready) return undefined
@@ -92,18 +102,8 @@ const unreadyShard = (report: ShardReport): string | undefined => {
   if (state === "failed") return "failed: the engine has stopped, see the log"
   if (state === "leaving") return `leaving: the engine is leaving group ${group}`
   if (refused !== null) return `refused: the brokers do not let this pod in any more: ${refused}; it tries on`
-  const missing = missingOf(report)
-  if (state === "member" && leaseMs <= 0) {
-    const why =
-      missing !== "" && doubt.heartbeat === null
-        ? missing
-        : doubt.heartbeat !== null
-          ? `the coordinator of group ${group} does not confirm it: ${doubt.heartbeat}`
-          : doubt.commit !== null
-            ? `its commits are not taken: ${doubt.commit}`
-            : `the coordinator of group ${group} does not answer`
-    return `silent: the ownership lease ran out ${Math.round(-leaseMs)} ms ago, ${why}`
-  }
-  const why = doubt.join ?? (missing === "" ? "no answer of the brokers yet" : missing)
+  if (state === "member" && leaseMs <= 0)
+    return `silent: the ownership lease ran out ${Math.round(-leaseMs)} ms ago, ${whyNotProven(report)}`
+  const why = doubt.join ?? (missingOf(report) || "no answer of the brokers yet")
   return `joining: not a member of group ${group} yet: ${why}`
 }
